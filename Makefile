@@ -1,0 +1,31 @@
+# Every target makes what it needs; only Python (with venv) has to be there.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RECORDING ?=
+
+.PHONY: demo test check format test-matrix clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: real recorded traffic)
+	@$(BIN)/python -m runspan.cli.demo $(RECORDING)
+
+test: $(READY)  ## the tests, in parallel
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY)  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache build dist

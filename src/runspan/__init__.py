@@ -1,0 +1,1 @@
+"""runspan: one Run of an assistant, one correct OpenTelemetry trace."""
