@@ -1,0 +1,267 @@
+"""The Assistants API: (method, path) -> Route -> Observation, one table.
+
+Paths as the official client passes them (`options.url`), without the server's prefix; Azure clients use the same ones.
+A second API is a second file like this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..core.model import Listing, Message, Observation, Run, RunStep, Source
+from . import wire
+from .wire import Wire
+
+PREFIXES = ("/threads", "/assistants")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A call of this API. `object_id` is the assistant's, message's or step's."""
+
+    route: Route
+    thread_id: str | None = None
+    run_id: str | None = None
+    object_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One finished call as decoded JSON: a page is `{"data": [...], "has_more": bool}`."""
+
+    match: Match
+    request_ns: int
+    response_ns: int
+    body: Wire = field(default_factory=dict)
+    query: Wire = field(default_factory=dict)
+    response: Wire = field(default_factory=dict)
+    source: Source = Source.CALL
+    polls: int = 1
+    first_poll_ns: int | None = None
+
+
+Reader = Callable[[Exchange], Observation]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint. `operation` names the call span of a write; reads have no span of their own."""
+
+    operation: str
+    read: Reader
+    is_write: bool = False
+    starts_run: bool = False
+    is_poll: bool = False
+
+
+# ---------------------------------------------------------------- readers
+
+
+def _seen(exchange: Exchange, **what: Any) -> Observation:
+    match = exchange.match
+    return Observation(
+        request_ns=exchange.request_ns,
+        response_ns=exchange.response_ns,
+        source=exchange.source,
+        **{"thread_id": match.thread_id, "run_id": match.run_id, **what},
+    )
+
+
+def _assistant(exchange: Exchange) -> Observation:
+    found = wire.assistant(exchange.response)
+    return _seen(exchange, assistants=(found,) if found else ())
+
+
+def _assistants(exchange: Exchange) -> Observation:
+    found = (wire.assistant(item) for item in wire.items(exchange.response, "data"))
+    return _seen(exchange, assistants=tuple(a for a in found if a))
+
+
+def _thread(exchange: Exchange) -> Observation:
+    return _seen(exchange)
+
+
+def _new_thread(exchange: Exchange) -> Observation:
+    """Its messages get their ids on the server; listed later, they are recognised by place and text."""
+    id_ = wire.text(exchange.response, "id")
+    return _seen(exchange, thread_id=id_, created_thread=True, messages=_sent(exchange, exchange.body, id_))
+
+
+def _sent(exchange: Exchange, thread: Wire, thread_id: str | None) -> tuple[Message, ...]:
+    sent = (wire.message(m, id_=f"{thread_id}/{i}") for i, m in enumerate(wire.items(thread, "messages")))
+    created_at = wire.number(exchange.response, "created_at")
+    return tuple(replace(m, created_at=created_at, sent_ns=exchange.request_ns) for m in sent)
+
+
+def _message(exchange: Exchange) -> Observation:
+    return _seen(exchange, messages=_messages_of(exchange.response))
+
+
+def _new_message(exchange: Exchange) -> Observation:
+    messages = tuple(replace(m, sent_ns=exchange.request_ns) for m in _messages_of(exchange.response))
+    return _seen(exchange, messages=messages)
+
+
+def _messages_of(*objects: Wire) -> tuple[Message, ...]:
+    return tuple(m for m in map(wire.message, objects) if m.id)
+
+
+def _deleted_message(exchange: Exchange) -> Observation:
+    return _seen(exchange, deleted_message_id=exchange.match.object_id)
+
+
+def _messages(exchange: Exchange) -> Observation:
+    page, query = exchange.response, exchange.query
+    found = _messages_of(*wire.items(page, "data"))
+    is_ascending = query.get("order") == "asc"
+    is_last = not _has_more(page, query)
+    is_first = not query.get("after") and not query.get("before")
+    listing = Listing(
+        from_start=is_first if is_ascending else is_last,
+        to_end=is_last if is_ascending else is_first,
+        run_id=wire.text(query, "run_id"),
+    )
+    return _seen(exchange, messages=found if is_ascending else found[::-1], listing=listing)
+
+
+def _has_more(page: Wire, query: Wire) -> bool:
+    """`has_more`; where a server leaves it out, a page shorter than was asked for is the last."""
+    has_more = page.get("has_more")
+    if isinstance(has_more, bool):
+        return has_more
+    limit = query.get("limit")
+    return len(list(wire.items(page, "data"))) >= (limit if isinstance(limit, int) else 20)
+
+
+def _run(exchange: Exchange) -> Observation:
+    found = wire.run(exchange.response, exchange.match.thread_id)
+    polls = exchange.polls if exchange.match.route.is_poll and exchange.source is Source.CALL else 0
+    return _seen(exchange, runs=(found,) if found else (), polls=polls, first_poll_ns=exchange.first_poll_ns)
+
+
+def _new_run(exchange: Exchange) -> Observation:
+    """`POST /threads/runs` also makes the thread, known by the Run alone."""
+    found = wire.run(exchange.response, exchange.match.thread_id)
+    if exchange.match.thread_id is not None:
+        return _seen(exchange, runs=(found,) if found else ())
+    thread_id = found.thread_id if found else None
+    messages = _sent(exchange, wire.mapping(exchange.body, "thread"), thread_id)
+    return _seen(
+        exchange, thread_id=thread_id, runs=(found,) if found else (), messages=messages, created_thread=thread_id is not None
+    )
+
+
+def _runs(exchange: Exchange) -> Observation:
+    found = (wire.run(item, exchange.match.thread_id) for item in wire.items(exchange.response, "data"))
+    return _seen(exchange, runs=tuple(r for r in found if r))
+
+
+def _tool_outputs(exchange: Exchange) -> Observation:
+    found = wire.run(exchange.response, exchange.match.thread_id)
+    return _seen(exchange, runs=(found,) if found else (), outputs=wire.submitted(exchange.body))
+
+
+def _step(exchange: Exchange) -> Observation:
+    found = wire.step(exchange.response)
+    return _seen(exchange, steps=(found,) if found else ())
+
+
+def _steps(exchange: Exchange) -> Observation:
+    page, query = exchange.response, exchange.query
+    found = tuple(s for item in wire.items(page, "data") if (s := wire.step(item)))
+    is_whole = not query.get("after") and not query.get("before") and not _has_more(page, query)
+    return _seen(exchange, steps=found if query.get("order") == "asc" else found[::-1], all_steps=is_whole)
+
+
+# ---------------------------------------------------------------- the table
+
+# (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2, 4 and 6.
+ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
+    ("post", 1, "assistants", "", ""): Route("create_agent", _assistant, is_write=True),
+    ("get", 1, "assistants", "", ""): Route("list_agents", _assistants),
+    ("get", 2, "assistants", "", ""): Route("get_agent", _assistant),
+    ("post", 2, "assistants", "", ""): Route("update_agent", _assistant, is_write=True),
+    ("delete", 2, "assistants", "", ""): Route("delete_agent", _thread, is_write=True),
+    ("post", 1, "threads", "", ""): Route("create_thread", _new_thread, is_write=True),
+    ("get", 2, "threads", "", ""): Route("get_thread", _thread),
+    ("post", 2, "threads", "", ""): Route("update_thread", _thread, is_write=True),
+    ("delete", 2, "threads", "", ""): Route("delete_thread", _thread, is_write=True),
+    ("post", 3, "threads", "messages", ""): Route("create_message", _new_message, is_write=True),
+    ("get", 3, "threads", "messages", ""): Route("list_messages", _messages),
+    ("get", 4, "threads", "messages", ""): Route("get_message", _message),
+    ("post", 4, "threads", "messages", ""): Route("update_message", _message, is_write=True),
+    ("delete", 4, "threads", "messages", ""): Route("delete_message", _deleted_message, is_write=True),
+    ("post", 3, "threads", "runs", ""): Route("invoke_agent", _new_run, is_write=True, starts_run=True),
+    ("get", 3, "threads", "runs", ""): Route("list_thread_runs", _runs),
+    ("get", 4, "threads", "runs", ""): Route("get_thread_run", _run, is_poll=True),
+    ("post", 4, "threads", "runs", ""): Route("update_thread_run", _run, is_write=True),
+    ("post", 5, "threads", "runs", "cancel"): Route("cancel_thread_run", _run, is_write=True),
+    ("post", 5, "threads", "runs", "submit_tool_outputs"): Route("submit_tool_outputs", _tool_outputs, is_write=True),
+    ("get", 5, "threads", "runs", "steps"): Route("list_run_steps", _steps),
+    ("get", 6, "threads", "runs", "steps"): Route("get_run_step", _step),
+}
+NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts_run=True))
+
+
+def match(method: str, url: str) -> Match | None:
+    """The endpoint of a call, or None: then it is none of our business."""
+    if not url.startswith(PREFIXES):
+        url = _path(url)
+        if not url.startswith(PREFIXES):
+            return None
+    segments = url.partition("?")[0].strip("/").split("/")
+    count, method = len(segments), method.lower()
+    if count == 2 and segments[1] == "runs" and segments[0] == "threads":
+        return NEW_THREAD_AND_RUN if method == "post" else None
+    third = segments[2] if count > 2 else ""
+    route = ROUTES.get((method, count, segments[0], third, segments[4] if count > 4 else ""))
+    if route is None:
+        return None
+    if segments[0] == "assistants":
+        return Match(route, object_id=segments[1] if count > 1 else None)
+    id_ = segments[3] if count > 3 else None
+    return Match(
+        route,
+        thread_id=segments[1] if count > 1 else None,
+        run_id=id_ if third == "runs" else None,
+        object_id=segments[5] if count > 5 else id_ if third == "messages" else None,
+    )
+
+
+def _path(url: str) -> str:
+    """The part of an absolute or unusual URL from the first word of ours on."""
+    for prefix in PREFIXES:
+        at = url.find(prefix)
+        if at >= 0 and "://" in url[:at]:
+            return url[at:]
+    return "/" + url if url.startswith(("threads", "assistants")) else ""
+
+
+# ---------------------------------------------------------------- streams
+
+DELTAS = frozenset({"thread.message.delta", "thread.run.step.delta"})
+FIRST_TOKEN = "thread.message.delta"  # noqa: S105 - the name of an event
+
+
+def read_event(name: str, data: Wire, at_ns: int) -> Observation:
+    """One stream event, deltas aside."""
+    seen = Observation(request_ns=at_ns, response_ns=at_ns, source=Source.STREAM, event=name)
+    if name == "thread.created":
+        return replace(seen, thread_id=wire.text(data, "id"), created_thread=True)
+    seen = replace(seen, thread_id=wire.text(data, "thread_id"), run_id=wire.text(data, "run_id"))
+    if name.startswith("thread.run.step."):
+        step = wire.step(data)
+        return replace(seen, steps=(_timed(step, name, at_ns),) if step else ())
+    if name.startswith("thread.run."):
+        run: Run | None = wire.run(data)
+        return replace(seen, runs=(run,) if run else (), run_id=run.id if run else None)
+    if name.startswith("thread.message."):
+        return replace(seen, messages=_messages_of(data))
+    return seen
+
+
+def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:
+    is_start = name in ("thread.run.step.created", "thread.run.step.in_progress")
+    return replace(step, seen_ns=at_ns) if is_start else replace(step, done_ns=at_ns)

@@ -1,0 +1,212 @@
+"""Wire objects of the Assistants API (decoded JSON) -> the words of `core.model`.
+
+Servers that imitate the API leave fields out, send null, or send another type. Nothing here raises for that: what does not have
+the documented type counts as absent, and the rest of the object is still read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from ..core.model import ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
+
+Wire = Mapping[str, Any]
+T = TypeVar("T")
+
+_MAX_INT = 2**53  # beyond it neither JSON nor OTLP carries a number safely
+
+
+def text(wire: Wire, key: str) -> str | None:
+    value = wire.get(key)
+    return value if isinstance(value, str) else None
+
+
+def number(wire: Wire, key: str) -> int | None:
+    value = wire.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if abs(value) < _MAX_INT else None
+
+
+def mapping(wire: Wire, key: str) -> Wire:
+    value = wire.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def items(wire: Wire, key: str) -> Iterator[Wire]:
+    value = wire.get(key)
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))
+
+
+def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | None]) -> T | None:
+    return next((value for key in keys if (value := read(wire, key)) is not None), None)
+
+
+# ---------------------------------------------------------------- objects
+
+_RUN_SETTINGS = ("temperature", "top_p", "max_completion_tokens", "max_prompt_tokens", "parallel_tool_calls", "reasoning_effort")
+_RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
+
+
+def run(wire: Wire, thread_id: str | None = None) -> Run | None:
+    """A Run object; `thread_id` of the path serves where the object has none. None without an id."""
+    id_, thread = text(wire, "id"), text(wire, "thread_id") or thread_id
+    if id_ is None or thread is None:
+        return None
+    status = text(wire, "status")
+    # The API has no expired_at: a Run that expired did so at its expires_at.
+    ends = (*_RUN_ENDS, "expires_at") if status == "expired" else _RUN_ENDS
+    required = mapping(mapping(wire, "required_action"), "submit_tool_outputs")
+    return Run(
+        id=id_,
+        thread_id=thread,
+        status=status,
+        assistant_id=text(wire, "assistant_id"),
+        model=text(wire, "model"),
+        instructions=text(wire, "instructions"),
+        tools=tuple(items(wire, "tools")),
+        required=tuple(tool_call(call) for call in items(required, "tool_calls")),
+        usage=usage(mapping(wire, "usage")),
+        error=error(mapping(wire, "last_error")),
+        incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
+        created_at=number(wire, "created_at"),
+        started_at=number(wire, "started_at"),
+        ended_at=first(wire, ends, number),
+        expires_at=number(wire, "expires_at"),
+        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str)},
+        settings=_settings(wire, _RUN_SETTINGS),
+    )
+
+
+def run_request(body: Wire, stream: bool) -> RunRequest:
+    """The body of `POST /threads/{id}/runs` or `POST /threads/runs`."""
+    return RunRequest(
+        model=text(body, "model"),
+        assistant_id=text(body, "assistant_id"),
+        additional_instructions=text(body, "additional_instructions"),
+        additional_messages=tuple(message(m, id_="") for m in items(body, "additional_messages")),
+        stream=stream,
+        settings=_settings(body, _RUN_SETTINGS),
+    )
+
+
+def _settings(wire: Wire, names: tuple[str, ...]) -> Mapping[str, object]:
+    settings: dict[str, object] = {
+        n: wire[n] for n in names if isinstance(wire.get(n), str | bool) or _is_sane(wire.get(n))
+    }
+    format_ = wire.get("response_format")
+    kind = text(format_, "type") if isinstance(format_, dict) else format_ if isinstance(format_, str) else None
+    return {**settings, "response_format": kind} if kind else settings
+
+
+def _is_sane(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and abs(value) < _MAX_INT
+
+
+def usage(wire: Wire) -> Usage | None:
+    prompt, completion = number(wire, "prompt_tokens"), number(wire, "completion_tokens")
+    if prompt is None and completion is None:
+        return None
+    # The wire says prompt_token_details; the typed clients of other APIs say prompt_tokens_details.
+    into, out = (
+        mapping(wire, f"{side}_token_details") or mapping(wire, f"{side}_tokens_details") for side in ("prompt", "completion")
+    )
+    return Usage(prompt or 0, completion or 0, number(into, "cached_tokens"), number(out, "reasoning_tokens"))
+
+
+def error(wire: Wire) -> ApiError | None:
+    """`last_error` of runs and steps; the `error` of a failed call, whose `code` may be null."""
+    code = first(wire, ("code", "type"), text)
+    return ApiError(code, text(wire, "message")) if code is not None else None
+
+
+def message(wire: Wire, id_: str | None = None) -> Message:
+    """A Message object, or a message of a request body, whose content may be a plain string."""
+    content = wire.get("content")
+    parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
+    return Message(
+        id=(text(wire, "id") or "") if id_ is None else id_,
+        role=text(wire, "role") or "user",
+        parts=parts,
+        created_at=number(wire, "created_at"),
+        run_id=text(wire, "run_id"),
+        status=text(wire, "status"),
+        incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
+    )
+
+
+def part(wire: Wire) -> Part:
+    """A content part: `{"type": T, T: {...}}`, text of requests `{"type": "text", "text": "..."}`."""
+    kind = text(wire, "type") or "unknown"
+    body = wire.get(kind)
+    if kind in ("text", "refusal"):
+        value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
+        return Part(kind, value)
+    return Part(kind, None, body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"})
+
+
+def assistant(wire: Wire) -> Assistant | None:
+    id_ = text(wire, "id")
+    return id_ and Assistant(id_, text(wire, "name"), text(wire, "description"), text(wire, "model")) or None
+
+
+def tool_call(wire: Wire) -> ToolCall:
+    """A call of `required_action` or of a step; each tool type keeps its own words under its name."""
+    kind = text(wire, "type") or "function"
+    body = mapping(wire, kind)
+    known = _TOOLS.get(kind, _other_tool)
+    return known(text(wire, "id") or "", kind, body)
+
+
+def _function(id_: str, kind: str, body: Wire) -> ToolCall:
+    return ToolCall(id_, kind, text(body, "name"), text(body, "arguments"), text(body, "output"))
+
+
+def _code(id_: str, kind: str, body: Wire) -> ToolCall:
+    outputs = list(items(body, "outputs"))
+    return ToolCall(id_, kind, kind, text(body, "input"), _json(outputs) if outputs else None)
+
+
+def _other_tool(id_: str, kind: str, body: Wire) -> ToolCall:
+    results = body.get("results")
+    rest = {k: v for k, v in body.items() if k != "results"}
+    return ToolCall(id_, kind, kind, _json(rest) if rest else None, _json(results) if results else None)
+
+
+_TOOLS: Mapping[str, Callable[[str, str, Wire], ToolCall]] = {"function": _function, "code_interpreter": _code}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+_STEP_ENDS = ("completed_at", "failed_at", "cancelled_at", "expired_at")
+
+
+def step(wire: Wire) -> RunStep | None:
+    id_ = text(wire, "id")
+    if id_ is None:
+        return None
+    details = mapping(wire, "step_details")
+    return RunStep(
+        id=id_,
+        type=text(wire, "type") or text(details, "type") or "unknown",
+        status=text(wire, "status"),
+        message_id=text(mapping(details, "message_creation"), "message_id"),
+        tool_calls=tuple(tool_call(call) for call in items(details, "tool_calls")),
+        error=error(mapping(wire, "last_error")),
+        usage=usage(mapping(wire, "usage")),
+        created_at=number(wire, "created_at"),
+        ended_at=first(wire, _STEP_ENDS, number),
+    )
+
+
+def submitted(body: Wire) -> tuple[ToolCall, ...]:
+    """The body of `submit_tool_outputs`."""
+    return tuple(
+        ToolCall(text(call, "tool_call_id") or "", output=text(call, "output") or "") for call in items(body, "tool_outputs")
+    )

@@ -1,0 +1,264 @@
+"""The life of one Run: `advance(RunState, Observation) -> RunState`, by table.
+
+Observations come in any order and more than once (two pollers, a poll that overlaps a stream), so a status is taken in only two
+cases: it leads forward, or it was asked for after the present status had been seen and the table knows the way back.
+`OVER` has no way out: terminal is absorbing. The status is what the Run object says, never what an event is called: a cut-off
+v2 stream ends in `thread.run.completed` whose data say `incomplete`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+
+from .model import ApiError, Observation, Run, RunKey, RunRequest, RunStep, Server, Source, SpanEvent, ToolCall
+
+
+class Phase(str, Enum):
+    """Where a Run stands. Each wire status belongs to one phase; time is summed up by phase."""
+
+    REQUESTED = "requested"
+    QUEUED = "queued"
+    ACTIVE = "active"
+    WAITING = "waiting"  # for tool outputs
+    CANCELLING = "cancelling"
+    OVER = "over"
+
+
+PHASE_OF_STATUS: Mapping[str, Phase] = {
+    "queued": Phase.QUEUED,
+    "in_progress": Phase.ACTIVE,
+    "requires_action": Phase.WAITING,
+    "cancelling": Phase.CANCELLING,
+    "completed": Phase.OVER,
+    "failed": Phase.OVER,
+    "cancelled": Phase.OVER,
+    "expired": Phase.OVER,
+    "incomplete": Phase.OVER,
+}
+
+FORWARD: Mapping[Phase, frozenset[Phase]] = {
+    Phase.REQUESTED: frozenset({Phase.QUEUED, Phase.ACTIVE, Phase.WAITING, Phase.CANCELLING, Phase.OVER}),
+    Phase.QUEUED: frozenset({Phase.ACTIVE, Phase.WAITING, Phase.CANCELLING, Phase.OVER}),
+    Phase.ACTIVE: frozenset({Phase.WAITING, Phase.CANCELLING, Phase.OVER}),
+    Phase.WAITING: frozenset({Phase.CANCELLING, Phase.OVER}),
+    Phase.CANCELLING: frozenset({Phase.OVER}),
+    Phase.OVER: frozenset(),
+}
+
+# The ways back: a Run whose tool outputs were submitted (by whomever) queues again.
+BACK: Mapping[Phase, frozenset[Phase]] = {
+    Phase.ACTIVE: frozenset({Phase.QUEUED}),
+    Phase.WAITING: frozenset({Phase.QUEUED, Phase.ACTIVE}),
+}
+
+MAX_CHANGES = 256  # of one Run; a server that flips its status for ever must not fill our memory
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The Run took on `status` at some moment of [earliest_ns, latest_ns]; both equal when it was streamed to us."""
+
+    status: str
+    earliest_ns: int
+    latest_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRound:
+    """One `requires_action` and its answer. `closed_ns` is the request of `submit_tool_outputs`."""
+
+    calls: tuple[ToolCall, ...]
+    opened: Change
+    closed_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """All that is known of one Run of ours."""
+
+    key: RunKey
+    server: Server
+    request: RunRequest
+    request_ns: int  # of the POST that created it
+    response_ns: int
+    run: Run
+    created_at: int | None = None  # as the creating response had it
+    phase: Phase = Phase.REQUESTED
+    changes: tuple[Change, ...] = ()
+    sighted_ns: int = 0  # request of the last observation that saw the present status
+    last_alive_ns: int = 0  # request of the last observation that saw it alive
+    last_seen_ns: int = 0  # response of the last observation of any kind
+    polls: int = 0
+    rounds: tuple[ToolRound, ...] = ()
+    steps: Mapping[str, RunStep] = field(default_factory=dict)
+    has_all_steps: bool = False
+    over_seen: tuple[int, int] | None = None  # request, response of the first observation that saw it over
+    over_streamed: bool = False
+    noticed_ns: int | None = None  # when the app itself first saw it over
+    first_chunk_ns: int | None = None
+    first_token_ns: int | None = None
+    notes: tuple[SpanEvent, ...] = ()  # handler exceptions and the like
+    stream_error: ApiError | None = None  # what broke the app's stream of this Run
+    partial: Mapping[str, str] = field(default_factory=dict)  # message id -> text of a stream cut before it completed
+    origin: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase is Phase.OVER
+
+
+def advance(state: RunState, seen: Observation) -> RunState:
+    """What is known of the Run after `seen`, which may also speak of other runs."""
+    for run in seen.runs:
+        if run.id == state.key.run_id:
+            state = _sight(state, seen, run)
+    if seen.run_id == state.key.run_id:
+        state = _add_steps(state, seen)
+        if seen.outputs:
+            state = _answer(state, seen)
+    return state
+
+
+def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
+    polled = {"polls": state.polls + seen.polls, "last_seen_ns": max(state.last_seen_ns, seen.response_ns)}
+    phase = PHASE_OF_STATUS.get(run.status or "")
+    if phase is Phase.OVER:
+        return replace(_end(state, seen, run), **polled)
+    if state.is_over:
+        return replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns), **polled)
+    state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns), **polled)
+    if state.changes and run.status == state.changes[-1].status:
+        return replace(
+            state, sighted_ns=max(state.sighted_ns, seen.request_ns), run=_with(state.run, run, deep=False)
+        )
+    if len(state.changes) >= MAX_CHANGES or not _leads(state, seen, run, phase):
+        return state
+    change = _change(state, seen, run.status or "")
+    rounds = state.rounds
+    if phase is Phase.WAITING:
+        rounds = (*rounds, ToolRound(run.required, change))
+    elif state.phase is Phase.WAITING and rounds and rounds[-1].closed_ns is None:  # somebody else answered
+        rounds = (*rounds[:-1], replace(rounds[-1], closed_ns=change.latest_ns))
+    return replace(
+        state,
+        phase=phase or state.phase,
+        changes=(*state.changes, change),
+        sighted_ns=seen.request_ns,
+        run=_with(state.run, run),
+        rounds=rounds,
+    )
+
+
+def _leads(state: RunState, seen: Observation, run: Run, phase: Phase | None) -> bool:
+    is_newer = not state.changes or seen.request_ns >= state.changes[-1].latest_ns
+    if phase is None:  # a status of later days: noted, and the phase stays
+        return is_newer and bool(run.status)
+    if phase is Phase.WAITING and _is_answered(state, run):  # a poll that overlapped submit_tool_outputs
+        return False
+    return phase in FORWARD[state.phase] or (is_newer and phase in BACK.get(state.phase, ()))
+
+
+def _is_answered(state: RunState, run: Run) -> bool:
+    answered = {call.id for r in state.rounds if r.closed_ns is not None for call in r.calls}
+    return bool(run.required) and all(call.id in answered for call in run.required)
+
+
+def _change(state: RunState, seen: Observation, status: str) -> Change:
+    if seen.source is Source.STREAM:
+        return Change(status, seen.response_ns, seen.response_ns)
+    earliest_ns = max(state.sighted_ns, state.request_ns)
+    return Change(status, min(earliest_ns, seen.response_ns), seen.response_ns)
+
+
+def _end(state: RunState, seen: Observation, run: Run) -> RunState:
+    is_streamed = seen.source is Source.STREAM
+    noticed_ns = state.noticed_ns
+    if seen.source is not Source.FETCH:
+        first_ns = seen.first_poll_ns or seen.response_ns
+        noticed_ns = first_ns if noticed_ns is None else min(noticed_ns, first_ns)
+    if state.is_over:
+        first = state.over_seen
+        if first is None or seen.response_ns < first[1]:
+            first = (seen.request_ns, seen.response_ns)
+        return replace(state, over_seen=first, noticed_ns=noticed_ns, run=_with(run, state.run))
+    # The end is placed by `timing.end` from last_alive_ns and over_seen, so this change needs no bounds of its own.
+    change = _change(state, seen, run.status or "")
+    return replace(
+        state,
+        phase=Phase.OVER,
+        changes=(*state.changes, change),
+        over_seen=(seen.request_ns, seen.response_ns),
+        over_streamed=is_streamed,
+        noticed_ns=noticed_ns,
+        run=_with(state.run, run),
+    )
+
+
+def _answer(state: RunState, seen: Observation) -> RunState:
+    """The app submitted tool outputs: the wait ended when it asked, whatever the response says."""
+    if state.is_over:
+        return _fill_outputs(state, seen)
+    if not state.rounds or state.rounds[-1].closed_ns is not None:
+        opened = Change("requires_action", seen.request_ns, seen.request_ns)  # never seen by us
+        state = replace(state, rounds=(*state.rounds, ToolRound(seen.outputs, opened)))
+    state = _fill_outputs(state, seen)
+    last = replace(state.rounds[-1], closed_ns=seen.request_ns)
+    state = replace(state, rounds=(*state.rounds[:-1], last))
+    if state.phase is Phase.WAITING:
+        queued = Change("queued", seen.request_ns, seen.request_ns)
+        state = replace(
+            state, phase=Phase.QUEUED, changes=(*state.changes, queued), sighted_ns=seen.request_ns
+        )
+    return state
+
+
+def _fill_outputs(state: RunState, seen: Observation) -> RunState:
+    outputs = {call.id: call.output for call in seen.outputs}
+    rounds = tuple(
+        replace(
+            tool_round,
+            calls=tuple(
+                replace(call, output=outputs[call.id]) if call.id in outputs and call.output is None else call
+                for call in tool_round.calls
+            ),
+        )
+        for tool_round in state.rounds
+    )
+    return replace(state, rounds=rounds)
+
+
+def _add_steps(state: RunState, seen: Observation) -> RunState:
+    if not seen.steps and not seen.all_steps:
+        return state
+    steps = dict(state.steps)
+    for step in seen.steps:
+        known = steps.get(step.id)
+        steps[step.id] = _merge_step(known, step) if known else step
+    return replace(state, steps=steps, has_all_steps=state.has_all_steps or seen.all_steps)
+
+
+def _merge_step(known: RunStep, new: RunStep) -> RunStep:
+    newer, older = (known, new) if known.ended_at is not None and new.ended_at is None else (new, known)
+    times = {
+        "seen_ns": known.seen_ns if known.seen_ns is not None else new.seen_ns,
+        "done_ns": known.done_ns if known.done_ns is not None else new.done_ns,
+    }
+    kept = {
+        f.name: getattr(older, f.name) for f in fields(newer) if getattr(newer, f.name) in (None, ()) and f.name not in times
+    }
+    return replace(newer, **kept, **times)
+
+
+# What a poll of an unchanged status can teach. A stream gives whole objects, a poll of a live Run only scalars.
+_SCALARS = ("started_at", "expires_at")
+
+
+def _with(known: Run, new: Run, *, deep: bool = True) -> Run:
+    """`known` with what `new` says; what `new` leaves out stays (`expires_at` is null once a Run is over)."""
+    if not deep:
+        missing = {n: getattr(new, n) for n in _SCALARS if getattr(known, n) is None and getattr(new, n) is not None}
+        return replace(known, **missing) if missing else known
+    kept = {f.name: getattr(known, f.name) for f in fields(new) if getattr(new, f.name) in (None, (), {})}
+    return replace(new, **kept)

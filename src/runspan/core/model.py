@@ -1,0 +1,281 @@
+"""The words of the project: what the API says, what was observed of it, what becomes a span.
+
+Everything here is a frozen value. Local times are nanoseconds since the epoch on our one clock (`*_ns`), server stamps are
+whole Unix seconds on the server's clock (`*_at`). `None` means that the API left it out or nobody has told us yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+# ---------------------------------------------------------------- what the API says
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens billed for one Run (`Run.usage`, null until the run is over). Totals include their parts."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int | None = None  # part of prompt_tokens
+    reasoning_tokens: int | None = None  # part of completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One content part of a Message. `type` is the API's own; `text` holds the text of `text` and `refusal`.
+
+    Everything else that the part said is in `fields` by its wire names, so no part is ever lost, known type or not.
+    """
+
+    type: str
+    text: str | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A Message of a thread. `run_id` names the Run that wrote it; null for those the app wrote.
+
+    `id` is empty for a message that is only known from a request body (`additional_messages`).
+    """
+
+    id: str
+    role: str
+    parts: tuple[Part, ...] = ()
+    created_at: int | None = None
+    run_id: str | None = None
+    status: str | None = None  # in_progress | incomplete | completed, often absent
+    incomplete_reason: str | None = None  # content_filter | max_tokens | run_cancelled | run_expired | run_failed
+    sent_ns: int | None = None  # local time of the request by which this process created it
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool, from `required_action`, from a RunStep, or from `submit_tool_outputs` (then without name)."""
+
+    id: str
+    type: str = "function"
+    name: str | None = None
+    arguments: str | None = None  # as the API gave it: JSON text for functions, code for code_interpreter
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """`last_error` of a Run or RunStep, the `error` of a failed call, or the class of a client-side exception."""
+
+    code: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One step of a Run: `message_creation` or `tool_calls` (or a type of later days)."""
+
+    id: str
+    type: str
+    status: str | None = None
+    message_id: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    error: ApiError | None = None
+    usage: Usage | None = None
+    created_at: int | None = None
+    ended_at: int | None = None  # completed_at, failed_at, cancelled_at or expired_at
+    seen_ns: int | None = None  # stream: arrival of its first event
+    done_ns: int | None = None  # stream: arrival of its last event
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """What an Assistant object said of itself."""
+
+    id: str
+    name: str | None = None
+    description: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A Run object as one response or event gave it."""
+
+    id: str
+    thread_id: str
+    status: str | None = None  # queued, in_progress, ..., or a word of later days
+    assistant_id: str | None = None
+    model: str | None = None
+    instructions: str | None = None
+    tools: tuple[Mapping[str, object], ...] = ()
+    required: tuple[ToolCall, ...] = ()  # required_action.submit_tool_outputs.tool_calls
+    usage: Usage | None = None
+    error: ApiError | None = None
+    incomplete_reason: str | None = None
+    created_at: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None  # completed_at, failed_at or cancelled_at; expires_at of an expired run
+    expires_at: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)  # temperature, top_p, max_completion_tokens ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the app asked for in `POST .../runs`: the parts that no Run object gives back."""
+
+    model: str | None = None
+    assistant_id: str | None = None
+    additional_instructions: str | None = None
+    additional_messages: tuple[Message, ...] = ()
+    stream: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)  # reasoning_effort, response_format ...
+
+
+# ---------------------------------------------------------------- what was observed
+
+
+class Source(str, Enum):
+    """Who brought an observation: a call of the app, an event of a stream of the app, or our own background fetch."""
+
+    CALL = "call"
+    STREAM = "stream"
+    FETCH = "fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a page of messages covers."""
+
+    from_start: bool  # nothing of the thread lies before its first message
+    to_end: bool  # nothing of the thread lay after its last message when it was read
+    run_id: str | None = None  # the page was filtered by this run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one call or one stream event told us. It was true at some moment of [request_ns, response_ns].
+
+    For a stream event both are the arrival.
+    """
+
+    request_ns: int
+    response_ns: int
+    source: Source = Source.CALL
+    event: str | None = None  # name of the stream event
+    polls: int = 0  # how many GETs of the run this stands for (coalesced polls count each)
+    first_poll_ns: int | None = None  # response of the first of them
+    thread_id: str | None = None
+    created_thread: bool = False  # the thread began with this call
+    runs: tuple[Run, ...] = ()
+    messages: tuple[Message, ...] = ()
+    listing: Listing | None = None
+    deleted_message_id: str | None = None
+    steps: tuple[RunStep, ...] = ()
+    all_steps: bool = False  # steps hold every step of the run
+    run_id: str | None = None  # the run that steps and outputs belong to
+    outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
+    assistants: tuple[Assistant, ...] = ()
+
+
+# ---------------------------------------------------------------- what becomes a span
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """A moment on a span."""
+
+    name: str
+    at_ns: int
+    attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a client sends its calls."""
+
+    base_url: str  # identity of the server in keys, never exported
+    host: str | None
+    port: int | None
+    provider: str  # openai | azure.ai.openai
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """A Run is one thing on one server."""
+
+    server: str
+    thread_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the run span and the generation span say, in the API's words. Texts are redacted and cut already."""
+
+    server: Server
+    request: RunRequest
+    run: Run | None = None  # None: the POST failed, there is no Run
+    assistant: Assistant | None = None
+    unfinished: str | None = None  # why the end was never seen
+    origin: str | None = None  # joined
+    finish_reason: str | None = None
+    queue_s: float | None = None
+    active_s: float | None = None
+    tool_wait_s: float | None = None
+    detection_lag_s: float | None = None
+    end_uncertainty_s: float | None = None
+    first_chunk_s: float | None = None
+    polls: int = 0
+    instructions: tuple[str, ...] = ()
+    inputs: tuple[Message, ...] = ()
+    omitted_inputs: int = 0
+    outputs: tuple[Message, ...] = ()
+    pending: tuple[ToolCall, ...] = ()  # calls that still wait for outputs
+    captured: bool = True  # False: texts were not kept
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFacts:
+    """One tool call, with the step it belongs to."""
+
+    server: Server
+    call: ToolCall
+    step_id: str | None = None
+    thread_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """One write that the app made: create, update, delete, cancel, submit."""
+
+    server: Server
+    thread_id: str | None = None
+    run_id: str | None = None
+    message_id: str | None = None
+    assistant: Assistant | None = None
+    model: str | None = None
+
+
+class SpanKind(str, Enum):
+    """The four kinds of spans that runs and calls become."""
+
+    RUN = "run"
+    GENERATION = "generation"
+    TOOL = "tool"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class SpanData:
+    """A span before any convention has named anything but its operation (`gen_ai.operation.name`)."""
+
+    kind: SpanKind
+    operation: str
+    start_ns: int
+    end_ns: int
+    facts: RunFacts | ToolFacts | CallFacts
+    error: ApiError | None = None
+    events: tuple[SpanEvent, ...] = ()
+    children: tuple[SpanData, ...] = ()

@@ -1,0 +1,131 @@
+"""Where things lie in time: one local clock, and server stamps that are whole seconds of another clock.
+
+A stamp C means some moment of [C, C+1). The creating response gives A = `created_at`, which lay between our request and its
+response, so C lies in [request + C-A-1, response + C-A+1] on our clock, whatever the server's clock says. What polls saw narrows
+that further. No estimate of the clocks' difference is needed or made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from .lifecycle import PHASE_OF_STATUS, Phase, RunState
+
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment on our clock, known to within `width_ns` (0: watched). `by_server`: a server stamp helped to find it."""
+
+    at_ns: int
+    width_ns: int = 0
+    by_server: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One status change, placed."""
+
+    status: str
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A Run on our clock. The three sums add up to end - start."""
+
+    start_ns: int
+    end: Moment
+    entries: tuple[Entry, ...]
+    active_from_ns: int  # first moment known in_progress, else start
+    queue_ns: int
+    active_ns: int
+    tool_wait_ns: int
+
+
+def place(state: RunState, stamp: int | None, earliest_ns: int, latest_ns: int) -> Moment:
+    """The midpoint of what is possible between `earliest_ns` and `latest_ns`, given the server's stamp if there is one."""
+    if earliest_ns >= latest_ns:
+        return Moment(latest_ns)
+    if stamp is not None and state.created_at is not None:
+        since_created_ns = (stamp - state.created_at) * SECOND_NS
+        low = max(earliest_ns, state.request_ns + since_created_ns - SECOND_NS)
+        high = min(latest_ns, state.response_ns + since_created_ns + SECOND_NS)
+        if low <= high:
+            return Moment((low + high) // 2, high - low, by_server=True)
+    return Moment((earliest_ns + latest_ns) // 2, latest_ns - earliest_ns)
+
+
+def end(state: RunState) -> Moment:
+    """When the Run ended; for one whose end was never seen, when it was last heard of."""
+    if state.over_seen is None:
+        return Moment(max(state.last_seen_ns, state.response_ns))
+    _, latest_ns = state.over_seen
+    if state.over_streamed:
+        return Moment(latest_ns)
+    return place(state, state.run.ended_at, max(state.last_alive_ns, state.request_ns), latest_ns)
+
+
+_SUM_OF_PHASE: Mapping[Phase, str] = {
+    Phase.REQUESTED: "queue_ns",
+    Phase.QUEUED: "queue_ns",
+    Phase.ACTIVE: "active_ns",
+    Phase.CANCELLING: "active_ns",
+    Phase.WAITING: "tool_wait_ns",
+}
+
+
+def timeline(state: RunState) -> Timeline:
+    """The Run's status changes in order, inside [start, end], with the time spent in each phase."""
+    start_ns = state.request_ns
+    ended = end(state)
+    end_ns = max(ended.at_ns, start_ns)
+    entries: list[Entry] = []
+    at_ns = start_ns
+    for status, moment in _placed(state, ended):
+        at_ns = min(max(moment.at_ns, at_ns), end_ns)
+        entries.append(Entry(status, replace(moment, at_ns=at_ns)))
+    active = (e.moment.at_ns for e in entries if PHASE_OF_STATUS.get(e.status) is Phase.ACTIVE)
+    return Timeline(
+        start_ns=start_ns,
+        end=replace(ended, at_ns=end_ns),
+        entries=tuple(entries),
+        active_from_ns=min(active, default=start_ns),
+        **_sums(entries, start_ns, end_ns),
+    )
+
+
+def _sums(entries: list[Entry], start_ns: int, end_ns: int) -> dict[str, int]:
+    sums = dict.fromkeys(_SUM_OF_PHASE.values(), 0)
+    phase, since_ns = Phase.REQUESTED, start_ns
+    for status, until_ns in [*((e.status, e.moment.at_ns) for e in entries), ("", end_ns)]:
+        if phase in _SUM_OF_PHASE:
+            sums[_SUM_OF_PHASE[phase]] += until_ns - since_ns
+        phase, since_ns = PHASE_OF_STATUS.get(status, phase), until_ns
+    return sums
+
+
+def _placed(state: RunState, ended: Moment) -> Iterator[tuple[str, Moment]]:
+    """Each change with its moment. Two of them have stamps: the first (`created_at`) and `in_progress` (`started_at`)."""
+    stamps = {"in_progress": state.run.started_at}
+    for change in state.changes:
+        is_over = PHASE_OF_STATUS.get(change.status) is Phase.OVER
+        latest_ns = ended.at_ns if is_over else change.latest_ns
+        if change.status not in ("queued", "in_progress") and stamps.get("in_progress") is not None:
+            # A short Run may be past in_progress before anyone saw it there; `started_at` still tells.
+            earliest_ns = min(change.earliest_ns, latest_ns)
+            yield "in_progress", place(state, stamps.pop("in_progress"), earliest_ns, latest_ns)
+        if is_over:
+            yield change.status, ended
+            continue
+        stamp = state.created_at if change is state.changes[0] else stamps.pop(change.status, None)
+        yield change.status, place(state, stamp, change.earliest_ns, latest_ns)
+
+
+def place_step(state: RunState, start_at: int | None, end_at: int | None, lower_ns: int, upper_ns: int) -> tuple[int, int]:
+    """Start and end of a step from its stamps, inside [lower_ns, upper_ns]."""
+    start_ns = place(state, start_at, lower_ns, upper_ns).at_ns if start_at is not None else lower_ns
+    end_ns = place(state, end_at, start_ns, upper_ns).at_ns if end_at is not None else upper_ns
+    return start_ns, max(start_ns, end_ns)
