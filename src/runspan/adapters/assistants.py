@@ -38,8 +38,7 @@ class Exchange:
     query: Wire = field(default_factory=dict)
     response: Wire = field(default_factory=dict)
     source: Source = Source.CALL
-    polls: int = 1
-    first_poll_ns: int | None = None
+    polls: int = 0
 
 
 Reader = Callable[[Exchange], Observation]
@@ -137,8 +136,7 @@ def _has_more(page: Wire, query: Wire) -> bool:
 
 def _run(exchange: Exchange) -> Observation:
     found = wire.run(exchange.response, exchange.match.thread_id)
-    polls = exchange.polls if exchange.match.route.is_poll and exchange.source is Source.CALL else 0
-    return _seen(exchange, runs=(found,) if found else (), polls=polls, first_poll_ns=exchange.first_poll_ns)
+    return _seen(exchange, runs=(found,) if found else (), polls=exchange.polls)
 
 
 def _new_run(exchange: Exchange) -> Observation:
@@ -149,7 +147,11 @@ def _new_run(exchange: Exchange) -> Observation:
     thread_id = found.thread_id if found else None
     messages = _sent(exchange, wire.mapping(exchange.body, "thread"), thread_id)
     return _seen(
-        exchange, thread_id=thread_id, runs=(found,) if found else (), messages=messages, created_thread=thread_id is not None
+        exchange,
+        thread_id=thread_id,
+        runs=(found,) if found else (),
+        messages=messages,
+        created_thread=thread_id is not None,
     )
 
 
@@ -198,7 +200,9 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 4, "threads", "runs", ""): Route("get_thread_run", _run, is_poll=True),
     ("post", 4, "threads", "runs", ""): Route("update_thread_run", _run, is_write=True),
     ("post", 5, "threads", "runs", "cancel"): Route("cancel_thread_run", _run, is_write=True),
-    ("post", 5, "threads", "runs", "submit_tool_outputs"): Route("submit_tool_outputs", _tool_outputs, is_write=True),
+    ("post", 5, "threads", "runs", "submit_tool_outputs"): Route(
+        "submit_tool_outputs", _tool_outputs, is_write=True
+    ),
     ("get", 5, "threads", "runs", "steps"): Route("list_run_steps", _steps),
     ("get", 6, "threads", "runs", "steps"): Route("get_run_step", _step),
 }
@@ -260,6 +264,20 @@ def read_event(name: str, data: Wire, at_ns: int) -> Observation:
     if name.startswith("thread.message."):
         return replace(seen, messages=_messages_of(data))
     return seen
+
+
+def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:
+    """`thread.created` of a streamed `POST /threads/runs`: the thread's messages stand in the request."""
+    return replace(seen, messages=_sent(exchange, wire.mapping(exchange.body, "thread"), seen.thread_id))
+
+
+def collect_delta(data: Wire, texts: dict[str, list[str]]) -> None:
+    """Put the text of a `thread.message.delta` behind what its message has already."""
+    id_ = wire.text(data, "id")
+    for block in wire.items(wire.mapping(data, "delta"), "content"):
+        value = wire.text(wire.mapping(block, "text"), "value")
+        if id_ and value:
+            texts.setdefault(id_, []).append(value)
 
 
 def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:

@@ -48,7 +48,14 @@ def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | Non
 
 # ---------------------------------------------------------------- objects
 
-_RUN_SETTINGS = ("temperature", "top_p", "max_completion_tokens", "max_prompt_tokens", "parallel_tool_calls", "reasoning_effort")
+_RUN_SETTINGS = (
+    "temperature",
+    "top_p",
+    "max_completion_tokens",
+    "max_prompt_tokens",
+    "parallel_tool_calls",
+    "reasoning_effort",
+)
 _RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
 
 
@@ -99,7 +106,9 @@ def _settings(wire: Wire, names: tuple[str, ...]) -> Mapping[str, object]:
         n: wire[n] for n in names if isinstance(wire.get(n), str | bool) or _is_sane(wire.get(n))
     }
     format_ = wire.get("response_format")
-    kind = text(format_, "type") if isinstance(format_, dict) else format_ if isinstance(format_, str) else None
+    kind = (
+        text(format_, "type") if isinstance(format_, dict) else format_ if isinstance(format_, str) else None
+    )
     return {**settings, "response_format": kind} if kind else settings
 
 
@@ -113,7 +122,8 @@ def usage(wire: Wire) -> Usage | None:
         return None
     # The wire says prompt_token_details; the typed clients of other APIs say prompt_tokens_details.
     into, out = (
-        mapping(wire, f"{side}_token_details") or mapping(wire, f"{side}_tokens_details") for side in ("prompt", "completion")
+        mapping(wire, f"{side}_token_details") or mapping(wire, f"{side}_tokens_details")
+        for side in ("prompt", "completion")
     )
     return Usage(prompt or 0, completion or 0, number(into, "cached_tokens"), number(out, "reasoning_tokens"))
 
@@ -146,12 +156,16 @@ def part(wire: Wire) -> Part:
     if kind in ("text", "refusal"):
         value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
         return Part(kind, value)
-    return Part(kind, None, body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"})
+    return Part(
+        kind, None, body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
+    )
 
 
 def assistant(wire: Wire) -> Assistant | None:
     id_ = text(wire, "id")
-    return id_ and Assistant(id_, text(wire, "name"), text(wire, "description"), text(wire, "model")) or None
+    return (
+        id_ and Assistant(id_, text(wire, "name"), text(wire, "description"), text(wire, "model"))
+    ) or None
 
 
 def tool_call(wire: Wire) -> ToolCall:
@@ -177,7 +191,10 @@ def _other_tool(id_: str, kind: str, body: Wire) -> ToolCall:
     return ToolCall(id_, kind, kind, _json(rest) if rest else None, _json(results) if results else None)
 
 
-_TOOLS: Mapping[str, Callable[[str, str, Wire], ToolCall]] = {"function": _function, "code_interpreter": _code}
+_TOOLS: Mapping[str, Callable[[str, str, Wire], ToolCall]] = {
+    "function": _function,
+    "code_interpreter": _code,
+}
 
 
 def _json(value: object) -> str:
@@ -208,5 +225,6 @@ def step(wire: Wire) -> RunStep | None:
 def submitted(body: Wire) -> tuple[ToolCall, ...]:
     """The body of `submit_tool_outputs`."""
     return tuple(
-        ToolCall(text(call, "tool_call_id") or "", output=text(call, "output") or "") for call in items(body, "tool_outputs")
+        ToolCall(text(call, "tool_call_id") or "", output=text(call, "output") or "")
+        for call in items(body, "tool_outputs")
     )

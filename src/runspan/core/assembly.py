@@ -49,7 +49,7 @@ def assemble(
     log: ThreadLog,
     assistant: Assistant | None,
     texts: Texts,
-    limits: Limits = Limits(),  # noqa: B008 - a frozen value
+    limits: Limits = Limits(),
     unfinished: str | None = None,
 ) -> SpanData:
     """The spans of one Run. Everything lies inside the run span."""
@@ -70,7 +70,13 @@ def assemble(
 
 
 def failed_request(
-    server: Server, request: RunRequest, thread_id: str, start_ns: int, end_ns: int, error: ApiError, texts: Texts
+    server: Server,
+    request: RunRequest,
+    thread_id: str,
+    start_ns: int,
+    end_ns: int,
+    error: ApiError,
+    texts: Texts,
 ) -> SpanData:
     """A `POST .../runs` that gave no Run: a run span with its error and nothing below."""
     facts = RunFacts(
@@ -116,7 +122,9 @@ def _facts(
         tool_wait_s=line.tool_wait_ns / SECOND_NS,
         detection_lag_s=None if lag_ns is None else lag_ns / SECOND_NS,
         end_uncertainty_s=None if unfinished else line.end.width_ns / SECOND_NS,
-        first_chunk_s=None if state.first_chunk_ns is None else (state.first_chunk_ns - state.request_ns) / SECOND_NS,
+        first_chunk_s=None
+        if state.first_token_ns is None
+        else (state.first_token_ns - state.request_ns) / SECOND_NS,
         polls=state.polls,
         instructions=_instructions(state, texts),
         inputs=tuple(_message("input", m, texts) for m in kept),
@@ -130,7 +138,9 @@ def _facts(
 def _run(run: Run, texts: Texts) -> Run:
     """The Run without the texts that may not go out."""
     metadata = {k: kept for k, v in run.metadata.items() if (kept := texts.keep("metadata", v)) is not None}
-    return replace(run, metadata=metadata, tools=run.tools if texts.captures else (), instructions=None, required=())
+    return replace(
+        run, metadata=metadata, tools=run.tools if texts.captures else (), instructions=None, required=()
+    )
 
 
 def _request(request: RunRequest, texts: Texts) -> RunRequest:
@@ -161,7 +171,9 @@ def _part(kind: str, part: Part, texts: Texts) -> Part:
     whole = texts.redacted(kind, part.text)
     if whole is None or len(whole) <= texts.max_chars:
         return replace(part, text=whole)
-    return replace(part, text=cut(whole, texts.max_chars), fields={**part.fields, "original_length": len(whole)})
+    return replace(
+        part, text=cut(whole, texts.max_chars), fields={**part.fields, "original_length": len(whole)}
+    )
 
 
 def _newest(messages: tuple[Message, ...], limits: Limits) -> tuple[Message, ...]:
@@ -212,7 +224,10 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
         SpanEvent(
             f"thread.run.{entry.status}",
             entry.moment.at_ns,
-            {"runspan.run.status": entry.status, "runspan.source": "server" if entry.moment.by_server else "observed"},
+            {
+                "runspan.run.status": entry.status,
+                "runspan.source": "server" if entry.moment.by_server else "observed",
+            },
         )
         for entry in line.entries
     ]
@@ -251,12 +266,21 @@ def _tools(state: RunState, line: Timeline, texts: Texts) -> tuple[SpanData, ...
                 spans[call.id] = _tool(state, call, step.id, start_ns, end_ns, step.error, texts)
             else:
                 spans[call.id] = _with_step(known, call, step.id, texts)
-    inside = (replace(s, start_ns=min(max(s.start_ns, low), high), end_ns=min(max(s.end_ns, low), high)) for s in spans.values())
+    inside = (
+        replace(s, start_ns=min(max(s.start_ns, low), high), end_ns=min(max(s.end_ns, low), high))
+        for s in spans.values()
+    )
     return tuple(replace(s, end_ns=max(s.start_ns, s.end_ns)) for s in inside)
 
 
 def _tool(
-    state: RunState, call: ToolCall, step_id: str | None, start_ns: int, end_ns: int, error: ApiError | None, texts: Texts
+    state: RunState,
+    call: ToolCall,
+    step_id: str | None,
+    start_ns: int,
+    end_ns: int,
+    error: ApiError | None,
+    texts: Texts,
 ) -> SpanData:
     facts = ToolFacts(state.server, _call(call, texts), step_id, state.key.thread_id)
     error = error and replace(error, message=texts.keep("error", error.message))

@@ -11,8 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+from typing import Any
 
-from .model import ApiError, Observation, Run, RunKey, RunRequest, RunStep, Server, Source, SpanEvent, ToolCall
+from .model import (
+    ApiError,
+    Observation,
+    Run,
+    RunKey,
+    RunRequest,
+    RunStep,
+    Server,
+    Source,
+    SpanEvent,
+    ToolCall,
+)
 
 
 class Phase(str, Enum):
@@ -97,11 +109,12 @@ class RunState:
     over_seen: tuple[int, int] | None = None  # request, response of the first observation that saw it over
     over_streamed: bool = False
     noticed_ns: int | None = None  # when the app itself first saw it over
-    first_chunk_ns: int | None = None
     first_token_ns: int | None = None
     notes: tuple[SpanEvent, ...] = ()  # handler exceptions and the like
     stream_error: ApiError | None = None  # what broke the app's stream of this Run
-    partial: Mapping[str, str] = field(default_factory=dict)  # message id -> text of a stream cut before it completed
+    partial: Mapping[str, str] = field(
+        default_factory=dict
+    )  # message id -> text of a stream cut before it completed
     origin: str | None = None
 
     @property
@@ -122,13 +135,15 @@ def advance(state: RunState, seen: Observation) -> RunState:
 
 
 def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
-    polled = {"polls": state.polls + seen.polls, "last_seen_ns": max(state.last_seen_ns, seen.response_ns)}
+    state = replace(
+        state, polls=state.polls + seen.polls, last_seen_ns=max(state.last_seen_ns, seen.response_ns)
+    )
     phase = PHASE_OF_STATUS.get(run.status or "")
     if phase is Phase.OVER:
-        return replace(_end(state, seen, run), **polled)
+        return _end(state, seen, run)
+    state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns))
     if state.is_over:
-        return replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns), **polled)
-    state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns), **polled)
+        return state
     if state.changes and run.status == state.changes[-1].status:
         return replace(
             state, sighted_ns=max(state.sighted_ns, seen.request_ns), run=_with(state.run, run, deep=False)
@@ -176,8 +191,7 @@ def _end(state: RunState, seen: Observation, run: Run) -> RunState:
     is_streamed = seen.source is Source.STREAM
     noticed_ns = state.noticed_ns
     if seen.source is not Source.FETCH:
-        first_ns = seen.first_poll_ns or seen.response_ns
-        noticed_ns = first_ns if noticed_ns is None else min(noticed_ns, first_ns)
+        noticed_ns = seen.response_ns if noticed_ns is None else min(noticed_ns, seen.response_ns)
     if state.is_over:
         first = state.over_seen
         if first is None or seen.response_ns < first[1]:
@@ -241,14 +255,12 @@ def _add_steps(state: RunState, seen: Observation) -> RunState:
 
 def _merge_step(known: RunStep, new: RunStep) -> RunStep:
     newer, older = (known, new) if known.ended_at is not None and new.ended_at is None else (new, known)
-    times = {
-        "seen_ns": known.seen_ns if known.seen_ns is not None else new.seen_ns,
-        "done_ns": known.done_ns if known.done_ns is not None else new.done_ns,
+    kept: dict[str, Any] = {
+        f.name: getattr(older, f.name) for f in fields(newer) if getattr(newer, f.name) in (None, ())
     }
-    kept = {
-        f.name: getattr(older, f.name) for f in fields(newer) if getattr(newer, f.name) in (None, ()) and f.name not in times
-    }
-    return replace(newer, **kept, **times)
+    kept["seen_ns"] = known.seen_ns if known.seen_ns is not None else new.seen_ns
+    kept["done_ns"] = known.done_ns if known.done_ns is not None else new.done_ns
+    return replace(newer, **kept)
 
 
 # What a poll of an unchanged status can teach. A stream gives whole objects, a poll of a live Run only scalars.
@@ -258,7 +270,9 @@ _SCALARS = ("started_at", "expires_at")
 def _with(known: Run, new: Run, *, deep: bool = True) -> Run:
     """`known` with what `new` says; what `new` leaves out stays (`expires_at` is null once a Run is over)."""
     if not deep:
-        missing = {n: getattr(new, n) for n in _SCALARS if getattr(known, n) is None and getattr(new, n) is not None}
+        missing = {
+            n: getattr(new, n) for n in _SCALARS if getattr(known, n) is None and getattr(new, n) is not None
+        }
         return replace(known, **missing) if missing else known
     kept = {f.name: getattr(known, f.name) for f in fields(new) if getattr(new, f.name) in (None, (), {})}
     return replace(new, **kept)

@@ -48,7 +48,9 @@ class Message:
     created_at: int | None = None
     run_id: str | None = None
     status: str | None = None  # in_progress | incomplete | completed, often absent
-    incomplete_reason: str | None = None  # content_filter | max_tokens | run_cancelled | run_expired | run_failed
+    incomplete_reason: str | None = (
+        None  # content_filter | max_tokens | run_cancelled | run_expired | run_failed
+    )
     sent_ns: int | None = None  # local time of the request by which this process created it
 
 
@@ -118,7 +120,9 @@ class Run:
     ended_at: int | None = None  # completed_at, failed_at or cancelled_at; expires_at of an expired run
     expires_at: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, object] = field(default_factory=dict)  # temperature, top_p, max_completion_tokens ...
+    settings: Mapping[str, object] = field(
+        default_factory=dict
+    )  # temperature, top_p, max_completion_tokens ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,6 @@ class Observation:
     source: Source = Source.CALL
     event: str | None = None  # name of the stream event
     polls: int = 0  # how many GETs of the run this stands for (coalesced polls count each)
-    first_poll_ns: int | None = None  # response of the first of them
     thread_id: str | None = None
     created_thread: bool = False  # the thread began with this call
     runs: tuple[Run, ...] = ()

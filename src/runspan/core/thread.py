@@ -57,6 +57,7 @@ def _merge(known: list[Message], page: Sequence[Message]) -> None:
 
     Stamps are whole seconds, so where the page and what is known share a message, that neighbour tells the place.
     """
+    _name_sent(known, page)
     position = {m.id: i for i, m in enumerate(known)}
     at = next((position[m.id] - 1 for m in page if m.id in position), None)
     inserted = 0
@@ -68,6 +69,23 @@ def _merge(known: list[Message], page: Sequence[Message]) -> None:
             at = _by_time(known, message) if at is None else at + 1
             known.insert(at, message)
             inserted += 1
+
+
+def _name_sent(known: list[Message], page: Sequence[Message]) -> None:
+    """Messages sent with `threads.create` have no ids of the server yet; give them those of the page."""
+    unnamed = [i for i, m in enumerate(known) if "/" in m.id]
+    if not unnamed:
+        return
+    ids = {m.id for m in known}
+    for message in page:
+        at = next((i for i in unnamed if message.id not in ids and _is_same(known[i], message)), None)
+        if at is not None:
+            known[at] = replace(message, sent_ns=known[at].sent_ns)
+            unnamed.remove(at)
+
+
+def _is_same(sent: Message, listed: Message) -> bool:
+    return _texts(sent) == _texts(listed) and abs(_stamp(sent) - _stamp(listed)) <= 1
 
 
 def _by_time(known: Sequence[Message], message: Message) -> int:

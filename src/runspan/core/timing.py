@@ -124,7 +124,9 @@ def _placed(state: RunState, ended: Moment) -> Iterator[tuple[str, Moment]]:
         yield change.status, place(state, stamp, change.earliest_ns, latest_ns)
 
 
-def place_step(state: RunState, start_at: int | None, end_at: int | None, lower_ns: int, upper_ns: int) -> tuple[int, int]:
+def place_step(
+    state: RunState, start_at: int | None, end_at: int | None, lower_ns: int, upper_ns: int
+) -> tuple[int, int]:
     """Start and end of a step from its stamps, inside [lower_ns, upper_ns]."""
     start_ns = place(state, start_at, lower_ns, upper_ns).at_ns if start_at is not None else lower_ns
     end_ns = place(state, end_at, start_ns, upper_ns).at_ns if end_at is not None else upper_ns

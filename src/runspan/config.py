@@ -1,0 +1,233 @@
+"""Every setting, from one table: options beat environment beat defaults. Made once, at `instrument()`.
+
+What the OpenTelemetry SDK already has variables for (`OTEL_*`: endpoint, headers, service name, sampler, batches) stays there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .core.redact import Redact
+
+
+class ConfigError(ValueError):
+    """A setting is wrong. The message says what to write instead."""
+
+
+def _setting(
+    default: Any, env: str | None, doc: str, *, choices: tuple[str, ...] = (), low: float | None = None
+) -> Any:
+    return field(default=default, metadata={"env": env, "doc": doc, "choices": choices, "low": low})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings of runspan. Each field is an option of `instrument()`; most have a variable of the environment too."""
+
+    enabled: bool = _setting(
+        True, "RUNSPAN_ENABLED", "Off: nothing is patched (`OTEL_SDK_DISABLED=true` does the same)."
+    )
+    capture_content: bool = _setting(
+        True,
+        "RUNSPAN_CAPTURE_CONTENT",
+        "Record instructions, messages, tool arguments and results, metadata and error texts.",
+    )
+    redact: Redact | None = _setting(
+        None, None, "`redact(kind, text) -> text`, called for each text that goes out."
+    )
+    calls: str = _setting(
+        "auto",
+        "RUNSPAN_CALLS",
+        "Spans for calls around runs: `auto` (writes, under a recording span; failures always), `all` (reads too), `none`.",
+        choices=("auto", "all", "none"),
+    )
+    fetch: str = _setting(
+        "auto",
+        "RUNSPAN_FETCH",
+        "Background GETs for what an ended run still lacks: `auto` or `never`.",
+        choices=("auto", "never"),
+    )
+    join: str = _setting(
+        "never",
+        "RUNSPAN_JOIN",
+        "`alive`: also trace runs of other processes that are first met alive by retrieve, cancel or submit.",
+        choices=("never", "alive"),
+    )
+    linger_s: float = _setting(
+        1.0,
+        "RUNSPAN_LINGER_S",
+        "Seconds to wait for the app to read what is missing, before fetching.",
+        low=0,
+    )
+    exit_timeout_s: float = _setting(
+        5.0, "RUNSPAN_EXIT_TIMEOUT_S", "Seconds that the exit of the process may wait for delivery.", low=0
+    )
+    max_text_chars: int = _setting(
+        16_384, "RUNSPAN_MAX_TEXT_CHARS", "Characters kept of one text (a message part, an argument).", low=16
+    )
+    max_attribute_chars: int = _setting(
+        131_072, "RUNSPAN_MAX_ATTRIBUTE_CHARS", "Characters of one span attribute.", low=64
+    )
+    max_input_messages: int = _setting(
+        100, "RUNSPAN_MAX_INPUT_MESSAGES", "Messages of the thread kept as a run's input.", low=1
+    )
+    max_live_runs: int = _setting(
+        10_000,
+        "RUNSPAN_MAX_LIVE_RUNS",
+        "Runs followed at once; beyond it the oldest goes out unfinished.",
+        low=1,
+    )
+    max_live_bytes: int = _setting(
+        64_000_000, "RUNSPAN_MAX_LIVE_BYTES", "Bytes of text kept for live runs.", low=1
+    )
+    tracer_provider: Any = _setting(
+        None, None, "An OpenTelemetry TracerProvider to use instead of the global or our own."
+    )
+    set_global: bool = _setting(False, "RUNSPAN_SET_GLOBAL", "Make our own provider the global one.")
+    endpoint: str | None = _setting(
+        None, None, "OTLP/HTTP base URL for our own provider; beats `OTEL_EXPORTER_OTLP_ENDPOINT`."
+    )
+    headers: Mapping[str, str] | None = _setting(
+        None, None, "OTLP headers for our own provider; beat `OTEL_EXPORTER_OTLP_HEADERS`."
+    )
+    service_name: str | None = _setting(
+        None, None, "`service.name` for our own provider; beats `OTEL_SERVICE_NAME`."
+    )
+
+
+_CONTENT_MODES: Mapping[str, bool] = {
+    "no_content": False,
+    "false": False,
+    "span_only": True,
+    "true": True,
+    "span_and_event": True,
+    "event_only": False,  # no event is written here, so nothing may be
+}
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """The one Config of this process. Raises ConfigError with the cure."""
+    known = {f.name: f for f in fields(Config)}
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"runspan.instrument() has no option {name!r}. {_did_you_mean(name, known)}")
+    values: dict[str, Any] = {}
+    for name, spec in known.items():
+        variable = spec.metadata["env"]
+        text = environ.get(variable, "").strip() if variable else ""
+        if name in options:
+            values[name] = _checked(name, spec, options[name])
+        elif text:
+            values[name] = _checked(variable, spec, _parsed(variable, spec, text))
+    if "capture_content" not in values:
+        values |= _content_mode(environ)
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        values["enabled"] = False
+    return _consistent(Config(**values))
+
+
+def _consistent(config: Config) -> Config:
+    if config.tracer_provider is not None:
+        for name in ("endpoint", "headers", "service_name", "set_global"):
+            if getattr(config, name):
+                raise ConfigError(
+                    f"{name}= configures our own provider, but tracer_provider= was given too: pass only one of them."
+                )
+    return config
+
+
+def _content_mode(environ: Mapping[str, str]) -> dict[str, bool]:
+    variable = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+    mode = environ.get(variable, "").strip().lower()
+    if not mode:
+        return {}
+    if mode not in _CONTENT_MODES:
+        raise ConfigError(
+            f"{variable}={mode!r} is not known: use one of {', '.join(m.upper() for m in _CONTENT_MODES)}."
+        )
+    return {"capture_content": _CONTENT_MODES[mode]}
+
+
+def _parsed(variable: str, spec: Any, text: str) -> Any:
+    if isinstance(spec.default, bool):
+        if text.lower() not in _TRUE | _FALSE:
+            raise ConfigError(f"{variable}={text!r}: write true or false.")
+        return text.lower() in _TRUE
+    if isinstance(spec.default, int | float):
+        try:
+            return type(spec.default)(text)
+        except ValueError:
+            raise ConfigError(f"{variable}={text!r}: write a number.") from None
+    return text.lower() if spec.metadata["choices"] else text
+
+
+def _checked(name: str, spec: Any, value: Any) -> Any:
+    choices, low = spec.metadata["choices"], spec.metadata["low"]
+    if choices and value not in choices:
+        raise ConfigError(f"{name}={value!r}: use one of {', '.join(map(repr, choices))}.")
+    problem = _CHECKS.get(spec.name, _by_default(spec.default))(value)
+    if problem:
+        shown = "..." if spec.name == "headers" else repr(value)  # headers carry keys
+        raise ConfigError(f"{name}={shown}: {problem}.")
+    if low is not None and value < low:
+        raise ConfigError(f"{name}={value!r}: must be at least {low}.")
+    return value
+
+
+def _by_default(default: Any) -> Callable[[Any], str | None]:
+    if isinstance(default, bool):
+        return lambda v: None if isinstance(v, bool) else "must be True or False"
+    if isinstance(default, int):
+        return lambda v: None if isinstance(v, int) and not isinstance(v, bool) else "must be a whole number"
+    if isinstance(default, float):
+        return lambda v: (
+            None
+            if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)
+            else "must be a number"
+        )
+    return lambda v: None if v is None or isinstance(v, str) else "must be a string"
+
+
+def _is_provider(value: Any) -> str | None:
+    return (
+        None
+        if value is None or callable(getattr(value, "get_tracer", None))
+        else "must be an OpenTelemetry TracerProvider"
+    )
+
+
+def _is_headers(value: Any) -> str | None:
+    if value is None or (
+        isinstance(value, Mapping) and all(isinstance(x, str) for kv in value.items() for x in kv)
+    ):
+        return None
+    return "must map header names to strings"
+
+
+def _is_url(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value.startswith(("http://", "https://"))):
+        return None
+    return "must be a URL such as 'http://localhost:4318'"
+
+
+def _is_redact(value: Any) -> str | None:
+    return None if value is None or callable(value) else "must be a function redact(kind, text) -> text"
+
+
+_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
+    "redact": _is_redact,
+    "tracer_provider": _is_provider,
+    "headers": _is_headers,
+    "endpoint": _is_url,
+}
+
+
+def _did_you_mean(name: str, known: Mapping[str, Any]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"It knows: {', '.join(known)}."

@@ -1,0 +1,200 @@
+"""OpenTelemetry GenAI semantic conventions (status Development, as of late 2026), plus our own `runspan.*` keys.
+
+Plain strings of our own: the packaged constants are frozen and deprecated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..core.model import CallFacts, RunFacts, Server, SpanData, SpanKind, ToolFacts, Usage
+from ..core.redact import cut
+from . import messages
+from .messages import fit
+
+Value = str | int | float | bool | list[str]
+Pairs = Iterator[tuple[str, Value | None]]
+
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+REQUEST_MODEL = "gen_ai.request.model"
+AGENT_ID = "gen_ai.agent.id"
+AGENT_NAME = "gen_ai.agent.name"
+CONVERSATION = "gen_ai.conversation.id"
+RESPONSE_ID = "gen_ai.response.id"
+ERROR_TYPE = "error.type"
+
+# Run and request settings under the names the conventions have for them; the others stay in our own namespace.
+_SETTINGS: Mapping[str, str] = {
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "max_completion_tokens": "gen_ai.request.max_tokens",
+    "reasoning_effort": "gen_ai.request.reasoning.level",
+    "max_prompt_tokens": "runspan.request.max_prompt_tokens",
+    "parallel_tool_calls": "runspan.request.parallel_tool_calls",
+}
+_OUTPUT_TYPES: Mapping[str, str] = {"text": "text", "json_object": "json", "json_schema": "json"}
+_TOOL_TYPES: Mapping[str, str] = {
+    "function": "function",
+    "file_search": "datastore",
+    "retrieval": "datastore",
+}
+
+
+def name(span: SpanData) -> str:
+    """`{operation} {subject}`, the bare operation where the subject is not known."""
+    facts = span.facts
+    subject: str | None = None
+    if isinstance(facts, ToolFacts):
+        subject = facts.call.name
+    elif span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts):
+        subject = _request_model(facts)
+    elif facts.assistant is not None and span.operation in ("invoke_agent", "create_agent", "update_agent"):
+        subject = facts.assistant.name
+    return f"{span.operation} {subject}" if subject else span.operation
+
+
+def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
+    """Every attribute whose value is known; texts fit into `max_chars` characters each."""
+    return {key: value for key, value in _pairs(span, max_chars) if value is not None}
+
+
+def _pairs(span: SpanData, max_chars: int) -> Pairs:
+    yield OPERATION, span.operation
+    if span.error is not None:
+        yield ERROR_TYPE, span.error.code
+    facts = span.facts
+    if isinstance(facts, ToolFacts):
+        yield from _tool(facts, max_chars)
+    elif isinstance(facts, CallFacts):
+        yield from _call(facts)
+    else:
+        yield from (_run if span.kind is SpanKind.RUN else _generation)(facts, max_chars)
+
+
+def server(of: Server) -> Pairs:
+    yield "server.address", of.host
+    yield "server.port", of.port
+
+
+# ---------------------------------------------------------------- one function per kind of span
+
+
+def _agent(facts: RunFacts) -> Pairs:
+    if facts.assistant is not None:
+        yield AGENT_ID, facts.assistant.id
+        yield AGENT_NAME, facts.assistant.name
+        yield "gen_ai.agent.description", facts.assistant.description
+
+
+def _common(facts: RunFacts) -> Pairs:
+    yield PROVIDER, facts.server.provider
+    yield REQUEST_MODEL, _request_model(facts)
+    if facts.finish_reason is not None:
+        yield "gen_ai.response.finish_reasons", [facts.finish_reason]
+    if facts.run is not None:
+        yield CONVERSATION, facts.run.thread_id or None
+        yield RESPONSE_ID, facts.run.id or None
+
+
+def _run(facts: RunFacts, max_chars: int) -> Pairs:
+    yield from _common(facts)
+    yield from _agent(facts)
+    yield from server(facts.server)
+    yield "runspan.run.unfinished", facts.unfinished
+    yield "runspan.run.origin", facts.origin
+    run = facts.run
+    if run is None or not run.id:
+        return
+    yield "runspan.run.id", run.id
+    yield "runspan.run.status", run.status
+    yield "runspan.run.incomplete_reason", run.incomplete_reason
+    yield "runspan.run.queue_s", facts.queue_s
+    yield "runspan.run.active_s", facts.active_s
+    yield "runspan.run.tool_wait_s", facts.tool_wait_s
+    yield "runspan.run.detection_lag_s", facts.detection_lag_s
+    yield "runspan.run.end_uncertainty_s", facts.end_uncertainty_s
+    yield "runspan.run.polls", facts.polls
+    yield "runspan.run.created_at", run.created_at
+    yield "runspan.run.started_at", run.started_at
+    yield "runspan.run.ended_at", run.ended_at
+    yield "runspan.run.metadata", fit(dict(run.metadata), max_chars) if run.metadata else None
+
+
+def _generation(facts: RunFacts, max_chars: int) -> Pairs:
+    yield from _common(facts)
+    run = facts.run
+    if run is None:
+        return
+    yield "gen_ai.response.model", run.model
+    yield from _usage(run.usage)
+    yield "gen_ai.response.time_to_first_chunk", facts.first_chunk_s
+    if facts.request.stream:
+        yield "gen_ai.request.stream", True
+    settings: Mapping[str, Any] = {**facts.request.settings, **run.settings}
+    for key, attribute in _SETTINGS.items():
+        yield attribute, settings.get(key)
+    yield "gen_ai.output.type", _OUTPUT_TYPES.get(settings.get("response_format", ""))
+    if not facts.captured:
+        return
+    yield (
+        "gen_ai.system_instructions",
+        _list([{"type": "text", "content": t} for t in facts.instructions], max_chars),
+    )
+    yield "gen_ai.input.messages", _list([messages.message(m) for m in facts.inputs], max_chars)
+    yield "runspan.input.omitted_messages", facts.omitted_inputs or None
+    outputs = [messages.message(m) for m in facts.outputs]
+    if facts.pending:
+        outputs.append(messages.tool_call_message(facts.pending))
+    yield "gen_ai.output.messages", _list(outputs, max_chars)
+    yield "gen_ai.tool.definitions", _list(messages.definitions(run.tools), max_chars)
+
+
+def _tool(facts: ToolFacts, max_chars: int) -> Pairs:
+    call = facts.call
+    yield CONVERSATION, facts.thread_id
+    yield "gen_ai.tool.name", call.name
+    yield "gen_ai.tool.type", _TOOL_TYPES.get(call.type, "extension")
+    yield "gen_ai.tool.call.id", call.id or None
+    yield "gen_ai.tool.call.arguments", _cut(call.arguments, max_chars)
+    yield "gen_ai.tool.call.result", _cut(call.output, max_chars)
+    yield "runspan.step.id", facts.step_id
+
+
+def _call(facts: CallFacts) -> Pairs:
+    yield PROVIDER, facts.server.provider
+    yield REQUEST_MODEL, facts.model
+    if facts.assistant is not None:
+        yield AGENT_ID, facts.assistant.id or None
+        yield AGENT_NAME, facts.assistant.name
+    yield CONVERSATION, facts.thread_id
+    yield "runspan.run.id", facts.run_id
+    yield "runspan.message.id", facts.message_id
+    yield from server(facts.server)
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def _request_model(facts: RunFacts) -> str | None:
+    """What the app asked for, else what the Run says, else what the assistant is set to."""
+    asked = facts.request.model or (facts.run.model if facts.run else None)
+    return asked or (facts.assistant.model if facts.assistant else None)
+
+
+def _usage(usage: Usage | None) -> Pairs:
+    if usage is None:
+        return
+    yield "gen_ai.usage.input_tokens", usage.prompt_tokens
+    yield "gen_ai.usage.output_tokens", usage.completion_tokens
+    yield "gen_ai.usage.cache_read.input_tokens", usage.cached_tokens
+    yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens
+
+
+def _list(value: list[Any], max_chars: int) -> str | None:
+    return fit(value, max_chars) if value else None
+
+
+def _cut(text: str | None, max_chars: int) -> str | None:
+    return None if text is None else cut(text, max_chars)

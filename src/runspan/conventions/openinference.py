@@ -1,0 +1,54 @@
+"""The cheap part of OpenInference that fills gaps of backends (Phoenix, MLflow, Langfuse): kinds, session, plain input and output.
+
+Never a plain-text `input.value` on the generation span: it would hide the messages there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..core.model import CallFacts, RunFacts, SpanData, SpanKind, ToolFacts
+from ..core.redact import cut
+from . import messages
+
+KIND = "openinference.span.kind"
+SESSION = "session.id"
+
+_KINDS: Mapping[SpanKind, str] = {
+    SpanKind.RUN: "AGENT",
+    SpanKind.GENERATION: "LLM",
+    SpanKind.TOOL: "TOOL",
+    SpanKind.CALL: "CHAIN",
+}
+_RETRIEVERS = frozenset({"file_search", "retrieval"})
+
+
+def attributes(span: SpanData, max_chars: int) -> dict[str, str]:
+    """`{attribute: value}` for one span; a `session.id` that the app set itself wins over the thread's id later."""
+    facts = span.facts
+    found: dict[str, str | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    if isinstance(facts, ToolFacts):
+        if facts.call.type in _RETRIEVERS:
+            found[KIND] = "RETRIEVER"
+        found |= _values(facts.call.arguments, facts.call.output, "application/json", max_chars)
+    elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:
+        asked = [m for m in facts.inputs if m.role == "user"][-1:]
+        found |= _values(
+            messages.plain(asked) or None, messages.plain(facts.outputs) or None, "text/plain", max_chars
+        )
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _values(given: str | None, result: str | None, mime_type: str, max_chars: int) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for side, value in (("input", given), ("output", result)):
+        if value is not None:
+            found[f"{side}.value"] = cut(value, max_chars)
+            found[f"{side}.mime_type"] = mime_type
+    return found
+
+
+def _thread_id(facts: RunFacts | ToolFacts | CallFacts) -> str | None:
+    if isinstance(facts, RunFacts):
+        return (facts.run.thread_id or None) if facts.run else None
+    return facts.thread_id

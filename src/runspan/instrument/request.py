@@ -1,0 +1,260 @@
+"""The choke point: `SyncAPIClient.request` and `AsyncAPIClient.request` of the official client, wrapped.
+
+Every logical call passes here once: helpers, streams, raw responses, pages, copies of clients, objects made before us; above
+retries and below the deprecation warnings. The user's call is made exactly once, outside any `try` of ours that could alter its
+outcome, and its result is handed back as the very same object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..adapters import assistants
+from ..adapters.assistants import Match
+from ..adapters.wire import run_request
+from ..core.model import Assistant, CallFacts, RunFacts, Server, SpanData, SpanKind
+from ..guard import guarded, swallow
+from ..runtime import emit
+from ..runtime.clock import now_ns
+from ..runtime.emit import Emitter
+from ..runtime.records import Call, StreamRef
+from . import clients, snapshot
+from .errors import read_error
+from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
+
+Wrapped = Callable[..., Any]
+
+
+class Patch:
+    """What the wrapped methods do. One per `instrument()`; `put` hands records to the worker."""
+
+    def __init__(
+        self,
+        emitter: Emitter,
+        put: Callable[[Any], None],
+        ours: set[str],
+        assistant_of: Callable[[Server, str], Assistant | None],
+        *,
+        calls: str,
+        joins: bool,
+        count_unrecorded: Callable[[], None],
+    ) -> None:
+        self._emitter = emitter
+        self._put = put
+        self._ours = ours
+        self._assistant_of = assistant_of
+        self._calls = calls
+        self._joins = joins
+        self._count_unrecorded = count_unrecorded
+
+    # ------------------------------------------------------------ the two wrappers
+
+    def request(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = self._begin(client, args, kwargs, is_async=False)
+        if call is None:
+            return wrapped(*args, **kwargs)
+        token = emit.enter(call.live) if call.live is not None else None
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            self._leave(token)
+            self._failed(call, error)
+            raise
+        self._leave(token)
+        self._done(call, result, is_async=False)
+        return result
+
+    def arequest(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if _match(args, kwargs) is None:
+            return wrapped(*args, **kwargs)
+        return self._arequest(wrapped, client, args, kwargs)
+
+    async def _arequest(
+        self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        call = self._begin(client, args, kwargs, is_async=True)
+        if call is None:
+            return await wrapped(*args, **kwargs)
+        token = emit.enter(call.live) if call.live is not None else None
+        try:
+            result = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            self._leave(token)
+            self._failed(call, error)
+            raise
+        self._leave(token)
+        self._done(call, result, is_async=True)
+        return result
+
+    # ------------------------------------------------------------ before
+
+    def _begin(
+        self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_async: bool
+    ) -> Call | None:
+        """The record of a call of ours, with its span begun; None: pass it through."""
+        match = _match(args, kwargs)
+        if match is None:
+            return None
+        try:
+            if emit.is_suppressed():
+                return None
+            options = args[1] if len(args) > 1 else kwargs["options"]
+            call = Call(match, clients.server_of(client), now_ns())
+            params = options.params
+            if params:
+                call.query = dict(params)
+            if match.route.is_write:
+                self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
+            elif self._calls == "all" or self._joins:
+                call.context = emit.slim_context()
+                call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
+            return call
+        except Exception as error:
+            swallow("begin to observe a call", error)
+            return None
+
+    def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
+        call.streams = streams
+        call.body = _body(options)
+        route = call.match.route
+        if route.starts_run or self._joins:
+            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
+        if route.starts_run:
+            call.live = self._emitter.begin(self._run_data(call))
+            call.context = call.live.context
+        elif self._calls != "none":
+            call.context = emit.slim_context()
+            if self._calls == "all" or emit.is_under_recording_span():
+                call.live = self._emitter.begin(_call_data(call))
+
+    def _run_data(self, call: Call) -> SpanData:
+        """The run span as far as samplers may want to know it."""
+        body = json.loads(call.body) if call.body else {}
+        request = run_request(body if isinstance(body, dict) else {}, call.streams)
+        assistant = self._assistant_of(call.server, request.assistant_id) if request.assistant_id else None
+        if assistant is None and request.assistant_id:
+            assistant = Assistant(request.assistant_id)
+        facts = RunFacts(call.server, request, assistant=assistant, captured=False)
+        return SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts)
+
+    def _leave(self, token: Any) -> None:
+        if token is not None:
+            with guarded("leave the context of a call"):
+                emit.leave(token)
+
+    # ------------------------------------------------------------ after
+
+    def _failed(self, call: Call, error: BaseException) -> None:
+        with guarded("note a failed call"):
+            call.response_ns = now_ns()
+            call.error = read_error(error)
+            self._put(self._recorded(call))
+
+    def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
+        try:
+            call.response_ns = now_ns()
+            route = call.match.route
+            if route.starts_run and call.live is not None and not call.live.span.is_recording():
+                self._unrecorded(call, result)
+            http = getattr(result, "http_response", None)
+            if http is not None:
+                self._raw(call, http, is_async=is_async)
+            elif call.streams:
+                self._stream(call, result, is_async=is_async)
+            else:
+                self._plain(call, result)
+        except Exception as error:
+            swallow("observe a call", error)
+
+    def _recorded(self, call: Call) -> Call:
+        if call.live is not None and not call.live.span.is_recording():
+            if call.match.route.starts_run:
+                self._count_unrecorded()
+            call.live = None
+        return call
+
+    def _unrecorded(self, call: Call, result: Any) -> None:
+        """Sampled out: the run is neither followed nor fetched, its calls go on unseen."""
+        self._recorded(call)
+
+    def _plain(self, call: Call, result: Any) -> None:
+        route = call.match.route
+        if route.is_poll:
+            call.result = snapshot.run(result, self._ours, self._joins)
+        elif route.operation.startswith("list_"):
+            call.result = snapshot.page(result, route.operation, self._ours)
+        else:
+            call.result = snapshot.copy(result)
+            if route.starts_run:
+                self._learn(snapshot.field(result, "id"))
+        self._put(self._recorded(call))
+
+    def _learn(self, run_id: Any) -> None:
+        """From now on polls of this run are worth a copy."""
+        if isinstance(run_id, str):
+            self._ours.add(run_id)
+
+    def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
+        learn = self._learn if call.live is not None else _ignore
+        if not call.match.route.starts_run:
+            self._put(self._recorded(call))
+        tap_events(stream, Tap(self._put, StreamRef(call), learn), is_async=is_async)
+
+    def _raw(self, call: Call, http: Any, *, is_async: bool) -> None:
+        """A raw response: its bytes, now if they are read already, else while the app reads them."""
+        if call.streams:
+            if not call.match.route.starts_run:
+                self._put(self._recorded(call))
+            tap_bytes(http, ChunkTap(self._put, StreamRef(call), _ignore), is_async=is_async)
+            return
+        if http.is_closed and http.is_stream_consumed:
+            call.result = http.content
+            self._put(self._recorded(call))
+        else:
+            tap_bytes(http, BodyTap(self._put, self._recorded(call)), is_async=is_async)
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def _match(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
+    try:
+        options = args[1] if len(args) > 1 else kwargs["options"]
+        return assistants.match(options.method, options.url)
+    except Exception as error:
+        swallow("look at a call", error)
+        return None
+
+
+def _body(options: Any) -> bytes | None:
+    """The JSON that is sent, copied: the client passes the app's own dicts on, and the app may change them."""
+    body, extra = options.json_data, getattr(options, "extra_json", None)
+    if isinstance(body, Mapping) or extra:
+        body = {**(body if isinstance(body, Mapping) else {}), **(extra or {})}
+    if body is None:
+        return None
+    return json.dumps(body, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _jsonable(value: Any) -> Any:
+    """What a request may hold beside JSON: iterables for lists, models."""
+    if hasattr(value, "__pydantic_serializer__"):
+        return json.loads(snapshot.copy(value) or b"null")  # type: ignore[arg-type]
+    return str(type(value).__name__)
+
+
+def _header(options: Any, name: str) -> str | None:
+    headers = options.headers
+    value = headers.get(name) if isinstance(headers, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+def _call_data(call: Call) -> SpanData:
+    facts = CallFacts(call.server, call.match.thread_id, call.match.run_id)
+    return SpanData(SpanKind.CALL, call.match.route.operation, call.request_ns, call.request_ns, facts)
+
+
+def _ignore(_: str) -> None:
+    return None

@@ -1,0 +1,78 @@
+"""What of a result is copied on the caller's thread, and what is left for the worker.
+
+Copied, because apps do change what they get: the API's own guide has them replace citations in `message.content[0].text.value` in
+place. Pydantic's serializer does it in native code (4 us a message). Left alone: polls of runs that are not ours, and of a live run
+everything but its scalars.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Mapping
+from typing import Any
+
+from ..runtime.records import Page, Payload
+
+LIVE_STATUSES = frozenset({"queued", "in_progress", "cancelling"})
+_RUN_SCALARS = (
+    "id",
+    "thread_id",
+    "status",
+    "assistant_id",
+    "model",
+    "created_at",
+    "started_at",
+    "expires_at",
+)
+
+
+def copy(obj: Any) -> Payload:
+    """JSON bytes of a result: a model of the client, a dict (`cast_to=object`), or anything that says its fields."""
+    if obj is None or isinstance(obj, str | int | float):
+        return None
+    serializer = getattr(type(obj), "__pydantic_serializer__", None)
+    if serializer is not None:
+        try:
+            data: bytes = serializer.to_json(obj, warnings=False)
+        except Exception:  # a field holds what JSON does not know: fall back to a slower, forgiving way
+            return _dumps(obj)
+        return data
+    return _dumps(obj)
+
+
+def _dumps(obj: Any) -> bytes:
+    return json.dumps(obj, default=_fields, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _fields(obj: Any) -> Any:
+    """Pydantic 1 models and strangers."""
+    fields = getattr(obj, "__dict__", None)
+    extra = getattr(obj, "model_extra", None) or {}
+    return {**fields, **extra} if isinstance(fields, dict) else str(type(obj).__name__)
+
+
+def field(obj: Any, name: str) -> Any:
+    return obj.get(name) if isinstance(obj, Mapping) else getattr(obj, name, None)
+
+
+def run(obj: Any, ours: Container[str], joins: bool) -> Payload:
+    """A polled or listed Run. Whole only where its status asks for it."""
+    if not joins and field(obj, "id") not in ours:
+        return {name: field(obj, name) for name in _RUN_SCALARS}
+    if field(obj, "status") in LIVE_STATUSES and not joins:
+        return {name: field(obj, name) for name in _RUN_SCALARS}
+    return copy(obj)
+
+
+def page(obj: Any, operation: str, ours: Container[str]) -> Page | None:
+    """A list page of the client or a dict of that shape."""
+    data = field(obj, "data")
+    if not isinstance(data, list | tuple):
+        return None
+    has_more = field(obj, "has_more")
+    items = tuple(data)
+    if operation == "list_thread_runs":
+        copies = tuple(run(item, ours, False) for item in items)
+    else:
+        copies = tuple(copy(item) for item in items)
+    return Page(copies, has_more if isinstance(has_more, bool) else None)

@@ -1,0 +1,282 @@
+"""The stream tap: sees each event before the app does and hands on what matters.
+
+`Stream._iterator` is replaced on the instance by a small iterator and `close` is shadowed, so `type(stream)` and everything
+built on it stay as they are. Streams that the app reads as raw bytes are tapped at the response's `iter_bytes` instead: that serves
+`.parse()`, `.iter_lines()` and `.read()` alike, and plain JSON bodies of `with_streaming_response` too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from ..adapters.assistants import DELTAS, FIRST_TOKEN
+from ..guard import guarded, swallow
+from ..runtime.clock import now_ns
+from ..runtime.records import Call, StreamChunk, StreamClosed, StreamEvent, StreamRef
+from .errors import read_error
+from .snapshot import copy, field
+
+Put = Callable[[Any], None]
+
+_IDS = ("id", "run_id", "thread_id", "assistant_id", "role", "type", "status", "created_at")
+# Their content grows in place while the app's handler accumulates deltas, so only the ids are read.
+_GROWING = frozenset(
+    {
+        "thread.message.created",
+        "thread.message.in_progress",
+        "thread.run.step.created",
+        "thread.run.step.in_progress",
+    }
+)
+_MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
+MAX_PARTIAL_CHARS = 1_000_000  # of one stream
+
+
+class Tap:
+    """What one stream has shown so far. Any method may be called from the app's thread; none raises."""
+
+    __slots__ = ("_is_closed", "_learn", "_put", "_raised", "stream")
+
+    def __init__(self, put: Put, stream: StreamRef, learn: Callable[[str], None]) -> None:
+        self._put = put
+        self._learn = learn  # told the run's id at its first event
+        self._is_closed = False
+        self._raised: int | None = None  # identity of the error that broke the stream
+        self.stream = stream
+
+    def has_raised(self, error: BaseException) -> bool:
+        """Whether `error` came out of the stream itself (or is what the client made of that), not out of the app."""
+        causes = (error, error.__cause__, error.__context__)
+        return self._raised is not None and any(id(c) == self._raised for c in causes if c is not None)
+
+    def see(self, event: Any) -> None:
+        try:
+            name = event.event
+            stream = self.stream
+            if name in DELTAS:
+                if name == FIRST_TOKEN:
+                    if stream.first_token_ns is None:
+                        stream.first_token_ns = now_ns()
+                    self._collect(event.data)
+                return
+            at_ns = now_ns()
+            data = event.data
+            if name in _GROWING:
+                payload: Any = {key: field(data, key) for key in _IDS}
+            else:
+                payload = copy(data)
+                if name in _MESSAGE_ENDS:
+                    stream.texts.pop(field(data, "id"), None)
+                elif name == "thread.run.created":
+                    self._learn(field(data, "id"))
+            self._put(StreamEvent(stream, name, at_ns, payload))
+        except Exception as error:
+            swallow("look at a stream event", error)
+
+    def _collect(self, data: Any) -> None:
+        """Text matters only if the stream is cut before its message completes."""
+        stream = self.stream
+        if stream.chars > MAX_PARTIAL_CHARS:
+            return
+        for block in data.delta.content or ():
+            text = getattr(block, "text", None)
+            value = text.value if text is not None else None
+            if value:
+                stream.chars += len(value)
+                stream.texts.setdefault(data.id, []).append(value)
+
+    def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
+        """The stream ended, broke, was closed, or was forgotten: once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._raised = None if error is None else id(error)
+        with guarded("note the end of a stream"):
+            self._put(StreamClosed(self.stream, now_ns(), read_error(error) if error else None, is_whole))
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _Events:
+    """The sync iterator in place of `Stream._iterator`."""
+
+    __slots__ = ("_inner", "_tap", "see")
+
+    def __init__(self, inner: Iterator[Any], tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+        self.see = tap.see
+
+    def __iter__(self) -> _Events:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            event = self._inner.__next__()
+        except StopIteration:
+            self._tap.close(is_whole=True)
+            raise
+        except BaseException as error:
+            self._tap.close(error)
+            raise
+        self.see(event)
+        return event
+
+    def __getattr__(self, name: str) -> Any:  # the generator's close, gi_frame ...
+        return getattr(self._inner, name)
+
+
+class _AsyncEvents:
+    """The async iterator in place of `AsyncStream._iterator`."""
+
+    __slots__ = ("_inner", "_tap", "see")
+
+    def __init__(self, inner: AsyncIterator[Any], tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+        self.see = tap.see
+
+    def __aiter__(self) -> _AsyncEvents:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            event = await self._inner.__anext__()
+        except StopAsyncIteration:
+            self._tap.close(is_whole=True)
+            raise
+        except BaseException as error:
+            self._tap.close(error)
+            raise
+        self.see(event)
+        return event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> None:
+    """Look into a `Stream` or `AsyncStream` of typed events from now on."""
+    stream._iterator = (_AsyncEvents if is_async else _Events)(stream._iterator, tap)
+    _shadow_close(stream, tap, "close", is_async=is_async)
+
+
+def tap_of(stream: Any) -> Tap | None:
+    """The tap of a stream that we look into."""
+    events = getattr(stream, "_iterator", None)
+    return events._tap if isinstance(events, _Events | _AsyncEvents) else None
+
+
+def _shadow_close(owner: Any, tap: Tap, name: str, *, is_async: bool) -> None:
+    inner = getattr(owner, name)
+    if is_async:
+
+        async def aclose() -> Any:
+            try:
+                return await inner()
+            finally:
+                tap.close()
+
+        setattr(owner, name, aclose)
+    else:
+
+        def close() -> Any:
+            try:
+                return inner()
+            finally:
+                tap.close()
+
+        setattr(owner, name, close)
+
+
+# ---------------------------------------------------------------- bytes
+
+
+class BodyTap:
+    """Keeps a copy of a body that the app reads itself, and hands over the call when the body is whole."""
+
+    MAX_BYTES = 8_000_000
+
+    def __init__(self, put: Put, call: Call) -> None:
+        self._put = put
+        self._call = call
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._is_closed = False
+
+    def see(self, data: bytes) -> None:
+        self._size += len(data)
+        if not self._is_closed and self._size <= self.MAX_BYTES:
+            self._chunks.append(data)
+
+    def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        with guarded("note the end of a body"):
+            body = b"".join(self._chunks)
+            self._call.result = body if _is_json(body) else None
+            self._put(self._call)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+class ChunkTap(Tap):
+    """A tap of an event stream that is read as bytes."""
+
+    __slots__ = ()
+
+    def see(self, data: bytes) -> None:
+        self._put(StreamChunk(self.stream, now_ns(), data))
+
+
+def tap_bytes(response: Any, tap: BodyTap | ChunkTap, *, is_async: bool) -> None:
+    """Look at the bytes of an HTTP response while the app reads them."""
+    name = "aiter_bytes" if is_async else "iter_bytes"
+    inner = getattr(response, name)
+    setattr(response, name, _async_bytes(inner, tap) if is_async else _bytes(inner, tap))
+    _shadow_close(response, tap, "aclose" if is_async else "close", is_async=is_async)  # type: ignore[arg-type]
+
+
+def _bytes(inner: Callable[..., Iterator[bytes]], tap: BodyTap | ChunkTap) -> Callable[..., Iterator[bytes]]:
+    def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+        try:
+            for data in inner(*args, **kwargs):
+                with guarded("look at a body"):
+                    tap.see(data)
+                yield data
+        except BaseException as error:
+            tap.close(None if isinstance(error, GeneratorExit) else error)
+            raise
+        tap.close(is_whole=True)
+
+    return iter_bytes
+
+
+def _async_bytes(
+    inner: Callable[..., AsyncIterator[bytes]], tap: BodyTap | ChunkTap
+) -> Callable[..., AsyncIterator[bytes]]:
+    async def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+        try:
+            async for data in inner(*args, **kwargs):
+                with guarded("look at a body"):
+                    tap.see(data)
+                yield data
+        except BaseException as error:
+            tap.close(None if isinstance(error, GeneratorExit) else error)
+            raise
+        tap.close(is_whole=True)
+
+    return aiter_bytes

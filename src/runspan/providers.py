@@ -1,0 +1,210 @@
+"""Which TracerProvider spans go to: the app's, else a private one of ours made from the `OTEL_*` variables.
+
+The app's global provider counts if it is a real one at the moment a span begins, also when it was set after `instrument()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
+
+from .config import Config, ConfigError
+from .guard import logger
+
+DEFAULT_ENDPOINT = "http://localhost:4318"
+
+# What the SDK calls them, and what they are registered as (entry points of the exporter packages).
+_PROTOCOLS: Mapping[str, str] = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+_PLACEHOLDERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
+
+
+class Providers:
+    """`current()` for a span that begins now; `flush()` for all that were used."""
+
+    def __init__(self, config: Config, on_bind: Callable[[], None]) -> None:
+        self._config = config
+        self._on_bind = on_bind  # told of each provider once, when it is first used
+        self._lock = threading.Lock()
+        self._own: TracerProvider | None = None
+        self._used: dict[int, Any] = {}
+        self._exporters: list[CarefulExporter] = []
+        if not self._has_app_provider():
+            self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(config)]
+            if config.set_global:
+                trace.set_tracer_provider(self._make_own())
+
+    def current(self) -> Any:
+        provider = self._config.tracer_provider or trace.get_tracer_provider()
+        if isinstance(provider, _PLACEHOLDERS):
+            provider = self._own or self._make_own()
+        if id(provider) not in self._used:
+            self._used[id(provider)] = provider
+            self._on_bind()
+        return provider
+
+    def flush(self) -> bool:
+        """Blocks as long as the SDK does; called on a helper thread. False: something was not delivered."""
+        failed_before = sum(e.failed for e in self._exporters)
+        ok = True
+        for provider in list(self._used.values()):
+            force_flush = getattr(provider, "force_flush", None)
+            if force_flush is not None:
+                ok = force_flush() is not False and ok
+        return ok and sum(e.failed for e in self._exporters) == failed_before
+
+    def failed_spans(self) -> int:
+        """Spans that our own exporters could not deliver."""
+        return sum(e.failed for e in self._exporters)
+
+    def describe(self) -> str:
+        """For the line at start: where spans go."""
+        if self._has_app_provider():
+            return "the app's TracerProvider"
+        return ", ".join(e.where for e in self._exporters) or "nowhere (OTEL_TRACES_EXPORTER=none)"
+
+    def _has_app_provider(self) -> bool:
+        provider = self._config.tracer_provider or trace.get_tracer_provider()
+        return not isinstance(provider, _PLACEHOLDERS)
+
+    def _make_own(self) -> TracerProvider:
+        with self._lock:
+            if self._own is None:
+                named = {SERVICE_NAME: self._config.service_name} if self._config.service_name else {}
+                # Our exit hook flushes within a deadline; the SDK's would wait for a dead endpoint.
+                own = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
+                for exporter in self._exporters or [
+                    CarefulExporter(n, m()) for n, m in _exporters(self._config)
+                ]:
+                    is_console = isinstance(exporter.inner, ConsoleSpanExporter)
+                    own.add_span_processor(
+                        SimpleSpanProcessor(exporter) if is_console else BatchSpanProcessor(exporter)
+                    )
+                self._own = own
+            return self._own
+
+
+# ---------------------------------------------------------------- exporters
+
+
+def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]]]:
+    """(where, factory) for each of `OTEL_TRACES_EXPORTER`. Raises ConfigError for what is not known."""
+    wanted = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip() or "otlp"
+    found: list[tuple[str, Callable[[], SpanExporter]]] = []
+    for name in (part.strip() for part in wanted.split(",")):
+        if name == "none":
+            continue
+        if name == "console":
+            found.append(("the console", ConsoleSpanExporter))
+        elif name == "otlp":
+            found.append(_otlp(config))
+        else:
+            found.append((name, _loaded(name)))
+    return found
+
+
+def _otlp(config: Config) -> tuple[str, Callable[[], SpanExporter]]:
+    protocol = _variable("PROTOCOL") or "http/protobuf"
+    if protocol not in _PROTOCOLS:
+        raise ConfigError(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r}: use http/protobuf or grpc.")
+    make = _loaded(_PROTOCOLS[protocol])
+    options: dict[str, Any] = {"headers": dict(config.headers)} if config.headers else {}
+    if config.endpoint is not None:
+        if protocol == "http/protobuf":
+            options["endpoint"] = config.endpoint.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
+        else:
+            options["endpoint"] = config.endpoint
+    default = DEFAULT_ENDPOINT if protocol == "http/protobuf" else "http://localhost:4317"
+    return config.endpoint or _variable("ENDPOINT") or default, lambda: make(**options)
+
+
+def _variable(name: str) -> str | None:
+    return os.environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}")
+
+
+def _loaded(name: str) -> Callable[..., SpanExporter]:
+    for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
+        factory: Callable[..., SpanExporter] = entry.load()
+        return factory
+    known = sorted(e.name for e in entry_points(group="opentelemetry_traces_exporter"))
+    raise ConfigError(
+        f"No exporter {name!r} is installed. OTEL_TRACES_EXPORTER can be otlp, console, none or one of {known}."
+    )
+
+
+class CarefulExporter(SpanExporter):
+    """Counts what an exporter could not deliver, and lets it complain once, not once a batch.
+
+    The SDK's exporters log each failure themselves, so their loggers are kept quiet while they work for us.
+    """
+
+    def __init__(self, where: str, inner: SpanExporter) -> None:
+        self.where = where
+        self.inner = inner
+        self.failed = 0
+        self._is_failing = False
+        _quiet(inner)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        _at_work.active = True
+        try:
+            result = self.inner.export(spans)
+        except Exception:
+            result = SpanExportResult.FAILURE
+        finally:
+            _at_work.active = False
+        if result is SpanExportResult.SUCCESS:
+            self._is_failing = False
+        else:
+            self.failed += len(spans)
+            if not self._is_failing:
+                self._is_failing = True
+                logger.warning(
+                    "runspan: %s does not take spans; %d were lost. Is a receiver running there (Jaeger, the Collector)? "
+                    "OTEL_EXPORTER_OTLP_ENDPOINT names another address, OTEL_TRACES_EXPORTER=none sends nothing. "
+                    "Said once until it works again.",
+                    self.where,
+                    len(spans),
+                )
+        return result
+
+    def shutdown(self) -> None:
+        self.inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self.inner.force_flush(timeout_millis)
+
+
+class _AtWork(threading.local):
+    active = False
+
+
+_at_work = _AtWork()
+
+
+def _not_ours(_: logging.LogRecord) -> bool:
+    return not _at_work.active
+
+
+def _quiet(exporter: SpanExporter) -> None:
+    """Its module's logger and those of the shared code below it; filters do not reach child loggers."""
+    own = type(exporter).__module__
+    shared = [n for n in list(logging.Logger.manager.loggerDict) if n.startswith("opentelemetry.exporter")]
+    for name in {own, *shared}:
+        target = logging.getLogger(name)
+        if _not_ours not in target.filters:
+            target.addFilter(_not_ours)

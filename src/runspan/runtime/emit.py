@@ -1,0 +1,178 @@
+"""The only place that makes spans of runs and calls, and the only one below `setup.py` that knows OpenTelemetry.
+
+A live span is begun on the caller's thread with the standard API and ended by the worker with explicit times. Nothing of the
+creator's Context is kept but what children need: its span's ids and its baggage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import baggage, trace
+from opentelemetry import context as otel_context
+from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+
+from .. import __version__
+from ..conventions import attributes_of, genai
+from ..core.model import ApiError, SpanData, SpanEvent
+from ..core.model import SpanKind as Kind
+from .records import LiveSpan
+
+SCOPE = "runspan"
+
+_SUPPRESSED_KEYS = (
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
+    "suppress_instrumentation",
+)
+
+_KINDS: Mapping[Kind, SpanKind] = {
+    Kind.RUN: SpanKind.CLIENT,
+    Kind.GENERATION: SpanKind.CLIENT,
+    Kind.CALL: SpanKind.CLIENT,
+    Kind.TOOL: SpanKind.INTERNAL,
+}
+
+
+# ---------------------------------------------------------------- the caller's side
+
+
+def is_suppressed() -> bool:
+    """Whether instrumentation is switched off where we are (our own fetches, exporters, other people's wishes)."""
+    current = otel_context.get_current()
+    return bool(current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
+
+
+@contextmanager
+def suppressed() -> Iterator[None]:
+    """What is called inside makes no span, neither here nor in instrumented HTTP clients."""
+    current = otel_context.get_current()
+    for key in _SUPPRESSED_KEYS:
+        current = otel_context.set_value(key, True, current)
+    token = otel_context.attach(current)
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
+
+
+def is_under_recording_span() -> bool:
+    return trace.get_current_span().is_recording()
+
+
+def slim_context() -> Context:
+    """The current Context without what it would keep alive: ids of the current span, baggage."""
+    current = otel_context.get_current()
+    parent = trace.get_current_span(current).get_span_context()
+    slim = trace.set_span_in_context(NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
+    for name, value in baggage.get_all(current).items():
+        slim = baggage.set_baggage(name, value, slim)
+    return slim
+
+
+def enter(live: LiveSpan) -> Any:
+    """Make the live span current around the wrapped call, so that HTTP spans nest and the server gets its traceparent."""
+    return otel_context.attach(trace.set_span_in_context(live.span))
+
+
+def leave(token: Any) -> None:
+    otel_context.detach(token)
+
+
+class Emitter:
+    """Begins, ends and makes spans. `provider()` says which TracerProvider a span that begins now belongs to."""
+
+    def __init__(self, provider: Callable[[], TracerProvider], max_attribute_chars: int) -> None:
+        self._provider = provider
+        self._max_chars = max_attribute_chars
+        self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
+        self.emitted_spans = 0
+
+    def begin(self, data: SpanData) -> LiveSpan:
+        """Start the span of a run or write under the current Context; the attributes are those that samplers use."""
+        context = slim_context()
+        tracer = self._tracer()
+        span = tracer.start_span(
+            genai.name(data),
+            kind=_KINDS[data.kind],
+            attributes=attributes_of(data, self._max_chars),
+            start_time=data.start_ns,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+        return LiveSpan(span, context, tracer)
+
+    def begin_joined(self, data: SpanData, context: Context | None) -> LiveSpan:
+        """Start a span on the worker, under the context of the call that met the run."""
+        tracer = self._tracer()
+        under = context or Context()
+        span = tracer.start_span(
+            genai.name(data),
+            under,
+            _KINDS[data.kind],
+            attributes_of(data, self._max_chars),
+            start_time=data.start_ns,
+        )
+        return LiveSpan(span, under, tracer)
+
+    def end(self, live: LiveSpan, data: SpanData) -> None:
+        """Give the live span its final name, attributes, events and status, make its children, and end it."""
+        span: Span = live.span
+        span.update_name(genai.name(data))
+        below = trace.set_span_in_context(span, live.context)
+        for child in data.children:
+            self._make(live.tracer, child, below)
+        self._finish(span, data)
+
+    def make(self, data: SpanData, context: Context | None) -> None:
+        """A span made afterwards, under `context` (None: a root)."""
+        self._make(self._tracer(), data, context or Context())
+
+    # ------------------------------------------------------------ pieces
+
+    def _make(self, tracer: Tracer, data: SpanData, context: Context) -> None:
+        span = tracer.start_span(
+            genai.name(data),
+            context,
+            kind=_KINDS[data.kind],
+            start_time=data.start_ns,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+        below = trace.set_span_in_context(span, context)
+        for child in data.children:
+            self._make(tracer, child, below)
+        self._finish(span, data)
+
+    def _finish(self, span: Span, data: SpanData) -> None:
+        if span.is_recording():
+            span.set_attributes(attributes_of(data, _limit(span, self._max_chars)))
+            for event in (*data.events, *_exception(data.error, data.end_ns)):
+                span.add_event(event.name, dict(event.attributes), event.at_ns)
+            if data.error is not None:
+                span.set_status(Status(StatusCode.ERROR, data.error.message or data.error.code))
+            self.emitted_spans += 1
+        span.end(data.end_ns)
+
+    def _tracer(self) -> Tracer:
+        provider = self._provider()
+        known = self._tracers.get(id(provider))
+        if known is None:
+            known = self._tracers[id(provider)] = (provider, provider.get_tracer(SCOPE, __version__))
+        return known[1]
+
+
+def _limit(span: Span, max_chars: int) -> int:
+    """The SDK cuts longer values blindly, which would break our JSON; so its limit is ours too."""
+    of_sdk = getattr(getattr(span, "_limits", None), "max_span_attribute_length", None)
+    return max_chars if of_sdk is None else min(max_chars, of_sdk)
+
+
+def _exception(error: ApiError | None, at_ns: int) -> Iterator[SpanEvent]:
+    """Our own event: the SDK's would carry a stack trace with the app's texts."""
+    if error is not None:
+        message = {"exception.message": error.message} if error.message else {}
+        yield SpanEvent("exception", at_ns, {"exception.type": error.code, **message})

@@ -1,0 +1,73 @@
+"""One live run of ours: its state, its span, and what it still waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..core import thread
+from ..core.lifecycle import RunState
+from ..core.model import RunKey
+from ..core.thread import ThreadLog
+from .records import LiveSpan, Via
+
+SECOND_NS = 1_000_000_000
+
+DEFAULT_LIFE_S = 15 * 60  # where the creating response has no expires_at
+GRACE_S = 60
+FIRST_LOOK_S = 60
+
+BASE_WEIGHT = 4_096  # bytes of one live run beside its texts, measured in `make bench`
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """Worker's own, never shared. Times are on the one clock."""
+
+    state: RunState
+    span: LiveSpan
+    via: Via | None
+    born_ns: int
+    dies_ns: int  # time to live: then it goes out as expired_unseen
+    heard_ns: int
+    look_after_ns: int = FIRST_LOOK_S * SECOND_NS  # silence before the owner looks itself; doubles
+    due_ns: int = 0  # the next thing to do for it; timers of other times are stale
+    over_ns: int | None = None  # when its end came to our knowledge: the linger starts
+    open_streams: int = 0
+    closed_early: bool = False  # a stream of it was closed before its end was seen
+    asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
+    tried: set[str] = field(default_factory=set)  # GETs answered, well or not
+    weight: int = BASE_WEIGHT
+
+    @property
+    def key(self) -> RunKey:
+        return self.state.key
+
+
+def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
+    """What the run still lacks, in the order in which it is worth fetching."""
+    state = live.state
+    if not state.is_over:
+        return ["run"]
+    lacks = []
+    if captures and not (thread.has_all_outputs(log, state) and thread.has_all_inputs(log)):
+        lacks.append("messages")
+    if _may_have_steps(state) and not state.has_all_steps and not state.over_streamed:
+        lacks.append("steps")
+    return lacks
+
+
+def _may_have_steps(state: RunState) -> bool:
+    """Function calls alone are known from `requires_action`; server-side tools only from steps."""
+    return any(tool.get("type") != "function" for tool in state.run.tools)
+
+
+def time_to_live_ns(state: RunState) -> int:
+    run = state.run
+    seconds = DEFAULT_LIFE_S
+    if (
+        run.expires_at is not None
+        and run.created_at is not None
+        and 0 < run.expires_at - run.created_at < 7 * 86_400
+    ):
+        seconds = run.expires_at - run.created_at
+    return (seconds + GRACE_S) * SECOND_NS

@@ -1,0 +1,105 @@
+"""Finished spans on their way out, at most `BURST` between two flushes of the provider.
+
+The SDK's batch processor holds 2,048 spans and drops what comes on top. So a burst waits here until the provider has flushed; the
+flush runs on a helper thread, because the SDK's `force_flush` ignores its timeout (20 s on a black hole, measured).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ..core.model import SpanData
+from ..guard import guarded
+from .emit import Emitter
+from .records import LiveSpan
+
+BURST = 1_000
+MAX_WAITING = 20_000  # finished runs; beyond it they go out unpaced
+
+
+class Flusher:
+    """Runs flushes of the provider one after the other on a daemon thread of its own."""
+
+    def __init__(self, flush: Callable[[], bool]) -> None:
+        self._flush = flush
+        self._asked: queue.SimpleQueue[Callable[[bool], None]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Started beforehand: at the interpreter's exit no thread can be."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
+            self._thread.start()
+
+    def ask(self, done: Callable[[bool], None]) -> None:
+        """Flush, then `done(ok)` on the helper's thread."""
+        self._asked.put(done)
+
+    def _work(self) -> None:
+        while True:
+            done = self._asked.get()
+            ok = False
+            with guarded("flush the provider"):
+                ok = self._flush()
+            done(ok)
+
+
+class Outbox:
+    """Used on the worker's thread alone, but for the flusher's answer."""
+
+    def __init__(self, emitter: Emitter, flusher: Flusher) -> None:
+        self._emitter = emitter
+        self._flusher = flusher
+        self._waiting: deque[tuple[LiveSpan | Any, SpanData]] = deque()
+        self._spent = 0
+        self._is_flushing = False
+
+    def send(self, where: LiveSpan | Any, data: SpanData) -> None:
+        """End the live span `where`, or make a new span under the context `where`; later, if a burst is on its way."""
+        self._waiting.append((where, data))
+        self.pump()
+
+    def pump(self) -> None:
+        while self._waiting and (not self._is_flushing or len(self._waiting) > MAX_WAITING):
+            where, data = self._waiting.popleft()
+            self._emit(where, data)
+            if self._spent >= BURST and not self._is_flushing:
+                self._is_flushing = True
+                self._flusher.ask(self._flushed)
+
+    def drain(self, deadline_s: float) -> bool:
+        """Emit what waits, flush by flush, until `deadline_s` (monotonic). False: something is left."""
+        while True:
+            self.pump()
+            if not self._waiting:
+                return True
+            if time.monotonic() >= deadline_s:
+                return False
+            time.sleep(0.005)
+
+    def abandon(self) -> int:
+        """Forget what waits; how many runs and calls that were."""
+        lost = len(self._waiting)
+        self._waiting.clear()
+        return lost
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def _flushed(self, _: bool) -> None:
+        self._spent = 0
+        self._is_flushing = False
+
+    def _emit(self, where: LiveSpan | Any, data: SpanData) -> None:
+        with guarded("emit spans"):
+            if isinstance(where, LiveSpan):
+                self._emitter.end(where, data)
+            else:
+                self._emitter.make(data, where)
+        self._spent += 1 + len(data.children)

@@ -1,0 +1,489 @@
+"""Live runs and what is known around them. Lives on the worker's thread alone; nothing here is shared or locked.
+
+In: records of calls and events. Out: spans, through the emitter; GETs, through the fetcher.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+
+from ..config import Config
+from ..core import assembly
+from ..core import thread as threads
+from ..core.assembly import Limits
+from ..core.lifecycle import RunState, advance
+from ..core.model import (
+    ApiError,
+    Assistant,
+    CallFacts,
+    Observation,
+    Run,
+    RunFacts,
+    RunKey,
+    RunRequest,
+    Server,
+    SpanData,
+    SpanEvent,
+    SpanKind,
+)
+from ..core.redact import Texts
+from ..core.thread import ThreadLog
+from ..guard import guarded, swallow
+from . import clock
+from .fetch import Fetcher
+from .live import SECOND_NS, Live, missing, time_to_live_ns
+from .lru import Lru
+from .outbox import Outbox
+from .records import Call, LiveSpan, StreamRef, Via
+
+logger = logging.getLogger("runspan")
+
+FOREIGN = (
+    "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
+    "To trace such runs: let the creator hand it over, or use join='alive'."
+)
+MAX_PARTIAL_CHARS = 1_000_000
+
+
+@dataclass
+class Counts:
+    """Every recorded run that began is one of these in the end: started = emitted + unfinished + live + dropped."""
+
+    started: int = 0
+    emitted: int = 0
+    unfinished: int = 0
+    unrecorded: int = 0  # begun under an unsampled parent: neither followed nor emitted
+
+
+class Tracker:
+    def __init__(self, config: Config, outbox: Outbox, fetcher: Fetcher) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._fetcher = fetcher
+        self._limits = Limits(max_input_messages=config.max_input_messages)
+        self._texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
+        self._live: dict[RunKey, Live] = {}
+        self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
+        self._pinned: dict[tuple[str, str], ThreadLog] = {}  # threads of live runs
+        self._threads: Lru[tuple[str, str], ThreadLog] = Lru(2_000)
+        self._assistants: Lru[tuple[str, str], Assistant] = Lru(5_000)
+        self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
+        self._timers: list[tuple[int, int, RunKey]] = []
+        self._numbers = itertools.count()
+        self._weight = 0
+        self._named_foreign = False
+        self.counts = Counts()
+        self.dropped: Counter[str] = Counter()
+        self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
+
+    # ------------------------------------------------------------ runs begin
+
+    def begin(self, call: Call, request: RunRequest, seen: Observation) -> Live | None:
+        """A Run of ours, from the response or first event of the POST that created it."""
+        run = seen.runs[0]
+        key = RunKey(call.server.base_url, run.thread_id, run.id)
+        if call.live is None:
+            self._done.put(key, True)
+            return None
+        known = self._live.get(key)
+        if known is not None:  # the server gave the id out again
+            self.finish(known, None if known.state.is_over else "evicted")
+        self._done.pop(key)
+        state = RunState(
+            key=key,
+            server=call.server,
+            request=request,
+            request_ns=call.request_ns,
+            response_ns=seen.response_ns,
+            run=replace(run, status=None),
+            created_at=run.created_at,
+            last_alive_ns=call.request_ns,
+            last_seen_ns=seen.response_ns,
+        )
+        return self._follow(state, call.live, call.via)
+
+    def joined(self, call: Call, run: Run) -> SpanData:
+        """The span that `join` will follow, as it begins."""
+        request = RunRequest(assistant_id=run.assistant_id)
+        facts = RunFacts(call.server, request, Run("", run.thread_id, model=run.model), origin="joined")
+        return self._named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts))
+
+    def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
+        """A Run of another process, first met alive by a call of this one."""
+        key = RunKey(call.server.base_url, run.thread_id, run.id)
+        state = RunState(
+            key=key,
+            server=call.server,
+            request=RunRequest(assistant_id=run.assistant_id),
+            request_ns=call.request_ns,
+            response_ns=call.response_ns,
+            run=replace(run, status=None),
+            origin="joined",
+            last_alive_ns=call.request_ns,
+            last_seen_ns=call.response_ns,
+        )
+        return self._follow(state, live, call.via)
+
+    def _follow(self, state: RunState, span: LiveSpan, via: Via | None) -> Live:
+        now_ns = clock.now_ns()
+        live = Live(state, span, via, now_ns, now_ns + time_to_live_ns(state), now_ns)
+        key = state.key
+        self._live[key] = live
+        self.ours.add(key.run_id)
+        on_thread = (key.server, key.thread_id)
+        self._on_thread[on_thread].add(key)
+        if on_thread not in self._pinned:
+            self._pinned[on_thread] = self._threads.pop(on_thread) or ThreadLog()
+        self._weight += live.weight
+        self.counts.started += 1
+        self._schedule(live)
+        self._keep_within_bounds(live)
+        return live
+
+    def _keep_within_bounds(self, newest: Live) -> None:
+        while len(self._live) > self._config.max_live_runs or self._weight > self._config.max_live_bytes:
+            oldest = next(iter(self._live.values()))
+            if oldest is newest and len(self._live) == 1:
+                return
+            self.finish(oldest, None if oldest.state.is_over else "evicted")
+
+    # ------------------------------------------------------------ runs go on
+
+    def observe(self, server: Server, seen: Observation, weight: int = 0) -> None:
+        """Take in what one call, event or fetch says of runs, threads and assistants."""
+        for assistant in seen.assistants:
+            self._assistants.put((server.base_url, assistant.id), assistant)
+        thread_id = seen.thread_id or next((run.thread_id for run in seen.runs), None)
+        if thread_id is None:
+            return
+        on_thread = (server.base_url, thread_id)
+        self._record(on_thread, seen)
+        touched = {RunKey(server.base_url, run.thread_id, run.id) for run in seen.runs}
+        if seen.run_id is not None:
+            touched.add(RunKey(server.base_url, thread_id, seen.run_id))
+        for key in touched:
+            live = self._live.get(key)
+            if live is not None:
+                live.state = advance(live.state, seen)
+                live.heard_ns = clock.now_ns()
+                live.weight += weight
+                self._weight += weight
+        for key in touched | (
+            self._on_thread.get(on_thread, set()) if seen.messages or seen.listing else set()
+        ):
+            live = self._live.get(key)
+            if live is not None:
+                self._settle(live)
+
+    def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
+        if not self._texts.captures:
+            return
+        if not (seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id):
+            return
+        pinned = self._pinned.get(on_thread)
+        if pinned is not None:
+            self._pinned[on_thread] = threads.record(pinned, seen)
+        else:
+            self._threads.put(on_thread, threads.record(self._threads.get(on_thread) or ThreadLog(), seen))
+
+    def get(self, server: Server, thread_id: str | None, run_id: str | None) -> Live | None:
+        return self._live.get(RunKey(server.base_url, thread_id or "", run_id or ""))
+
+    def get_by_key(self, key: RunKey) -> Live | None:
+        return self._live.get(key)
+
+    def is_foreign(self, server: Server, run: Run) -> bool:
+        """Whether nobody here has ever followed this Run."""
+        key = RunKey(server.base_url, run.thread_id, run.id)
+        return key not in self._live and key not in self._done
+
+    def name_foreign(self, run: Run) -> None:
+        if not self._named_foreign:
+            self._named_foreign = True
+            logger.info(FOREIGN, run.id)
+
+    # ------------------------------------------------------------ streams
+
+    def stream_opened(self, live: Live) -> None:
+        live.open_streams += 1
+
+    def stream_closed(self, live: Live, stream: StreamRef, error: ApiError | None, is_whole: bool) -> None:
+        """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
+        live.open_streams -= 1
+        state = live.state
+        chars = itertools.accumulate(len(t) for parts in stream.texts.values() for t in parts)
+        if stream.texts and max(chars, default=0) <= MAX_PARTIAL_CHARS and self._texts.captures:
+            state = replace(
+                state, partial={**state.partial, **{k: "".join(v) for k, v in stream.texts.items()}}
+            )
+        if error is not None:
+            state = replace(state, stream_error=error)
+        live.state = state
+        if not state.is_over and state.phase.value != "waiting" and not live.open_streams:
+            live.closed_early = True
+        self._settle(live)
+
+    def first_token(self, server: Server, stream: StreamRef) -> None:
+        """The first text of a run counts, whichever of its streams brought it."""
+        live = self.get(server, stream.thread_id, stream.run_id)
+        if live is not None and live.state.first_token_ns is None and stream.first_token_ns is not None:
+            live.state = replace(live.state, first_token_ns=stream.first_token_ns)
+
+    def note(self, live: Live, event: SpanEvent) -> None:
+        if len(live.state.notes) < 16:
+            live.state = replace(live.state, notes=(*live.state.notes, event))
+
+    # ------------------------------------------------------------ runs end
+
+    def _settle(self, live: Live) -> None:
+        """Emit a run that is over and whole; else wait for what may come."""
+        if live.state.is_over:
+            if live.over_ns is None:
+                live.over_ns = clock.now_ns()
+            if not live.open_streams and not self._missing(live):
+                self.finish(live)
+                return
+        self._schedule(live)
+
+    def _missing(self, live: Live) -> list[str]:
+        log = self._pinned.get((live.key.server, live.key.thread_id), ThreadLog())
+        return [what for what in missing(live, log, self._texts.captures) if what not in live.tried]
+
+    def finish(self, live: Live, unfinished: str | None = None) -> None:
+        """The run goes out, once."""
+        key = live.key
+        if self._live.pop(key, None) is None:
+            return
+        self._done.put(key, True)
+        self.ours.discard(key.run_id)
+        self._weight -= live.weight
+        log = self._unpin(key)
+        try:
+            assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
+            assistant = self._assistants.get((key.server, assistant_id))
+            data = assembly.assemble(live.state, log, assistant, self._texts, self._limits, unfinished)
+        except Exception as error:
+            self.dropped["error"] += 1
+            swallow("assemble a run", error)
+            with guarded("end the span of a run that could not be assembled"):
+                live.span.span.end()
+            return
+        if unfinished:
+            self.counts.unfinished += 1
+        else:
+            self.counts.emitted += 1
+        self._outbox.send(live.span, data)
+
+    def _unpin(self, key: RunKey) -> ThreadLog:
+        on_thread = (key.server, key.thread_id)
+        keys = self._on_thread[on_thread]
+        keys.discard(key)
+        if keys:
+            return self._pinned[on_thread]
+        del self._on_thread[on_thread]
+        log = self._pinned.pop(on_thread)
+        self._threads.put(on_thread, log)
+        return log
+
+    # ------------------------------------------------------------ calls and failed starts
+
+    def failed_start(self, call: Call, request: RunRequest, error: ApiError) -> None:
+        """A POST that gave no Run."""
+        if call.live is None:
+            return
+        self.counts.started += 1
+        self.counts.emitted += 1
+        thread_id = call.match.thread_id or ""
+        data = assembly.failed_request(
+            call.server, request, thread_id, call.request_ns, call.response_ns, error, self._texts
+        )
+        self._outbox.send(call.live, self._named(data))
+
+    def lost_start(self, call: Call, request: RunRequest, at_ns: int, unfinished: str) -> None:
+        """The server took the Run, but nobody here ever learned its id."""
+        if call.live is None:
+            return
+        self.counts.started += 1
+        self.counts.unfinished += 1
+        run = Run("", call.match.thread_id or "", assistant_id=request.assistant_id)
+        facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False)
+        generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
+        data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
+        self._outbox.send(call.live, self._named(data))
+
+    def _named(self, data: SpanData) -> SpanData:
+        """The run span with what is known of its assistant."""
+        facts = data.facts
+        if not isinstance(facts, RunFacts) or facts.request.assistant_id is None:
+            return data
+        known = self._assistants.get((facts.server.base_url, facts.request.assistant_id))
+        return replace(data, facts=replace(facts, assistant=known)) if known else data
+
+    def call_span(self, call: Call, seen: Observation | None) -> None:
+        """End (or make) the span of a write, or of any call where `calls` says so."""
+        if call.live is None and call.error is None and self._config.calls != "all":
+            return
+        data = self._call_data(call, seen)
+        self._outbox.send(call.live or call.context, data)
+
+    def _call_data(self, call: Call, seen: Observation | None) -> SpanData:
+        match = call.match
+        assistant = seen.assistants[0] if seen and seen.assistants else None
+        if assistant is None and match.object_id and match.route.operation.endswith("_agent"):
+            assistant = self._assistants.get((call.server.base_url, match.object_id)) or Assistant(
+                match.object_id
+            )
+        facts = CallFacts(
+            server=call.server,
+            thread_id=match.thread_id or (seen.thread_id if seen else None),
+            run_id=match.run_id,
+            message_id=(match.object_id or _only_id(seen)) if "message" in match.route.operation else None,
+            assistant=assistant,
+            model=assistant.model if assistant else None,
+        )
+        error = call.error and replace(call.error, message=self._texts.keep("error", call.error.message))
+        return SpanData(SpanKind.CALL, match.route.operation, call.request_ns, call.response_ns, facts, error)
+
+    # ------------------------------------------------------------ time
+
+    def _when(self, live: Live) -> int:
+        """When something is to be done for this run if nothing more is heard of it."""
+        if live.over_ns is not None:
+            return live.dies_ns if live.asked else min(live.dies_ns, live.over_ns + self._linger_ns)
+        if self._config.fetch == "never" or live.open_streams or "run" in live.asked:
+            return live.dies_ns
+        wait_ns = self._linger_ns if live.closed_early and "run" not in live.tried else live.look_after_ns
+        return min(live.dies_ns, live.heard_ns + wait_ns)
+
+    def _schedule(self, live: Live) -> None:
+        """One timer a run is enough: it is set again when it rings too early, so polls leave nothing behind."""
+        due_ns = self._when(live)
+        if live.due_ns == 0 or due_ns < live.due_ns:
+            live.due_ns = due_ns
+            heapq.heappush(self._timers, (due_ns, next(self._numbers), live.key))
+
+    @property
+    def _linger_ns(self) -> int:
+        return int(self._config.linger_s * SECOND_NS)
+
+    def next_due_ns(self) -> int | None:
+        return self._timers[0][0] if self._timers else None
+
+    def tick(self, now_ns: int) -> None:
+        """Do what is due."""
+        while self._timers and self._timers[0][0] <= now_ns:
+            due_ns, _, key = heapq.heappop(self._timers)
+            live = self._live.get(key)
+            if live is None or live.due_ns != due_ns:
+                continue
+            live.due_ns = 0
+            if self._when(live) <= now_ns:
+                self._due(live, now_ns)
+            else:
+                self._schedule(live)
+
+    def _due(self, live: Live, now_ns: int) -> None:
+        if now_ns >= live.dies_ns:
+            self.finish(
+                live,
+                None if live.state.is_over else "stream_closed" if live.closed_early else "expired_unseen",
+            )
+        elif live.over_ns is not None:
+            if not self._ask(live):
+                self.finish(live)
+        else:
+            is_first_look = live.closed_early and "run" not in live.tried
+            live.tried.discard("run")
+            self._ask(live)
+            if not is_first_look:
+                live.look_after_ns *= 2
+            live.heard_ns = now_ns
+            self._schedule(live)
+
+    def _ask(self, live: Live) -> bool:
+        """Send the GETs for what is missing. False: nothing is on its way."""
+        if self._config.fetch == "never" or live.via is None:
+            return False
+        for what in self._missing(live):
+            if what not in live.asked:
+                live.asked.add(what)
+                path, query = self.where(live, what)
+                self._fetcher.ask(live.via, live.key, what, path, query)
+        return bool(live.asked)
+
+    def where(self, live: Live, what: str) -> tuple[str, dict[str, object]]:
+        thread_id, run_id = live.key.thread_id, live.key.run_id
+        if what == "run":
+            return f"/threads/{thread_id}/runs/{run_id}", {}
+        if what == "steps":
+            return f"/threads/{thread_id}/runs/{run_id}/steps", {"limit": 100, "order": "asc"}
+        return f"/threads/{thread_id}/messages", {
+            "limit": min(self._config.max_input_messages, 100),
+            "order": "desc",
+        }
+
+    def fetched(self, key: RunKey, what: str, seen: Observation | None) -> None:
+        """A GET came back, with something to observe or with nothing. A look that found the run alive is followed by later ones."""
+        live = self._live.get(key)
+        if live is None:
+            return
+        live.asked.discard(what)
+        live.tried.add(what)
+        if seen is not None:
+            self.observe(live.state.server, seen)
+        if key not in self._live:
+            return
+        if live.over_ns is not None and not self._ask(live):
+            self.finish(live)
+        else:
+            self._schedule(live)
+
+    def is_waiting(self) -> bool:
+        """Whether a run that is over still waits for GETs."""
+        return any(live.asked for live in self._live.values())
+
+    def hasten(self, *, look: bool) -> None:
+        """End all lingering: ask now for what is missing. `look`: once more at runs still alive, too."""
+        for live in list(self._live.values()):
+            if live.over_ns is not None:
+                if not live.asked and not self._ask(live):
+                    self.finish(live)
+            elif look or live.closed_early:
+                live.tried.discard("run")
+                self._ask(live)
+
+    def emit_over(self) -> None:
+        """Everything that is over goes out, whole or not."""
+        for live in list(self._live.values()):
+            if live.over_ns is not None:
+                self.finish(live)
+
+    def emit_all(self) -> None:
+        """Everything goes out."""
+        for live in list(self._live.values()):
+            self.finish(
+                live, None if live.state.is_over else "stream_closed" if live.closed_early else "shutdown"
+            )
+
+    def assistant(self, server: Server, assistant_id: str) -> Assistant | None:
+        """Read by the app's threads for the span's first name; a plain look into a mapping."""
+        return self._assistants.peek((server.base_url, assistant_id))
+
+    def count_unrecorded(self) -> None:
+        self.counts.unrecorded += 1
+
+    @property
+    def live(self) -> int:
+        return len(self._live)
+
+
+def _only_id(seen: Observation | None) -> str | None:
+    return seen.messages[0].id if seen and len(seen.messages) == 1 else None
+
+
+def _redaction_failed(error: Exception) -> None:
+    swallow("redact a text (it was dropped)", error)

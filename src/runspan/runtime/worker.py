@@ -1,0 +1,188 @@
+"""The one thread: takes records from the app's threads in batches, keeps the timers, answers `flush`.
+
+The caller's side is one `put` on a `SimpleQueue`, which is reentrant: a signal handler or a finalizer may interrupt it. The thread
+starts at the first record, sleeps while there is nothing to do, and is started again (and counted) should it ever die.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..guard import guarded
+from . import clock
+from .outbox import Flusher, Outbox
+from .reading import Reader
+from .records import Ask, Call, Fetched, HandlerError, StreamChunk, StreamClosed, StreamEvent
+from .tracker import Tracker
+
+TICK_S = 0.02  # records of one batch; nothing is lost by it, and the app's threads are not woken against
+MAX_QUEUED = 50_000  # beyond it, what can be spared is dropped and counted
+COALESCE_FROM = MAX_QUEUED // 2
+
+# Kept however full the queue is: without them a run would never begin or never end.
+_ALWAYS = (Ask, StreamClosed, Fetched, HandlerError)
+
+
+@dataclass(slots=True)
+class _Flush:
+    deadline_s: float  # monotonic
+    closing: bool
+    done: threading.Event
+    ok: bool = False
+
+
+class Worker:
+    def __init__(self, tracker: Tracker, reader: Reader, outbox: Outbox, flusher: Flusher) -> None:
+        self._tracker = tracker
+        self._outbox = outbox
+        self._flusher = flusher
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._is_running = False
+        self._starting = threading.Lock()
+        self._waiting_polls: dict[tuple[str, str | None], Call] = {}
+        self._flushes: list[_Flush] = []
+        self.restarts = -1
+        self.dropped: Counter[str] = Counter()
+        self._handlers: Mapping[type, Callable[[Any], None]] = {
+            Call: reader.call,
+            StreamEvent: reader.event,
+            StreamChunk: reader.chunk,
+            StreamClosed: reader.closed,
+            HandlerError: reader.handler_error,
+            Fetched: reader.fetched,
+            Ask: lambda ask: ask.act(),
+        }
+
+    # ------------------------------------------------------------ the caller's side
+
+    def put(self, record: Any) -> None:
+        """Hand a record over. Never blocks."""
+        if self._queue.qsize() >= COALESCE_FROM and self._spare(record):
+            return
+        self._queue.put(record)
+        if not self._is_running:
+            self._start()
+
+    def _spare(self, record: Any) -> bool:
+        """Past half full, a poll with the same answer joins the queued one; past full, what can be spared goes."""
+        if isinstance(record, Call) and record.match.route.is_poll:
+            key = (record.server.base_url, record.match.run_id)
+            queued = self._waiting_polls.get(key)
+            if queued is not None and queued.result == record.result and queued.merge(record):
+                return True
+            self._waiting_polls[key] = record
+        if self._queue.qsize() < MAX_QUEUED or isinstance(record, _ALWAYS) or _is_essential(record):
+            return False
+        self.dropped["queue_full"] += 1
+        return True
+
+    def _start(self) -> None:
+        if not self._starting.acquire(blocking=False):
+            return
+        try:
+            if not self._is_running:
+                self._is_running = True
+                self.restarts += 1
+                self._flusher.start()
+                threading.Thread(target=self._work, name="runspan-worker", daemon=True).start()
+        except RuntimeError:  # the interpreter is going down; the exit hook does without us
+            self._is_running = False
+        finally:
+            self._starting.release()
+
+    def flush(self, timeout_s: float, *, closing: bool = False) -> bool:
+        """Emit all that is over and have it exported. True when that was done in time."""
+        flush = _Flush(time.monotonic() + timeout_s, closing, threading.Event())
+        self.put(Ask(lambda: self._flushes.append(flush)))
+        return flush.done.wait(timeout_s) and flush.ok
+
+    # ------------------------------------------------------------ the thread
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self._step()
+        finally:
+            self._is_running = False
+
+    def _step(self) -> None:
+        record = self._next()
+        if record is not None:
+            if not isinstance(record, Ask) and not self._flushes:
+                time.sleep(TICK_S)
+            while record is not None:
+                self._handle(record)
+                record = self._next(block=False)
+        with guarded("keep the timers"):
+            self._tracker.tick(clock.now_ns())
+            self._outbox.pump()
+        if self._flushes:
+            self._go_on_flushing()
+
+    def _next(self, *, block: bool = True) -> Any:
+        try:
+            return self._queue.get(block, self._patience_s() if block else None)
+        except queue.Empty:
+            return None
+
+    def _patience_s(self) -> float | None:
+        """How long there is nothing to do if no record comes; None: for ever."""
+        if self._flushes or self._outbox.is_waiting:
+            return 0.005
+        due_ns = self._tracker.next_due_ns()
+        return None if due_ns is None else max(0.0, (due_ns - clock.now_ns()) / 1e9)
+
+    def _handle(self, record: Any) -> None:
+        with guarded(f"read a {type(record).__name__}"):
+            if isinstance(record, Call):
+                record.is_taken = True
+                if self._waiting_polls:
+                    self._waiting_polls.pop((record.server.base_url, record.match.run_id), None)
+            self._handlers[type(record)](record)
+
+    # ------------------------------------------------------------ flushing
+
+    def _go_on_flushing(self) -> None:
+        """One pass over the flushes that were asked for: hasten, wait for the GETs, emit, export."""
+        now_s = time.monotonic()
+        closing = any(f.closing for f in self._flushes)
+        with guarded("hasten what lingers"):
+            self._tracker.hasten(look=closing)
+        deadline_s = min(f.deadline_s for f in self._flushes)
+        if self._tracker.is_waiting() and now_s < deadline_s - _reserve_s(deadline_s - now_s):
+            return
+        flushes, self._flushes = self._flushes, []
+        with guarded("emit what is over"):
+            if closing:
+                self._tracker.emit_all()
+            else:
+                self._tracker.emit_over()
+            is_drained = self._outbox.drain(deadline_s)
+            if closing and not is_drained:
+                self.dropped["exit"] += self._outbox.abandon()
+            self._export(flushes)
+
+    def _export(self, flushes: list[_Flush]) -> None:
+        def done(ok: bool) -> None:
+            for flush in flushes:
+                flush.ok = ok
+                flush.done.set()
+
+        self._flusher.ask(done)
+
+
+def _is_essential(record: Any) -> bool:
+    if isinstance(record, Call):
+        return record.match.route.starts_run or record.live is not None or isinstance(record.result, bytes)
+    return isinstance(record, StreamEvent) and record.name.startswith("thread.run.")
+
+
+def _reserve_s(left_s: float) -> float:
+    """The part of the deadline kept for exporting what the GETs were waited for."""
+    return left_s * 0.3

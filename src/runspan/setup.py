@@ -1,0 +1,215 @@
+"""`instrument()`: configuration -> provider -> tracker and worker -> patches; and the ends of all that."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import guard
+from .config import Config, resolve
+from .core.redact import Texts
+from .instrument.handlers import Exits
+from .instrument.install import Installer
+from .instrument.request import Patch
+from .providers import Providers
+from .runtime.emit import Emitter
+from .runtime.fetch import Fetcher
+from .runtime.outbox import Flusher, Outbox
+from .runtime.reading import Reader
+from .runtime.tracker import Tracker
+from .runtime.worker import Worker
+
+logger = logging.getLogger("runspan")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts since `instrument()`. Of recorded runs: started = emitted + unfinished + live + what was dropped."""
+
+    started: int = 0
+    live: int = 0
+    emitted: int = 0
+    unfinished: int = 0
+    unrecorded: int = 0  # sampled out
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by cause
+    fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
+    errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
+
+
+class Handle:
+    """What `instrument()` gives back."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._lock = threading.Lock()
+        self._providers = Providers(config, self._on_bind)
+        self._build()
+        self._installer = Installer(
+            {
+                "request": lambda *call: self._patch.request(*call),
+                "arequest": lambda *call: self._patch.arequest(*call),
+                "exit": lambda *call: self._exits.exit(*call),
+                "aexit": lambda *call: self._exits.exit(*call),
+            }
+        )
+
+    def _build(self) -> None:
+        """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
+        config = self.config
+        emitter = Emitter(self._providers.current, config.max_attribute_chars)
+        flusher = Flusher(self._providers.flush)
+        outbox = Outbox(emitter, flusher)
+        self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
+        self._tracker = Tracker(config, outbox, self._fetcher)
+        texts = Texts(config.capture_content, config.redact, config.max_text_chars)
+        reader = Reader(self._tracker, emitter, texts, config.join == "alive")
+        self._worker = Worker(self._tracker, reader, outbox, flusher)
+        self._patch = Patch(
+            emitter,
+            self._worker.put,
+            self._tracker.ours,
+            self._tracker.assistant,
+            calls=config.calls,
+            joins=config.join == "alive",
+            count_unrecorded=self._tracker.count_unrecorded,
+        )
+        self._exits = Exits(self._worker.put)
+
+    # ------------------------------------------------------------ the owner's side
+
+    def stats(self) -> Stats:
+        counts, tracker = self._tracker.counts, self._tracker
+        dropped = {**tracker.dropped, **self._worker.dropped}
+        failed = self._providers.failed_spans()
+        if failed:
+            dropped["export_failed_spans"] = failed
+        return Stats(
+            counts.started,
+            tracker.live,
+            counts.emitted,
+            counts.unfinished,
+            counts.unrecorded,
+            dropped,
+            dict(self._fetcher.counts),
+            guard.swallowed(),
+        )
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Have everything that is over exported within `timeout` seconds. False: something is left."""
+        return self._worker.flush(timeout)
+
+    def uninstrument(self) -> None:
+        """Take the patches off. Runs that still live go out as unfinished, within the exit's deadline."""
+        global _handle
+        with _lock:
+            if _handle is self:
+                _handle = None
+        self._installer.remove()
+        self._close()
+
+    # ------------------------------------------------------------ beginnings and ends
+
+    def _install(self) -> None:
+        self._installer.install()
+
+    def _close(self) -> None:
+        """Everything goes out, within the deadline."""
+        atexit.unregister(self._close)
+        if self._worker.restarts >= 0:
+            self._worker.flush(self.config.exit_timeout_s, closing=True)
+        self._fetcher.close()
+
+    def _on_bind(self) -> None:
+        """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost."""
+        atexit.unregister(self._close)
+        atexit.register(self._close)
+
+    def _after_fork(self) -> None:
+        """A forked child: its parent emits the parent's runs."""
+        self._build()
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:  # its children leave without atexit; registered anew once it has cleared its own
+            util.register_after_fork(self, Handle._finalize_in_child)
+
+    def _finalize_in_child(self) -> None:
+        import multiprocessing.util
+
+        multiprocessing.util.Finalize(None, self._close, exitpriority=100)
+
+
+_lock = threading.Lock()
+_handle: Handle | None = None
+_forks: weakref.WeakSet[Handle] = weakref.WeakSet()
+
+
+def instrument(**options: Any) -> Handle:
+    """Trace every Run of every `openai` client in this process, from now on.
+
+    Options are the fields of `Config` (see `docs/configuration.md`); they beat `RUNSPAN_*` variables, which beat the defaults.
+    Raises ConfigError, with the cure, for options that are wrong; nothing of runspan raises later. Twice is once: the second
+    call gives the first one's handle.
+    """
+    global _handle
+    with _lock:
+        if _handle is not None:
+            if options and resolve(options, os.environ) != _handle.config:
+                logger.warning(
+                    "runspan: instrument() was called already; the other options of this call are ignored. "
+                    "Call runspan.uninstrument() first to change them."
+                )
+            return _handle
+        config = resolve(options, os.environ)
+        handle = Handle(config)
+        if not config.enabled:
+            return handle
+        handle._install()
+        _forks.add(handle)
+        _handle = handle
+    logger.info(
+        "runspan: traces go to %s; content %s, background fetch %s",
+        handle._providers.describe(),
+        "on" if config.capture_content else "off",
+        "on" if config.fetch == "auto" else "off",
+    )
+    return handle
+
+
+def uninstrument() -> None:
+    """Restore the client. Nothing happens when it is not instrumented."""
+    handle = _handle
+    if handle is not None:
+        handle.uninstrument()
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Have everything that is over exported within `timeout` seconds. True when all is out."""
+    handle = _handle
+    return handle.flush(timeout) if handle is not None else True
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for handle in list(_forks):
+        with guard.guarded("start anew in a forked child"):
+            handle._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class ZeroCode:
+    """Entry point `openai_assistants` of `opentelemetry_instrumentor`, for `opentelemetry-instrument python app.py`."""
+
+    def instrument(self, **_: Any) -> None:
+        instrument()
+
+    def uninstrument(self, **_: Any) -> None:
+        uninstrument()
