@@ -7,9 +7,10 @@
 From then on every Run made with the official `openai` client becomes one run span with one generation span below it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from ._version import __version__
 
 if TYPE_CHECKING:
     from .config import ConfigError as ConfigError
@@ -21,23 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfigError", "Handle", "Stats", "__version__", "flush", "instrument", "uninstrument"]
 
-_HOMES = {
-    "ConfigError": "config",
-    "Handle": "setup",
-    "Stats": "setup",
-    "flush": "setup",
-    "instrument": "setup",
-    "uninstrument": "setup",
-}
+# Loaded when first used: `import runspan` costs an app nothing, and the fake server needs no OpenTelemetry.
+_HOMES = {"ConfigError": ".config"} | dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup")
 
 
 def __getattr__(name: str) -> Any:
-    """Names are loaded when they are first used: the fake server and the viewer need none of OpenTelemetry."""
     if name not in _HOMES:
         raise AttributeError(f"module 'runspan' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)
+    return value
 
 
 def __dir__() -> list[str]:

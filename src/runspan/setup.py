@@ -15,9 +15,9 @@ from typing import Any
 from . import guard
 from .config import Config, resolve
 from .core.redact import Texts
-from .instrument.handlers import Exits
-from .instrument.install import Installer
-from .instrument.request import Patch
+from .patches.handlers import Exits
+from .patches.install import Installer
+from .patches.request import Patch
 from .providers import Providers
 from .runtime.emit import Emitter
 from .runtime.fetch import Fetcher

@@ -62,11 +62,11 @@ def test_a_span_of_the_official_exporter_arrives_whole(receiver: Receiver, compr
         events=(Event("status", 1_500, {"to": "completed"}),),
         status_code="ERROR",
         status_message="数学 failed",
-        resource=dict(RESOURCE.attributes),
+        resource=span.resource,
         scope="runspan",
         scope_version="0.1.0",
     )
-    assert (len(span.trace_id), len(span.span_id)) == (32, 16)
+    assert (len(span.trace_id), len(span.span_id), span.resource["service.name"]) == (32, 16, "math-tutor")
 
 
 def test_a_child_names_its_parent_and_its_links(receiver: Receiver) -> None:

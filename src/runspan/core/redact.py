@@ -35,12 +35,10 @@ class Texts:
             return None
         if self.redact is not None:
             try:
-                text = self.redact(kind, text)
+                return clean(self.redact(kind, text))
             except Exception as error:
                 if self.on_error is not None:
                     self.on_error(error)
-                return None
-            if not isinstance(text, str):
                 return None
         return clean(text)
 

@@ -1,0 +1,65 @@
+"""An Assistants API server on real sockets, its runs played from scenarios that are data.
+
+    with serve("code_interpreter") as server:
+        client = OpenAI(base_url=server.base_url, api_key="none")
+
+Shapes, states and event orders follow recorded traffic of 2023 to 2025. Standard library only.
+"""
+
+from runspan.fake.clock import Clock, SimulatedClock
+from runspan.fake.faults import FAULTS, Drop, Fault, HttpError, Slow
+from runspan.fake.library import SCENARIOS
+from runspan.fake.scenarios import (
+    Auto,
+    CodeInterpreter,
+    Ending,
+    FileCitation,
+    FilePath,
+    FileResult,
+    FileSearch,
+    FunctionCall,
+    Image,
+    ImageFile,
+    ImageUrl,
+    Logs,
+    Message,
+    Refusal,
+    Scenario,
+    Text,
+    Tools,
+    Turn,
+    Usage,
+)
+from runspan.fake.server import Server, serve
+
+__all__ = [
+    "FAULTS",
+    "SCENARIOS",
+    "Auto",
+    "Clock",
+    "CodeInterpreter",
+    "Drop",
+    "Ending",
+    "Fault",
+    "FileCitation",
+    "FilePath",
+    "FileResult",
+    "FileSearch",
+    "FunctionCall",
+    "HttpError",
+    "Image",
+    "ImageFile",
+    "ImageUrl",
+    "Logs",
+    "Message",
+    "Refusal",
+    "Scenario",
+    "Server",
+    "SimulatedClock",
+    "Slow",
+    "Text",
+    "Tools",
+    "Turn",
+    "Usage",
+    "serve",
+]

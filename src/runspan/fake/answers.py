@@ -49,8 +49,8 @@ def decide(turn: Turn, auto: Auto) -> tuple[Tools | Message, ...]:
     if named:
         calls = (FunctionCall(named["name"]),)
     elif solved and "code_interpreter" in kinds:
-        left, right = solved[0].replace("x", "*x").split("=")
-        code = f"from sympy import solve, symbols\nx = symbols('x')\nsolve({left.lstrip('*')}-({right.strip()}), x)"
+        left, right = (side.strip().lstrip("*") for side in solved[0].replace("x", "*x").split("="))
+        code = f"from sympy import solve, symbols\nx = symbols('x')\nsolve({left} - ({right}), x)"
         calls = (CodeInterpreter(code, (Logs(f"[{solved[1]}]"),)),)
     elif "file_search" in kinds:
         calls = (FileSearch(),)
@@ -59,14 +59,17 @@ def decide(turn: Turn, auto: Auto) -> tuple[Tools | Message, ...]:
 
 
 def arguments(function: dict[str, Any], question: str) -> str:
-    """Plausible arguments for a function, from its parameters: enums first, names from the question for texts."""
+    """Plausible arguments for a function: enums first, names from the question for texts."""
     properties = function.get("parameters", {}).get("properties", {})
     names = re.findall(r"(?<!^)\b[A-Z]\w+", question)
     return json.dumps(
         {
-            name: (schema.get("enum") or [SAMPLES.get(schema.get("type", ""), names[0] if names else name)])[0]
+            name: (schema.get("enum") or [SAMPLES.get(schema.get("type", ""), names[0] if names else name)])[
+                0
+            ]
             for name, schema in properties.items()
-        }
+        },
+        separators=(",", ":"),  # as models write them
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -23,10 +24,8 @@ class Clock:
 
     async def wait(self, until: float, changed: asyncio.Event) -> None:
         """Until the clock shows `until` (Unix seconds) or `changed` is set, whichever is first."""
-        try:
+        with contextlib.suppress(asyncio.TimeoutError):  # its own class before Python 3.11
             await asyncio.wait_for(changed.wait(), max(0.0, until - self.now()))
-        except asyncio.TimeoutError:  # its own class before Python 3.11
-            pass
         changed.clear()
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runspan.fake.answers import reply
-from runspan.fake.scenarios import FileCitation, FilePath, ImageFile, ImageUrl, Message, Part, Refusal, Text
+from runspan.fake.scenarios import Content, FileCitation, FilePath, ImageFile, Part, Refusal, Text
 from runspan.fake.store import Object
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TOKEN = re.compile(r"\s*\S{1,8}|\s+")
 
 
-def message_deltas(content: object, run: Run) -> Iterator[Object]:
+def message_deltas(content: Content, run: Run) -> Iterator[Object]:
     """The content parts of a `Message.content`, piece by piece, each with its index."""
     for index, part in enumerate(_parts(content, run)):
         if isinstance(part, Text):
@@ -63,11 +63,11 @@ def call_deltas(index: int, call: Object) -> Iterator[Object]:
             yield {"index": index, "type": kind, kind: {"outputs": [{"index": place, **output}]}}
 
 
-def _parts(content: object, run: Run) -> tuple[Part, ...]:
+def _parts(content: Content, run: Run) -> tuple[Part, ...]:
     if isinstance(content, tuple):
         return content
     turn = run.turn()
-    answer = content if isinstance(content, str) else (content or reply)(turn)  # type: ignore[operator]
+    answer = content if isinstance(content, str) else (content or reply)(turn)
     cited = tuple(FileCitation(text=f"【4:0†{one['file_name']}】") for one in turn.searched[:1])
     return (Text(answer, cited),)
 

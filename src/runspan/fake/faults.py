@@ -19,9 +19,7 @@ class HttpError:
     retry_after_s: int | None = None  # header Retry-After
 
     def body(self) -> dict[str, Any]:
-        return {
-            "error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        }
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """The request is carried out, its answer held back so many real seconds (client timeouts are real too)."""
+    """The request is carried out, its answer held back, in real seconds: client timeouts are real too."""
 
     seconds: float
 
@@ -39,8 +37,8 @@ class Slow:
 Fault: TypeAlias = "HttpError | Drop | Slow"
 
 SERVER_ERROR = (
-    "The server had an error processing your request. Sorry about that! You can retry your request, or contact "
-    "us through our help center at help.openai.com if you keep seeing this error."
+    "The server had an error processing your request. Sorry about that! You can retry your request, or "
+    "contact us through our help center at help.openai.com if you keep seeing this error."
 )
 
 FAULTS: dict[str, Fault] = {

@@ -1,8 +1,8 @@
 """The API's objects as they are on the wire (v2 as recorded in 2024 and 2025), and their views.
 
-Where recordings and the API description differ, the recordings win: a completed message read back carries no
-`status`, `incomplete_details`, `incomplete_at`, `completed_at`; run steps carry `expires_at`, not `expired_at`
-and `metadata`; the details of the prompt are `prompt_token_details`.
+Where recordings and the API description differ, the recordings win: a completed message read back carries
+no `status`, `incomplete_details`, `incomplete_at`, `completed_at`; run steps carry `expires_at`, not
+`expired_at` and `metadata`; the details of the prompt are `prompt_token_details`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,19 @@ V1_DROPS: dict[str, frozenset[str]] = {
     "thread": frozenset({"tool_resources"}),
     "thread.message": frozenset({"attachments"}),
     "thread.run": frozenset(
-        "tool_resources temperature top_p reasoning_effort max_completion_tokens max_prompt_tokens "
-        "truncation_strategy incomplete_details response_format tool_choice parallel_tool_calls".split()
+        {
+            "tool_resources",
+            "temperature",
+            "top_p",
+            "reasoning_effort",
+            "max_completion_tokens",
+            "max_prompt_tokens",
+            "truncation_strategy",
+            "incomplete_details",
+            "response_format",
+            "tool_choice",
+            "parallel_tool_calls",
+        }
     ),
     "thread.run.step": frozenset(),
 }
@@ -44,8 +55,7 @@ def tools(given: Iterable[Mapping[str, Any]]) -> list[Object]:
     for tool in given:
         if tool.get("type") == "function":
             parameters = {"type": "object", "properties": {}}
-            defaults = {"description": None, "parameters": parameters, "strict": False}
-            function = {"name": tool["function"]["name"], **defaults, **tool["function"]}
+            function = {"parameters": parameters, "strict": False, **tool["function"]}
             filled.append({"type": "function", "function": function})
         elif tool.get("type") == "file_search":
             options = {"ranking_options": RANKING, **(tool.get("file_search") or {})}
@@ -113,7 +123,9 @@ def message(id_: str, now: int, thread_id: str, role: str, parts: list[Object], 
     }
 
 
-def run(id_: str, now: int, thread_id: str, made_by: Object, body: Mapping[str, Any], lifetime_s: int) -> Object:
+def run(
+    id_: str, now: int, thread_id: str, made_by: Object, body: Mapping[str, Any], lifetime_s: int
+) -> Object:
     """`made_by` is the assistant; what the request says goes before what the assistant says."""
 
     def chosen(name: str, default: Any = None) -> Any:
@@ -147,7 +159,11 @@ def run(id_: str, now: int, thread_id: str, made_by: Object, body: Mapping[str, 
         "reasoning_effort": chosen("reasoning_effort"),
         "max_completion_tokens": body.get("max_completion_tokens"),
         "max_prompt_tokens": body.get("max_prompt_tokens"),
-        "truncation_strategy": {"type": "auto", "last_messages": None, **(body.get("truncation_strategy") or {})},
+        "truncation_strategy": {
+            "type": "auto",
+            "last_messages": None,
+            **(body.get("truncation_strategy") or {}),
+        },
         "incomplete_details": None,
         "usage": None,
         "response_format": chosen("response_format", "auto"),

@@ -93,7 +93,9 @@ class Run:
 
     def turn(self) -> Turn:
         return Turn(
-            question=next((_text(m) for m in reversed(self.thread.messages.values()) if m["role"] == "user"), ""),
+            question=next(
+                (_text(m) for m in reversed(self.thread.messages.values()) if m["role"] == "user"), ""
+            ),
             instructions=self.body["instructions"] or "",
             model=self.body["model"],
             tools=tuple(self.body["tools"]),

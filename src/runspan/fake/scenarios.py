@@ -1,7 +1,9 @@
 """What a run does, as data: phases in order, then an ending. Frozen, composable, easily written by hand.
 
+For example
+
     Scenario(phases=(Tools((FunctionCall("get_weather", '{"city":"Paris"}'),)), Message("Sunny.")), queue_s=30)
-    failed().but(queue_s=5)
+    SCENARIOS["failed"].but(queue_s=5)
 """
 
 from __future__ import annotations
@@ -75,6 +77,7 @@ class Refusal:
 
 
 Part: TypeAlias = "Text | ImageFile | ImageUrl | Refusal"
+Content: TypeAlias = "str | tuple[Part, ...] | Callable[[Turn], str] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +131,30 @@ class Tools:
     usage: Usage | None = None  # None: estimated from the texts
 
 
+Cut: TypeAlias = Literal["max_tokens", "content_filter"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message_creation step. A callable content answers the turn; None is the built-in tutor."""
 
-    content: str | tuple[Part, ...] | Callable[[Turn], str] | None = None
+    content: Content = None
     seconds: float = 0.02  # until the first token
     token_s: float = 0.0  # between two deltas
-    cut: Literal["max_tokens", "content_filter"] | None = None  # the message ends incomplete, for this reason
+    cut: Cut | None = None  # the message ends incomplete, for this reason
     usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """What a helpful model would do with the turn: call a function it is asked for, run code, or just answer."""
+    """What a helpful model would do with the turn: call a function, run code, search, or just answer."""
 
     seconds: float = 0.02
 
 
 Phase: TypeAlias = "Tools | Message | Auto"
+ErrorCode: TypeAlias = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+Reason: TypeAlias = Literal["max_completion_tokens", "max_prompt_tokens", "content_filter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +167,9 @@ class Ending:
     """
 
     status: Literal["completed", "failed", "incomplete", "expired", "cancelled"] = "completed"
-    code: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"] | None = None
+    code: ErrorCode | None = None
     message: str = ""
-    reason: Literal["max_completion_tokens", "max_prompt_tokens", "content_filter"] | None = None
+    reason: Reason | None = None
     open_step: bool = False
     event: str | None = None
 
@@ -176,8 +184,10 @@ class Scenario:
     cancel_s: float = 0.02  # in `cancelling`
     lifetime_s: float = 600.0  # expires_at - created_at (recorded: 600)
     poll_after_ms: int | None = None  # openai-poll-after-ms on answers about the run; None: no such header
-    era: Literal["v1", "v2"] = "v2"  # v1: the run, its steps and messages as they were before April 2024
-    refuse: Fault | None = None  # the request that would create the run gets this instead
+    era: Literal["v1", "v2"] = (
+        "v2"  # v1: the run and its stream as before April 2024; as serve()'s scenario, all
+    )
+    fault: Fault | None = None  # what becomes of the request that would create the run
     cut_stream_after: int | None = None  # so many events, then the connection is gone, without done
     stream_error_after: int | None = None  # so many events, then `event: error`, without done
 

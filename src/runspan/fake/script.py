@@ -1,7 +1,7 @@
 """The course of a run as generators that read like a recorded event stream.
 
-Each yields waits (seconds) and events; what stands before an event's `yield` changes the objects. Polling plays
-the same script and drops the events, so what is polled and what is streamed cannot disagree.
+Each yields waits (seconds) and events; what stands before an event's `yield` changes the objects. Polling
+plays the same script and drops the events, so what is polled and what is streamed cannot disagree.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from runspan.fake.tools import tool_call
 
 # status of a run -> the field that takes the time, the last event, and what becomes of an open step's status,
 # an open message's reason
-ENDS: dict[str, tuple[str | None, str, str, str]] = {
-    "completed": ("completed_at", "thread.run.completed", "completed", "max_tokens"),
+ENDS: dict[str, tuple[str | None, str, str, str | None]] = {
+    "completed": ("completed_at", "thread.run.completed", "completed", None),
     "incomplete": ("completed_at", "thread.run.completed", "completed", "max_tokens"),
     "failed": ("failed_at", "thread.run.failed", "failed", "run_failed"),
     "expired": (None, "thread.run.expired", "expired", "run_expired"),
@@ -92,7 +92,10 @@ def _write_message(run: Run, phase: Message, leave_open: bool) -> Script:
     for delta in message_deltas(phase.content, run):
         grow(message["content"], delta)
         pieces += 1
-        yield "thread.message.delta", {"id": id_, "object": "thread.message.delta", "delta": {"content": [delta]}}
+        yield (
+            "thread.message.delta",
+            {"id": id_, "object": "thread.message.delta", "delta": {"content": [delta]}},
+        )
         if phase.token_s:
             yield phase.token_s
     if not leave_open:
@@ -131,7 +134,8 @@ def _use_tools(run: Run, phase: Tools, leave_open: bool) -> Script:
 def _require_action(run: Run, functions: list[Object]) -> Script:
     """Until the outputs are there: all of them, put into the calls."""
     wanted = [
-        {**call, "function": {name: call["function"][name] for name in ("name", "arguments")}} for call in functions
+        {**call, "function": {name: call["function"][name] for name in ("name", "arguments")}}
+        for call in functions
     ]
     run.body["required_action"] = {
         "type": "submit_tool_outputs",
@@ -178,8 +182,7 @@ def _finish(run: Run, ending: Ending) -> Script:
     """End what is open, then the run. Only then has it a usage (recorded)."""
     time_field, event, step_status, message_reason = ENDS[ending.status]
     if ending.code:
-        error_codes = {"code": ending.code, "message": ending.message}
-        run.body["last_error"] = error_codes
+        run.body["last_error"] = {"code": ending.code, "message": ending.message}
     yield from _close_message(run, message_reason)
     yield from _close_step(run, Usage(0, 0), step_status)
     run.body.update(status=ending.status, required_action=None, usage=objects.usage(run.usages))

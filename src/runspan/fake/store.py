@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from runspan.fake.faults import HttpError, ApiError, missing
+from runspan.fake.faults import ApiError, HttpError, missing
 
 if TYPE_CHECKING:
     from runspan.fake.run import Run

@@ -31,11 +31,19 @@ def tool_call(run: Run, call: ToolCall) -> Object:
             else {"type": "image", "image": {"file_id": one.file_id}}
             for one in call.outputs
         ]
-        return {**head, "type": "code_interpreter", "code_interpreter": {"input": call.input, "outputs": outputs}}
+        return {
+            **head,
+            "type": "code_interpreter",
+            "code_interpreter": {"input": call.input, "outputs": outputs},
+        }
     found = _attached(run) if call.results is None else call.results
     results = [_result(one) for one in found]
     run.searched.extend(results)
-    return {**head, "type": "file_search", "file_search": {"ranking_options": objects.RANKING, "results": results}}
+    return {
+        **head,
+        "type": "file_search",
+        "file_search": {"ranking_options": objects.RANKING, "results": results},
+    }
 
 
 def search(state: State, store_ids: Iterable[str], query: str, limit: int = 10) -> list[FileResult]:
@@ -57,7 +65,9 @@ def search(state: State, store_ids: Iterable[str], query: str, limit: int = 10) 
 def _function(run: Run, call: FunctionCall) -> tuple[str, str]:
     """Name and arguments, where the scenario leaves them open those of the assistant's own function."""
     known = [tool["function"] for tool in run.body["tools"] if tool["type"] == "function"]
-    function = next((one for one in known if call.name in (None, one["name"])), {"name": call.name or "function"})
+    function = next(
+        (one for one in known if call.name in (None, one["name"])), {"name": call.name or "function"}
+    )
     return function["name"], call.arguments or arguments(function, run.turn().question)
 
 

@@ -15,7 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
-from .. import __version__
+from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..core.model import ApiError, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind

@@ -325,7 +325,8 @@ class Tracker:
 
     def call_span(self, call: Call, seen: Observation | None) -> None:
         """End (or make) the span of a write, or of any call where `calls` says so."""
-        if call.live is None and call.error is None and self._config.calls != "all":
+        is_silent = call.live is None and (call.error is None or not call.match.route.is_write)
+        if self._config.calls == "none" or (is_silent and self._config.calls != "all"):
             return
         data = self._call_data(call, seen)
         self._outbox.send(call.live or call.context, data)

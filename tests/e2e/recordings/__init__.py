@@ -1,10 +1,14 @@
-"""Recorded API traffic, played through the real client, and an oracle that says what the traces of it must hold.
+"""Recorded API traffic played through the real client, and an oracle that says what its traces must hold.
 
 The files are read where they stand, beside the checkout; nothing of them is copied into the project.
 
-    folder   where the recordings and the tools beside them are        modes    the seven ways to play one
-    exchange one recorded request and its answer                       server   answers them on loopback
-    player   drives the client, returns everything the app saw         record   what that is, and how two of them differ
-    oracle   recording -> the Runs it starts and how each one ended     traced   the same play, with runspan installed
-    checks   spans against the oracle                                  matrix   all of it on one command line, without pytest
+    folder    where the recordings are, and the tools that came with them
+    exchange  one recorded request and its answer
+    modes     the seven ways an app may make the same calls
+    server    answers a recording on loopback, in order
+    player    drives the client through it and keeps everything the app saw: a record
+    oracle    recording -> facts: the Runs it starts and how each one ended
+    traces    spans -> facts, and whatever has no place in a trace
+    cases     every recording in every mode, and the questions asked of each
+    matrix    all of that on one command line, without pytest
 """

@@ -14,9 +14,13 @@ AZURE_VERSION = "2024-05-01-preview"
 
 
 def client_for(mode: Mode, exchanges: list[Exchange], address: str) -> Any:
-    """No retries (each recorded answer is given once) and no proxies; TLS certificates are not needed and slow to load."""
+    """No retries, since each recorded answer is given once; no proxies; no certificates (slow to load)."""
     http = openai.DefaultAsyncHttpxClient if mode.is_async else openai.DefaultHttpxClient
-    common = {"api_key": "replay", "max_retries": 0, "http_client": http(verify=False, trust_env=False)}
+    common: dict[str, Any] = {
+        "api_key": "replay",
+        "max_retries": 0,
+        "http_client": http(verify=False, trust_env=False),
+    }
     if any(exchange.azure for exchange in exchanges):
         azure = openai.AsyncAzureOpenAI if mode.is_async else openai.AzureOpenAI
         versions = [e.query["api-version"] for e in exchanges if "api-version" in e.query]

@@ -1,4 +1,4 @@
-"""One recorded request and its answer. The same few questions are asked of it by the server, the player and the oracle."""
+"""One recorded request and its answer, and what server, player and oracle alike ask of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Exchange:
 
     @property
     def asked_for_stream(self) -> bool:
-        return self.is_stream or (isinstance(self.request_body, dict) and bool(self.request_body.get("stream")))
+        body = self.request_body
+        return self.is_stream or (isinstance(body, dict) and bool(body.get("stream")))
 
     @property
     def starts_run(self) -> bool:
@@ -72,7 +73,7 @@ def bare_path(path: str) -> str:
 
 
 def polls_that_follow(exchanges: list[Exchange], index: int) -> int:
-    """How many exchanges a create_and_poll() at this place would use up besides its POST; 0 when it would hang."""
+    """How many polls a create_and_poll() at this place would make; 0 when it would never end."""
     run = exchanges[index].body
     if not isinstance(run, dict) or run.get("object") != "thread.run":
         return 0

@@ -10,8 +10,10 @@ from typing import Literal
 class Mode:
     name: str
     client: Literal["sync", "async"]
-    streams: Literal["handler", "iterated", "raw"]  # .stream() with callbacks, .stream() in a loop, create(stream=True)
-    polls: Literal["calls", "helper"]  # one retrieve() per recorded poll, or create_and_poll()
+    # .stream() with callbacks, .stream() in a loop, create(stream=True) in a loop
+    streams: Literal["handler", "iterated", "raw"]
+    # one retrieve() per recorded poll, or create_and_poll()
+    polls: Literal["calls", "helper"]
 
     @property
     def is_async(self) -> bool:

@@ -1,6 +1,6 @@
 """Plays a recording through the real client, call by call, and returns everything the app saw.
 
-One coroutine serves both clients: with the sync one nothing in it really waits, so it runs without an event loop.
+One coroutine serves both clients: with the sync one nothing in it waits, so it runs without an event loop.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .modes import Mode
 from .record import Record
 from .server import Stage, server
 
+PathArguments = dict[str, str]
 FINALS = ("get_final_run", "get_final_messages", "get_final_run_steps")
 
 
@@ -33,7 +34,8 @@ def play(exchanges: list[Exchange], mode: Mode) -> Record:
         (asyncio.run if mode.is_async else run_without_loop)(player.play())
     player.record.requests = stage.requests
     player.record.warnings = [
-        {"category": w.category.__name__, "message": str(w.message), "file": w.filename, "line": w.lineno} for w in caught
+        {"category": w.category.__name__, "message": str(w.message), "blamed": f"{w.filename}:{w.lineno}"}
+        for w in caught
     ]
     return player.record
 
@@ -64,8 +66,8 @@ class Player:
 
     def see(self, what: str, value: Any) -> None:
         self.record.note(what, value)
-        if trace.get_current_span().get_span_context().is_valid:  # nothing of a tracer may be current in the app's code
-            self.record.note("a current span", trace.get_current_span().__class__.__name__)
+        if trace.get_current_span() is not trace.INVALID_SPAN:  # no span may be current in the app's code
+            self.record.note("a current span", str(trace.get_current_span()))
 
     async def _one(self, index: int) -> None:
         exchange = self.stage.exchanges[index]
@@ -89,11 +91,13 @@ class Player:
             call, arguments = self._prepare(name, path_arguments, exchange)
             self.see(name, await done(call(**arguments)))
 
-    def _prepare(self, name: str, path_arguments: dict[str, str], exchange: Exchange) -> tuple[Any, dict[str, Any]]:
+    def _prepare(
+        self, name: str, path_arguments: PathArguments, exchange: Exchange
+    ) -> tuple[Any, dict[str, Any]]:
         call = method(self.client, name)
         return call, tool("play_scenario").arguments(call, name, path_arguments, exchange.request)
 
-    async def _stream(self, name: str, path_arguments: dict[str, str], exchange: Exchange) -> None:
+    async def _stream(self, name: str, path_arguments: PathArguments, exchange: Exchange) -> None:
         if self.mode.streams == "raw":
             call, arguments = self._prepare(name, path_arguments, exchange)
             stream = await done(call(**arguments, stream=True))
@@ -119,10 +123,13 @@ class Player:
             return
         await done(stream.until_done())
         for name in FINALS:
-            try:
-                self.see(name, await done(getattr(stream, name)()))
-            except RuntimeError as error:
-                self.see(f"{name} raised", error)
+            await self._final(stream, name)
+
+    async def _final(self, stream: Any, name: str) -> None:
+        try:
+            self.see(name, await done(getattr(stream, name)()))
+        except RuntimeError as error:  # there was none
+            self.see(f"{name} raised", error)
 
     async def _iterate(self, stream: Any) -> None:
         if self.mode.is_async:

@@ -16,7 +16,7 @@ ERROR_FIELDS = ("status_code", "code", "param", "type", "body", "request_id", "m
 
 @dataclass
 class Record:
-    journal: list[dict[str, Any]] = field(default_factory=list)  # results, exceptions, events and callbacks, in order
+    journal: list[dict[str, Any]] = field(default_factory=list)  # results, errors, events, callbacks
     warnings: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)  # what reached the server
 
@@ -53,8 +53,8 @@ def difference(expected: Record, got: Record) -> str:
     """Empty when both are equal; else the first differing lines, as a unified diff of their leaves."""
     if expected == got:
         return ""
-    lines = difflib.unified_diff(_lines(expected), _lines(got), "without runspan", "with runspan", lineterm="", n=6)
-    shown = list(lines)
+    sides = (_lines(expected), _lines(got), "without runspan", "with runspan")
+    shown = list(difflib.unified_diff(*sides, lineterm="", n=6))
     rest = [f"... and {len(shown) - SHOWN} more lines"] if len(shown) > SHOWN else []
     return "\n".join(shown[:SHOWN] + rest)
 

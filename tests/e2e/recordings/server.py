@@ -1,7 +1,8 @@
 """Answers one recording at a time, in order, on a loopback socket; one server for the life of the process.
 
-Each play has a stage of its own under its own path, so that nothing late from one play can reach another. A request that is
-not the next one of the recording gets a 404 and stands in the record with no answer: what an app did not ask for is seen.
+Each play has a stage of its own under its own path, so that nothing late from one play can reach another. A
+request that is not the next one of the recording gets a 404 and stands in the record with no answer: what an
+app did not ask for is seen.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from .exchange import Exchange, bare_path
 from .folder import tool
 
 NOT_SENT_ON = frozenset({"content-length", "transfer-encoding", "connection", "content-encoding"})
-UNSCRIPTED = {"error": {"message": "not the next exchange of the recording", "type": "replay", "param": None, "code": None}}
+NOT_NEXT = {
+    "message": "not the next exchange of the recording",
+    "type": "replay",
+    "param": None,
+    "code": None,
+}
 
 
 @dataclass
@@ -51,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
-    do_GET = do_POST = do_DELETE = do_any
+    do_GET = do_POST = do_DELETE = do_any  # noqa: N815
 
     def _answer(self) -> None:
         url = urlsplit(self.path)
@@ -69,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             }
         )
         if exchange is None:
-            self._send(404, {"content-type": "application/json"}, json.dumps(UNSCRIPTED).encode())
+            self._send(404, {"content-type": "application/json"}, json.dumps({"error": NOT_NEXT}).encode())
         elif exchange.is_stream:
             self._send_stream(exchange)
         else:
@@ -78,7 +84,10 @@ class Handler(BaseHTTPRequestHandler):
     def _as_sent(self, body: bytes) -> dict[str, Any]:
         """Headers and body with the one thing that is random in them, a multipart boundary, taken out."""
         boundary = self.headers.get_boundary()
-        fixed = (lambda text: text.replace(boundary, "BOUNDARY")) if boundary else (lambda text: text)
+
+        def fixed(text: str) -> str:
+            return text.replace(boundary, "BOUNDARY") if boundary else text
+
         return {
             "headers": [[name.lower(), fixed(value)] for name, value in self.headers.items()],
             "body": fixed(body.decode("utf-8", "backslashreplace")),
@@ -119,7 +128,8 @@ def as_bytes(exchange: Exchange) -> tuple[dict[str, str], bytes]:
         return headers, bytes(body["_binary_bytes"])
     if isinstance(body, str) and "json" not in headers.get("content-type", ""):
         return headers, body.encode("utf-8")
-    return {"content-type": "application/json"} | headers, json.dumps(body, ensure_ascii=False).encode("utf-8")
+    text = json.dumps(body, ensure_ascii=False)
+    return {"content-type": "application/json"} | headers, text.encode("utf-8")
 
 
 class Server(socketserver.ThreadingTCPServer):

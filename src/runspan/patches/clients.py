@@ -5,7 +5,6 @@ Clients are held weakly. `openai` is imported here only once a client of it exis
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -42,6 +41,8 @@ def via(client: Any, beta: str | None, *, is_async: bool) -> Via:
     weak = weakref.ref(client)
     if not is_async:
         return Via(id(client), lambda path, query, timeout_s: _get(weak(), path, query, timeout_s, headers))
+    import asyncio  # an app with an async client has it already
+
     try:
         loop: weakref.ref[Any] | None = weakref.ref(asyncio.get_running_loop())
     except RuntimeError:
@@ -87,6 +88,8 @@ def _get_async(
     if client is None or client.is_closed():
         return None
     if loop is not None and loop.is_running():
+        import asyncio
+
         task = asyncio.run_coroutine_threadsafe(_get_on_loop(client, path, query, timeout_s, headers), loop)
         try:
             return task.result(timeout_s + 1)

@@ -1,0 +1,140 @@
+"""The application: routes, injected faults, the scenario of the next run, the log of requests."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runspan.fake import assistants, files, objects, runs, threads, vector_stores
+from runspan.fake.clock import Clock
+from runspan.fake.faults import SERVER_ERROR, ApiError, Drop, Fault, HttpError, Rule, Slow, refused
+from runspan.fake.http import Handler, Request, Response, json_response
+from runspan.fake.library import SCENARIOS
+from runspan.fake.scenarios import Scenario
+from runspan.fake.store import Object, State
+
+ROUTES: Mapping[str, Handler] = {
+    **assistants.ROUTES,
+    **threads.ROUTES,
+    **runs.ROUTES,
+    **files.ROUTES,
+    **vector_stores.ROUTES,
+}
+PREFIX = re.compile(r"^/(openai/v1|openai|v1)(?=/)")
+SECRETS = frozenset({"authorization", "api-key", "cookie", "openai-organization", "openai-project"})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came, with the status it was answered with (None: the connection was dropped)."""
+
+    method: str
+    path: str  # without /v1 or /openai
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]  # names in lower case, without secrets
+    json: Any  # the body; None where it is no JSON
+    status: int | None
+
+
+@dataclass(slots=True)
+class Api:
+    """All of one server but its socket. Called in the server's thread only."""
+
+    state: State
+    clock: Clock
+    scenario: Scenario
+    requests: deque[Received]
+    rules: list[Rule] = field(default_factory=list)
+    next_scenarios: deque[Scenario] = field(default_factory=deque)
+    scenario_of: OrderedDict[str, Scenario] = field(default_factory=OrderedDict)  # by assistant or thread id
+
+    @property
+    def now(self) -> int:
+        """The clock as a stamp."""
+        return int(self.clock.now())
+
+    def __call__(self, request: Request) -> Response:
+        started = time.perf_counter()
+        path = PREFIX.sub("", request.path).rstrip("/")
+        fault = next((rule.fault for rule in self.rules if rule.takes(request.method, path)), None)
+        try:
+            response = self._answer(request, path, fault)
+        except Exception as error:  # a bug of the fake, or a request no client of the API makes
+            response = faulty(HttpError(500, f"{SERVER_ERROR} ({error!r})", type="server_error"))
+        response.headers["openai-processing-ms"] = str(int((time.perf_counter() - started) * 1000) + 1)
+        response.headers["openai-version"] = "2020-10-01"
+        response.headers["x-request-id"] = self.state.new_id("req_")
+        self.requests.append(_received(request, path, response))
+        return response
+
+    def choose_scenario(self, request: Request, thread_id: str, assistant_id: str) -> Scenario:
+        """For a run to be created: the header's, else the one in the queue, the thread's, the assistant's."""
+        if name := request.headers.get("x-fake-scenario"):
+            if name not in SCENARIOS:
+                raise refused(f"No scenario '{name}'.")
+            return SCENARIOS[name]
+        if self.next_scenarios:
+            return self.next_scenarios.popleft()
+        return self.scenario_of.get(thread_id) or self.scenario_of.get(assistant_id) or self.scenario
+
+    def _answer(self, request: Request, path: str, fault: Fault | None) -> Response:
+        if isinstance(fault, (HttpError, Drop)):
+            return faulty(fault)
+        try:
+            handler, ids = _route(request.method, path)
+            answer = handler(self, request, *ids)
+        except ApiError as error:
+            return faulty(error.fault)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            return faulty(HttpError(400, "We could not parse the JSON body of your request."))
+        if not isinstance(answer, Response):
+            v1 = self.scenario.era == "v1" or request.headers.get("openai-beta") == "assistants=v1"
+            answer = json_response(_viewed(answer, request, v1))
+        if isinstance(fault, Slow):
+            answer.delay_s = fault.seconds
+        return answer
+
+
+def faulty(fault: HttpError | Drop | Slow) -> Response:
+    """The answer that is the fault."""
+    if not isinstance(fault, HttpError):
+        return Response(drop=True)
+    response = json_response(fault.body(), fault.status)
+    if fault.retry_after_s is not None:
+        response.headers["retry-after"] = str(fault.retry_after_s)
+    return response
+
+
+def _route(method: str, path: str) -> tuple[Handler, list[str]]:
+    """Every second part of a path is an id, but for POST /threads/runs."""
+    parts = path.split("/")[1:]
+    exact = ROUTES.get(f"{method} {path}")
+    if exact:
+        return exact, []
+    template = "/".join("*" if place % 2 else part for place, part in enumerate(parts))
+    handler = ROUTES.get(f"{method} /{template}")
+    if handler is None:
+        raise ApiError(HttpError(404, f"Invalid URL ({method} {path})", code="unknown_url"))
+    return handler, parts[1::2]
+
+
+def _viewed(body: Object, request: Request, v1: bool) -> Object:
+    results = objects.INCLUDE_RESULTS in request.query.get("include[]", ())
+    if body.get("object") == "list":
+        return {**body, "data": [objects.view(one, v1=v1, results=results) for one in body["data"]]}
+    return objects.view(body, v1=v1, results=results)
+
+
+def _received(request: Request, path: str, response: Response) -> Received:
+    headers = {name: value for name, value in request.headers.items() if name not in SECRETS}
+    try:
+        body = request.json()
+    except ValueError:
+        body = None
+    status = None if response.drop else response.status
+    return Received(request.method, path, request.query, headers, body, status)

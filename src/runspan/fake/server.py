@@ -1,0 +1,130 @@
+"""The server on its socket, in a daemon thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
+
+from runspan.fake.api import Api, Received
+from runspan.fake.clock import Clock
+from runspan.fake.faults import FAULTS, Fault, Rule
+from runspan.fake.http import Connection
+from runspan.fake.library import scenario as named
+from runspan.fake.scenarios import Scenario
+from runspan.fake.store import State
+
+T = TypeVar("T")
+MAX_SCENARIOS = 10_000  # set per assistant or thread; the oldest go
+
+
+class Server:
+    """The handle of a running server. Its methods may be called from any thread.
+
+    Which scenario a run gets: the one named by the request's header `X-Fake-Scenario`, else the first of
+    `play_next`, else its thread's, else its assistant's (`play_for`), else `scenario`.
+    """
+
+    def __init__(self, api: Api, host: str, port: int) -> None:
+        self._api = api
+        self.host, self.port = host, port
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self.host}:{self.port}/v1"
+
+    @property
+    def azure_endpoint(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def clock(self) -> Clock:
+        return self._api.clock
+
+    @property
+    def state(self) -> State:
+        """What the server remembers. To look at; it changes in the server's thread."""
+        return self._api.state
+
+    @property
+    def requests(self) -> Sequence[Received]:
+        """The last requests, oldest first."""
+        return tuple(self._api.requests)
+
+    @property
+    def scenario(self) -> Scenario:
+        return self._api.scenario
+
+    @scenario.setter
+    def scenario(self, which: Scenario | str) -> None:
+        self._api.scenario = named(which)
+
+    def play_next(self, *scenarios: Scenario | str) -> None:
+        """One scenario for each of the next runs, in order."""
+        self._api.next_scenarios.extend(named(one) for one in scenarios)
+
+    def play_for(self, id_: str, which: Scenario | str) -> None:
+        """A scenario for all runs of an assistant or a thread."""
+        self._api.scenario_of[id_] = named(which)
+        if len(self._api.scenario_of) > MAX_SCENARIOS:
+            self._api.scenario_of.popitem(last=False)
+
+    def inject(
+        self, fault: Fault | str, *, method: str = "*", path: str = "*", times: int = 1, skip: int = 0
+    ) -> None:
+        """Let requests fail: the first `skip` that match pass, the next `times` get the fault.
+
+        `path` is a glob without /v1, e.g. "/threads/*/runs/*"; `*` crosses slashes.
+        """
+        chosen = FAULTS[fault] if isinstance(fault, str) else fault
+        spent = [rule for rule in self._api.rules if rule.times <= 0]
+        self._api.rules[:] = [rule for rule in self._api.rules if rule not in spent]
+        self._api.rules.append(Rule(chosen, method, path, times, skip))
+
+
+@contextlib.contextmanager
+def serve(
+    scenario: Scenario | str = "default",
+    clock: Clock | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    seed: int | None = None,
+    max_threads: int = 2_000,
+    max_requests: int = 10_000,
+) -> Iterator[Server]:
+    """Serve for as long as the block runs. `port=0` takes a free one; `seed` makes ids repeat."""
+    state = State(max_threads=max_threads, seed=seed)
+    api = Api(state, clock or Clock(), named(scenario), deque[Received](maxlen=max_requests))
+    connections: set[Connection] = set()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="runspan-fake", daemon=True)
+    thread.start()
+
+    def there(coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run it in the server's thread: ours may have a loop of its own running."""
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    try:
+        listening = there(loop.create_server(lambda: Connection(api, connections), host, port, backlog=256))
+        try:
+            yield Server(api, host, listening.sockets[0].getsockname()[1])
+        finally:
+            there(_close(listening, connections))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _close(listening: asyncio.Server, connections: set[Connection]) -> None:
+    """Cut what is open; when this returns every socket is closed and every task has ended."""
+    listening.close()
+    tasks = [connection.task for connection in connections if connection.task]
+    for connection in tuple(connections):
+        connection.transport.abort()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # aborted transports close their sockets in the loop's next round

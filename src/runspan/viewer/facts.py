@@ -1,0 +1,204 @@
+"""What one span has to say: the lines below its name.
+
+Reads the GenAI conventions first, then OpenInference's values, so that other senders' spans say something.
+Attributes may be absent or of any type; what can not be read is left out, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from runspan.viewer.kinds import Piece, is_error, number, text, word
+from runspan.viewer.messages import Message, parse, read_instructions, read_messages, show
+from runspan.viewer.spans import Span
+from runspan.viewer.text import cell_len, fit, neutral, one_line
+from runspan.viewer.units import count, seconds
+
+Line = list[Piece]
+
+SHOWN_INPUTS = 5  # the newest are shown, as they explain the answer
+SHOWN_OUTPUTS = 5
+
+STATUS_STYLES: Mapping[str, str] = {
+    "completed": "green",
+    "failed": "red",
+    "expired": "red",
+    "cancelled": "yellow",
+    "incomplete": "yellow",
+}
+ROLE_STYLES: Mapping[str, str] = {"system": "dim", "user": "green", "assistant": "cyan", "tool": "yellow"}
+
+
+def lines(span: Span, parent: Span | None, has_children: bool, cells: int) -> list[Line]:
+    """The lines below the span's name. `cells` is the room of one line; longer ones are cut by the caller."""
+    kind = word(span)[0]
+    details = DETAILS.get(kind, _exchange)
+    return [*details(span, has_children, cells), *_errors(span, cells), *_misfits(span, parent)]
+
+
+def _run(span: Span, has_children: bool, cells: int) -> list[Line]:
+    status, unfinished = text(span, "runspan.run.status"), text(span, "runspan.run.unfinished")
+    line: list[Piece] = []
+    if status:
+        line.append((one_line(status, 20), STATUS_STYLES.get(status, "yellow")))
+    if unfinished:
+        line.append((f"end not seen: {one_line(unfinished, 20)}", "bold yellow"))
+    for label, key in RUN_TIMES.items():
+        if (value := number(span, key)) is not None:
+            line.append((f"{label} {value:,.2f} s", ""))
+    if (polls := number(span, "runspan.run.polls")) is not None:
+        line.append((count(polls, "poll"), ""))
+    ids = [one_line(text(span, key), 40) for key in ("runspan.run.id", "gen_ai.conversation.id")]
+    found = [*joined(line, cells), *joined([(id_, "dim") for id_ in ids if id_], cells)]
+    # The messages stand on the generation below; a run that never began has none.
+    return found if has_children else found + _exchange(span, has_children, cells)
+
+
+RUN_TIMES: Mapping[str, str] = {
+    "queue": "runspan.run.queue_s",
+    "active": "runspan.run.active_s",
+    "tool wait": "runspan.run.tool_wait_s",
+    "lag": "runspan.run.detection_lag_s",
+}
+
+
+def _generation(span: Span, has_children: bool, cells: int) -> list[Line]:
+    asked, used = text(span, "gen_ai.request.model"), text(span, "gen_ai.response.model")
+    model = f"{used} (asked for {asked})" if used and asked and used != asked else used or asked
+    line: list[Piece] = [(one_line(model, cells), "bold")] if model else []
+    if used_tokens := tokens([span]):
+        line.append((used_tokens, ""))
+    if (cost := number(span, "gen_ai.usage.cost")) is not None:
+        line.append((f"${cost:.4g}", ""))
+    if (first := number(span, "gen_ai.response.time_to_first_chunk")) is not None:
+        line.append((f"first token {seconds(first)}", ""))
+    reasons = span.attributes.get("gen_ai.response.finish_reasons")
+    if isinstance(reasons, list | tuple) and any(reason != "stop" for reason in reasons):
+        line.append((one_line(", ".join(map(show, reasons)), 20), "yellow"))
+    attributes = span.attributes
+    system = read_instructions(attributes.get("gen_ai.system_instructions"))
+    inputs = read_messages(attributes.get("gen_ai.input.messages"))
+    outputs = read_messages(attributes.get("gen_ai.output.messages"))
+    said = _conversation(system, inputs, outputs, cells) or _exchange(span, has_children, cells)
+    return [*joined(line, cells), *said]
+
+
+def tokens(spans: Iterable[Span]) -> str:
+    """`tokens 120 in (20 cached) → 18 out`, summed over the spans; empty when none has any."""
+    spans, sides = list(spans), []
+    for side, (total, part, label) in TOKENS.items():
+        totals, parts = _numbers(spans, total), _numbers(spans, part)
+        if totals:
+            sides.append(
+                f"{sum(totals):,.0f} {side}" + (f" ({sum(parts):,.0f} {label})" if any(parts) else "")
+            )
+    return f"tokens {' → '.join(sides)}" if sides else ""
+
+
+def _numbers(spans: Iterable[Span], key: str) -> list[float]:
+    return [found for span in spans if (found := number(span, key)) is not None]
+
+
+# side -> (total, part of that total, name of the part); input counts its cached tokens, output its reasoning
+TOKENS: Mapping[str, tuple[str, str, str]] = {
+    "in": ("gen_ai.usage.input_tokens", "gen_ai.usage.cache_read.input_tokens", "cached"),
+    "out": ("gen_ai.usage.output_tokens", "gen_ai.usage.reasoning.output_tokens", "reasoning"),
+}
+
+
+def _conversation(
+    system: list[Message], inputs: list[Message], outputs: list[Message], cells: int
+) -> list[Line]:
+    earlier, later = max(0, len(inputs) - SHOWN_INPUTS), max(0, len(outputs) - SHOWN_OUTPUTS)
+    rows = [("", *message) for message in system]
+    rows += [("", "", f"… {count(earlier, 'earlier message')}")] if earlier else []
+    rows += [("", *message) for message in inputs[earlier:]]
+    rows += [("→", *message) for message in outputs[:SHOWN_OUTPUTS]]
+    rows += [("", "", f"… {count(later, 'more message')}")] if later else []
+    roles = [fit(neutral(one_line(role, 10)), 10) for _, role, _ in rows]
+    width = max(map(cell_len, roles), default=0)
+    return [
+        [
+            (f"{mark:2}", "bold"),
+            (f"{role}{' ' * (width - cell_len(role))}  ", ROLE_STYLES.get(role, "")),
+            (one_line(message, cells), "dim" if role in ("system", "") else ""),
+        ]
+        for (mark, _, message), role in zip(rows, roles, strict=True)
+    ]
+
+
+def _exchange(span: Span, has_children: bool, cells: int) -> list[Line]:
+    """What went in and what came out, on one line if it fits."""
+    given, got = (_first(span, keys, cells) for keys in (GIVEN, GOT))
+    if not got and "gen_ai.retrieval.documents" in span.attributes:
+        documents = parse(span.attributes["gen_ai.retrieval.documents"])
+        got = count(len(documents), "document") if isinstance(documents, list) else ""
+    answer: Line = [("→ ", "bold"), (got, "")] if got else []
+    if not given or not got:
+        return [[(given, "")]] if given else [answer] if answer else []
+    if cell_len(given) + cell_len(got) + len(" → ") <= cells:
+        return [[(f"{given} ", ""), *answer]]
+    return [[("  ", ""), (given, "")], answer]
+
+
+GIVEN = ("gen_ai.tool.call.arguments", "input.value")
+GOT = ("gen_ai.tool.call.result", "output.value")
+
+
+def _first(span: Span, keys: Iterable[str], cells: int) -> str:
+    for key in keys:
+        if (value := span.attributes.get(key)) is not None:
+            return neutral(one_line(show(value), cells))
+    return ""
+
+
+def _errors(span: Span, cells: int) -> list[Line]:
+    if not is_error(span):
+        return []
+    exceptions = [event.attributes for event in span.events if event.name == "exception"]
+    raised = exceptions[-1] if exceptions else {}
+    kind = span.attributes.get("error.type") or raised.get("exception.type")
+    message = span.status_message or raised.get("exception.message")
+    said = ": ".join(one_line(show(fact), cells) for fact in (kind, message) if fact)
+    return [[("✗ ", "bold red"), (said or "error", "red")]]
+
+
+def _misfits(span: Span, parent: Span | None) -> list[Line]:
+    """Times that do not nest. Less than a millisecond is clocks, not news."""
+    found = [("has no end time", 1 if not span.end_ns else 0)]
+    if span.start_ns and span.end_ns:
+        found.append(("ends {} before its own start", span.start_ns - span.end_ns))
+    if parent and parent.start_ns and span.start_ns:
+        found.append(("starts {} before its parent", parent.start_ns - span.start_ns))
+    if parent and parent.end_ns and span.end_ns:
+        found.append(("ends {} after its parent", span.end_ns - parent.end_ns))
+    return [
+        [("! ", "bold yellow"), (sentence.format(seconds(ns / 1e9)), "yellow")]
+        for sentence, ns in found
+        if ns >= 1_000_000 or (ns and "{}" not in sentence)
+    ]
+
+
+DETAILS: Mapping[str, Callable[[Span, bool, int], list[Line]]] = {
+    "run": _run,
+    "llm": _generation,
+    "embed": _generation,
+}
+
+
+def joined(pieces: Line, cells: int) -> list[Line]:
+    """Pieces with a dot between them, on as many lines as they need."""
+    lines: list[Line] = []
+    used = 0
+    for piece in pieces:
+        size = cell_len(neutral(piece[0]))
+        if lines and used + len(DOT) + size <= cells:
+            lines[-1] += [(DOT, "dim"), piece]
+            used += len(DOT) + size
+        else:
+            lines.append([piece])
+            used = size
+    return lines
+
+
+DOT = " · "

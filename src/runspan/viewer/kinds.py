@@ -1,0 +1,82 @@
+"""What kind of work a span stands for, in one short word, and how its attributes are read.
+
+The GenAI operation decides, then OpenInference's kind, then OpenTelemetry's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runspan.viewer.spans import Span
+from runspan.viewer.text import one_line
+
+Piece = tuple[str, str]  # text, rich style
+
+# gen_ai.operation.name -> (word, style)
+OPERATIONS: Mapping[str, Piece] = {
+    "invoke_agent": ("run", "bold magenta"),
+    "invoke_workflow": ("flow", "bold magenta"),
+    "chat": ("llm", "bold cyan"),
+    "text_completion": ("llm", "bold cyan"),
+    "generate_content": ("llm", "bold cyan"),
+    "embeddings": ("embed", "cyan"),
+    "execute_tool": ("tool", "bold yellow"),
+    "retrieval": ("find", "bold yellow"),
+}
+OPENINFERENCE_KINDS: Mapping[str, Piece] = {
+    "AGENT": ("agent", "bold magenta"),
+    "CHAIN": ("chain", "blue"),
+    "LLM": ("llm", "bold cyan"),
+    "EMBEDDING": ("embed", "cyan"),
+    "TOOL": ("tool", "bold yellow"),
+    "RETRIEVER": ("find", "bold yellow"),
+    "RERANKER": ("rank", "yellow"),
+    "GUARDRAIL": ("guard", "yellow"),
+    "EVALUATOR": ("eval", "yellow"),
+}
+SPAN_KINDS: Mapping[str, Piece] = {
+    "CLIENT": ("call", "green"),
+    "SERVER": ("serve", "green"),
+    "PRODUCER": ("send", "green"),
+    "CONSUMER": ("take", "green"),
+}
+
+
+def word(span: Span) -> Piece:
+    """The span's kind in one short word, and its colour."""
+    operation, kind = text(span, "gen_ai.operation.name"), text(span, "openinference.span.kind")
+    if operation in OPERATIONS:
+        return OPERATIONS[operation]
+    if operation:  # create_thread, submit_tool_outputs ...
+        return "call", "green"
+    return OPENINFERENCE_KINDS.get(kind.upper()) or SPAN_KINDS.get(span.kind) or ("span", "blue")
+
+
+def is_error(span: Span) -> bool:
+    """Whether the span ended in an error, by its status or by `error.type`."""
+    return span.status_code == "ERROR" or "error.type" in span.attributes
+
+
+def is_run(span: Span) -> bool:
+    """Whether the span is a Run of ours."""
+    return word(span)[0] == "run"
+
+
+def outcome(span: Span) -> str:
+    """How a run ended, in a word or two."""
+    status = one_line(text(span, "runspan.run.status"), 20) or ("error" if is_error(span) else "no status")
+    return f"{status} (unfinished)" if "runspan.run.unfinished" in span.attributes else status
+
+
+def text(span: Span, key: str) -> str:
+    """A string attribute, else an empty text."""
+    value = span.attributes.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def number(span: Span, key: str) -> float | None:
+    """A number that can be one of seconds, tokens or money, else None."""
+    value = span.attributes.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
+        return None
+    return value

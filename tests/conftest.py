@@ -1,0 +1,51 @@
+"""For every test: a clean environment, loopback only, and our own swallowed errors made fatal."""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runspan import guard
+
+_OF_THE_APP = ("OTEL_", "RUNSPAN_", "OPENAI_", "AZURE_OPENAI_", "LANGFUSE_", "PHOENIX_", "MLFLOW_")
+_OF_THE_TESTS = ("RUNSPAN_RECORDINGS", "RUNSPAN_TOOLS", "RUNSPAN_OPENAPI")
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have tracing of their own configured."""
+    for name in list(os.environ):
+        if name.startswith(_OF_THE_APP) and name not in _OF_THE_TESTS:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address!r}")
+        real(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(autouse=True)
+def swallowed_errors_fail(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Mark a test with `expects_swallowed` where a swallowed error is what it is about."""
+    seen: list[str] = []
+
+    def hook(site: str, error: Exception) -> None:
+        seen.append(f"{site}: " + "".join(traceback.format_exception(error)))
+
+    guard.add_hook(hook)
+    yield seen
+    guard.remove_hook(hook)
+    if seen and request.node.get_closest_marker("expects_swallowed") is None:
+        pytest.fail("runspan swallowed errors of its own:\n" + "\n".join(seen))

@@ -1,0 +1,76 @@
+"""An instrumented process with its spans in memory, as the end-to-end tests use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Sampler
+
+import runspan
+
+
+@dataclass
+class Traced:
+    """`runs()`, `generations()`, `tools()`, `calls()` of what was exported; each after a flush."""
+
+    provider: TracerProvider
+    exporter: InMemorySpanExporter
+    handle: Any
+
+    def spans(self, operation: str | None = None) -> list[ReadableSpan]:
+        assert runspan.flush(timeout=10)
+        found = self.exporter.get_finished_spans()
+        return [s for s in found if operation is None or attribute(s, "gen_ai.operation.name") == operation]
+
+    def runs(self) -> list[ReadableSpan]:
+        return self.spans("invoke_agent")
+
+    def run(self) -> ReadableSpan:
+        (run,) = self.runs()
+        return run
+
+    def generation(self) -> ReadableSpan:
+        (generation,) = self.spans("chat")
+        return generation
+
+    def tools(self) -> list[ReadableSpan]:
+        return self.spans("execute_tool")
+
+    def children(self, parent: ReadableSpan) -> list[ReadableSpan]:
+        return [s for s in self.spans() if s.parent is not None and s.parent.span_id == parent.context.span_id]
+
+
+@contextmanager
+def traced(sampler: Sampler | None = None, **options: Any) -> Iterator[Traced]:
+    """`instrument()` with a provider in memory; patches are off again afterwards."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    handle = runspan.instrument(**{"tracer_provider": provider, "fetch": "never", "linger_s": 60.0, **options})
+    try:
+        yield Traced(provider, exporter, handle)
+    finally:
+        runspan.uninstrument()
+        provider.shutdown()
+
+
+def attribute(span: ReadableSpan, key: str) -> Any:
+    return (span.attributes or {}).get(key)
+
+
+def messages(span: ReadableSpan, side: str) -> list[Mapping[str, Any]]:
+    """`gen_ai.input.messages` or `gen_ai.output.messages`, decoded."""
+    found: list[Mapping[str, Any]] = json.loads(attribute(span, f"gen_ai.{side}.messages") or "[]")
+    return found
+
+
+def texts(span: ReadableSpan, side: str) -> list[str]:
+    """The texts of those messages, in order."""
+    return [part.get("content", f"[{part['type']}]") for m in messages(span, side) for part in m["parts"]]
