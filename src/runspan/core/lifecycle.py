@@ -124,13 +124,13 @@ class RunState:
 
 def advance(state: RunState, seen: Observation) -> RunState:
     """What is known of the Run after `seen`, which may also speak of other runs."""
+    if seen.run_id == state.key.run_id:
+        if seen.outputs:  # before the run of the same response, which queues because of them
+            state = _answer(state, seen)
+        state = _add_steps(state, seen)
     for run in seen.runs:
         if run.id == state.key.run_id:
             state = _sight(state, seen, run)
-    if seen.run_id == state.key.run_id:
-        state = _add_steps(state, seen)
-        if seen.outputs:
-            state = _answer(state, seen)
     return state
 
 
