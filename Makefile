@@ -23,6 +23,9 @@ check: $(READY)  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
+	@$(BIN)/python tools/matrix.py
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
