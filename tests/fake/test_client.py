@@ -152,7 +152,7 @@ async def submit_and_poll(client: Any, server: Server) -> None:
     runs = client.beta.threads.runs
     run = await ready(runs.create_and_poll(**ids, **POLL))
     first = run.required_action.submit_tool_outputs.tool_calls[0].function
-    assert (first.name, first.arguments) == ("lookup", '{"city":"Filip"}')
+    assert (first.name, first.arguments) == ("lookup", '{"city":"Heron"}')
     for output in ("pizza", "cake"):
         assert run.status == "requires_action"
         run = await ready(
@@ -215,10 +215,10 @@ async def auto_paging(client: Any, server: Server) -> None:
 
 
 async def files_up_and_down(client: Any, server: Server) -> None:
-    file = await ready(client.files.create(file=("foods.txt", b"Filip: cake\r\n"), purpose="assistants"))
-    assert (file.filename, file.bytes, file.status) == ("foods.txt", 13, "processed")
+    file = await ready(client.files.create(file=("birds.txt", b"Heron: waits\r\n"), purpose="assistants"))
+    assert (file.filename, file.bytes, file.status) == ("birds.txt", 14, "processed")
     content = await ready(client.files.content(file.id))
-    assert content.content == b"Filip: cake\r\n"
+    assert content.content == b"Heron: waits\r\n"
     page = await ready(client.files.list(purpose="assistants"))
     assert [one.id async for one in each(page)] == [file.id]
     assert (await ready(client.files.delete(file.id))).deleted
@@ -226,11 +226,11 @@ async def files_up_and_down(client: Any, server: Server) -> None:
 
 async def vector_stores(client: Any, server: Server) -> None:
     stores = stores_of(client)
-    store = await ready(stores.create(name="foods"))
+    store = await ready(stores.create(name="birds"))
     file = await ready(
-        stores.files.upload_and_poll(vector_store_id=store.id, file=("foods.txt", b"Filip: cake"), **POLL)
+        stores.files.upload_and_poll(vector_store_id=store.id, file=("birds.txt", b"Heron: waits"), **POLL)
     )
-    assert (file.status, file.usage_bytes) == ("completed", 11)
+    assert (file.status, file.usage_bytes) == ("completed", 12)
     batch = await ready(
         stores.file_batches.upload_and_poll(
             vector_store_id=store.id, files=[("a.txt", b"tacos"), ("b.txt", b"pizza")], **POLL
@@ -241,17 +241,17 @@ async def vector_stores(client: Any, server: Server) -> None:
     in_batch = await ready(stores.file_batches.list_files(batch.id, vector_store_id=store.id))
     assert len([one async for one in each(in_batch)]) == 2
     if hasattr(stores, "search"):
-        found = await ready(stores.search(store.id, query="What does Filip like?", max_num_results=1))
-        assert [one.filename async for one in each(found)] == ["foods.txt"]
+        found = await ready(stores.search(store.id, query="What does Heron do?", max_num_results=1))
+        assert [one.filename async for one in each(found)] == ["birds.txt"]
 
 
 async def file_search(client: Any, server: Server) -> None:
-    file = await ready(client.files.create(file=("foods.txt", b"Filip: cake"), purpose="assistants"))
+    file = await ready(client.files.create(file=("birds.txt", b"Heron: waits"), purpose="assistants"))
     resources = {"file_search": {"vector_stores": [{"file_ids": [file.id]}]}}
     ids = await prepared(client, tools=[{"type": "file_search"}], tool_resources=resources)
     run = await ready(client.beta.threads.runs.create_and_poll(**ids, **POLL))
     (answer,) = await texts(client, ids["thread_id"], run_id=run.id)
-    assert answer == "the files say: Filip: cake【4:0†foods.txt】"
+    assert answer == "the files say: Heron: waits【4:0†birds.txt】"
     asked = {"include[]": "step_details.tool_calls[*].file_search.results[*].content"}
     found = []
     for query in ({}, asked):
@@ -263,7 +263,7 @@ async def file_search(client: Any, server: Server) -> None:
         (first, _) = [step async for step in each(page)]
         found.append(first.to_dict()["step_details"]["tool_calls"][0]["file_search"]["results"][0])
     assert "content" not in found[0]
-    assert found[1]["content"] == [{"type": "text", "text": "Filip: cake"}]
+    assert found[1]["content"] == [{"type": "text", "text": "Heron: waits"}]
 
 
 async def cancelling(client: Any, server: Server) -> None:

@@ -61,12 +61,12 @@ def session(server: Server) -> Iterator[tuple[str, str, Any]]:
 
     upload = (
         b'--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nassistants\r\n'
-        b'--b\r\ncontent-disposition: form-data; name="file"; filename="foods.txt"\r\n\r\nFilip: cake\r\n'
+        b'--b\r\ncontent-disposition: form-data; name="file"; filename="birds.txt"\r\n\r\nHeron: waits\r\n'
         b"--b--\r\n"
     )
     file = made("POST", "/files", upload, content_type="multipart/form-data; boundary=b")
     yield "POST", "/files", file
-    store = made("POST", "/vector_stores", {"name": "foods"})
+    store = made("POST", "/vector_stores", {"name": "birds"})
     yield "POST", "/vector_stores", store
     at = f"/vector_stores/{store['id']}"
     batch = made("POST", f"{at}/file_batches", {"file_ids": [file["id"]]})
@@ -117,13 +117,13 @@ def session(server: Server) -> Iterator[tuple[str, str, Any]]:
         ("POST", f"{at}/files", {"file_id": file["id"]}),
         ("GET", f"{at}/files", None),
         ("GET", f"{at}/files/{file['id']}", None),
-        ("POST", f"{at}/files/{file['id']}", {"attributes": {"kind": "food"}}),
+        ("POST", f"{at}/files/{file['id']}", {"attributes": {"kind": "bird"}}),
         ("GET", f"{at}/files/{file['id']}/content", None),
-        ("POST", f"{at}/search", {"query": "Filip"}),
+        ("POST", f"{at}/search", {"query": "Heron"}),
         ("DELETE", f"{at}/files/{file['id']}", None),
         ("GET", "/vector_stores", None),
         ("GET", at, None),
-        ("POST", at, {"name": "meals"}),
+        ("POST", at, {"name": "waders"}),
         ("DELETE", at, None),
         ("GET", "/files", None),
         ("GET", f"/files/{file['id']}", None),

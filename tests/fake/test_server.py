@@ -47,7 +47,8 @@ def test_the_nearest_word_on_the_scenario_wins(fake: Callable[..., Server]) -> N
     server.play_next(saying("first"), saying("second"))
     assert final_text(server, assistant, thread) == "first"
     assert (
-        final_text(server, assistant, thread, x_fake_scenario="text") == "Hello! How can I assist you today?"
+        final_text(server, assistant, thread, x_fake_scenario="text")
+        == "Good to see you. What shall we look at?"
     )
     assert final_text(server, assistant, thread) == "second"
     assert final_text(server, assistant) == "assistant"
@@ -164,7 +165,19 @@ def test_a_stopped_server_leaves_no_thread_and_no_socket() -> None:
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_prints_its_address_and_stops_on_a_signal(stop: signal.Signals) -> None:
-    command = [sys.executable, "-m", "runspan.fake", "--port", "0", "--scenario", "text"]
+    command = [
+        sys.executable,
+        "-X",
+        "dev",
+        "-W",
+        "error",
+        "-m",
+        "runspan.fake",
+        "--port",
+        "0",
+        "--scenario",
+        "text",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr

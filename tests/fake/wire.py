@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-USER = {"role": "user", "content": "Using your files, what's Filip's favorite food?"}
+USER = {"role": "user", "content": "What do my files say about Heron, please?"}
 FUNCTION = {
     "type": "function",
     "function": {

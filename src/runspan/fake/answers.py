@@ -62,15 +62,11 @@ def arguments(function: dict[str, Any], question: str) -> str:
     """Plausible arguments for a function: enums first, names from the question for texts."""
     properties = function.get("parameters", {}).get("properties", {})
     names = re.findall(r"(?<!^)\b[A-Z]\w+", question)
-    return json.dumps(
-        {
-            name: (schema.get("enum") or [SAMPLES.get(schema.get("type", ""), names[0] if names else name)])[
-                0
-            ]
-            for name, schema in properties.items()
-        },
-        separators=(",", ":"),  # as models write them
-    )
+    given: dict[str, Any] = {}
+    for name, schema in properties.items():
+        plausible = SAMPLES.get(schema.get("type", ""), (names or [name])[0])
+        given[name] = schema.get("enum", [plausible])[0]
+    return json.dumps(given, separators=(",", ":"))  # as models write them
 
 
 def _is_asked_for(tool: dict[str, Any], question: str) -> bool:

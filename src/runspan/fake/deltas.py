@@ -32,17 +32,16 @@ def message_deltas(content: Content, run: Run) -> Iterator[Object]:
 
 def grow(content: list[Object], delta: Object) -> None:
     """Add one delta to a message's content."""
-    part = {name: value for name, value in delta.items() if name != "index"}
-    if delta["index"] == len(content):
-        kind = delta["type"]
-        content.append({"type": kind, kind: dict(part[kind]) if isinstance(part[kind], dict) else part[kind]})
-    elif delta["type"] == "refusal":
-        content[delta["index"]]["refusal"] += delta["refusal"]
+    index, kind = delta["index"], delta["type"]
+    piece = delta[kind]
+    if index == len(content):
+        content.append({"type": kind, kind: dict(piece) if isinstance(piece, dict) else piece})
+    elif kind == "refusal":
+        content[index][kind] += piece
     else:
-        text = content[delta["index"]]["text"]
-        text["value"] += delta["text"]["value"]
-        added = delta["text"].get("annotations", ())
-        text["annotations"] = text["annotations"] + [_final(annotation) for annotation in added]
+        text = content[index][kind]
+        text["value"] += piece["value"]
+        text["annotations"] = [*text["annotations"], *map(_final, piece.get("annotations", ()))]
 
 
 def call_deltas(index: int, call: Object) -> Iterator[Object]:

@@ -27,15 +27,11 @@ from runspan.fake.scenarios import (
     Usage,
 )
 
-SOLVE = CodeInterpreter(
-    "from sympy import Eq, solve, symbols\n\nx = symbols('x')\nsolve(Eq(3 * x + 11, 14), x)", (Logs("[1]"),)
-)
+SOLVE = CodeInterpreter("a, b, c = 3, 11, 14\nprint((c - b) / a)", (Logs("1.0"),))
 PLOT = CodeInterpreter(
     "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()", (Image("file-plot"),)
 )
-FOODS = FileResult(
-    "file-foods", "favorite_foods.txt", 0.68, "Summanus: tacos\nTekakwitha: pizza\nFilip: cake"
-)
+BIRDS = FileResult("file-birds", "birds.txt", 0.68, "The heron stands still.\nThe swift sleeps in the air.")
 SORRY = "Sorry, something went wrong."
 LONG = "Once upon a time there was a run that had so much to say that its tokens ran out before"
 
@@ -55,7 +51,7 @@ def cut(reason: Reason, message_reason: Cut, event: str | None = None) -> Scenar
 SCENARIOS: dict[str, Scenario] = {
     "default": Scenario(),
     "slow": Scenario(phases=(Message(seconds=20.0, token_s=0.5),), queue_s=10.0),
-    "text": Scenario(phases=(Message("Hello! How can I assist you today?"),)),
+    "text": Scenario(phases=(Message("Good to see you. What shall we look at?"),)),
     "several_messages": Scenario(
         phases=(Message("Let us see."), Message("First this."), Message("Then that."))
     ),
@@ -75,8 +71,8 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "file_search": Scenario(
         phases=(
-            Tools((FileSearch((FOODS,)),)),
-            Message((Text("Filip's favorite food is cake", (FileCitation(),)),)),
+            Tools((FileSearch((BIRDS,)),)),
+            Message((Text("The swift sleeps in the air", (FileCitation(),)),)),
         )
     ),
     "refusal": Scenario(phases=(Message((Refusal("I'm sorry, I cannot help with that."),)),)),
@@ -88,7 +84,7 @@ SCENARIOS: dict[str, Scenario] = {
     "content_filter": cut("content_filter", "content_filter"),
     "failed": failing("server_error", SORRY, Message("This will not come to")),
     "failed_tool": failing("server_error", SORRY, Tools((SOLVE,))),
-    "rate_limited": failing("rate_limit_exceeded", "Rate limit is exceeded. Try again in 34 seconds."),
+    "rate_limited": failing("rate_limit_exceeded", "Rate limit is exceeded. Try again in 20 seconds."),
     "invalid_prompt": failing("invalid_prompt", "Invalid prompt."),
     "expired": Scenario(phases=(Message(seconds=60.0),), lifetime_s=3.0),
     "expires_waiting": Scenario(phases=(Tools((FunctionCall(),)), Message()), lifetime_s=2.0),

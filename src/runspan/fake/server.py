@@ -80,9 +80,8 @@ class Server:
         `path` is a glob without /v1, e.g. "/threads/*/runs/*"; `*` crosses slashes.
         """
         chosen = FAULTS[fault] if isinstance(fault, str) else fault
-        spent = [rule for rule in self._api.rules if rule.times <= 0]
-        self._api.rules[:] = [rule for rule in self._api.rules if rule not in spent]
-        self._api.rules.append(Rule(chosen, method, path, times, skip))
+        live = [rule for rule in self._api.rules if rule.times > 0]
+        self._api.rules = [*live, Rule(chosen, method, path, times, skip)]
 
 
 @contextlib.contextmanager
