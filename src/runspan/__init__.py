@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["ConfigError", "Handle", "Stats", "__version__", "flush", "instrument", "uninstrument"]
 
 # Loaded when first used: `import runspan` costs an app nothing, and the fake server needs no OpenTelemetry.
-_HOMES = {"ConfigError": ".config"} | dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup")
+_HOMES = {"ConfigError": ".config"} | dict.fromkeys(
+    ("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"
+)
 
 
 def __getattr__(name: str) -> Any:

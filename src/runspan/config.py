@@ -35,6 +35,11 @@ class Config:
         "RUNSPAN_CAPTURE_CONTENT",
         "Record instructions, messages, tool arguments and results, metadata and error texts.",
     )
+    content_events: bool = _setting(
+        False,
+        None,
+        "Put content on `gen_ai.client.inference.operation.details` log records of the app's LoggerProvider.",
+    )
     redact: Redact | None = _setting(
         None, None, "`redact(kind, text) -> text`, called for each text that goes out."
     )
@@ -98,13 +103,14 @@ class Config:
     )
 
 
-_CONTENT_MODES: Mapping[str, bool] = {
-    "no_content": False,
-    "false": False,
-    "span_only": True,
-    "true": True,
-    "span_and_event": True,
-    "event_only": False,  # no event is written here, so nothing may be
+# Of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: (on spans, on log records).
+_CONTENT_MODES: Mapping[str, tuple[bool, bool]] = {
+    "no_content": (False, False),
+    "false": (False, False),
+    "span_only": (True, False),
+    "true": (True, False),
+    "event_only": (False, True),
+    "span_and_event": (True, True),
 }
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -124,7 +130,7 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         elif text:
             values[name] = _checked(variable, spec, _parsed(variable, spec, text))
     if "capture_content" not in values:
-        values |= _content_mode(environ)
+        values = {**_content_mode(environ), **values}
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         values["enabled"] = False
     return _consistent(Config(**values))
@@ -149,7 +155,8 @@ def _content_mode(environ: Mapping[str, str]) -> dict[str, bool]:
         raise ConfigError(
             f"{variable}={mode!r} is not known: use one of {', '.join(m.upper() for m in _CONTENT_MODES)}."
         )
-    return {"capture_content": _CONTENT_MODES[mode]}
+    on_spans, on_events = _CONTENT_MODES[mode]
+    return {"capture_content": on_spans, "content_events": on_events}
 
 
 def _parsed(variable: str, spec: Any, text: str) -> Any:

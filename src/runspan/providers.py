@@ -47,6 +47,7 @@ class Providers:
             self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(config)]
             if config.set_global:
                 trace.set_tracer_provider(self._make_own())
+                self.current()
 
     def current(self) -> Any:
         provider = self._config.tracer_provider or trace.get_tracer_provider()
@@ -57,6 +58,14 @@ class Providers:
             self._on_bind()
         return provider
 
+    @property
+    def is_used(self) -> bool:
+        return bool(self._used)
+
+    def after_fork(self) -> None:
+        """Another thread may have held the lock when the process was forked."""
+        self._lock = threading.Lock()
+
     def flush(self) -> bool:
         """Blocks as long as the SDK does; called on a helper thread. False: something was not delivered."""
         failed_before = sum(e.failed for e in self._exporters)
@@ -66,6 +75,11 @@ class Providers:
             if force_flush is not None:
                 ok = force_flush() is not False and ok
         return ok and sum(e.failed for e in self._exporters) == failed_before
+
+    def give_up(self) -> None:
+        """Say what could not be delivered before the deadline."""
+        for exporter in self._exporters:
+            exporter.give_up()
 
     def failed_spans(self) -> int:
         """Spans that our own exporters could not deliver."""
@@ -157,30 +171,41 @@ class CarefulExporter(SpanExporter):
         self.inner = inner
         self.failed = 0
         self._is_failing = False
+        self._trying = 0  # spans of the batch that is under way
         _quiet(inner)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         _at_work.active = True
+        self._trying = len(spans)
         try:
             result = self.inner.export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
         finally:
             _at_work.active = False
+            self._trying = 0
         if result is SpanExportResult.SUCCESS:
             self._is_failing = False
         else:
-            self.failed += len(spans)
-            if not self._is_failing:
-                self._is_failing = True
-                logger.warning(
-                    "runspan: %s does not take spans; %d were lost. Is a receiver running there (Jaeger, the Collector)? "
-                    "OTEL_EXPORTER_OTLP_ENDPOINT names another address, OTEL_TRACES_EXPORTER=none sends nothing. "
-                    "Said once until it works again.",
-                    self.where,
-                    len(spans),
-                )
+            self._lose(len(spans))
         return result
+
+    def give_up(self) -> None:
+        """The process ends while the exporter still tries (the SDK's retry for 10 s)."""
+        if self._trying:
+            self._lose(self._trying)
+
+    def _lose(self, count: int) -> None:
+        self.failed += count
+        if not self._is_failing:
+            self._is_failing = True
+            logger.warning(
+                "runspan: %s does not take spans; %d were lost. Is a receiver running there (Jaeger, the Collector)? "
+                "OTEL_EXPORTER_OTLP_ENDPOINT names another address, OTEL_TRACES_EXPORTER=none sends nothing. "
+                "Said once until it works again.",
+                self.where,
+                count,
+            )
 
     def shutdown(self) -> None:
         self.inner.shutdown()

@@ -48,8 +48,7 @@ class Handle:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._lock = threading.Lock()
-        self._providers = Providers(config, self._on_bind)
+        self._providers = Providers(config, self._at_exit)
         self._build()
         self._installer = Installer(
             {
@@ -70,7 +69,7 @@ class Handle:
         self._tracker = Tracker(config, outbox, self._fetcher)
         texts = Texts(config.capture_content, config.redact, config.max_text_chars)
         reader = Reader(self._tracker, emitter, texts, config.join == "alive")
-        self._worker = Worker(self._tracker, reader, outbox, flusher)
+        self._worker = Worker(self._tracker, reader, outbox, flusher, self._at_exit)
         self._patch = Patch(
             emitter,
             self._worker.put,
@@ -120,19 +119,25 @@ class Handle:
         self._installer.install()
 
     def _close(self) -> None:
-        """Everything goes out, within the deadline."""
+        """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
         atexit.unregister(self._close)
-        if self._worker.restarts >= 0:
-            self._worker.flush(self.config.exit_timeout_s, closing=True)
+        if self._worker.restarts >= 0 or self._providers.is_used:
+            if not self._worker.flush(self.config.exit_timeout_s, closing=True):
+                self._providers.give_up()
         self._fetcher.close()
+        self._worker.stop()
 
-    def _on_bind(self) -> None:
-        """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost."""
+    def _at_exit(self) -> None:
+        """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.
+
+        So this is called for each provider that comes into use, and when the worker starts.
+        """
         atexit.unregister(self._close)
         atexit.register(self._close)
 
     def _after_fork(self) -> None:
         """A forked child: its parent emits the parent's runs."""
+        self._providers.after_fork()
         self._build()
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its children leave without atexit; registered anew once it has cleared its own

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from recordings.folder import why_absent
+from tests.e2e.recordings.folder import why_absent
 
 if reason := why_absent():
     pytest.skip(reason, allow_module_level=True)
 
-from recordings.cases import Case, cases, exchanges_of, wrong_in_trace
-from recordings.facts import Facts
-from recordings.folder import RECORDINGS
-from recordings.oracle import expected
+from tests.e2e.recordings.cases import Case, cases, exchanges_of, wrong_in_trace
+from tests.e2e.recordings.facts import Facts
+from tests.e2e.recordings.folder import RECORDINGS
+from tests.e2e.recordings.oracle import expected
 
 every_case = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 

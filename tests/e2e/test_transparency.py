@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from recordings.folder import why_absent
+from tests.e2e.recordings.folder import why_absent
 
 if reason := why_absent():
     pytest.skip(reason, allow_module_level=True)
 
-from recordings.cases import Case, cases, noticed_by_app
+from tests.e2e.recordings.cases import Case, cases, noticed_by_app
 
 every_case = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 

@@ -44,7 +44,9 @@ class Traced:
         return self.spans("execute_tool")
 
     def children(self, parent: ReadableSpan) -> list[ReadableSpan]:
-        return [s for s in self.spans() if s.parent is not None and s.parent.span_id == parent.context.span_id]
+        return [
+            s for s in self.spans() if s.parent is not None and s.parent.span_id == parent.context.span_id
+        ]
 
 
 @contextmanager
@@ -53,7 +55,9 @@ def traced(sampler: Sampler | None = None, **options: Any) -> Iterator[Traced]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    handle = runspan.instrument(**{"tracer_provider": provider, "fetch": "never", "linger_s": 60.0, **options})
+    handle = runspan.instrument(
+        **{"tracer_provider": provider, "fetch": "never", "linger_s": 60.0, **options}
+    )
     try:
         yield Traced(provider, exporter, handle)
     finally:

@@ -69,6 +69,16 @@ def assemble(
     )
 
 
+def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, limits: Limits) -> SpanData:
+    """`data` with the content of its generation once more, for a log record."""
+    generation, *tools = data.children
+    facts = data.facts
+    if not isinstance(facts, RunFacts):
+        return data
+    whole = _facts(state, log, facts.assistant, texts, limits, timing.timeline(state), facts.unfinished)
+    return replace(data, children=(replace(generation, event_facts=whole), *tools))
+
+
 def failed_request(
     server: Server,
     request: RunRequest,

@@ -142,19 +142,21 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
     if phase is Phase.OVER:
         return _end(state, seen, run)
     state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns))
+    if phase is Phase.WAITING and _is_answered(state, run):  # a poll that overlapped submit_tool_outputs
+        return _name_calls(state, run)
     if state.is_over:
         return state
     if state.changes and run.status == state.changes[-1].status:
-        return replace(
-            state, sighted_ns=max(state.sighted_ns, seen.request_ns), run=_with(state.run, run, deep=False)
-        )
+        known = replace(_with(state.run, run, deep=False), status=run.status)
+        return replace(state, sighted_ns=max(state.sighted_ns, seen.request_ns), run=known)
     if len(state.changes) >= MAX_CHANGES or not _leads(state, seen, run, phase):
         return state
     change = _change(state, seen, run.status or "")
     rounds = state.rounds
-    if phase is Phase.WAITING:
+    is_open = bool(rounds) and rounds[-1].closed_ns is None
+    if phase is Phase.WAITING and not is_open:
         rounds = (*rounds, ToolRound(run.required, change))
-    elif state.phase is Phase.WAITING and rounds and rounds[-1].closed_ns is None:  # somebody else answered
+    elif state.phase is Phase.WAITING and phase not in (None, Phase.WAITING) and is_open:  # somebody else answered
         rounds = (*rounds[:-1], replace(rounds[-1], closed_ns=change.latest_ns))
     return replace(
         state,
@@ -170,14 +172,34 @@ def _leads(state: RunState, seen: Observation, run: Run, phase: Phase | None) ->
     is_newer = not state.changes or seen.request_ns >= state.changes[-1].latest_ns
     if phase is None:  # a status of later days: noted, and the phase stays
         return is_newer and bool(run.status)
-    if phase is Phase.WAITING and _is_answered(state, run):  # a poll that overlapped submit_tool_outputs
-        return False
+    if phase is state.phase:  # after a status of later days
+        return is_newer
     return phase in FORWARD[state.phase] or (is_newer and phase in BACK.get(state.phase, ()))
 
 
 def _is_answered(state: RunState, run: Run) -> bool:
-    answered = {call.id for r in state.rounds if r.closed_ns is not None for call in r.calls}
-    return bool(run.required) and all(call.id in answered for call in run.required)
+    return bool(run.required) and _answered(state).issuperset(call.id for call in run.required)
+
+
+def _answered(state: RunState) -> frozenset[str]:
+    return frozenset(call.id for r in state.rounds if r.closed_ns is not None for call in r.calls)
+
+
+def _name_calls(state: RunState, run: Run) -> RunState:
+    """A round known from its outputs alone learns the names and arguments of its calls."""
+    asked = {call.id: call for call in run.required}
+    if all(c.name is not None for r in state.rounds for c in r.calls if c.id in asked):
+        return state
+    rounds = tuple(
+        replace(
+            r,
+            calls=tuple(
+                replace(asked[c.id], output=c.output) if c.id in asked and c.name is None else c for c in r.calls
+            ),
+        )
+        for r in state.rounds
+    )
+    return replace(state, rounds=rounds)
 
 
 def _change(state: RunState, seen: Observation, status: str) -> Change:
@@ -193,10 +215,9 @@ def _end(state: RunState, seen: Observation, run: Run) -> RunState:
     if seen.source is not Source.FETCH:
         noticed_ns = seen.response_ns if noticed_ns is None else min(noticed_ns, seen.response_ns)
     if state.is_over:
-        first = state.over_seen
-        if first is None or seen.response_ns < first[1]:
-            first = (seen.request_ns, seen.response_ns)
-        return replace(state, over_seen=first, noticed_ns=noticed_ns, run=_with(run, state.run))
+        if state.over_seen is None or seen.response_ns < state.over_seen[1]:
+            state = replace(state, over_seen=(seen.request_ns, seen.response_ns), over_streamed=is_streamed)
+        return replace(state, noticed_ns=noticed_ns, run=_with(run, state.run))
     # The end is placed by `timing.end` from last_alive_ns and over_seen, so this change needs no bounds of its own.
     change = _change(state, seen, run.status or "")
     return replace(
@@ -212,7 +233,8 @@ def _end(state: RunState, seen: Observation, run: Run) -> RunState:
 
 def _answer(state: RunState, seen: Observation) -> RunState:
     """The app submitted tool outputs: the wait ended when it asked, whatever the response says."""
-    if state.is_over:
+    is_repeated = _answered(state).issuperset(call.id for call in seen.outputs)
+    if state.is_over or is_repeated or len(state.rounds) >= MAX_CHANGES:
         return _fill_outputs(state, seen)
     if not state.rounds or state.rounds[-1].closed_ns is not None:
         opened = Change("requires_action", seen.request_ns, seen.request_ns)  # never seen by us
@@ -275,4 +297,6 @@ def _with(known: Run, new: Run, *, deep: bool = True) -> Run:
         }
         return replace(known, **missing) if missing else known
     kept = {f.name: getattr(known, f.name) for f in fields(new) if getattr(new, f.name) in (None, (), {})}
+    if known.started_at is not None:  # the API moves it at each restart (recorded); the first one is the Run's
+        kept["started_at"] = known.started_at
     return replace(new, **kept)

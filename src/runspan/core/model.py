@@ -282,3 +282,4 @@ class SpanData:
     error: ApiError | None = None
     events: tuple[SpanEvent, ...] = ()
     children: tuple[SpanData, ...] = ()
+    event_facts: RunFacts | None = None  # with content, where content goes on a log record

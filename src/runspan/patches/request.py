@@ -150,46 +150,43 @@ class Patch:
         with guarded("note a failed call"):
             call.response_ns = now_ns()
             call.error = read_error(error)
-            self._put(self._recorded(call))
+            self._let_go_unrecorded(call)
+            self._put(call)
 
     def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
         try:
             call.response_ns = now_ns()
-            route = call.match.route
-            if route.starts_run and call.live is not None and not call.live.span.is_recording():
-                self._unrecorded(call, result)
+            is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
             http = getattr(result, "http_response", None)
-            if http is not None:
+            if http is not None and not (is_unrecorded_run and call.streams):
                 self._raw(call, http, is_async=is_async)
-            elif call.streams:
-                self._stream(call, result, is_async=is_async)
-            else:
+            elif not call.streams:
                 self._plain(call, result)
+            elif not is_unrecorded_run:
+                self._stream(call, result, is_async=is_async)
         except Exception as error:
             swallow("observe a call", error)
 
-    def _recorded(self, call: Call) -> Call:
-        if call.live is not None and not call.live.span.is_recording():
-            if call.match.route.starts_run:
-                self._count_unrecorded()
-            call.live = None
-        return call
-
-    def _unrecorded(self, call: Call, result: Any) -> None:
-        """Sampled out: the run is neither followed nor fetched, its calls go on unseen."""
-        self._recorded(call)
+    def _let_go_unrecorded(self, call: Call) -> bool:
+        """Sampled out: the run is neither followed nor fetched, a write makes no span."""
+        if call.live is None or call.live.span.is_recording():
+            return False
+        if call.match.route.starts_run:
+            self._count_unrecorded()
+        call.live = None
+        return True
 
     def _plain(self, call: Call, result: Any) -> None:
         route = call.match.route
         if route.is_poll:
-            call.result = snapshot.run(result, self._ours, self._joins)
+            call.result = snapshot.run(result, joins=self._joins)
         elif route.operation.startswith("list_"):
             call.result = snapshot.page(result, route.operation, self._ours)
         else:
             call.result = snapshot.copy(result)
-            if route.starts_run:
+            if route.starts_run and call.live is not None:
                 self._learn(snapshot.field(result, "id"))
-        self._put(self._recorded(call))
+        self._put(call)
 
     def _learn(self, run_id: Any) -> None:
         """From now on polls of this run are worth a copy."""
@@ -197,23 +194,22 @@ class Patch:
             self._ours.add(run_id)
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
-        learn = self._learn if call.live is not None else _ignore
         if not call.match.route.starts_run:
-            self._put(self._recorded(call))
-        tap_events(stream, Tap(self._put, StreamRef(call), learn), is_async=is_async)
+            self._put(call)
+        tap_events(stream, Tap(self._put, StreamRef(call), self._learn), is_async=is_async)
 
     def _raw(self, call: Call, http: Any, *, is_async: bool) -> None:
         """A raw response: its bytes, now if they are read already, else while the app reads them."""
         if call.streams:
             if not call.match.route.starts_run:
-                self._put(self._recorded(call))
-            tap_bytes(http, ChunkTap(self._put, StreamRef(call), _ignore), is_async=is_async)
+                self._put(call)
+            tap_bytes(http, ChunkTap(self._put, StreamRef(call), self._learn), is_async=is_async)
             return
         if http.is_closed and http.is_stream_consumed:
             call.result = http.content
-            self._put(self._recorded(call))
+            self._put(call)
         else:
-            tap_bytes(http, BodyTap(self._put, self._recorded(call)), is_async=is_async)
+            tap_bytes(http, BodyTap(self._put, call), is_async=is_async)
 
 
 # ---------------------------------------------------------------- pieces
@@ -254,7 +250,3 @@ def _header(options: Any, name: str) -> str | None:
 def _call_data(call: Call) -> SpanData:
     facts = CallFacts(call.server, call.match.thread_id, call.match.run_id)
     return SpanData(SpanKind.CALL, call.match.route.operation, call.request_ns, call.request_ns, facts)
-
-
-def _ignore(_: str) -> None:
-    return None

@@ -1,8 +1,8 @@
 """What of a result is copied on the caller's thread, and what is left for the worker.
 
 Copied, because apps do change what they get: the API's own guide has them replace citations in `message.content[0].text.value` in
-place. Pydantic's serializer does it in native code (4 us a message). Left alone: polls of runs that are not ours, and of a live run
-everything but its scalars.
+place. Pydantic's serializer does it in native code (4 us a message). Left alone: of a poll of a live run all
+but its scalars, of a page of runs those that are not ours.
 """
 
 from __future__ import annotations
@@ -55,10 +55,8 @@ def field(obj: Any, name: str) -> Any:
     return obj.get(name) if isinstance(obj, Mapping) else getattr(obj, name, None)
 
 
-def run(obj: Any, ours: Container[str], joins: bool) -> Payload:
+def run(obj: Any, *, joins: bool = False) -> Payload:
     """A polled or listed Run. Whole only where its status asks for it."""
-    if not joins and field(obj, "id") not in ours:
-        return {name: field(obj, name) for name in _RUN_SCALARS}
     if field(obj, "status") in LIVE_STATUSES and not joins:
         return {name: field(obj, name) for name in _RUN_SCALARS}
     return copy(obj)
@@ -72,7 +70,7 @@ def page(obj: Any, operation: str, ours: Container[str]) -> Page | None:
     has_more = field(obj, "has_more")
     items = tuple(data)
     if operation == "list_thread_runs":
-        copies = tuple(run(item, ours, False) for item in items)
+        copies = tuple(run(item) for item in items if field(item, "id") in ours)  # others are history
     else:
         copies = tuple(copy(item) for item in items)
     return Page(copies, has_more if isinstance(has_more, bool) else None)

@@ -19,6 +19,7 @@ from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..core.model import ApiError, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
+from .content_event import ContentEvents
 from .records import LiveSpan
 
 SCOPE = "runspan"
@@ -89,7 +90,7 @@ class Emitter:
         self._provider = provider
         self._max_chars = max_attribute_chars
         self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
-        self.emitted_spans = 0
+        self._content_events = ContentEvents(SCOPE, max_attribute_chars)
 
     def begin(self, data: SpanData) -> LiveSpan:
         """Start the span of a run or write under the current Context; the attributes are those that samplers use."""
@@ -145,6 +146,7 @@ class Emitter:
         below = trace.set_span_in_context(span, context)
         for child in data.children:
             self._make(tracer, child, below)
+        self._content_events.emit(data, below)
         self._finish(span, data)
 
     def _finish(self, span: Span, data: SpanData) -> None:
@@ -154,7 +156,6 @@ class Emitter:
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
             if data.error is not None:
                 span.set_status(Status(StatusCode.ERROR, data.error.message or data.error.code))
-            self.emitted_spans += 1
         span.end(data.end_ns)
 
     def _tracer(self) -> Tracer:

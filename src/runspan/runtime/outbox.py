@@ -27,26 +27,33 @@ class Flusher:
 
     def __init__(self, flush: Callable[[], bool]) -> None:
         self._flush = flush
-        self._asked: queue.SimpleQueue[Callable[[bool], None]] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[Callable[[bool], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Started beforehand: at the interpreter's exit no thread can be."""
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
             self._thread.start()
 
     def ask(self, done: Callable[[bool], None]) -> None:
         """Flush, then `done(ok)` on the helper's thread."""
         self._asked.put(done)
+        if self._thread is None:
+            self.start()
+
+    def stop(self) -> None:
+        self._asked.put(None)
 
     def _work(self) -> None:
-        while True:
-            done = self._asked.get()
+        while (done := self._asked.get()) is not None:
             ok = False
             with guarded("flush the provider"):
                 ok = self._flush()
             done(ok)
+        self._thread = None
+        if not self._asked.empty():  # came while we were leaving
+            self.start()
 
 
 class Outbox:

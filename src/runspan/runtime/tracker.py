@@ -46,7 +46,6 @@ FOREIGN = (
     "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
     "To trace such runs: let the creator hand it over, or use join='alive'."
 )
-MAX_PARTIAL_CHARS = 1_000_000
 
 
 @dataclass
@@ -66,6 +65,8 @@ class Tracker:
         self._fetcher = fetcher
         self._limits = Limits(max_input_messages=config.max_input_messages)
         self._texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
+        self._event_texts = replace(self._texts, captures=config.content_events)
+        self._keeps_texts = config.capture_content or config.content_events
         self._live: dict[RunKey, Live] = {}
         self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
         self._pinned: dict[tuple[str, str], ThreadLog] = {}  # threads of live runs
@@ -88,6 +89,7 @@ class Tracker:
         key = RunKey(call.server.base_url, run.thread_id, run.id)
         if call.live is None:
             self._done.put(key, True)
+            self.ours.discard(run.id)
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -180,7 +182,7 @@ class Tracker:
                 self._settle(live)
 
     def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
-        if not self._texts.captures:
+        if not self._keeps_texts:
             return
         if not (seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id):
             return
@@ -202,7 +204,7 @@ class Tracker:
         return key not in self._live and key not in self._done
 
     def name_foreign(self, run: Run) -> None:
-        if not self._named_foreign:
+        if not self._named_foreign and not self.counts.unrecorded:  # it may be one of those
             self._named_foreign = True
             logger.info(FOREIGN, run.id)
 
@@ -215,11 +217,9 @@ class Tracker:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
         live.open_streams -= 1
         state = live.state
-        chars = itertools.accumulate(len(t) for parts in stream.texts.values() for t in parts)
-        if stream.texts and max(chars, default=0) <= MAX_PARTIAL_CHARS and self._texts.captures:
-            state = replace(
-                state, partial={**state.partial, **{k: "".join(v) for k, v in stream.texts.items()}}
-            )
+        if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
+            cut_off = {id_: "".join(deltas) for id_, deltas in stream.texts.items()}
+            state = replace(state, partial={**state.partial, **cut_off})
         if error is not None:
             state = replace(state, stream_error=error)
         live.state = state
@@ -251,7 +251,7 @@ class Tracker:
 
     def _missing(self, live: Live) -> list[str]:
         log = self._pinned.get((live.key.server, live.key.thread_id), ThreadLog())
-        return [what for what in missing(live, log, self._texts.captures) if what not in live.tried]
+        return [what for what in missing(live, log, self._keeps_texts) if what not in live.tried]
 
     def finish(self, live: Live, unfinished: str | None = None) -> None:
         """The run goes out, once."""
@@ -266,6 +266,8 @@ class Tracker:
             assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
             assistant = self._assistants.get((key.server, assistant_id))
             data = assembly.assemble(live.state, log, assistant, self._texts, self._limits, unfinished)
+            if self._event_texts.captures:
+                data = assembly.with_event(data, live.state, log, self._event_texts, self._limits)
         except Exception as error:
             self.dropped["error"] += 1
             swallow("assemble a run", error)
@@ -447,13 +449,16 @@ class Tracker:
         """Whether a run that is over still waits for GETs."""
         return any(live.asked for live in self._live.values())
 
-    def hasten(self, *, look: bool) -> None:
-        """End all lingering: ask now for what is missing. `look`: once more at runs still alive, too."""
+    def hasten(self, *, look: bool, alive: bool) -> None:
+        """End all lingering: ask now for what is missing.
+
+        `look`: also once at runs whose stream was closed, with `alive` at every run that still lives.
+        """
         for live in list(self._live.values()):
             if live.over_ns is not None:
                 if not live.asked and not self._ask(live):
                     self.finish(live)
-            elif look or live.closed_early:
+            elif look and (alive or live.closed_early):
                 live.tried.discard("run")
                 self._ask(live)
 

@@ -35,15 +35,25 @@ class _Flush:
     closing: bool
     done: threading.Event
     ok: bool = False
+    is_begun: bool = False
 
 
 class Worker:
-    def __init__(self, tracker: Tracker, reader: Reader, outbox: Outbox, flusher: Flusher) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        reader: Reader,
+        outbox: Outbox,
+        flusher: Flusher,
+        on_start: Callable[[], None],
+    ) -> None:
         self._tracker = tracker
         self._outbox = outbox
         self._flusher = flusher
+        self._on_start = on_start
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._is_running = False
+        self._is_ending = False
         self._starting = threading.Lock()
         self._waiting_polls: dict[tuple[str, str | None], Call] = {}
         self._flushes: list[_Flush] = []
@@ -89,6 +99,7 @@ class Worker:
             if not self._is_running:
                 self._is_running = True
                 self.restarts += 1
+                self._on_start()
                 self._flusher.start()
                 threading.Thread(target=self._work, name="runspan-worker", daemon=True).start()
         except RuntimeError:  # the interpreter is going down; the exit hook does without us
@@ -100,16 +111,27 @@ class Worker:
         """Emit all that is over and have it exported. True when that was done in time."""
         flush = _Flush(time.monotonic() + timeout_s, closing, threading.Event())
         self.put(Ask(lambda: self._flushes.append(flush)))
-        return flush.done.wait(timeout_s) and flush.ok
+        return self._is_running and flush.done.wait(timeout_s) and flush.ok
+
+    def stop(self) -> None:
+        """Let both threads end once they have nothing to do; a later record starts them again."""
+        if self._is_running:
+            self._queue.put(Ask(self._end))
+            self._flusher.stop()
+
+    def _end(self) -> None:
+        self._is_ending = True
 
     # ------------------------------------------------------------ the thread
 
     def _work(self) -> None:
         try:
-            while True:
+            while not self._is_ending:
                 self._step()
         finally:
-            self._is_running = False
+            self._is_running = self._is_ending = False
+        if not self._queue.empty():  # came while we were leaving
+            self._start()
 
     def _step(self) -> None:
         record = self._next()
@@ -152,8 +174,11 @@ class Worker:
         """One pass over the flushes that were asked for: hasten, wait for the GETs, emit, export."""
         now_s = time.monotonic()
         closing = any(f.closing for f in self._flushes)
+        is_first_pass = not all(f.is_begun for f in self._flushes)
         with guarded("hasten what lingers"):
-            self._tracker.hasten(look=closing)
+            self._tracker.hasten(look=is_first_pass, alive=closing)
+        for flush in self._flushes:
+            flush.is_begun = True
         deadline_s = min(f.deadline_s for f in self._flushes)
         if self._tracker.is_waiting() and now_s < deadline_s - _reserve_s(deadline_s - now_s):
             return

@@ -1,0 +1,74 @@
+"""Content on a log record instead of (or beside) the span, for owners who route the two differently.
+
+`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=EVENT_ONLY` or `SPAN_AND_EVENT`: one `gen_ai.client.inference.operation.details`
+record per generation, through the app's LoggerProvider, with the messages as structures (on spans they are JSON strings).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry import _logs
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+
+from .._version import __version__
+from ..conventions import genai
+from ..core.model import SpanData
+from ..guard import logger
+
+EVENT = "gen_ai.client.inference.operation.details"
+
+_STRUCTURED = (
+    "gen_ai.system_instructions",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.tool.definitions",
+)
+
+
+class ContentEvents:
+    """`emit` for each generation span; says once what is missing where the app has no LoggerProvider."""
+
+    def __init__(self, scope: str, max_chars: int) -> None:
+        self._scope = scope
+        self._max_chars = max_chars
+        self._has_advised = False
+
+    def emit(self, generation: SpanData, context: Context) -> None:
+        if generation.event_facts is None:
+            return
+        provider = _logs.get_logger_provider()
+        if not _is_real(provider):
+            self._advise()
+            return
+        attributes: dict[str, Any] = {
+            **genai.attributes(replace(generation, facts=generation.event_facts), self._max_chars)
+        }
+        for key in _STRUCTURED:
+            if key in attributes:
+                attributes[key] = json.loads(attributes[key])
+        record = LogRecord(
+            timestamp=generation.end_ns,
+            context=context,
+            severity_number=SeverityNumber.INFO,
+            event_name=EVENT,
+            attributes=attributes,
+        )
+        provider.get_logger(self._scope, __version__).emit(record)
+
+    def _advise(self) -> None:
+        if not self._has_advised:
+            self._has_advised = True
+            logger.warning(
+                "runspan: content is to go on log records, but the app has set no LoggerProvider, so they are not written. "
+                "Set one (opentelemetry._logs.set_logger_provider), or use "
+                "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY."
+            )
+
+
+def _is_real(provider: Any) -> bool:
+    """The API's own providers (no-op, proxy) stand for "none was set"; the proxy's class is not exported."""
+    return not type(provider).__module__.startswith("opentelemetry._logs")
