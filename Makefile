@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
 
-.PHONY: demo test check format test-matrix clean
+.PHONY: demo test check format test-matrix bench docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,9 +26,15 @@ check: $(READY)  ## lint, format and types
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
+docs: $(READY)  ## the documentation, into site/
+	$(BIN)/mkdocs build --strict
+
+bench: $(READY)  ## every number of the design beside its budget
+	@$(BIN)/python tools/bench.py
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache build dist
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache build dist site

@@ -14,18 +14,45 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .config import ConfigError as ConfigError
+    from .observing.context import context as context
+    from .observing.current import current_span_id as current_span_id
+    from .observing.current import current_trace_id as current_trace_id
+    from .observing.current import span as span
+    from .observing.current import update as update
+    from .observing.decorator import observe as observe
+    from .observing.score import score as score
     from .setup import Handle as Handle
     from .setup import Stats as Stats
     from .setup import flush as flush
     from .setup import instrument as instrument
     from .setup import uninstrument as uninstrument
 
-__all__ = ["ConfigError", "Handle", "Stats", "__version__", "flush", "instrument", "uninstrument"]
+__all__ = [
+    "ConfigError",
+    "Handle",
+    "Stats",
+    "__version__",
+    "context",
+    "current_span_id",
+    "current_trace_id",
+    "flush",
+    "instrument",
+    "observe",
+    "score",
+    "span",
+    "uninstrument",
+    "update",
+]
 
 # Loaded when first used: `import runspan` costs an app nothing, and the fake server needs no OpenTelemetry.
-_HOMES = {"ConfigError": ".config"} | dict.fromkeys(
-    ("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"
-)
+_HOMES = {
+    "ConfigError": ".config",
+    "context": ".observing.context",
+    "observe": ".observing.decorator",
+    "score": ".observing.score",
+    **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
+    **dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
-from .core.redact import Redact
+from .core.model import Redact
 
 
 class ConfigError(ValueError):
@@ -18,9 +19,17 @@ class ConfigError(ValueError):
 
 
 def _setting(
-    default: Any, env: str | None, doc: str, *, choices: tuple[str, ...] = (), low: float | None = None
+    default: Any,
+    env: str | None,
+    doc: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    shown: bool = True,
 ) -> Any:
-    return field(default=default, metadata={"env": env, "doc": doc, "choices": choices, "low": low})
+    return field(
+        default=default, repr=shown, metadata={"env": env, "doc": doc, "choices": choices, "low": low}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,16 @@ class Config:
         "`alive`: also trace runs of other processes that are first met alive by retrieve, cancel or submit.",
         choices=("never", "alive"),
     )
+    threads: bool = _setting(
+        True,
+        "RUNSPAN_THREADS",
+        "Jobs of thread pools run under the span that submitted them.",
+    )
+    console: bool = _setting(
+        False,
+        "RUNSPAN_CONSOLE",
+        "Also print each trace as a tree when it is over (`runspan[ui]` for colour).",
+    )
     linger_s: float = _setting(
         1.0,
         "RUNSPAN_LINGER_S",
@@ -96,7 +115,7 @@ class Config:
         None, None, "OTLP/HTTP base URL for our own provider; beats `OTEL_EXPORTER_OTLP_ENDPOINT`."
     )
     headers: Mapping[str, str] | None = _setting(
-        None, None, "OTLP headers for our own provider; beat `OTEL_EXPORTER_OTLP_HEADERS`."
+        None, None, "OTLP headers for our own provider; beat `OTEL_EXPORTER_OTLP_HEADERS`.", shown=False
     )
     service_name: str | None = _setting(
         None, None, "`service.name` for our own provider; beats `OTEL_SERVICE_NAME`."
@@ -127,13 +146,18 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         text = environ.get(variable, "").strip() if variable else ""
         if name in options:
             values[name] = _checked(name, spec, options[name])
-        elif text:
+        elif text and name not in _unasked(options):
             values[name] = _checked(variable, spec, _parsed(variable, spec, text))
     if "capture_content" not in values:
         values = {**_content_mode(environ), **values}
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         values["enabled"] = False
     return _consistent(Config(**values))
+
+
+def _unasked(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the environment says of our own provider does not matter to an app that brings its own."""
+    return ("set_global",) if options.get("tracer_provider") is not None else ()
 
 
 def _consistent(config: Config) -> Config:
@@ -178,8 +202,8 @@ def _checked(name: str, spec: Any, value: Any) -> Any:
         raise ConfigError(f"{name}={value!r}: use one of {', '.join(map(repr, choices))}.")
     problem = _CHECKS.get(spec.name, _by_default(spec.default))(value)
     if problem:
-        shown = "..." if spec.name == "headers" else repr(value)  # headers carry keys
-        raise ConfigError(f"{name}={shown}: {problem}.")
+        is_secret = spec.name == "headers" or "@" in str(value)  # keys; passwords in URLs
+        raise ConfigError(f"{name}={'...' if is_secret else repr(value)}: {problem}.")
     if low is not None and value < low:
         raise ConfigError(f"{name}={value!r}: must be at least {low}.")
     return value
@@ -200,11 +224,10 @@ def _by_default(default: Any) -> Callable[[Any], str | None]:
 
 
 def _is_provider(value: Any) -> str | None:
-    return (
-        None
-        if value is None or callable(getattr(value, "get_tracer", None))
-        else "must be an OpenTelemetry TracerProvider"
-    )
+    if isinstance(value, type):
+        return f"is a class; pass an instance, {value.__name__}()"
+    is_one = value is None or callable(getattr(value, "get_tracer", None))
+    return None if is_one else "must be an OpenTelemetry TracerProvider"
 
 
 def _is_headers(value: Any) -> str | None:
@@ -216,9 +239,19 @@ def _is_headers(value: Any) -> str | None:
 
 
 def _is_url(value: Any) -> str | None:
-    if value is None or (isinstance(value, str) and value.startswith(("http://", "https://"))):
+    if value is None or (
+        isinstance(value, str) and value.startswith(("http://", "https://")) and host_of(value)
+    ):
         return None
     return "must be a URL such as 'http://localhost:4318'"
+
+
+def host_of(url: str) -> str | None:
+    """`host:port` of a URL, to be shown: without user, password and path."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] if urlsplit(url).hostname else None
+    except ValueError:
+        return None
 
 
 def _is_redact(value: Any) -> str | None:

@@ -7,6 +7,7 @@ message: that may hold a text of the app's users.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import traceback
 from collections import Counter
@@ -25,16 +26,21 @@ def swallow(site: str, error: Exception) -> None:
     """Count `error`, log the first one of each site, and tell the hooks."""
     _counts[site] += 1
     if _counts[site] == 1:
-        frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
-        logger.warning(
-            "runspan: %s while it tried to %s; your app is not affected, this trace may be incomplete. "
-            "Further ones at this place are only counted.\n%s",
-            type(error).__name__,
-            site,
-            frames,
-        )
+        with contextlib.suppress(Exception):  # log handlers of the app may raise
+            _log(site, error)
     for hook in _hooks:
         hook(site, error)
+
+
+def _log(site: str, error: Exception) -> None:
+    frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
+    logger.warning(
+        "runspan: %s while it tried to %s; your app is not affected, this trace may be incomplete. "
+        "Further ones at this place are only counted.\n%s",
+        type(error).__name__,
+        site,
+        frames,
+    )
 
 
 class guarded:  # noqa: N801 - reads as a statement

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export import (
     SpanExportResult,
 )
 
-from .config import Config, ConfigError
+from .config import Config, ConfigError, host_of
 from .guard import logger
 
 DEFAULT_ENDPOINT = "http://localhost:4318"
@@ -40,11 +40,17 @@ class Providers:
         self._config = config
         self._on_bind = on_bind  # told of each provider once, when it is first used
         self._lock = threading.Lock()
+        self._resource: Resource | None = None
         self._own: TracerProvider | None = None
+        self._is_closed = False
         self._used: dict[int, Any] = {}
         self._exporters: list[CarefulExporter] = []
         if not self._has_app_provider():
             self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(config)]
+            # Now, not at the first span: it can't be made any more once the main thread has ended.
+            self._resource = Resource.create(
+                {SERVICE_NAME: config.service_name} if config.service_name else {}
+            )
             if config.set_global:
                 trace.set_tracer_provider(self._make_own())
                 self.current()
@@ -52,6 +58,8 @@ class Providers:
     def current(self) -> Any:
         provider = self._config.tracer_provider or trace.get_tracer_provider()
         if isinstance(provider, _PLACEHOLDERS):
+            if self._is_closed:  # a call was still in flight when uninstrument() came
+                return provider
             provider = self._own or self._make_own()
         if id(provider) not in self._used:
             self._used[id(provider)] = provider
@@ -62,10 +70,6 @@ class Providers:
     def is_used(self) -> bool:
         return bool(self._used)
 
-    def after_fork(self) -> None:
-        """Another thread may have held the lock when the process was forked."""
-        self._lock = threading.Lock()
-
     def flush(self) -> bool:
         """Blocks as long as the SDK does; called on a helper thread. False: something was not delivered."""
         failed_before = sum(e.failed for e in self._exporters)
@@ -75,6 +79,14 @@ class Providers:
             if force_flush is not None:
                 ok = force_flush() is not False and ok
         return ok and sum(e.failed for e in self._exporters) == failed_before
+
+    def close(self) -> None:
+        """Let our own provider end, with its thread and connection; blocks as long as the SDK does."""
+        self._is_closed = True
+        own, self._own = self._own, None
+        if own is not None and not self._config.set_global:
+            self._used.pop(id(own), None)
+            own.shutdown()
 
     def give_up(self) -> None:
         """Say what could not be delivered before the deadline."""
@@ -95,15 +107,16 @@ class Providers:
         provider = self._config.tracer_provider or trace.get_tracer_provider()
         return not isinstance(provider, _PLACEHOLDERS)
 
+    def after_fork(self) -> None:
+        """Another thread may have held the lock when the process was forked."""
+        self._lock = threading.Lock()
+
     def _make_own(self) -> TracerProvider:
+        """Ours. Our exit hook flushes within a deadline; the SDK's own would wait for a dead endpoint."""
         with self._lock:
             if self._own is None:
-                named = {SERVICE_NAME: self._config.service_name} if self._config.service_name else {}
-                # Our exit hook flushes within a deadline; the SDK's would wait for a dead endpoint.
-                own = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
-                for exporter in self._exporters or [
-                    CarefulExporter(n, m()) for n, m in _exporters(self._config)
-                ]:
+                own = TracerProvider(resource=self._resource, shutdown_on_exit=False)
+                for exporter in self._exporters:
                     is_console = isinstance(exporter.inner, ConsoleSpanExporter)
                     own.add_span_processor(
                         SimpleSpanProcessor(exporter) if is_console else BatchSpanProcessor(exporter)
@@ -132,22 +145,29 @@ def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]
 
 
 def _otlp(config: Config) -> tuple[str, Callable[[], SpanExporter]]:
-    protocol = _variable("PROTOCOL") or "http/protobuf"
+    variable, protocol = _variable("PROTOCOL")
+    protocol = protocol or "http/protobuf"
     if protocol not in _PROTOCOLS:
-        raise ConfigError(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r}: use http/protobuf or grpc.")
+        raise ConfigError(f"{variable}={protocol!r}: use http/protobuf or grpc.")
     make = _loaded(_PROTOCOLS[protocol])
-    options: dict[str, Any] = {"headers": dict(config.headers)} if config.headers else {}
+    options: dict[str, Any] = {}
+    if config.headers:  # gRPC takes lower-case names only, HTTP any
+        options["headers"] = {name.lower(): value for name, value in config.headers.items()}
     if config.endpoint is not None:
         if protocol == "http/protobuf":
             options["endpoint"] = config.endpoint.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
         else:
             options["endpoint"] = config.endpoint
     default = DEFAULT_ENDPOINT if protocol == "http/protobuf" else "http://localhost:4317"
-    return config.endpoint or _variable("ENDPOINT") or default, lambda: make(**options)
+    endpoint = config.endpoint or _variable("ENDPOINT")[1] or default
+    return (host_of(endpoint) or "the OTLP endpoint"), lambda: make(**options)
 
 
-def _variable(name: str) -> str | None:
-    return os.environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}")
+def _variable(name: str) -> tuple[str, str | None]:
+    """The variable that counts, and its value: the one for traces beats the one for all signals."""
+    special, general = f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+    value = os.environ.get(special)
+    return (special, value) if value else (general, os.environ.get(general))
 
 
 def _loaded(name: str) -> Callable[..., SpanExporter]:

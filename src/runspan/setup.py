@@ -8,21 +8,35 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import guard
-from .config import Config, resolve
+from .config import Config, ConfigError, resolve
 from .core.redact import Texts
 from .patches.handlers import Exits
 from .patches.install import Installer
 from .patches.request import Patch
 from .providers import Providers
+from .runtime import active
+from .runtime.active import Active
+from .runtime.calls import Assistants, CallSpans
 from .runtime.emit import Emitter
 from .runtime.fetch import Fetcher
+from .runtime.lru import Lru
 from .runtime.outbox import Flusher, Outbox
 from .runtime.reading import Reader
+from .runtime.records import (
+    Call,
+    Fetched,
+    HandlerError,
+    StreamChunk,
+    StreamClosed,
+    StreamDeltas,
+    StreamEvent,
+)
+from .runtime.stream_reading import StreamReader
 from .runtime.tracker import Tracker
 from .runtime.worker import Worker
 
@@ -66,18 +80,34 @@ class Handle:
         flusher = Flusher(self._providers.flush)
         outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
-        self._tracker = Tracker(config, outbox, self._fetcher)
-        texts = Texts(config.capture_content, config.redact, config.max_text_chars)
-        reader = Reader(self._tracker, emitter, texts, config.join == "alive")
-        self._worker = Worker(self._tracker, reader, outbox, flusher, self._at_exit)
+        texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
+        assistants: Assistants = Lru(5_000)
+        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher)
+        calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
+        reader = Reader(tracker, calls, emitter, joins=config.join == "alive")
+        streams = StreamReader(tracker, calls, texts, reader.join)
+        handlers: Mapping[type, Callable[[Any], None]] = {
+            Call: reader.call,
+            Fetched: reader.fetched,
+            StreamEvent: streams.event,
+            StreamDeltas: streams.deltas,
+            StreamChunk: streams.chunk,
+            StreamClosed: streams.closed,
+            HandlerError: streams.handler_error,
+        }
+        self._worker = Worker(tracker, handlers, outbox, flusher, self._at_exit)
         self._patch = Patch(
             emitter,
             self._worker.put,
             self._tracker.ours,
-            self._tracker.assistant,
+            assistants.peek,
             calls=config.calls,
             joins=config.join == "alive",
             count_unrecorded=self._tracker.count_unrecorded,
+            runs=self._tracker.runs,
+        )
+        self._active = Active(
+            config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek
         )
         self._exits = Exits(self._worker.put)
 
@@ -110,22 +140,25 @@ class Handle:
         with _lock:
             if _handle is self:
                 _handle = None
+        if active.now is self._active:
+            active.now = None
         self._installer.remove()
         self._close()
+        self._worker.stop(self._providers.close)
 
     # ------------------------------------------------------------ beginnings and ends
 
     def _install(self) -> None:
+        active.now = self._active
         self._installer.install()
 
     def _close(self) -> None:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
         atexit.unregister(self._close)
-        if self._worker.restarts >= 0 or self._providers.is_used:
-            if not self._worker.flush(self.config.exit_timeout_s, closing=True):
-                self._providers.give_up()
+        is_used = self._worker.restarts >= 0 or self._providers.is_used
+        if is_used and not self._worker.flush(self.config.exit_timeout_s, closing=True):
+            self._providers.give_up()
         self._fetcher.close()
-        self._worker.stop()
 
     def _at_exit(self) -> None:
         """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.
@@ -136,9 +169,13 @@ class Handle:
         atexit.register(self._close)
 
     def _after_fork(self) -> None:
-        """A forked child: its parent emits the parent's runs."""
+        """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
         self._providers.after_fork()
+        was_active = active.now is self._active
+        self._active.is_forgotten = True
         self._build()
+        if was_active:
+            active.now = self._active
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its children leave without atexit; registered anew once it has cleared its own
             util.register_after_fork(self, Handle._finalize_in_child)
@@ -210,11 +247,19 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def _redaction_failed(error: Exception) -> None:
+    guard.swallow("redact a text (it was dropped)", error)
+
+
 class ZeroCode:
     """Entry point `openai_assistants` of `opentelemetry_instrumentor`, for `opentelemetry-instrument python app.py`."""
 
     def instrument(self, **_: Any) -> None:
-        instrument()
+        """A wrong setting leaves the app untraced, not unstarted: the launcher would give up on all others after us."""
+        try:
+            instrument()
+        except ConfigError as error:
+            logger.error("runspan: %s Nothing is traced.", error)
 
     def uninstrument(self, **_: Any) -> None:
         uninstrument()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.apps import ALL_FOUR, ANSWERED, BOTH, App, here, playing, spans_of_app_go_to
+import ways_streamed  # noqa: F401 - fills the table
+from tests.support.playing import ALL_FOUR, ANSWERED, BOTH, App, here, playing, spans_of_app_go_to
 from tests.support.told import WHOLE, all_told, told
 from tests.support.tracing import traced
 from ways import WAYS, Way, create_then_hand_written_polling
@@ -13,12 +14,13 @@ from ways_raw import RAW_WAYS
 from ways_tools import ASKING, TOOL_WAYS
 
 from runspan.fake import Scenario
+from runspan.runtime import worker
 
 every_client = pytest.mark.parametrize("kind", ALL_FOUR)
 both_clients = pytest.mark.parametrize("kind", BOTH)
 
 
-def every(ways: list[Way]) -> Any:
+def every(ways: list[Way]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("way", ways, ids=lambda way: way.name)
 
 
@@ -43,6 +45,17 @@ def test_a_run_is_one_run_span_and_one_generation_span_that_say_it_all(way: Way,
 @every(TOOL_WAYS)
 def test_a_run_that_asks_for_a_function_is_still_one_run_span(way: Way, kind: str) -> None:
     assert play(kind, way, ASKING) == {**WHOLE, **way.told}
+
+
+HASTY = [w for w in WAYS if "that_is_over" in w.name or w.name == "create_then_hand_written_polling"]
+
+
+@both_clients
+@every(HASTY)
+def test_the_app_may_be_faster_than_our_worker(way: Way, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll that is the app's last look at its run comes before the worker has read the run's beginning."""
+    monkeypatch.setattr(worker, "TICK_S", 0.3)
+    assert play(kind, way, ANSWERED) == {**WHOLE, **way.told}
 
 
 AZURE = [w for w in WAYS if w.name in ("create_and_poll", "stream_iterated", "create_and_run_stream")]

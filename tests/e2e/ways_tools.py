@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.support.apps import ANSWER, USAGE, App, Case, here
+from tests.support.playing import ANSWER, USAGE, App, Case, here
 from ways import Way
 
 from runspan.fake import FunctionCall, Message, Scenario, Tools, Usage

@@ -61,10 +61,12 @@ def environment(
     return env
 
 
-def start_program(arguments: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """`python ARGUMENTS...` on its way."""
+def start_program(
+    arguments: Sequence[str], env: Mapping[str, str] | None = None, *, strict: bool = True
+) -> subprocess.Popen[str]:
+    """`python ARGUMENTS...` on its way. Not strict: with packages whose own warnings are not our business."""
     return subprocess.Popen(
-        [sys.executable, *STRICT, *arguments],
+        [sys.executable, *(STRICT if strict else ()), *arguments],
         cwd=ROOT,
         env=dict(env if env is not None else environment()),
         stdin=subprocess.DEVNULL,
@@ -90,9 +92,9 @@ def finish(child: subprocess.Popen[str], timeout_s: float = PATIENCE_S) -> Ended
     return Ended(child.returncode, out, err, time.monotonic())
 
 
-def run(script: str, env: Mapping[str, str] | None = None) -> Ended:
+def run(script: str, env: Mapping[str, str] | None = None, *, strict: bool = True) -> Ended:
     """`python -c SCRIPT`, to its end."""
-    return finish(start(script, env))
+    return finish(start_program(["-c", textwrap.dedent(script)], env, strict=strict))
 
 
 def run_program(arguments: Sequence[str], env: Mapping[str, str] | None = None) -> Ended:

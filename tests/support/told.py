@@ -6,7 +6,7 @@ from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from .apps import ANSWER, INSTRUCTIONS, MODEL, QUESTION
+from .playing import ANSWER, INSTRUCTIONS, MODEL, QUESTION
 from .tracing import Traced, attribute, messages, texts
 
 # What runs of ANSWERED say when the app has seen all of them.
@@ -24,6 +24,17 @@ WHOLE: dict[str, Any] = {
     "output": [ANSWER],
     "finish": ("stop",),
     "tools": [],
+}
+
+# What runs of ANSWERED say when the app looked away after `in_progress` in a stream.
+LOST: dict[str, Any] = {
+    **WHOLE,
+    "status": "in_progress",
+    "unfinished": "stream_closed",
+    "usage": None,
+    "output": [],
+    "polls": 0,
+    "finish": ("error",),
 }
 
 
@@ -49,9 +60,8 @@ def _told(run: ReadableSpan, names: dict[int, str], spans: list[ReadableSpan]) -
     below = [s for s in spans if s.parent is not None and s.parent.span_id == run.context.span_id]
     (generation,) = [s for s in below if _operation(s) == "chat"]
     for child in below:
-        assert run.start_time <= child.start_time <= child.end_time <= run.end_time, (
-            f"{child.name} sticks out"
-        )
+        times = [run.start_time or 0, child.start_time or 0, child.end_time or 0, run.end_time or 0]
+        assert times == sorted(times), f"{child.name} sticks out"
     assert attribute(run, "gen_ai.usage.input_tokens") is None, "tokens stand on exactly one span"
     return {
         "parent": names[run.parent.span_id] if run.parent else None,

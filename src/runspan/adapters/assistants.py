@@ -6,8 +6,10 @@ A second API is a second file like this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from ..core.model import Listing, Message, Observation, Run, RunStep, Source
@@ -115,12 +117,16 @@ def _messages(exchange: Exchange) -> Observation:
     page, query = exchange.response, exchange.query
     found = _messages_of(*wire.items(page, "data"))
     is_ascending = query.get("order") == "asc"
-    is_last = not _has_more(page, query)
-    is_first = not query.get("after") and not query.get("before")
+    # With `before`, has_more speaks of the other direction: such a page proves neither end.
+    is_last = not _has_more(page, query) and not query.get("before")
+    after, before = wire.text(query, "after"), wire.text(query, "before")
+    is_first = not after and not before
     listing = Listing(
         from_start=is_first if is_ascending else is_last,
         to_end=is_last if is_ascending else is_first,
         run_id=wire.text(query, "run_id"),
+        follows=after if is_ascending else before,
+        precedes=before if is_ascending else after,
     )
     return _seen(exchange, messages=found if is_ascending else found[::-1], listing=listing)
 
@@ -130,8 +136,8 @@ def _has_more(page: Wire, query: Wire) -> bool:
     has_more = page.get("has_more")
     if isinstance(has_more, bool):
         return has_more
-    limit = query.get("limit")
-    return len(list(wire.items(page, "data"))) >= (limit if isinstance(limit, int) else 20)
+    limit = str(query.get("limit", ""))
+    return len(list(wire.items(page, "data"))) >= (int(limit) if limit.isdigit() else 20)
 
 
 def _run(exchange: Exchange) -> Observation:
@@ -209,6 +215,7 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
 NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts_run=True))
 
 
+@lru_cache(maxsize=1024)  # the polls of a run repeat their URL
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
     if not url.startswith(PREFIXES):
@@ -234,18 +241,24 @@ def match(method: str, url: str) -> Match | None:
     )
 
 
+_WORD = re.compile(r"/(threads|assistants)(?=/|$)")
+
+
 def _path(url: str) -> str:
-    """The part of an absolute or unusual URL from the first word of ours on."""
-    for prefix in PREFIXES:
-        at = url.find(prefix)
-        if at >= 0 and "://" in url[:at]:
-            return url[at:]
-    return "/" + url if url.startswith(("threads", "assistants")) else ""
+    """The part of an absolute or unusual URL from the first word of ours on; of a relative one without its slash, all."""
+    _, is_absolute, rest = url.partition("://")
+    if not is_absolute:
+        return "/" + url
+    found = _WORD.search("/" + rest.partition("/")[2].partition("?")[0])
+    return found.string[found.start() :] if found else ""
 
 
 # ---------------------------------------------------------------- streams
 
 DELTAS = frozenset({"thread.message.delta", "thread.run.step.delta"})
+_STEP_STARTS = frozenset({"thread.run.step.created", "thread.run.step.in_progress"})
+_STEP_ENDS = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed", "cancelled", "expired"))
+MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
 FIRST_TOKEN = "thread.message.delta"  # noqa: S105 - the name of an event
 
 
@@ -271,15 +284,20 @@ def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:
     return replace(seen, messages=_sent(exchange, wire.mapping(exchange.body, "thread"), seen.thread_id))
 
 
-def collect_delta(data: Wire, texts: dict[str, list[str]]) -> None:
-    """Put the text of a `thread.message.delta` behind what its message has already."""
-    id_ = wire.text(data, "id")
-    for block in wire.items(wire.mapping(data, "delta"), "content"):
-        value = wire.text(wire.mapping(block, "text"), "value")
-        if id_ and value:
-            texts.setdefault(id_, []).append(value)
+def texts_of_delta(data: Any) -> Iterator[tuple[str, str]]:
+    """(message id, text) for each piece of text in a `thread.message.delta`, given as a dict or a model of the client."""
+    id_, content = _of(data, "id"), _of(_of(data, "delta"), "content")
+    for block in content if isinstance(content, list) else ():
+        value = _of(_of(block, "text"), "value")
+        if isinstance(id_, str) and isinstance(value, str):
+            yield id_, value
+
+
+def _of(obj: Any, name: str) -> Any:
+    return obj.get(name) if isinstance(obj, dict) else getattr(obj, name, None)
 
 
 def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:
-    is_start = name in ("thread.run.step.created", "thread.run.step.in_progress")
-    return replace(step, seen_ns=at_ns) if is_start else replace(step, done_ns=at_ns)
+    if name in _STEP_STARTS:
+        return replace(step, seen_ns=at_ns)
+    return replace(step, done_ns=at_ns) if name in _STEP_ENDS else step

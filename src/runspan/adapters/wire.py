@@ -7,7 +7,6 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -26,9 +25,12 @@ def text(wire: Wire, key: str) -> str | None:
 
 def number(wire: Wire, key: str) -> int | None:
     value = wire.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return int(value) if abs(value) < _MAX_INT else None
+    return int(value) if value is not None and _is_number(value) else None
+
+
+def _is_number(value: Any) -> bool:
+    """The range is false for NaN and infinities, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_INT < value < _MAX_INT
 
 
 def mapping(wire: Wire, key: str) -> Wire:
@@ -48,14 +50,23 @@ def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | Non
 
 # ---------------------------------------------------------------- objects
 
-_RUN_SETTINGS = (
-    "temperature",
-    "top_p",
-    "max_completion_tokens",
-    "max_prompt_tokens",
-    "parallel_tool_calls",
-    "reasoning_effort",
-)
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+_RUN_SETTINGS: Mapping[str, Callable[[Any], bool]] = {
+    "temperature": _is_number,
+    "top_p": _is_number,
+    "max_completion_tokens": _is_number,
+    "max_prompt_tokens": _is_number,
+    "parallel_tool_calls": _is_flag,
+    "reasoning_effort": _is_text,
+}
 _RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
 
 
@@ -85,7 +96,7 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         ended_at=first(wire, ends, number),
         expires_at=number(wire, "expires_at"),
         metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str)},
-        settings=_settings(wire, _RUN_SETTINGS),
+        settings=_settings(wire),
     )
 
 
@@ -97,23 +108,17 @@ def run_request(body: Wire, stream: bool) -> RunRequest:
         additional_instructions=text(body, "additional_instructions"),
         additional_messages=tuple(message(m, id_="") for m in items(body, "additional_messages")),
         stream=stream,
-        settings=_settings(body, _RUN_SETTINGS),
+        settings=_settings(body),
     )
 
 
-def _settings(wire: Wire, names: tuple[str, ...]) -> Mapping[str, object]:
+def _settings(wire: Wire) -> Mapping[str, object]:
     settings: dict[str, object] = {
-        n: wire[n] for n in names if isinstance(wire.get(n), str | bool) or _is_sane(wire.get(n))
+        n: wire[n] for n, is_right in _RUN_SETTINGS.items() if is_right(wire.get(n))
     }
     format_ = wire.get("response_format")
-    kind = (
-        text(format_, "type") if isinstance(format_, dict) else format_ if isinstance(format_, str) else None
-    )
+    kind = text(format_, "type") if isinstance(format_, dict) else text(wire, "response_format")
     return {**settings, "response_format": kind} if kind else settings
-
-
-def _is_sane(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and abs(value) < _MAX_INT
 
 
 def usage(wire: Wire) -> Usage | None:
@@ -130,8 +135,8 @@ def usage(wire: Wire) -> Usage | None:
 
 def error(wire: Wire) -> ApiError | None:
     """`last_error` of runs and steps; the `error` of a failed call, whose `code` may be null."""
-    code = first(wire, ("code", "type"), text)
-    return ApiError(code, text(wire, "message")) if code is not None else None
+    code, said = first(wire, ("code", "type"), text), text(wire, "message")
+    return ApiError(code or "error", said) if code or said else None
 
 
 def message(wire: Wire, id_: str | None = None) -> Message:
@@ -140,7 +145,7 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
     return Message(
         id=(text(wire, "id") or "") if id_ is None else id_,
-        role=text(wire, "role") or "user",
+        role=text(wire, "role") or ("assistant" if text(wire, "run_id") else "user"),
         parts=parts,
         created_at=number(wire, "created_at"),
         run_id=text(wire, "run_id"),
@@ -155,7 +160,7 @@ def part(wire: Wire) -> Part:
     body = wire.get(kind)
     if kind in ("text", "refusal"):
         value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
-        return Part(kind, value)
+        return Part(kind, value, {k: v for k, v in mapping(wire, kind).items() if k != "value" and v})
     return Part(
         kind, None, body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from . import thread, timing
+from . import thread, timing, tools
 from .lifecycle import RunState
 from .model import (
     ApiError,
@@ -19,7 +20,6 @@ from .model import (
     SpanData,
     SpanEvent,
     SpanKind,
-    ToolCall,
     ToolFacts,
 )
 from .redact import Texts, cut
@@ -55,7 +55,8 @@ def assemble(
     """The spans of one Run. Everything lies inside the run span."""
     line = timing.timeline(state)
     error = _error(state, texts)
-    facts = _facts(state, log, assistant, texts, limits, line, unfinished)
+    of_tools = tools.spans(state, line, texts)
+    facts = _facts(state, log, assistant, texts, limits, line, of_tools, unfinished)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
     return SpanData(
         SpanKind.RUN,
@@ -65,18 +66,28 @@ def assemble(
         facts,
         error,
         _events(state, line),
-        (generation, *_tools(state, line, texts)),
+        (generation, *of_tools),
     )
 
 
 def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, limits: Limits) -> SpanData:
     """`data` with the content of its generation once more, for a log record."""
-    generation, *tools = data.children
+    generation, *of_tools = data.children
     facts = data.facts
     if not isinstance(facts, RunFacts):
         return data
-    whole = _facts(state, log, facts.assistant, texts, limits, timing.timeline(state), facts.unfinished)
-    return replace(data, children=(replace(generation, event_facts=whole), *tools))
+    line = timing.timeline(state)
+    told = tools.spans(state, line, texts)
+    whole = _facts(state, log, facts.assistant, texts, limits, line, told, facts.unfinished)
+    return replace(data, children=(replace(generation, event_facts=whole), *of_tools))
+
+
+def without_calls(data: SpanData, is_taken: Callable[[str], bool]) -> SpanData:
+    """Without the tool calls whose span the app's own function is. Each call is asked about once."""
+    kept = tuple(
+        c for c in data.children if not isinstance(c.facts, ToolFacts) or not is_taken(c.facts.call.id)
+    )
+    return replace(data, children=kept)
 
 
 def failed_request(
@@ -91,7 +102,7 @@ def failed_request(
     """A `POST .../runs` that gave no Run: a run span with its error and nothing below."""
     facts = RunFacts(
         server=server,
-        request=_request(request, texts),
+        request=_request(request),
         run=Run("", thread_id, assistant_id=request.assistant_id),
         assistant=Assistant(request.assistant_id) if request.assistant_id else None,
         captured=texts.captures,
@@ -111,17 +122,17 @@ def _facts(
     texts: Texts,
     limits: Limits,
     line: Timeline,
+    of_tools: tuple[SpanData, ...],
     unfinished: str | None,
 ) -> RunFacts:
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
     outputs = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    kept = _newest(inputs, limits)
+    kept = _newest(inputs, limits, texts)
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
-    pending = next((r.calls for r in state.rounds if r.closed_ns is None), ())
     return RunFacts(
         server=state.server,
-        request=_request(state.request, texts),
+        request=_request(state.request),
         run=_run(run, texts),
         assistant=_assistant(assistant, run, texts),
         unfinished=unfinished,
@@ -140,7 +151,7 @@ def _facts(
         inputs=tuple(_message("input", m, texts) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
         outputs=tuple(_message("output", m, texts) for m in outputs),
-        pending=tuple(_call(c, texts) for c in pending) if not state.is_over else (),
+        pending=tools.pending(state, line, of_tools),
         captured=texts.captures,
     )
 
@@ -148,12 +159,23 @@ def _facts(
 def _run(run: Run, texts: Texts) -> Run:
     """The Run without the texts that may not go out."""
     metadata = {k: kept for k, v in run.metadata.items() if (kept := texts.keep("metadata", v)) is not None}
-    return replace(
-        run, metadata=metadata, tools=run.tools if texts.captures else (), instructions=None, required=()
-    )
+    defined = tuple(_redacted("tool.definitions", t, texts) for t in run.tools) if texts.captures else ()
+    return replace(run, metadata=metadata, tools=defined, instructions=None, required=(), error=None)
 
 
-def _request(request: RunRequest, texts: Texts) -> RunRequest:
+def _redacted(kind: str, value: Any, texts: Texts, key: str = "") -> Any:
+    """`value` with every text in it redacted; `type` is the API's word, not a text."""
+    if isinstance(value, str):
+        return value if key == "type" else texts.keep(kind, value)
+    if isinstance(value, Mapping):
+        return {k: _redacted(kind, v, texts, k) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(kind, v, texts) for v in value]
+    return value
+
+
+def _request(request: RunRequest) -> RunRequest:
+    """What goes on spans of it: its texts are among the instructions and messages."""
     return replace(request, additional_instructions=None, additional_messages=())
 
 
@@ -176,21 +198,19 @@ def _message(kind: str, message: Message, texts: Texts) -> Message:
 
 
 def _part(kind: str, part: Part, texts: Texts) -> Part:
-    if part.text is None:
-        return part
+    fields = _redacted(kind, part.fields, texts)
     whole = texts.redacted(kind, part.text)
-    if whole is None or len(whole) <= texts.max_chars:
-        return replace(part, text=whole)
-    return replace(
-        part, text=cut(whole, texts.max_chars), fields={**part.fields, "original_length": len(whole)}
-    )
+    if whole is not None and len(whole) > texts.max_chars:
+        fields = {**fields, "original_length": len(whole)}
+        whole = cut(whole, texts.max_chars)
+    return replace(part, text=whole, fields=fields)
 
 
-def _newest(messages: tuple[Message, ...], limits: Limits) -> tuple[Message, ...]:
+def _newest(messages: tuple[Message, ...], limits: Limits, texts: Texts) -> tuple[Message, ...]:
     """The newest messages within the limits, at least one."""
     count, chars = 0, 0
     for message in reversed(messages[-limits.max_input_messages :]):
-        chars += sum(len(p.text or "") for p in message.parts)
+        chars += sum(min(len(p.text or ""), texts.max_chars) for p in message.parts)
         if count and chars > limits.max_input_chars:
             break
         count += 1
@@ -247,71 +267,3 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
     low, high = line.start_ns, line.end.at_ns
     inside = (replace(e, at_ns=min(max(e.at_ns, low), high)) for e in events)
     return tuple(sorted(inside, key=lambda e: e.at_ns))
-
-
-# ---------------------------------------------------------------- tools
-
-
-def _tools(state: RunState, line: Timeline, texts: Texts) -> tuple[SpanData, ...]:
-    """From `requires_action` rounds (functions) and from run steps (all tools), each call once."""
-    low, high = line.start_ns, line.end.at_ns
-    spans: dict[str, SpanData] = {}
-    for tool_round in state.rounds:
-        opened = tool_round.opened
-        start_ns = timing.place(state, None, opened.earliest_ns, opened.latest_ns).at_ns
-        end_ns = high if tool_round.closed_ns is None else tool_round.closed_ns
-        for call in tool_round.calls:
-            spans[call.id] = _tool(state, call, None, start_ns, end_ns, None, texts)
-    after_ns = line.active_from_ns
-    for step in state.steps.values():
-        if not step.tool_calls:
-            continue
-        start_ns, end_ns = timing.place_step(state, step.created_at, step.ended_at, after_ns, high)
-        start_ns = step.seen_ns if step.seen_ns is not None else start_ns
-        end_ns = step.done_ns if step.done_ns is not None else max(start_ns, end_ns)
-        after_ns = max(after_ns, start_ns)
-        for call in step.tool_calls:
-            known = spans.get(call.id)
-            if known is None:
-                spans[call.id] = _tool(state, call, step.id, start_ns, end_ns, step.error, texts)
-            else:
-                spans[call.id] = _with_step(known, call, step.id, texts)
-    inside = (
-        replace(s, start_ns=min(max(s.start_ns, low), high), end_ns=min(max(s.end_ns, low), high))
-        for s in spans.values()
-    )
-    return tuple(replace(s, end_ns=max(s.start_ns, s.end_ns)) for s in inside)
-
-
-def _tool(
-    state: RunState,
-    call: ToolCall,
-    step_id: str | None,
-    start_ns: int,
-    end_ns: int,
-    error: ApiError | None,
-    texts: Texts,
-) -> SpanData:
-    facts = ToolFacts(state.server, _call(call, texts), step_id, state.key.thread_id)
-    error = error and replace(error, message=texts.keep("error", error.message))
-    return SpanData(SpanKind.TOOL, "execute_tool", start_ns, end_ns, facts, error)
-
-
-def _with_step(span: SpanData, call: ToolCall, step_id: str, texts: Texts) -> SpanData:
-    """A function call known from `requires_action`; its step adds the id and what the round did not have."""
-    facts = span.facts
-    if not isinstance(facts, ToolFacts):
-        return span
-    new, old = _call(call, texts), facts.call
-    call = replace(
-        old,
-        name=old.name or new.name,
-        arguments=old.arguments if old.arguments is not None else new.arguments,
-        output=old.output if old.output is not None else new.output,
-    )
-    return replace(span, facts=replace(facts, call=call, step_id=step_id))
-
-
-def _call(call: ToolCall, texts: Texts) -> ToolCall:
-    arguments, output = texts.keep("tool.arguments", call.arguments), texts.keep("tool.result", call.output)
-    return replace(call, arguments=arguments, output=output)

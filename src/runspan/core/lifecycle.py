@@ -75,6 +75,9 @@ class Change:
     status: str
     earliest_ns: int
     latest_ns: int
+    started_at: int | None = (
+        None  # as said with this status: servers set it anew when a Run goes on after its tools
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +144,28 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
     phase = PHASE_OF_STATUS.get(run.status or "")
     if phase is Phase.OVER:
         return _end(state, seen, run)
-    state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns))
+    if seen.source is not Source.STREAM:  # an event may be read long after it was sent
+        state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns))
     if phase is Phase.WAITING and _is_answered(state, run):  # a poll that overlapped submit_tool_outputs
         return _name_calls(state, run)
     if state.is_over:
         return state
     if state.changes and run.status == state.changes[-1].status:
         known = replace(_with(state.run, run, deep=False), status=run.status)
-        return replace(state, sighted_ns=max(state.sighted_ns, seen.request_ns), run=known)
+        changes = state.changes
+        if changes[-1].started_at is None and run.started_at is not None:
+            changes = (*changes[:-1], replace(changes[-1], started_at=run.started_at))
+        return replace(state, changes=changes, sighted_ns=max(state.sighted_ns, seen.request_ns), run=known)
     if len(state.changes) >= MAX_CHANGES or not _leads(state, seen, run, phase):
         return state
-    change = _change(state, seen, run.status or "")
+    change = _change(state, seen, run)
     rounds = state.rounds
     is_open = bool(rounds) and rounds[-1].closed_ns is None
     if phase is Phase.WAITING and not is_open:
         rounds = (*rounds, ToolRound(run.required, change))
-    elif state.phase is Phase.WAITING and phase not in (None, Phase.WAITING) and is_open:  # somebody else answered
+    elif (
+        state.phase is Phase.WAITING and phase not in (None, Phase.WAITING) and is_open
+    ):  # somebody else answered
         rounds = (*rounds[:-1], replace(rounds[-1], closed_ns=change.latest_ns))
     return replace(
         state,
@@ -194,7 +203,8 @@ def _name_calls(state: RunState, run: Run) -> RunState:
         replace(
             r,
             calls=tuple(
-                replace(asked[c.id], output=c.output) if c.id in asked and c.name is None else c for c in r.calls
+                replace(asked[c.id], output=c.output) if c.id in asked and c.name is None else c
+                for c in r.calls
             ),
         )
         for r in state.rounds
@@ -202,11 +212,10 @@ def _name_calls(state: RunState, run: Run) -> RunState:
     return replace(state, rounds=rounds)
 
 
-def _change(state: RunState, seen: Observation, status: str) -> Change:
-    if seen.source is Source.STREAM:
-        return Change(status, seen.response_ns, seen.response_ns)
-    earliest_ns = max(state.sighted_ns, state.request_ns)
-    return Change(status, min(earliest_ns, seen.response_ns), seen.response_ns)
+def _change(state: RunState, seen: Observation, run: Run) -> Change:
+    is_streamed = seen.source is Source.STREAM
+    earliest_ns = seen.response_ns if is_streamed else max(state.sighted_ns, state.request_ns)
+    return Change(run.status or "", min(earliest_ns, seen.response_ns), seen.response_ns, run.started_at)
 
 
 def _end(state: RunState, seen: Observation, run: Run) -> RunState:
@@ -219,7 +228,7 @@ def _end(state: RunState, seen: Observation, run: Run) -> RunState:
             state = replace(state, over_seen=(seen.request_ns, seen.response_ns), over_streamed=is_streamed)
         return replace(state, noticed_ns=noticed_ns, run=_with(run, state.run))
     # The end is placed by `timing.end` from last_alive_ns and over_seen, so this change needs no bounds of its own.
-    change = _change(state, seen, run.status or "")
+    change = _change(state, seen, run)
     return replace(
         state,
         phase=Phase.OVER,
@@ -272,6 +281,8 @@ def _add_steps(state: RunState, seen: Observation) -> RunState:
     for step in seen.steps:
         known = steps.get(step.id)
         steps[step.id] = _merge_step(known, step) if known else step
+    if seen.all_steps:  # the page tells their order
+        steps = {step.id: steps[step.id] for step in seen.steps} | steps
     return replace(state, steps=steps, has_all_steps=state.has_all_steps or seen.all_steps)
 
 
@@ -297,6 +308,8 @@ def _with(known: Run, new: Run, *, deep: bool = True) -> Run:
         }
         return replace(known, **missing) if missing else known
     kept = {f.name: getattr(known, f.name) for f in fields(new) if getattr(new, f.name) in (None, (), {})}
-    if known.started_at is not None:  # the API moves it at each restart (recorded); the first one is the Run's
+    if (
+        known.started_at is not None
+    ):  # the API moves it at each restart (recorded); the first one is the Run's
         kept["started_at"] = known.started_at
     return replace(new, **kept)

@@ -6,9 +6,11 @@ whole Unix seconds on the server's clock (`*_at`). `None` means that the API lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+
+Redact = Callable[[str, str], str]  # (kind, text) -> text
 
 # ---------------------------------------------------------------- what the API says
 
@@ -155,6 +157,8 @@ class Listing:
     from_start: bool  # nothing of the thread lies before its first message
     to_end: bool  # nothing of the thread lay after its last message when it was read
     run_id: str | None = None  # the page was filtered by this run
+    follows: str | None = None  # the message before its first (a cursor says so)
+    precedes: str | None = None  # the message after its last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Redact = Callable[[str, str], str]
+from .model import Redact
 
 CUT = "…"
 
@@ -15,7 +15,7 @@ class Texts:
     """The owner's wishes about content.
 
     `redact(kind, text)` gets each text once; kind is one of `instructions`, `input`, `output`, `tool.arguments`,
-    `tool.result`, `tool.definitions`, `description`, `metadata`, `error`. A text whose redaction raises is dropped:
+    `tool.result`, `tool.definitions`, `description`, `metadata`, `comment`, `error`. A text whose redaction raises is dropped:
     `on_error` hears of it.
     """
 

@@ -5,12 +5,12 @@ Knowledge only grows: a partial page never shortens what is known; only `message
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .lifecycle import RunState
-from .model import Message, Observation
+from .model import Listing, Message, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,9 @@ class ThreadLog:
     messages: tuple[Message, ...] = ()
     whole_since_start: bool = False
     read_to_end_ns: int | None = None  # request of the last unfiltered page that reached the thread's end
+    read_back_to: str | None = (
+        None  # the run that wrote that page's oldest message; None: nobody, or nothing is older
+    )
     read_for_run: tuple[tuple[str, int], ...] = ()  # run id, request of a page filtered by that run
 
 
@@ -29,8 +32,7 @@ _MAX_FILTERED = 16  # filtered reads remembered of one thread
 
 def record(log: ThreadLog, seen: Observation) -> ThreadLog:
     """`log` with what `seen` says of this thread."""
-    messages = list(log.messages)
-    _merge(messages, seen.messages)
+    messages = _merge(list(log.messages), seen.messages, seen.listing)
     if seen.deleted_message_id is not None:
         messages = [m for m in messages if m.id != seen.deleted_message_id]
     is_cut = len(messages) > MAX_MESSAGES
@@ -43,32 +45,40 @@ def record(log: ThreadLog, seen: Observation) -> ThreadLog:
     if listing is None:
         return log
     if listing.run_id is not None:
-        if not listing.to_end:
+        if not (listing.to_end and listing.from_start):
             return log
         read = (*log.read_for_run, (listing.run_id, seen.request_ns))
         return replace(log, read_for_run=read[-_MAX_FILTERED:])
     whole = (log.whole_since_start or listing.from_start) and not is_cut
-    read_ns = max(log.read_to_end_ns or 0, seen.request_ns) if listing.to_end else log.read_to_end_ns
-    return replace(log, whole_since_start=whole, read_to_end_ns=read_ns)
+    log = replace(log, whole_since_start=whole)
+    if not listing.to_end or seen.request_ns < (log.read_to_end_ns or 0):
+        return log
+    oldest = None if listing.from_start or not seen.messages else seen.messages[0].run_id
+    return replace(log, read_to_end_ns=seen.request_ns, read_back_to=oldest)
 
 
-def _merge(known: list[Message], page: Sequence[Message]) -> None:
-    """Put a page (in the thread's order) into `known`.
+def _merge(known: list[Message], page: Sequence[Message], listing: Listing | None) -> list[Message]:
+    """`known` and a page (in the thread's order) as one list, each message once.
 
-    Stamps are whole seconds, so where the page and what is known share a message, that neighbour tells the place.
+    Stamps are whole seconds, so messages that both have fix the order, and the page's cursor does; else time, what is known first.
     """
     _name_sent(known, page)
     position = {m.id: i for i, m in enumerate(known)}
-    at = next((position[m.id] - 1 for m in page if m.id in position), None)
-    inserted = 0
+    done = position.get(listing.follows or "", -1) + 1 if listing else 0  # of `known`
+    merged = known[:done]
+    new: list[Message] = []
     for message in page:
-        if message.id in position:
-            at = position[message.id] + inserted
-            known[at] = _better(known[at], message)
-        else:
-            at = _by_time(known, message) if at is None else at + 1
-            known.insert(at, message)
-            inserted += 1
+        at = position.get(message.id)
+        if at is None:
+            new.append(message)
+            position[message.id] = -1  # a page may name it twice
+        elif at >= done:
+            merged += heapq.merge(known[done:at], new, key=_stamp)
+            merged.append(_better(known[at], message))
+            new, done = [], at + 1
+    end = max(position.get(listing.precedes or "", len(known)), done) if listing else len(known)
+    merged += heapq.merge(known[done:end], new, key=_stamp)
+    return merged + known[end:]
 
 
 def _name_sent(known: list[Message], page: Sequence[Message]) -> None:
@@ -85,11 +95,8 @@ def _name_sent(known: list[Message], page: Sequence[Message]) -> None:
 
 
 def _is_same(sent: Message, listed: Message) -> bool:
-    return _texts(sent) == _texts(listed) and abs(_stamp(sent) - _stamp(listed)) <= 1
-
-
-def _by_time(known: Sequence[Message], message: Message) -> int:
-    return bisect_right(known, _stamp(message), key=_stamp)
+    is_stamped = sent.created_at is not None and listed.created_at is not None
+    return _texts(sent) == _texts(listed) and (not is_stamped or abs(_stamp(sent) - _stamp(listed)) <= 1)
 
 
 def _stamp(message: Message) -> int:
@@ -100,12 +107,21 @@ def _better(known: Message, new: Message) -> Message:
     """The later word holds, but an unfinished one never replaces a finished one."""
     is_step_back = new.status == "in_progress" and known.status in ("completed", "incomplete")
     newer = known if is_step_back or (known.parts and not new.parts) else new
-    return replace(newer, sent_ns=known.sent_ns if known.sent_ns is not None else new.sent_ns)
+    return replace(
+        newer,
+        sent_ns=known.sent_ns if known.sent_ns is not None else new.sent_ns,
+        run_id=newer.run_id or known.run_id,
+        created_at=known.created_at if newer.created_at is None else newer.created_at,
+    )
 
 
 def outputs(log: ThreadLog, run_id: str) -> tuple[Message, ...]:
-    """The messages that this Run wrote. `additional_messages` carry its id too, but the user wrote those."""
-    return tuple(m for m in log.messages if m.run_id == run_id and m.role != "user")
+    """The messages that this Run wrote. `additional_messages` carry its id too, but the user wrote those.
+
+    One that has only begun holds nothing yet and is none.
+    """
+    own = (m for m in log.messages if m.run_id == run_id and m.role != "user")
+    return tuple(m for m in own if m.parts or m.status != "in_progress")
 
 
 def inputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
@@ -120,11 +136,14 @@ def inputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
                 listed.append(message)
         elif _lay_before(message, state):
             before.append(message)
-    tail = before[-len(additional) :] if additional else []
     if [_texts(m) for m in listed] == [_texts(m) for m in additional] or not additional:
         return (*before, *listed)
-    if [_texts(m) for m in tail] == [_texts(m) for m in additional]:  # listed without the run's id
-        return tuple(before)
+    texts = [_texts(m) for m in additional]
+    for message in before[::-1]:  # some servers list them without the run's id
+        is_sent_along = message.sent_ns is None and message.created_at == state.created_at
+        if is_sent_along and _texts(message) in texts:
+            texts.remove(_texts(message))
+            before.remove(message)
     return (*before, *additional)
 
 
@@ -145,11 +164,14 @@ def has_all_outputs(log: ThreadLog, state: RunState) -> bool:
     """Whether no message of this Run can be missing."""
     if state.over_seen is None:
         return False
-    if state.over_streamed:
+    if (
+        state.over_streamed and state.request.stream
+    ):  # one that began at the tool outputs did not tell what was before
         return True
-    over_ns = state.over_seen[0]
     reads = [ns for run_id, ns in log.read_for_run if run_id == state.key.run_id]
-    return max([*reads, log.read_to_end_ns or 0]) >= over_ns
+    if log.read_back_to != state.key.run_id:  # else an older message of this run may be missing
+        reads.append(log.read_to_end_ns or 0)
+    return max(reads, default=0) >= state.over_seen[1]
 
 
 def has_all_inputs(log: ThreadLog) -> bool:

@@ -65,7 +65,9 @@ def end(state: RunState) -> Moment:
     _, latest_ns = state.over_seen
     if state.over_streamed:
         return Moment(latest_ns)
-    return place(state, state.run.ended_at, max(state.last_alive_ns, state.request_ns), latest_ns)
+    run = state.run
+    stamp = run.expires_at if run.ended_at is None and run.status == "expired" else run.ended_at
+    return place(state, stamp, max(state.last_alive_ns, state.request_ns), latest_ns)
 
 
 _SUM_OF_PHASE: Mapping[Phase, str] = {
@@ -108,19 +110,29 @@ def _sums(entries: list[Entry], start_ns: int, end_ns: int) -> dict[str, int]:
 
 
 def _placed(state: RunState, ended: Moment) -> Iterator[tuple[str, Moment]]:
-    """Each change with its moment. Two of them have stamps: the first (`created_at`) and `in_progress` (`started_at`)."""
-    stamps = {"in_progress": state.run.started_at}
+    """Each change with its moment. Two kinds have stamps: the first `queued` (`created_at`), `in_progress` (`started_at`)."""
+    placed_at: int | None = None  # the `started_at` that was used last
+    is_active = False
     for change in state.changes:
         is_over = PHASE_OF_STATUS.get(change.status) is Phase.OVER
         latest_ns = ended.at_ns if is_over else change.latest_ns
-        if change.status not in ("queued", "in_progress") and stamps.get("in_progress") is not None:
+        started_at = None if change.started_at == placed_at else change.started_at
+        if (
+            change.status not in ("queued", "in_progress")
+            and started_at
+            and not (is_active and placed_at is None)
+        ):
             # A short Run may be past in_progress before anyone saw it there; `started_at` still tells.
-            earliest_ns = min(change.earliest_ns, latest_ns)
-            yield "in_progress", place(state, stamps.pop("in_progress"), earliest_ns, latest_ns)
+            yield "in_progress", place(state, started_at, min(change.earliest_ns, latest_ns), latest_ns)
+            is_active, placed_at = True, started_at
         if is_over:
             yield change.status, ended
             continue
-        stamp = state.created_at if change is state.changes[0] else stamps.pop(change.status, None)
+        stamp = None
+        if change.status == "in_progress":
+            stamp, is_active, placed_at = started_at, True, change.started_at or placed_at
+        elif change.status == "queued":
+            stamp, is_active = state.created_at if change is state.changes[0] else None, False
         yield change.status, place(state, stamp, change.earliest_ns, latest_ns)
 
 

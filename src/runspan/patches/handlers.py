@@ -34,4 +34,4 @@ class Exits:
             prefix = f"_{type(manager).__name__}__stream"
             tap = tap_of(getattr(manager, prefix, None))
             if tap is not None and not tap.has_raised(error):
-                self._put(HandlerError(tap.stream, now_ns(), read_error(error)))
+                self._put(HandlerError(tap.stream, now_ns(), read_error(error), id(error)))

@@ -38,6 +38,7 @@ class Installer(MetaPathFinder):
     def __init__(self, wrappers: Mapping[str, Wrapper]) -> None:
         self._wrappers = wrappers
         self._patched: list[tuple[Any, str, Any, Any]] = []  # owner, name, original, ours
+        self._finding: set[str] = set()
         self._is_on = False
 
     def install(self) -> None:
@@ -66,9 +67,13 @@ class Installer(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in TARGETS or not self._is_on:
+        if fullname not in TARGETS or not self._is_on or fullname in self._finding:
             return None
-        spec = _find_spec_without(self, fullname)
+        self._finding.add(fullname)  # other finders may ask everyone themselves, and so us again
+        try:
+            spec = _find_spec_without(self, fullname)
+        finally:
+            self._finding.discard(fullname)
         if spec is not None and spec.loader is not None:
             spec.loader = _PatchingLoader(spec.loader, self._patch)
         return spec
@@ -79,6 +84,8 @@ class Installer(MetaPathFinder):
         for class_name, name, which in TARGETS[module.__name__]:
             with guarded("patch the openai client"):
                 owner = getattr(module, class_name, None)
+                if self.is_patched(owner, name):
+                    continue
                 original = vars(owner).get(name) if owner is not None else None
                 if not callable(original):
                     logger.warning(

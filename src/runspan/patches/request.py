@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
-from ..adapters import assistants
+from ..adapters import assistants, wire
 from ..adapters.assistants import Match
 from ..adapters.wire import run_request
-from ..core.model import Assistant, CallFacts, RunFacts, Server, SpanData, SpanKind
+from ..core.model import Assistant, CallFacts, RunFacts, SpanData, SpanKind
 from ..guard import guarded, swallow
-from ..runtime import emit
+from ..runtime import emit, pending
 from ..runtime.clock import now_ns
 from ..runtime.emit import Emitter
+from ..runtime.pending import Claimable
 from ..runtime.records import Call, StreamRef
 from . import clients, snapshot
 from .errors import read_error
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
 
 Wrapped = Callable[..., Any]
+
+_NOTHING: Mapping[str, Any] = {}
+AnyTap = TypeVar("AnyTap", bound=Tap)
 
 
 class Patch:
@@ -35,11 +41,12 @@ class Patch:
         emitter: Emitter,
         put: Callable[[Any], None],
         ours: set[str],
-        assistant_of: Callable[[Server, str], Assistant | None],
+        assistant_of: Callable[[tuple[str, str]], Assistant | None],
         *,
         calls: str,
         joins: bool,
         count_unrecorded: Callable[[], None],
+        runs: dict[tuple[str, str], Claimable],
     ) -> None:
         self._emitter = emitter
         self._put = put
@@ -48,6 +55,7 @@ class Patch:
         self._calls = calls
         self._joins = joins
         self._count_unrecorded = count_unrecorded
+        self._runs = runs  # those that live, by (server, run id)
 
     # ------------------------------------------------------------ the two wrappers
 
@@ -102,9 +110,7 @@ class Patch:
                 return None
             options = args[1] if len(args) > 1 else kwargs["options"]
             call = Call(match, clients.server_of(client), now_ns())
-            params = options.params
-            if params:
-                call.query = dict(params)
+            call.query = _query(options)
             if match.route.is_write:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:
@@ -133,8 +139,12 @@ class Patch:
         """The run span as far as samplers may want to know it."""
         body = json.loads(call.body) if call.body else {}
         request = run_request(body if isinstance(body, dict) else {}, call.streams)
-        assistant = self._assistant_of(call.server, request.assistant_id) if request.assistant_id else None
-        if assistant is None and request.assistant_id:
+        assistant = (
+            self._assistant_of((call.server.base_url, request.assistant_id)) if request.assistant_id else None
+        )
+        if assistant is not None:
+            assistant = replace(assistant, description=None)  # a text: it goes out at the end, redacted
+        elif request.assistant_id:
             assistant = Assistant(request.assistant_id)
         facts = RunFacts(call.server, request, assistant=assistant, captured=False)
         return SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts)
@@ -156,8 +166,11 @@ class Patch:
     def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
         try:
             call.response_ns = now_ns()
+            if call.match.route.operation == "submit_tool_outputs":
+                pending.submitted((call.server.base_url, str(call.match.run_id)))
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
-            http = getattr(result, "http_response", None)
+            # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
+            http = getattr(result, "__dict__", _NOTHING).get("http_response")
             if http is not None and not (is_unrecorded_run and call.streams):
                 self._raw(call, http, is_async=is_async)
             elif not call.streams:
@@ -185,28 +198,51 @@ class Patch:
         else:
             call.result = snapshot.copy(result)
             if route.starts_run and call.live is not None:
-                self._learn(snapshot.field(result, "id"))
+                self._learn(call, snapshot.field(result, "id"))
+        self._waits(call, call.result)
         self._put(call)
 
-    def _learn(self, run_id: Any) -> None:
-        """From now on polls of this run are worth a copy."""
+    def _learn(self, call: Call, run_id: Any) -> None:
+        """From now on polls of this run are worth a copy, and its tools belong under its span."""
         if isinstance(run_id, str):
             self._ours.add(run_id)
+            if call.live is not None:
+                self._runs[call.server.base_url, run_id] = Claimable(call.live)
+
+    def _waits(self, call: Call, payload: Any) -> None:
+        """A Run waits for tool outputs: leave its calls where the app's own tools look for them."""
+        if isinstance(payload, bytes) and b'"requires_action"' in payload:
+            run = wire.run(_object(payload), call.match.thread_id)
+            key = (call.server.base_url, run.id) if run is not None else ("", "")
+            of = self._runs.get(key)
+            if of is not None and run is not None and run.status == "requires_action":
+                pending.saw(key, pending.calls_of(run, key, of))
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:
             self._put(call)
-        tap_events(stream, Tap(self._put, StreamRef(call), self._learn), is_async=is_async)
+        tap_events(stream, self._tap(Tap, call), is_async=is_async)
+
+    def _tap(self, kind: type[AnyTap], call: Call) -> AnyTap:
+        return kind(
+            self._put,
+            StreamRef(call),
+            lambda run_id: self._learn(call, run_id),
+            lambda run: self._waits(call, run),
+        )
 
     def _raw(self, call: Call, http: Any, *, is_async: bool) -> None:
         """A raw response: its bytes, now if they are read already, else while the app reads them."""
         if call.streams:
             if not call.match.route.starts_run:
                 self._put(call)
-            tap_bytes(http, ChunkTap(self._put, StreamRef(call), self._learn), is_async=is_async)
+            tap_bytes(http, self._tap(ChunkTap, call), is_async=is_async)
             return
         if http.is_closed and http.is_stream_consumed:
             call.result = http.content
+            if call.live is not None and call.match.route.starts_run:
+                self._learn(call, _object(http.content).get("id"))
+            self._waits(call, http.content)
             self._put(call)
         else:
             tap_bytes(http, BodyTap(self._put, call), is_async=is_async)
@@ -239,6 +275,22 @@ def _jsonable(value: Any) -> Any:
     if hasattr(value, "__pydantic_serializer__"):
         return json.loads(snapshot.copy(value) or b"null")  # type: ignore[arg-type]
     return str(type(value).__name__)
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    """Decoded JSON; whatever is no object reads as empty."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _query(options: Any) -> Mapping[str, Any]:
+    """Parameters given apart, and those that an app wrote into the URL."""
+    _, _, in_url = options.url.partition("?")
+    given = dict(options.params) if options.params else {}
+    return {**dict(parse_qsl(in_url)), **given} if in_url else given
 
 
 def _header(options: Any, name: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from ..runtime.records import Page, Payload
 
 LIVE_STATUSES = frozenset({"queued", "in_progress", "cancelling"})
+_NOTHING: Mapping[str, Any] = {}
 _RUN_SCALARS = (
     "id",
     "thread_id",
@@ -52,13 +53,24 @@ def _fields(obj: Any) -> Any:
 
 
 def field(obj: Any, name: str) -> Any:
-    return obj.get(name) if isinstance(obj, Mapping) else getattr(obj, name, None)
+    return obj.get(name) if isinstance(obj, dict) else getattr(obj, name, None)
+
+
+def word(obj: Any, name: str) -> str | None:
+    """A field that is to be looked up somewhere: servers send lists where words belong."""
+    value = field(obj, name)
+    return value if isinstance(value, str) else None
 
 
 def run(obj: Any, *, joins: bool = False) -> Payload:
-    """A polled or listed Run. Whole only where its status asks for it."""
-    if field(obj, "status") in LIVE_STATUSES and not joins:
-        return {name: field(obj, name) for name in _RUN_SCALARS}
+    """A polled or listed Run. Whole only where its status asks for it.
+
+    Fields are read from the instance's dict, where pydantic keeps them: its `__getattr__` costs 0.7 us a field, 5 us a miss.
+    """
+    fields = obj if isinstance(obj, dict) else getattr(obj, "__dict__", _NOTHING)
+    status = fields.get("status")
+    if isinstance(status, str) and status in LIVE_STATUSES and not joins:
+        return {name: fields.get(name) for name in _RUN_SCALARS}
     return copy(obj)
 
 
@@ -70,7 +82,7 @@ def page(obj: Any, operation: str, ours: Container[str]) -> Page | None:
     has_more = field(obj, "has_more")
     items = tuple(data)
     if operation == "list_thread_runs":
-        copies = tuple(run(item) for item in items if field(item, "id") in ours)  # others are history
+        copies = tuple(run(item) for item in items if word(item, "id") in ours)  # others are history
     else:
         copies = tuple(copy(item) for item in items)
     return Page(copies, has_more if isinstance(has_more, bool) else None)

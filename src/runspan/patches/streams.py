@@ -11,10 +11,10 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from ..adapters.assistants import DELTAS, FIRST_TOKEN
+from ..adapters.assistants import DELTAS, FIRST_TOKEN, MESSAGE_ENDS
 from ..guard import guarded, swallow
 from ..runtime.clock import now_ns
-from ..runtime.records import Call, StreamChunk, StreamClosed, StreamEvent, StreamRef
+from ..runtime.records import Call, StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
 from .errors import read_error
 from .snapshot import copy, field
 
@@ -30,19 +30,22 @@ _GROWING = frozenset(
         "thread.run.step.in_progress",
     }
 )
-_MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
-MAX_PARTIAL_CHARS = 1_000_000  # of one stream
+DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 
 
 class Tap:
     """What one stream has shown so far. Any method may be called from the app's thread; none raises."""
 
-    __slots__ = ("_is_closed", "_learn", "_put", "_raised", "stream")
+    __slots__ = ("_deltas", "_is_closed", "_learn", "_put", "_raised", "_waits", "stream")
 
-    def __init__(self, put: Put, stream: StreamRef, learn: Callable[[str], None]) -> None:
+    def __init__(
+        self, put: Put, stream: StreamRef, learn: Callable[[str], None], waits: Callable[[Any], None]
+    ) -> None:
         self._put = put
+        self._waits = waits  # told a run that requires action
         self._learn = learn  # told the run's id at its first event
         self._is_closed = False
+        self._deltas: list[Any] = []  # text matters only if the stream is cut before its message completes
         self._raised: int | None = None  # identity of the error that broke the stream
         self.stream = stream
 
@@ -59,7 +62,9 @@ class Tap:
                 if name == FIRST_TOKEN:
                     if stream.first_token_ns is None:
                         stream.first_token_ns = now_ns()
-                    self._collect(event.data)
+                    self._deltas.append(event.data)
+                    if len(self._deltas) >= DELTAS_AT_ONCE:
+                        self._hand_over_deltas()
                 return
             at_ns = now_ns()
             data = event.data
@@ -67,34 +72,31 @@ class Tap:
                 payload: Any = {key: field(data, key) for key in _IDS}
             else:
                 payload = copy(data)
-                if name in _MESSAGE_ENDS:
-                    stream.texts.pop(field(data, "id"), None)
+                if name in MESSAGE_ENDS:
+                    self._deltas = []
                 elif name == "thread.run.created":
                     self._learn(field(data, "id"))
+                elif name == "thread.run.requires_action":
+                    self._waits(payload)
             self._put(StreamEvent(stream, name, at_ns, payload))
         except Exception as error:
             swallow("look at a stream event", error)
 
-    def _collect(self, data: Any) -> None:
-        """Text matters only if the stream is cut before its message completes."""
-        stream = self.stream
-        if stream.chars > MAX_PARTIAL_CHARS:
-            return
-        for block in data.delta.content or ():
-            text = getattr(block, "text", None)
-            value = text.value if text is not None else None
-            if value:
-                stream.chars += len(value)
-                stream.texts.setdefault(data.id, []).append(value)
+    def _hand_over_deltas(self) -> None:
+        """The client does not let delta objects grow, so the worker can read them later."""
+        self._put(StreamDeltas(self.stream, self._deltas))
+        self._deltas = []
 
-    def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
+    def close(self, error: BaseException | None = None) -> None:
         """The stream ended, broke, was closed, or was forgotten: once."""
         if self._is_closed:
             return
         self._is_closed = True
         self._raised = None if error is None else id(error)
         with guarded("note the end of a stream"):
-            self._put(StreamClosed(self.stream, now_ns(), read_error(error) if error else None, is_whole))
+            if self._deltas:
+                self._hand_over_deltas()
+            self._put(StreamClosed(self.stream, now_ns(), read_error(error) if error else None))
 
     def __del__(self) -> None:
         self.close()
@@ -103,10 +105,11 @@ class Tap:
 class _Events:
     """The sync iterator in place of `Stream._iterator`."""
 
-    __slots__ = ("_inner", "_tap", "see")
+    __slots__ = ("_inner", "_next", "_tap", "see")
 
     def __init__(self, inner: Iterator[Any], tap: Tap) -> None:
         self._inner = inner
+        self._next = inner.__next__
         self._tap = tap
         self.see = tap.see
 
@@ -115,9 +118,9 @@ class _Events:
 
     def __next__(self) -> Any:
         try:
-            event = self._inner.__next__()
+            event = self._next()
         except StopIteration:
-            self._tap.close(is_whole=True)
+            self._tap.close()
             raise
         except BaseException as error:
             self._tap.close(error)
@@ -132,10 +135,11 @@ class _Events:
 class _AsyncEvents:
     """The async iterator in place of `AsyncStream._iterator`."""
 
-    __slots__ = ("_inner", "_tap", "see")
+    __slots__ = ("_inner", "_next", "_tap", "see")
 
     def __init__(self, inner: AsyncIterator[Any], tap: Tap) -> None:
         self._inner = inner
+        self._next = inner.__anext__
         self._tap = tap
         self.see = tap.see
 
@@ -144,9 +148,9 @@ class _AsyncEvents:
 
     async def __anext__(self) -> Any:
         try:
-            event = await self._inner.__anext__()
+            event = await self._next()
         except StopAsyncIteration:
-            self._tap.close(is_whole=True)
+            self._tap.close()
             raise
         except BaseException as error:
             self._tap.close(error)
@@ -212,7 +216,7 @@ class BodyTap:
         if not self._is_closed and self._size <= self.MAX_BYTES:
             self._chunks.append(data)
 
-    def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
+    def close(self, error: BaseException | None = None) -> None:
         if self._is_closed:
             return
         self._is_closed = True
@@ -260,7 +264,7 @@ def _bytes(inner: Callable[..., Iterator[bytes]], tap: BodyTap | ChunkTap) -> Ca
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
-        tap.close(is_whole=True)
+        tap.close()
 
     return iter_bytes
 
@@ -277,6 +281,6 @@ def _async_bytes(
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
-        tap.close(is_whole=True)
+        tap.close()
 
     return aiter_bytes

@@ -41,7 +41,7 @@ class ContentEvents:
         if generation.event_facts is None:
             return
         provider = _logs.get_logger_provider()
-        if not _is_real(provider):
+        if not is_real(provider):
             self._advise()
             return
         attributes: dict[str, Any] = {
@@ -69,6 +69,6 @@ class ContentEvents:
             )
 
 
-def _is_real(provider: Any) -> bool:
+def is_real(provider: Any) -> bool:
     """The API's own providers (no-op, proxy) stand for "none was set"; the proxy's class is not exported."""
     return not type(provider).__module__.startswith("opentelemetry._logs")

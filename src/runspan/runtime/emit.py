@@ -19,6 +19,7 @@ from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..core.model import ApiError, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
+from . import scope
 from .content_event import ContentEvents
 from .records import LiveSpan
 
@@ -71,7 +72,8 @@ def slim_context() -> Context:
     slim = trace.set_span_in_context(NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
     for name, value in baggage.get_all(current).items():
         slim = baggage.set_baggage(name, value, slim)
-    return slim
+    values = scope.of(current)
+    return slim if values is None else otel_context.set_value(scope.KEY, values, slim)
 
 
 def enter(live: LiveSpan) -> Any:
@@ -97,9 +99,9 @@ class Emitter:
         context = slim_context()
         tracer = self._tracer()
         span = tracer.start_span(
-            genai.name(data),
+            _name(data, context),
             kind=_KINDS[data.kind],
-            attributes=attributes_of(data, self._max_chars),
+            attributes=_with_scope(attributes_of(data, self._max_chars), context),
             start_time=data.start_ns,
             record_exception=False,
             set_status_on_exception=False,
@@ -111,10 +113,10 @@ class Emitter:
         tracer = self._tracer()
         under = context or Context()
         span = tracer.start_span(
-            genai.name(data),
+            _name(data, under),
             under,
             _KINDS[data.kind],
-            attributes_of(data, self._max_chars),
+            _with_scope(attributes_of(data, self._max_chars), under),
             start_time=data.start_ns,
         )
         return LiveSpan(span, under, tracer)
@@ -122,11 +124,11 @@ class Emitter:
     def end(self, live: LiveSpan, data: SpanData) -> None:
         """Give the live span its final name, attributes, events and status, make its children, and end it."""
         span: Span = live.span
-        span.update_name(genai.name(data))
+        span.update_name(_name(data, live.context))
         below = trace.set_span_in_context(span, live.context)
         for child in data.children:
             self._make(live.tracer, child, below)
-        self._finish(span, data)
+        self._finish(span, data, live.context)
 
     def make(self, data: SpanData, context: Context | None) -> None:
         """A span made afterwards, under `context` (None: a root)."""
@@ -136,7 +138,7 @@ class Emitter:
 
     def _make(self, tracer: Tracer, data: SpanData, context: Context) -> None:
         span = tracer.start_span(
-            genai.name(data),
+            _name(data, context),
             context,
             kind=_KINDS[data.kind],
             start_time=data.start_ns,
@@ -147,11 +149,11 @@ class Emitter:
         for child in data.children:
             self._make(tracer, child, below)
         self._content_events.emit(data, below)
-        self._finish(span, data)
+        self._finish(span, data, context)
 
-    def _finish(self, span: Span, data: SpanData) -> None:
+    def _finish(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
-            span.set_attributes(attributes_of(data, _limit(span, self._max_chars)))
+            span.set_attributes(_with_scope(attributes_of(data, _limit(span, self._max_chars)), context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
             if data.error is not None:
@@ -164,6 +166,19 @@ class Emitter:
         if known is None:
             known = self._tracers[id(provider)] = (provider, provider.get_tracer(SCOPE, __version__))
         return known[1]
+
+
+def _name(data: SpanData, context: Context) -> str:
+    """The conventions' name, or for a span that begins a trace what `runspan.context(trace_name=)` says."""
+    values = scope.of(context)
+    is_named = values is not None and not trace.get_current_span(context).get_span_context().is_valid
+    return (is_named and values is not None and values.trace_name) or genai.name(data)
+
+
+def _with_scope(attributes: dict[str, genai.Value], context: Context) -> dict[str, genai.Value]:
+    """With what `runspan.context` gave: its session wins over the id of the thread."""
+    values = scope.of(context)
+    return attributes if values is None else {**attributes, **values.attributes}
 
 
 def _limit(span: Span, max_chars: int) -> int:

@@ -22,6 +22,7 @@ THREADS = 2
 INTERVAL_NS = 200_000_000  # 5 a second
 PAUSE_NS = 10_000_000_000
 TIMEOUT_S = 3.0
+MAX_OWNERS = 1_000  # clients whose budget is remembered beyond what is due
 
 
 class Unavailable(Exception):  # noqa: N818 - an answer, not a fault
@@ -55,6 +56,9 @@ class Fetcher:
     def ask(self, via: Via, key: Any, what: str, path: str, query: Mapping[str, Any]) -> None:
         with self._changed:
             ready_ns = max(self._ready_ns.get(via.owner, 0), clock.now_ns())
+            if len(self._ready_ns) > MAX_OWNERS:
+                now_ns = clock.now_ns()
+                self._ready_ns = {owner: at for owner, at in self._ready_ns.items() if at > now_ns}
             self._ready_ns[via.owner] = ready_ns + INTERVAL_NS
             heapq.heappush(self._tasks, _Task(ready_ns, next(self._numbers), via, key, what, path, query))
             self._changed.notify()
@@ -65,6 +69,10 @@ class Fetcher:
                 self._threads.append(thread)
                 with guarded("start a fetch thread"):
                     thread.start()
+
+    def is_paused(self, via: Via) -> bool:
+        """Whether this client's server has asked for rest: an answer would come too late for somebody who waits."""
+        return self._ready_ns.get(via.owner, 0) - clock.now_ns() > PAUSE_NS // 2
 
     def close(self) -> None:
         """Nothing more is asked; what waits is forgotten."""
@@ -103,9 +111,12 @@ class Fetcher:
         return payload
 
     def _pause(self, owner: int) -> None:
+        """What waits for this server is answered with nothing: runs go out without it rather than late."""
         with self._changed:
-            self._ready_ns[owner] = max(self._ready_ns.get(owner, 0), clock.now_ns()) + PAUSE_NS
+            self._ready_ns[owner] = clock.now_ns() + PAUSE_NS
             late = [t for t in self._tasks if t.via.owner == owner]
-            for task in late:
-                task.ready_ns += PAUSE_NS
+            self._tasks = [t for t in self._tasks if t.via.owner != owner]
             heapq.heapify(self._tasks)
+            self.counts["failed"] += len(late)
+        for task in late:
+            self._answer(Fetched(task.key, task.what, clock.now_ns(), clock.now_ns(), None))

@@ -36,11 +36,18 @@ class Live:
     closed_early: bool = False  # a stream of it was closed before its end was seen
     asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
     tried: set[str] = field(default_factory=set)  # GETs answered, well or not
+    noted_error: int | None = None  # identity of the handler's exception that is noted already
     weight: int = BASE_WEIGHT
 
     @property
     def key(self) -> RunKey:
         return self.state.key
+
+    def ending(self, unseen: str) -> str | None:
+        """Why it goes out unfinished, if it does; `unseen` where no closed stream is the reason."""
+        if self.state.is_over:
+            return None
+        return "stream_closed" if self.closed_early else unseen
 
 
 def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
@@ -51,7 +58,11 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
     lacks = []
     if captures and not (thread.has_all_outputs(log, state) and thread.has_all_inputs(log)):
         lacks.append("messages")
-    if _may_have_steps(state) and not state.has_all_steps and not state.over_streamed:
+    if (
+        _may_have_steps(state)
+        and not state.has_all_steps
+        and not (state.over_streamed and state.request.stream)
+    ):
         lacks.append("steps")
     return lacks
 

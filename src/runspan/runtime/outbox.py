@@ -29,6 +29,7 @@ class Flusher:
         self._flush = flush
         self._asked: queue.SimpleQueue[Callable[[bool], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._last: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Started beforehand: at the interpreter's exit no thread can be."""
@@ -42,8 +43,12 @@ class Flusher:
         if self._thread is None:
             self.start()
 
-    def stop(self) -> None:
+    def stop(self, last: Callable[[], None]) -> None:
+        """End after what was asked for, and after `last`, which may block."""
+        self._last = last
         self._asked.put(None)
+        if self._thread is None:
+            self.start()
 
     def _work(self) -> None:
         while (done := self._asked.get()) is not None:
@@ -51,6 +56,8 @@ class Flusher:
             with guarded("flush the provider"):
                 ok = self._flush()
             done(ok)
+        with guarded("close the provider"):
+            self._last()
         self._thread = None
         if not self._asked.empty():  # came while we were leaving
             self.start()

@@ -5,7 +5,7 @@ Made on the app's threads, so they are plain slots and cost nothing to make; rea
 
 from __future__ import annotations
 
-import itertools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,22 @@ from ..core.model import ApiError, Server
 
 # One object as the app got it: JSON bytes, or (for a poll that changed nothing) its scalar fields.
 Payload = bytes | Mapping[str, Any] | None
+
+
+def decode(payload: Payload) -> Mapping[str, Any]:
+    """JSON bytes or ready fields; anything that is not an object reads as empty."""
+    try:
+        value = json.loads(payload) if isinstance(payload, bytes) else payload
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, nested without end
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def weight(payload: Payload | Page) -> int:
+    """About how many bytes it keeps alive."""
+    if isinstance(payload, Page):
+        return sum(map(weight, payload.data))
+    return len(payload) if isinstance(payload, bytes) else 0
 
 
 @dataclass(slots=True)
@@ -58,27 +74,35 @@ class Call:
     via: Via | None = None
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
-    # Coalesced polls with the very same answer: how many, and the newest's times.
-    count: Any = None
-    newest: tuple[int, int] | None = None
+    # Polls with the very same answer that joined this one in the queue: (request_ns, response_ns, token).
+    merged: list[tuple[int, int, object]] = field(default_factory=list)
+    newest: tuple[int, int] | None = None  # the last of them
     is_taken: bool = False
 
     def merge(self, other: Call) -> bool:
         """Let this queued poll stand for `other` too. False: the worker has it already.
 
-        No lock: the store of `newest` and the count are atomic, and the flag is read after them.
+        No lock: append, remove and pop are atomic. What is added after the worker looked is taken back, unless it was counted.
         """
-        if self.count is None:
-            self.count = itertools.count(2)
-        self.newest = (other.request_ns, other.response_ns)
-        if self.is_taken:
-            return False
-        next(self.count)
-        return True
+        token = (other.request_ns, other.response_ns, object())
+        self.merged.append(token)
+        if not self.is_taken:
+            return True
+        try:
+            self.merged.remove(token)
+        except ValueError:
+            return True
+        return False
 
     def taken_polls(self) -> int:
-        """Number of polls this one stands for; called once, by the worker, after `is_taken` is set."""
-        return 1 if self.count is None else next(self.count) - 1
+        """Number of polls this one stands for; called by the worker, after `is_taken` is set."""
+        count = 1
+        while self.merged:
+            request_ns, response_ns, _ = self.merged.pop()
+            if self.newest is None or response_ns > self.newest[1]:
+                self.newest = (request_ns, response_ns)
+            count += 1
+        return count
 
 
 @dataclass(slots=True, eq=False)
@@ -89,7 +113,9 @@ class StreamRef:
     run_id: str | None = None
     thread_id: str | None = None
     first_token_ns: int | None = None
-    texts: dict[str, list[str]] = field(default_factory=dict)  # message id -> deltas, until it completes
+    texts: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # worker's own: message id -> text so far, until it completes
     chars: int = 0
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
@@ -100,6 +126,14 @@ class StreamEvent:
     name: str
     at_ns: int
     payload: Payload
+
+
+@dataclass(slots=True)
+class StreamDeltas:
+    """Text deltas of one stream, unread: models of the client or dicts."""
+
+    stream: StreamRef
+    data: list[Any]
 
 
 @dataclass(slots=True)
@@ -118,7 +152,6 @@ class StreamClosed:
     stream: StreamRef
     at_ns: int
     error: ApiError | None = None
-    is_whole: bool = False  # read to its end
 
 
 @dataclass(slots=True)
@@ -126,6 +159,7 @@ class HandlerError:
     stream: StreamRef
     at_ns: int
     error: ApiError
+    identity: int  # of the exception: it may pass through several streams of one run
 
 
 @dataclass(slots=True)

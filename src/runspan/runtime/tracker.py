@@ -5,39 +5,36 @@ In: records of calls and events. Out: spans, through the emitter; GETs, through 
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 from ..config import Config
 from ..core import assembly
 from ..core import thread as threads
 from ..core.assembly import Limits
-from ..core.lifecycle import RunState, advance
+from ..core.lifecycle import Phase, RunState, advance
 from ..core.model import (
     ApiError,
-    Assistant,
-    CallFacts,
     Observation,
     Run,
-    RunFacts,
     RunKey,
     RunRequest,
     Server,
-    SpanData,
     SpanEvent,
-    SpanKind,
 )
 from ..core.redact import Texts
 from ..core.thread import ThreadLog
 from ..guard import guarded, swallow
 from . import clock
+from .calls import Assistants, Counts
 from .fetch import Fetcher
-from .live import SECOND_NS, Live, missing, time_to_live_ns
+from .live import Live, missing, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
+from .patience import Patience
+from .pending import Claimable
 from .records import Call, LiveSpan, StreamRef, Via
 
 logger = logging.getLogger("runspan")
@@ -48,38 +45,35 @@ FOREIGN = (
 )
 
 
-@dataclass
-class Counts:
-    """Every recorded run that began is one of these in the end: started = emitted + unfinished + live + dropped."""
-
-    started: int = 0
-    emitted: int = 0
-    unfinished: int = 0
-    unrecorded: int = 0  # begun under an unsampled parent: neither followed nor emitted
-
-
 class Tracker:
-    def __init__(self, config: Config, outbox: Outbox, fetcher: Fetcher) -> None:
+    def __init__(
+        self,
+        config: Config,
+        texts: Texts,
+        assistants: Assistants,
+        outbox: Outbox,
+        fetcher: Fetcher,
+    ) -> None:
         self._config = config
         self._outbox = outbox
-        self._fetcher = fetcher
+        self._assistants = assistants
         self._limits = Limits(max_input_messages=config.max_input_messages)
-        self._texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
-        self._event_texts = replace(self._texts, captures=config.content_events)
+        self._texts = texts
+        self._event_texts = replace(texts, captures=config.content_events)
         self._keeps_texts = config.capture_content or config.content_events
         self._live: dict[RunKey, Live] = {}
         self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
         self._pinned: dict[tuple[str, str], ThreadLog] = {}  # threads of live runs
         self._threads: Lru[tuple[str, str], ThreadLog] = Lru(2_000)
-        self._assistants: Lru[tuple[str, str], Assistant] = Lru(5_000)
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
-        self._timers: list[tuple[int, int, RunKey]] = []
-        self._numbers = itertools.count()
         self._weight = 0
         self._named_foreign = False
         self.counts = Counts()
         self.dropped: Counter[str] = Counter()
+        self.patience = Patience(config, fetcher, self._live, self._missing, self.finish)
         self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
+        self.runs: dict[tuple[str, str], Claimable] = {}  # (server, run id); for the app's own tool spans
+        self.ended: Lru[str, Any] = Lru(10_000)  # run id -> SpanContext, for scores that come later
 
     # ------------------------------------------------------------ runs begin
 
@@ -90,6 +84,7 @@ class Tracker:
         if call.live is None:
             self._done.put(key, True)
             self.ours.discard(run.id)
+            self.runs.pop((key.server, run.id), None)
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -107,12 +102,6 @@ class Tracker:
             last_seen_ns=seen.response_ns,
         )
         return self._follow(state, call.live, call.via)
-
-    def joined(self, call: Call, run: Run) -> SpanData:
-        """The span that `join` will follow, as it begins."""
-        request = RunRequest(assistant_id=run.assistant_id)
-        facts = RunFacts(call.server, request, Run("", run.thread_id, model=run.model), origin="joined")
-        return self._named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts))
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
         """A Run of another process, first met alive by a call of this one."""
@@ -136,13 +125,14 @@ class Tracker:
         key = state.key
         self._live[key] = live
         self.ours.add(key.run_id)
+        self.runs.setdefault((key.server, key.run_id), Claimable(span))
         on_thread = (key.server, key.thread_id)
         self._on_thread[on_thread].add(key)
         if on_thread not in self._pinned:
             self._pinned[on_thread] = self._threads.pop(on_thread) or ThreadLog()
         self._weight += live.weight
         self.counts.started += 1
-        self._schedule(live)
+        self.patience.schedule(live)
         self._keep_within_bounds(live)
         return live
 
@@ -213,7 +203,7 @@ class Tracker:
     def stream_opened(self, live: Live) -> None:
         live.open_streams += 1
 
-    def stream_closed(self, live: Live, stream: StreamRef, error: ApiError | None, is_whole: bool) -> None:
+    def stream_closed(self, live: Live, stream: StreamRef, error: ApiError | None) -> None:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
         live.open_streams -= 1
         state = live.state
@@ -223,7 +213,7 @@ class Tracker:
         if error is not None:
             state = replace(state, stream_error=error)
         live.state = state
-        if not state.is_over and state.phase.value != "waiting" and not live.open_streams:
+        if not state.is_over and state.phase is not Phase.WAITING and not live.open_streams:
             live.closed_early = True
         self._settle(live)
 
@@ -247,7 +237,7 @@ class Tracker:
             if not live.open_streams and not self._missing(live):
                 self.finish(live)
                 return
-        self._schedule(live)
+        self.patience.schedule(live)
 
     def _missing(self, live: Live) -> list[str]:
         log = self._pinned.get((live.key.server, live.key.thread_id), ThreadLog())
@@ -260,12 +250,16 @@ class Tracker:
             return
         self._done.put(key, True)
         self.ours.discard(key.run_id)
+        tools = self.runs.pop((key.server, key.run_id), None)
+        self.ended.put(key.run_id, live.span.span.get_span_context())
         self._weight -= live.weight
         log = self._unpin(key)
         try:
             assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
             assistant = self._assistants.get((key.server, assistant_id))
             data = assembly.assemble(live.state, log, assistant, self._texts, self._limits, unfinished)
+            if tools is not None:
+                data = assembly.without_calls(data, lambda call_id: not tools.claim(call_id))
             if self._event_texts.captures:
                 data = assembly.with_event(data, live.state, log, self._event_texts, self._limits)
         except Exception as error:
@@ -291,144 +285,6 @@ class Tracker:
         self._threads.put(on_thread, log)
         return log
 
-    # ------------------------------------------------------------ calls and failed starts
-
-    def failed_start(self, call: Call, request: RunRequest, error: ApiError) -> None:
-        """A POST that gave no Run."""
-        if call.live is None:
-            return
-        self.counts.started += 1
-        self.counts.emitted += 1
-        thread_id = call.match.thread_id or ""
-        data = assembly.failed_request(
-            call.server, request, thread_id, call.request_ns, call.response_ns, error, self._texts
-        )
-        self._outbox.send(call.live, self._named(data))
-
-    def lost_start(self, call: Call, request: RunRequest, at_ns: int, unfinished: str) -> None:
-        """The server took the Run, but nobody here ever learned its id."""
-        if call.live is None:
-            return
-        self.counts.started += 1
-        self.counts.unfinished += 1
-        run = Run("", call.match.thread_id or "", assistant_id=request.assistant_id)
-        facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False)
-        generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
-        data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
-        self._outbox.send(call.live, self._named(data))
-
-    def _named(self, data: SpanData) -> SpanData:
-        """The run span with what is known of its assistant."""
-        facts = data.facts
-        if not isinstance(facts, RunFacts) or facts.request.assistant_id is None:
-            return data
-        known = self._assistants.get((facts.server.base_url, facts.request.assistant_id))
-        return replace(data, facts=replace(facts, assistant=known)) if known else data
-
-    def call_span(self, call: Call, seen: Observation | None) -> None:
-        """End (or make) the span of a write, or of any call where `calls` says so."""
-        is_silent = call.live is None and (call.error is None or not call.match.route.is_write)
-        if self._config.calls == "none" or (is_silent and self._config.calls != "all"):
-            return
-        data = self._call_data(call, seen)
-        self._outbox.send(call.live or call.context, data)
-
-    def _call_data(self, call: Call, seen: Observation | None) -> SpanData:
-        match = call.match
-        assistant = seen.assistants[0] if seen and seen.assistants else None
-        if assistant is None and match.object_id and match.route.operation.endswith("_agent"):
-            assistant = self._assistants.get((call.server.base_url, match.object_id)) or Assistant(
-                match.object_id
-            )
-        facts = CallFacts(
-            server=call.server,
-            thread_id=match.thread_id or (seen.thread_id if seen else None),
-            run_id=match.run_id,
-            message_id=(match.object_id or _only_id(seen)) if "message" in match.route.operation else None,
-            assistant=assistant,
-            model=assistant.model if assistant else None,
-        )
-        error = call.error and replace(call.error, message=self._texts.keep("error", call.error.message))
-        return SpanData(SpanKind.CALL, match.route.operation, call.request_ns, call.response_ns, facts, error)
-
-    # ------------------------------------------------------------ time
-
-    def _when(self, live: Live) -> int:
-        """When something is to be done for this run if nothing more is heard of it."""
-        if live.over_ns is not None:
-            return live.dies_ns if live.asked else min(live.dies_ns, live.over_ns + self._linger_ns)
-        if self._config.fetch == "never" or live.open_streams or "run" in live.asked:
-            return live.dies_ns
-        wait_ns = self._linger_ns if live.closed_early and "run" not in live.tried else live.look_after_ns
-        return min(live.dies_ns, live.heard_ns + wait_ns)
-
-    def _schedule(self, live: Live) -> None:
-        """One timer a run is enough: it is set again when it rings too early, so polls leave nothing behind."""
-        due_ns = self._when(live)
-        if live.due_ns == 0 or due_ns < live.due_ns:
-            live.due_ns = due_ns
-            heapq.heappush(self._timers, (due_ns, next(self._numbers), live.key))
-
-    @property
-    def _linger_ns(self) -> int:
-        return int(self._config.linger_s * SECOND_NS)
-
-    def next_due_ns(self) -> int | None:
-        return self._timers[0][0] if self._timers else None
-
-    def tick(self, now_ns: int) -> None:
-        """Do what is due."""
-        while self._timers and self._timers[0][0] <= now_ns:
-            due_ns, _, key = heapq.heappop(self._timers)
-            live = self._live.get(key)
-            if live is None or live.due_ns != due_ns:
-                continue
-            live.due_ns = 0
-            if self._when(live) <= now_ns:
-                self._due(live, now_ns)
-            else:
-                self._schedule(live)
-
-    def _due(self, live: Live, now_ns: int) -> None:
-        if now_ns >= live.dies_ns:
-            self.finish(
-                live,
-                None if live.state.is_over else "stream_closed" if live.closed_early else "expired_unseen",
-            )
-        elif live.over_ns is not None:
-            if not self._ask(live):
-                self.finish(live)
-        else:
-            is_first_look = live.closed_early and "run" not in live.tried
-            live.tried.discard("run")
-            self._ask(live)
-            if not is_first_look:
-                live.look_after_ns *= 2
-            live.heard_ns = now_ns
-            self._schedule(live)
-
-    def _ask(self, live: Live) -> bool:
-        """Send the GETs for what is missing. False: nothing is on its way."""
-        if self._config.fetch == "never" or live.via is None:
-            return False
-        for what in self._missing(live):
-            if what not in live.asked:
-                live.asked.add(what)
-                path, query = self.where(live, what)
-                self._fetcher.ask(live.via, live.key, what, path, query)
-        return bool(live.asked)
-
-    def where(self, live: Live, what: str) -> tuple[str, dict[str, object]]:
-        thread_id, run_id = live.key.thread_id, live.key.run_id
-        if what == "run":
-            return f"/threads/{thread_id}/runs/{run_id}", {}
-        if what == "steps":
-            return f"/threads/{thread_id}/runs/{run_id}/steps", {"limit": 100, "order": "asc"}
-        return f"/threads/{thread_id}/messages", {
-            "limit": min(self._config.max_input_messages, 100),
-            "order": "desc",
-        }
-
     def fetched(self, key: RunKey, what: str, seen: Observation | None) -> None:
         """A GET came back, with something to observe or with nothing. A look that found the run alive is followed by later ones."""
         live = self._live.get(key)
@@ -440,27 +296,10 @@ class Tracker:
             self.observe(live.state.server, seen)
         if key not in self._live:
             return
-        if live.over_ns is not None and not self._ask(live):
+        if live.over_ns is not None and not self.patience.ask(live):
             self.finish(live)
         else:
-            self._schedule(live)
-
-    def is_waiting(self) -> bool:
-        """Whether a run that is over still waits for GETs."""
-        return any(live.asked for live in self._live.values())
-
-    def hasten(self, *, look: bool, alive: bool) -> None:
-        """End all lingering: ask now for what is missing.
-
-        `look`: also once at runs whose stream was closed, with `alive` at every run that still lives.
-        """
-        for live in list(self._live.values()):
-            if live.over_ns is not None:
-                if not live.asked and not self._ask(live):
-                    self.finish(live)
-            elif look and (alive or live.closed_early):
-                live.tried.discard("run")
-                self._ask(live)
+            self.patience.schedule(live)
 
     def emit_over(self) -> None:
         """Everything that is over goes out, whole or not."""
@@ -471,13 +310,7 @@ class Tracker:
     def emit_all(self) -> None:
         """Everything goes out."""
         for live in list(self._live.values()):
-            self.finish(
-                live, None if live.state.is_over else "stream_closed" if live.closed_early else "shutdown"
-            )
-
-    def assistant(self, server: Server, assistant_id: str) -> Assistant | None:
-        """Read by the app's threads for the span's first name; a plain look into a mapping."""
-        return self._assistants.peek((server.base_url, assistant_id))
+            self.finish(live, live.ending("shutdown"))
 
     def count_unrecorded(self) -> None:
         self.counts.unrecorded += 1
@@ -485,11 +318,3 @@ class Tracker:
     @property
     def live(self) -> int:
         return len(self._live)
-
-
-def _only_id(seen: Observation | None) -> str | None:
-    return seen.messages[0].id if seen and len(seen.messages) == 1 else None
-
-
-def _redaction_failed(error: Exception) -> None:
-    swallow("redact a text (it was dropped)", error)

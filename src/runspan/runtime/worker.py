@@ -17,21 +17,22 @@ from typing import Any
 from ..guard import guarded
 from . import clock
 from .outbox import Flusher, Outbox
-from .reading import Reader
-from .records import Ask, Call, Fetched, HandlerError, StreamChunk, StreamClosed, StreamEvent
+from .records import Ask, Call, Fetched, HandlerError, StreamClosed, StreamEvent
 from .tracker import Tracker
 
 TICK_S = 0.02  # records of one batch; nothing is lost by it, and the app's threads are not woken against
 MAX_QUEUED = 50_000  # beyond it, what can be spared is dropped and counted
 COALESCE_FROM = MAX_QUEUED // 2
+PATIENCE = 0.6  # of a flush's time for GETs that are on their way
 
 # Kept however full the queue is: without them a run would never begin or never end.
 _ALWAYS = (Ask, StreamClosed, Fetched, HandlerError)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Flush:
     deadline_s: float  # monotonic
+    patient_until_s: float  # for GETs; the rest of the time is for exporting
     closing: bool
     done: threading.Event
     ok: bool = False
@@ -42,7 +43,7 @@ class Worker:
     def __init__(
         self,
         tracker: Tracker,
-        reader: Reader,
+        handlers: Mapping[type, Callable[[Any], None]],
         outbox: Outbox,
         flusher: Flusher,
         on_start: Callable[[], None],
@@ -59,15 +60,7 @@ class Worker:
         self._flushes: list[_Flush] = []
         self.restarts = -1
         self.dropped: Counter[str] = Counter()
-        self._handlers: Mapping[type, Callable[[Any], None]] = {
-            Call: reader.call,
-            StreamEvent: reader.event,
-            StreamChunk: reader.chunk,
-            StreamClosed: reader.closed,
-            HandlerError: reader.handler_error,
-            Fetched: reader.fetched,
-            Ask: lambda ask: ask.act(),
-        }
+        self._handlers: Mapping[type, Callable[[Any], None]] = {**handlers, Ask: lambda ask: ask.act()}
 
     # ------------------------------------------------------------ the caller's side
 
@@ -81,13 +74,15 @@ class Worker:
 
     def _spare(self, record: Any) -> bool:
         """Past half full, a poll with the same answer joins the queued one; past full, what can be spared goes."""
+        poll_of = None
         if isinstance(record, Call) and record.match.route.is_poll:
-            key = (record.server.base_url, record.match.run_id)
-            queued = self._waiting_polls.get(key)
+            poll_of = (record.server.base_url, record.match.run_id)
+            queued = self._waiting_polls.get(poll_of)
             if queued is not None and queued.result == record.result and queued.merge(record):
                 return True
-            self._waiting_polls[key] = record
         if self._queue.qsize() < MAX_QUEUED or isinstance(record, _ALWAYS) or _is_essential(record):
+            if poll_of is not None:
+                self._waiting_polls[poll_of] = record
             return False
         self.dropped["queue_full"] += 1
         return True
@@ -109,15 +104,16 @@ class Worker:
 
     def flush(self, timeout_s: float, *, closing: bool = False) -> bool:
         """Emit all that is over and have it exported. True when that was done in time."""
-        flush = _Flush(time.monotonic() + timeout_s, closing, threading.Event())
+        now_s = time.monotonic()
+        flush = _Flush(now_s + timeout_s, now_s + timeout_s * PATIENCE, closing, threading.Event())
         self.put(Ask(lambda: self._flushes.append(flush)))
         return self._is_running and flush.done.wait(timeout_s) and flush.ok
 
-    def stop(self) -> None:
-        """Let both threads end once they have nothing to do; a later record starts them again."""
+    def stop(self, last: Callable[[], None]) -> None:
+        """Let both threads end once they have nothing to do, after `last`; a later record starts them again."""
         if self._is_running:
             self._queue.put(Ask(self._end))
-            self._flusher.stop()
+        self._flusher.stop(last)
 
     def _end(self) -> None:
         self._is_ending = True
@@ -138,18 +134,19 @@ class Worker:
         if record is not None:
             if not isinstance(record, Ask) and not self._flushes:
                 time.sleep(TICK_S)
-            while record is not None:
-                self._handle(record)
-                record = self._next(block=False)
+            self._handle(record)
+            # What came until now and no more: timers and flushes must not wait for an app that never pauses.
+            for _ in range(self._queue.qsize()):
+                self._handle(self._queue.get_nowait())
         with guarded("keep the timers"):
-            self._tracker.tick(clock.now_ns())
+            self._tracker.patience.tick(clock.now_ns())
             self._outbox.pump()
         if self._flushes:
             self._go_on_flushing()
 
-    def _next(self, *, block: bool = True) -> Any:
+    def _next(self) -> Any:
         try:
-            return self._queue.get(block, self._patience_s() if block else None)
+            return self._queue.get(timeout=self._patience_s())
         except queue.Empty:
             return None
 
@@ -157,7 +154,7 @@ class Worker:
         """How long there is nothing to do if no record comes; None: for ever."""
         if self._flushes or self._outbox.is_waiting:
             return 0.005
-        due_ns = self._tracker.next_due_ns()
+        due_ns = self._tracker.patience.next_due_ns()
         return None if due_ns is None else max(0.0, (due_ns - clock.now_ns()) / 1e9)
 
     def _handle(self, record: Any) -> None:
@@ -172,26 +169,26 @@ class Worker:
 
     def _go_on_flushing(self) -> None:
         """One pass over the flushes that were asked for: hasten, wait for the GETs, emit, export."""
-        now_s = time.monotonic()
-        closing = any(f.closing for f in self._flushes)
-        is_first_pass = not all(f.is_begun for f in self._flushes)
+        new = [f for f in self._flushes if not f.is_begun]
         with guarded("hasten what lingers"):
-            self._tracker.hasten(look=is_first_pass, alive=closing)
-        for flush in self._flushes:
+            self._tracker.patience.hasten(look=bool(new), alive=any(f.closing for f in new))
+        for flush in new:
             flush.is_begun = True
-        deadline_s = min(f.deadline_s for f in self._flushes)
-        if self._tracker.is_waiting() and now_s < deadline_s - _reserve_s(deadline_s - now_s):
+        now_s, is_waiting = time.monotonic(), self._tracker.patience.is_waiting()
+        ready = [f for f in self._flushes if not is_waiting or now_s >= f.patient_until_s]
+        if not ready:
             return
-        flushes, self._flushes = self._flushes, []
+        self._flushes = [f for f in self._flushes if f not in ready]
         with guarded("emit what is over"):
+            closing = any(f.closing for f in ready)
             if closing:
                 self._tracker.emit_all()
             else:
                 self._tracker.emit_over()
-            is_drained = self._outbox.drain(deadline_s)
+            is_drained = self._outbox.drain(max(f.deadline_s for f in ready))
             if closing and not is_drained:
                 self.dropped["exit"] += self._outbox.abandon()
-            self._export(flushes)
+            self._export(ready)
 
     def _export(self, flushes: list[_Flush]) -> None:
         def done(ok: bool) -> None:
@@ -206,8 +203,3 @@ def _is_essential(record: Any) -> bool:
     if isinstance(record, Call):
         return record.match.route.starts_run or record.live is not None or isinstance(record.result, bytes)
     return isinstance(record, StreamEvent) and record.name.startswith("thread.run.")
-
-
-def _reserve_s(left_s: float) -> float:
-    """The part of the deadline kept for exporting what the GETs were waited for."""
-    return left_s * 0.3

@@ -20,6 +20,7 @@ import openai
 from opentelemetry import context, trace
 from opentelemetry.sdk.trace import TracerProvider
 
+import runspan
 from runspan.fake import Message, Scenario, Server, SimulatedClock, Usage, serve
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class App:
         return self.client.beta.threads.runs
 
     @property
-    def asked(self) -> dict[str, str]:
+    def asked(self) -> dict[str, Any]:
         """The arguments of every run."""
         return {"thread_id": self.thread_id, "assistant_id": self.assistant_id}
 
@@ -99,6 +100,18 @@ class App:
         """`runs.create` inside the span "create"."""
         with here("create"):
             return await self.got(self.runs.create(**{**self.asked, **options}))
+
+    async def flushed(self) -> None:
+        """`runspan.flush()`; from a thread where a loop runs, which it would block."""
+        done = await asyncio.to_thread(runspan.flush, 10) if self.is_async else runspan.flush(10)
+        assert done
+
+    def requests_of_runspan(self) -> list[str]:
+        return [
+            f"{r.method} {r.path.replace(self.thread_id, 'THREAD')}"
+            for r in self.server.requests
+            if r.headers.get("x-runspan") == "fetch"
+        ]
 
     async def polled(self, run: Any, span: str = "poll") -> Any:
         """Hand-written polling, until something has to be done or nothing any more."""
@@ -168,9 +181,11 @@ def drive(coroutine: Coroutine[Any, Any, T], *, is_async: bool) -> T:
 
 
 @contextmanager
-def playing(kind: str, scenario: Scenario | str = ANSWERED, **options: Any) -> Iterator[App]:
+def playing(
+    kind: str, scenario: Scenario | str = ANSWERED, poll_step_s: float | None = 1.0, **options: Any
+) -> Iterator[App]:
     """The app, its server on simulated time, an assistant and an empty thread."""
-    with serve(scenario, SimulatedClock()) as server:
+    with serve(scenario, SimulatedClock(poll_step_s=poll_step_s)) as server:
         app = App(kind, client_of(kind, server, **options), server)
         with client_of("OpenAI", server) as setting_up:
             beta = setting_up.beta

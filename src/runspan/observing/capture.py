@@ -1,0 +1,90 @@
+"""Arguments and results -> JSON text, bounded, at the moment of the call, so that later mutation does not show.
+
+What cannot be shown goes by its type's name. Nothing here changes a value, reads an iterator, raises, or runs code of the app but
+descriptors of its models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ..conventions.messages import fit
+from ..core.redact import Texts, cut
+from .values import Walk
+
+Shown = tuple[str, bool]  # a text, and whether it is JSON
+
+_encode = msgspec.json.Encoder().encode
+
+MAX_NODES = 1_000  # values of one argument list or result
+FAST_CHARS = 4_096  # of one text on the fast path
+_PLAIN = frozenset({int, bool, type(None)})
+
+
+class Capture:
+    """`texts` are the owner's wishes about content, `max_chars` is what one attribute may hold."""
+
+    __slots__ = ("_fast_chars", "_is_free", "_max_chars", "texts")
+
+    def __init__(self, texts: Texts, max_chars: int) -> None:
+        self.texts = texts
+        self._max_chars = max_chars
+        self._is_free = texts.redact is None  # nobody wants to see each text
+        self._fast_chars = min(FAST_CHARS, texts.max_chars, max_chars)
+
+    def arguments(self, given: Mapping[str, Any]) -> Shown | None:
+        """Bound arguments (secrets masked already) as a JSON object; None for none."""
+        if not given:
+            return None
+        if self._is_free and self._are_flat(given):
+            try:
+                whole = _encode(given).decode()
+            except Exception:  # lone surrogates
+                whole = ""
+            if 0 < len(whole) <= self._max_chars:
+                return whole, True
+        return self._json("input", dict(given)), True
+
+    def value(self, kind: str, value: Any) -> Shown:
+        """The text, and whether it is JSON; a string stays as it is. `kind` is `input` or `output`."""
+        if type(value) is str:
+            if self._is_free and len(value) <= self._fast_chars and value.isascii():
+                return value, False
+            walk = Walk(self.texts, kind, self._max_chars, MAX_NODES)
+            return cut(walk.text(value) or "", self._max_chars), False
+        if type(value) in _PLAIN and -(1 << 53) < (value or 0) < 1 << 53:
+            return _encode(value).decode(), True
+        return self._json(kind, value), True
+
+    def plain(self, kind: str, value: Any) -> Any:
+        """`value` as JSON would hold it, bounded."""
+        return Walk(self.texts, kind, self._max_chars, MAX_NODES).plain(value)
+
+    def dumps(self, plain: Any) -> str:
+        """JSON of what `plain` gave, within the limit."""
+        whole = _encode(plain).decode()
+        if len(whole) <= self._max_chars:
+            return whole
+        if isinstance(plain, list | dict):
+            return fit(plain, self._max_chars) or "null"
+        return fit([plain], self._max_chars) or "null"
+
+    def _json(self, kind: str, value: Any) -> str:
+        return self.dumps(self.plain(kind, value))
+
+    def _are_flat(self, given: Mapping[str, Any]) -> bool:
+        """Scalars and shortish texts: nothing to look into, nothing to cut."""
+        for value in given.values():
+            kind = type(value)
+            if kind is str:
+                if len(value) > self._fast_chars:
+                    return False
+            elif kind is float:
+                if value - value != 0:  # not finite
+                    return False
+            elif kind not in _PLAIN or (kind is int and not -(1 << 53) < value < 1 << 53):
+                return False
+        return True

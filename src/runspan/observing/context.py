@@ -1,0 +1,137 @@
+"""`runspan.context`: who and what this is about, on every span below, runs and calls included."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+from opentelemetry.context import Context
+
+from ..conventions import observed as words
+from ..conventions.openinference import SESSION
+from ..guard import swallow
+from ..runtime import active, scope
+from ..runtime.active import Active
+from ..runtime.scope import Scope
+from .functions import GeneratorFunction
+from .spans import attach, current_context, leave, target_of
+from .streams import Within, driven
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class context:  # noqa: N801 - reads as a statement
+    """Session, user, tags and metadata for all that happens below, across tasks and thread pools:
+
+        with runspan.context(session_id="s1", user_id="u1", tags=["beta"], metadata={"plan": "pro"}):
+            ...
+
+        @runspan.context(session_id="s1")
+        def turn(): ...
+
+    Contexts nest: tags and metadata add up, the innermost session, user and trace_name count. trace_name names a span that begins a
+    trace, and is an attribute of all others. A session given here wins over the id of a run's thread.
+    """
+
+    __slots__ = ("_given", "_tokens")
+
+    def __init__(
+        self,
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        tags: Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        trace_name: str | None = None,
+    ) -> None:
+        self._given = (session_id, user_id, tuple(tags or ()), dict(metadata or {}), trace_name)
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> context:
+        inner = self._inner()
+        self._tokens.append(None if inner is None else attach(inner))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        token = self._tokens.pop()
+        if token is not None:
+            leave(token, None)
+
+    async def __aenter__(self) -> context:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: Function) -> Function:
+        """As a decorator: each call, or each step of a generator, runs within."""
+        wrapped: Any
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def within_async(*args: Any, **kwargs: Any) -> Any:
+                async with self._fresh():
+                    return await function(*args, **kwargs)
+
+            wrapped = within_async
+        elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            wrapped = GeneratorFunction(function, self._follow)
+        else:
+
+            @functools.wraps(function)
+            def within(*args: Any, **kwargs: Any) -> Any:
+                with self._fresh():
+                    return function(*args, **kwargs)
+
+            wrapped = within
+        found: Function = wrapped
+        return found
+
+    def _fresh(self) -> context:
+        """Calls of one decorated function may overlap."""
+        session_id, user_id, tags, metadata, trace_name = self._given
+        return context(
+            session_id=session_id, user_id=user_id, tags=tags, metadata=metadata, trace_name=trace_name
+        )
+
+    def _follow(self, made: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        inner = self._inner()
+        return made if inner is None else driven(Within(inner), made)
+
+    def _inner(self) -> Context | None:
+        """The current Context with these values; None: nothing is to be recorded."""
+        state = active.now
+        if state is None:
+            return None
+        try:
+            current = current_context()
+            return Context({**current, scope.KEY: self._scope(state, current)})
+        except Exception as error:
+            swallow("enter runspan.context", error)
+            return None
+
+    def _scope(self, state: Active, current: Context) -> Scope:
+        session_id, user_id, tags, metadata, trace_name = self._given
+        around = scope.of(current) or Scope()
+        tags = tuple(dict.fromkeys((*around.tags, *map(str, tags))))
+        metadata = {**around.metadata, **metadata}
+        attributes = dict(around.attributes)
+        if session_id is not None:
+            attributes[SESSION] = str(session_id)
+        if user_id is not None:
+            attributes[words.USER] = str(user_id)
+        if trace_name is not None:
+            attributes[words.TRACE_NAME] = str(trace_name)
+        if tags:
+            attributes[words.TAGS] = list(tags)
+        capture = target_of(state, current).capture
+        if metadata and capture.texts.captures:
+            attributes[words.METADATA] = capture.dumps(capture.plain("metadata", metadata))
+        return Scope(attributes, metadata, tags, trace_name or around.trace_name)

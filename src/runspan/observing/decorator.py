@@ -1,0 +1,214 @@
+"""`@observe`: a span around each call of an app's own function.
+
+The app's function is called once, outside any `try` of ours that could change its outcome; what it raises goes on as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, overload
+
+from ..conventions.observed import KINDS
+from ..guard import guarded, swallow
+from ..runtime import active
+from ..runtime.active import Active
+from .functions import GeneratorFunction
+from .spans import Observed, current_context, is_idle, target_of
+from .spec import Spec, Transform, spec_of
+from .streams import Stream, driven, is_drivable
+
+Function = TypeVar(
+    "Function", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]"
+)
+
+
+@overload
+def observe(function: Function, /) -> Function: ...
+
+
+@overload
+def observe(
+    *,
+    name: str | None = None,
+    kind: str = "span",
+    capture_input: bool = True,
+    capture_output: bool = True,
+    attributes: Mapping[str, Any] | None = None,
+    transform_input: Callable[[dict[str, Any]], Any] | None = None,
+    transform_output: Callable[[Any], Any] | None = None,
+    reduce: Callable[[list[Any]], Any] | None = None,
+) -> Callable[[Function], Function]: ...
+
+
+def observe(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    kind: str = "span",
+    capture_input: bool = True,
+    capture_output: bool = True,
+    attributes: Mapping[str, Any] | None = None,
+    transform_input: Transform | None = None,
+    transform_output: Transform | None = None,
+    reduce: Callable[[list[Any]], Any] | None = None,
+) -> Any:
+    """Trace each call of a function: sync or async, generator, method, classmethod or staticmethod.
+
+        @runspan.observe
+        def answer(question: str) -> str: ...
+
+        @runspan.observe(kind="tool", capture_input=False)
+        async def get_weather(city: str) -> str: ...
+
+    kind: span, chain, agent, tool, retriever, generation, embedding, evaluator or guardrail.
+    attributes: put on each span. transform_input(dict of arguments) and transform_output(result) give what is recorded
+    instead; reduce(list of items) makes the output of a generator.
+    Until `runspan.instrument()` is called, and where nothing is sampled, the function runs as if it were not decorated.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"observe(kind={kind!r}): use one of {', '.join(KINDS)}.")
+
+    def decorate(target: Any) -> Any:
+        if isinstance(target, classmethod | staticmethod):
+            return type(target)(decorate(target.__func__))
+        if isinstance(target, type) or not callable(target):
+            raise TypeError(
+                f"observe() takes a function, not {target!r}: decorate the methods of a class one by one."
+            )
+        return _wrap(
+            target,
+            spec_of(
+                target,
+                name=name,
+                kind=kind,
+                takes=(capture_input, capture_output),
+                attributes=attributes,
+                transform_input=transform_input,
+                transform_output=transform_output,
+                reduce=reduce,
+            ),
+        )
+
+    return decorate if function is None else decorate(function)
+
+
+def _wrap(function: Callable[..., Any], spec: Spec) -> Any:
+    """By what calling it gives; a callable object is what its `__call__` is."""
+    of = (
+        function
+        if inspect.isroutine(function) or isinstance(function, functools.partial)
+        else type(function).__call__
+    )
+    if inspect.iscoroutinefunction(of):
+        return _coroutine(function, spec)
+    if inspect.isasyncgenfunction(of) or (inspect.isgeneratorfunction(of) and not _is_awaitable(of)):
+        return GeneratorFunction(function, functools.partial(_follow, spec))
+    return _plain(function, spec)
+
+
+def _is_awaitable(function: Any) -> bool:
+    """`@types.coroutine`: a generator function whose generators are awaited."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+
+
+def _plain(function: Callable[..., Any], spec: Spec) -> Any:
+    begin = spec.begin
+
+    @functools.wraps(function)
+    def observed_call(*args: Any, **kwargs: Any) -> Any:
+        state = active.now
+        if state is None:
+            return function(*args, **kwargs)
+        observed = begin(state, args, kwargs)
+        if observed is None:
+            return function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            observed.leave()
+            observed.fail(error)
+            raise
+        observed.leave()
+        return _handed(spec, state, observed, result)
+
+    return observed_call
+
+
+def _coroutine(function: Callable[..., Any], spec: Spec) -> Any:
+    begin = spec.begin
+
+    @functools.wraps(function)
+    async def observed_call(*args: Any, **kwargs: Any) -> Any:
+        state = active.now
+        if state is None:
+            return await function(*args, **kwargs)
+        observed = begin(state, args, kwargs)
+        if observed is None:
+            return await function(*args, **kwargs)
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            observed.leave()
+            observed.fail(error)
+            raise
+        observed.leave()
+        return _handed(spec, state, observed, result)
+
+    return observed_call
+
+
+# ---------------------------------------------------------------- what was made goes on under the span
+
+
+def _follow(spec: Spec, made: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """A generator that has not begun: its span begins with it, under the context of the call."""
+    state = active.now
+    if state is None:
+        return made
+    try:
+        current = current_context()
+        if is_idle(state, current):
+            return made
+        stream = Stream(spec, state)
+        stream.given = spec.arguments.bind(args, kwargs)
+        if spec.takes[0] and state.config.capture_content:
+            stream.shown = spec.shown(target_of(state, current).capture, stream.given)
+        return driven(stream, made)
+    except Exception as error:
+        swallow("begin a span of the app's own", error)
+        return made
+
+
+def _handed(spec: Spec, state: Active, observed: Observed, result: Any) -> Any:
+    """End the span; or, where the work is still to come, have it ended then. The result, or a generator of the same kind."""
+    if is_drivable(result):
+        with guarded("follow what an observed function returned"):
+            return driven(Stream(spec, state, observed), result)
+    elif getattr(type(result), "_asyncio_future_blocking", None) is not None:
+        with guarded("follow what an observed function returned"):
+            result.add_done_callback(functools.partial(_settled, spec, observed))
+            return result
+    spec.done(observed, result)
+    return result
+
+
+def _settled(spec: Spec, observed: Observed, future: Any) -> None:
+    """A task or future that a plain function returned is done. Its exception stays unseen, so asyncio still warns of it."""
+    error = getattr(future, "_exception", None)
+    if future.cancelled() or error is not None:
+        with guarded("end a span of the app's own"):
+            observed.fail(error or _cancelled())
+    else:
+        spec.done(observed, future.result())
+
+
+def _cancelled() -> BaseException:
+    import asyncio
+
+    return asyncio.CancelledError()

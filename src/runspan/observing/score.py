@@ -1,0 +1,122 @@
+"""`runspan.score`: feedback on a run or a trace, as the conventions' evaluation event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry import _logs, trace
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
+
+from .._version import __version__
+from ..conventions import genai
+from ..conventions import observed as words
+from ..guard import guarded, logger
+from ..runtime import active, clock
+from ..runtime.active import Active
+from ..runtime.content_event import is_real
+from ..runtime.emit import SCOPE
+from .spans import current_context, target_of
+
+
+def score(
+    name: str,
+    value: float | bool | str,
+    *,
+    comment: str | None = None,
+    run_id: str | None = None,
+    trace_id: str | None = None,
+) -> None:
+    """Say how good something was: a number, True or False, or a label.
+
+    Of the Run `run_id`, of the trace `trace_id` (32 hex digits), else of what is current here; also hours later, or in another
+    process.
+    It goes out as the event `gen_ai.evaluation.result`: a log record where the app has a LoggerProvider; else an event of
+    the span it is about while that is open, or of a small span linked to it.
+    """
+    state = active.now
+    if state is None:
+        return
+    with guarded("record a score"):
+        about = _about(state, run_id, trace_id)
+        said = _said(state, name, value, comment, run_id)
+        provider = _logs.get_logger_provider()
+        if is_real(provider):
+            _log(provider, said, about)
+        elif about is not None and about.is_recording():
+            about.add_event(words.EVALUATION, said)
+        else:
+            _span(state, name, said, about)
+
+
+def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Span | None:
+    """The span it is about, open or not."""
+    if run_id is not None:
+        for (_, id_), run in list(state.runs.items()):
+            if id_ == run_id:
+                live: trace.Span = run.live.span
+                return live
+        ended: SpanContext | None = state.ended(run_id)
+        if ended is not None:
+            return NonRecordingSpan(ended)
+    here = trace.get_current_span()
+    if trace_id is None:
+        return here if run_id is None and here.get_span_context().is_valid else None
+    try:
+        number = int(trace_id, 16)
+    except ValueError:
+        logger.warning("runspan: score(trace_id=...) takes 32 hex digits, as current_trace_id() gives them.")
+        return None
+    if here.get_span_context().trace_id == number:
+        return here
+    return NonRecordingSpan(SpanContext(number, 0, True, TraceFlags(TraceFlags.SAMPLED)))
+
+
+def _said(
+    state: Active, name: str, value: float | bool | str, comment: str | None, run_id: str | None
+) -> dict[str, Any]:
+    texts = target_of(state, current_context()).capture.texts
+    said: dict[str, Any] = {words.EVALUATION_NAME: name}
+    if isinstance(value, str):
+        said[words.SCORE_LABEL] = value
+    else:
+        said[words.SCORE_VALUE] = float(value)
+        if isinstance(value, bool):
+            said[words.SCORE_LABEL] = str(value).lower()
+    if (kept := texts.keep("comment", comment)) is not None:
+        said[words.EXPLANATION] = kept
+    if run_id is not None:
+        said[genai.RESPONSE_ID] = run_id
+    return said
+
+
+def _log(provider: Any, said: dict[str, Any], about: trace.Span | None) -> None:
+    now = clock.now_ns()
+    record = LogRecord(
+        timestamp=now,
+        observed_timestamp=now,
+        context=Context() if about is None else trace.set_span_in_context(about, Context()),
+        severity_number=SeverityNumber.INFO,
+        event_name=words.EVALUATION,
+        attributes=said,
+    )
+    provider.get_logger(SCOPE, __version__).emit(record)
+
+
+def _span(state: Active, name: str, said: dict[str, Any], about: trace.Span | None) -> None:
+    """A trace of its own: the scored one may be long over, and hours away."""
+    of = about.get_span_context() if about is not None else None
+    if of is not None and of.trace_id and not of.span_id:
+        # Which span of that trace is not known, and a link must name one; readers go by the trace.
+        of = SpanContext(of.trace_id, of.trace_id & ((1 << 64) - 1) or 1, True, of.trace_flags)
+    span = target_of(state, current_context()).tracer.start_span(
+        f"score {name}",
+        Context(),
+        attributes={**words.attributes("evaluator", name), **said},
+        links=[Link(of)] if of is not None and of.is_valid else None,
+        record_exception=False,
+        set_status_on_exception=False,
+    )
+    span.add_event(words.EVALUATION, said)
+    span.end()

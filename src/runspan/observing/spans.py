@@ -1,0 +1,281 @@
+"""A span of the app's own while it is open: what it was given, what it gave, how it ended.
+
+All of them use record_exception=False and set_status_on_exception=False; the exception event is ours, without texts where content
+is not captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import _RUNTIME_CONTEXT, _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.trace import Span, Status, StatusCode
+
+from ..conventions import genai
+from ..conventions import observed as words
+from ..guard import guarded, swallow
+from ..runtime import pending, scope
+from ..runtime.active import Active
+from . import targets
+from .capture import Shown
+from .targets import Target
+
+_SPAN = next(
+    iter(trace.set_span_in_context(trace.INVALID_SPAN, Context()))
+)  # the API's key for "the current span"
+_OBSERVED = "runspan-observed"  # ours, for the nearest span of this kind
+
+UNSET: Any = object()  # stands for "not given" where None is a value
+
+attach = otel_context.attach
+current_context = otel_context.get_current
+
+
+class Observed:
+    """One open span. Made by `begin`, entered and left as its code runs, ended by `done` or `fail`, once."""
+
+    __slots__ = (
+        "_above",
+        "_metadata",
+        "_raised",
+        "_token",
+        "has_output",
+        "kind",
+        "outer",
+        "span",
+        "takes_input",
+        "takes_output",
+        "target",
+    )
+
+    def __init__(
+        self,
+        span: Span,
+        target: Target,
+        kind: str,
+        outer: Context,
+        above: Observed | None,
+        takes: tuple[bool, bool],
+    ) -> None:
+        self.span = span
+        self.target = target
+        self.kind = kind
+        self.outer = outer  # its own Context is not kept here: the two would make a cycle at each call
+        self._above = above
+        self.takes_input, self.takes_output = takes
+        self._metadata: dict[str, Any] = {}
+        self._raised: tuple[int, Any] | None = None  # what a child recorded already
+        self.has_output = False  # an update said it, so what is returned does not count
+        self._token: Any = None
+
+    # ------------------------------------------------------------ where code runs
+
+    def inner(self) -> Context:
+        return Context({**self.outer, _SPAN: self.span, _OBSERVED: self})
+
+    def enter(self) -> None:
+        self._token = attach(self.inner())
+
+    def leave(self) -> None:
+        leave(self._token, self)
+
+    # ------------------------------------------------------------ what it says
+
+    def give(self, shown: Shown | None) -> None:
+        """Record the input."""
+        if shown is not None and self.takes_input:
+            self.span.set_attributes(self._said(words.INPUT, words.INPUT_TYPE, words.ARGUMENTS, *shown))
+
+    def got(self, value: Any) -> None:
+        """Record the output."""
+        if self.takes_output:
+            shown = self.target.capture.value("output", value)
+            self.span.set_attributes(self._said(words.OUTPUT, words.OUTPUT_TYPE, words.RESULT, *shown))
+
+    def _said(self, key: str, type_key: str, tool_key: str, text: str, is_json: bool) -> dict[str, str]:
+        said = {key: text, type_key: words.JSON if is_json else words.TEXT}
+        if self.kind == words.TOOL:
+            said[tool_key] = text
+        return said
+
+    def update(
+        self,
+        name: str | None,
+        given: Any,
+        result: Any,
+        metadata: Mapping[str, Any] | None,
+        attributes: Mapping[str, Any] | None,
+    ) -> None:
+        """See `runspan.update`."""
+        if not self.span.is_recording():
+            return
+        if name is not None:
+            self.span.update_name(words.span_name(self.kind, name))
+        if given is not UNSET and self.takes_input:
+            self.give(self.target.capture.value("input", given))
+        if result is not UNSET:
+            self.got(result)
+            self.has_output = True
+        if metadata:
+            self._metadata.update(metadata)
+            around = scope.of(self.outer)
+            self._note_metadata({**(around.metadata if around else {}), **self._metadata})
+        if attributes:
+            self.span.set_attributes(attributes)
+
+    def _note_metadata(self, metadata: Mapping[str, Any]) -> None:
+        capture = self.target.capture
+        if capture.texts.captures:
+            self.span.set_attribute(words.METADATA, capture.dumps(capture.plain("metadata", dict(metadata))))
+
+    # ------------------------------------------------------------ how it ends
+
+    def done(self, result: Any = UNSET) -> None:
+        """It ended well. Never raises."""
+        try:
+            if self.span.is_recording() and not self.target.state.is_forgotten:
+                if result is not UNSET and result is not None and not self.has_output:
+                    self.got(result)
+                self.span.end()
+        except Exception as error:
+            swallow("end a span of the app's own", error)
+
+    def fail(self, error: BaseException) -> None:
+        """It ended by `error`, which is left as it is. Never raises."""
+        with guarded("end a span of the app's own"):
+            if self.span.is_recording() and not self.target.state.is_forgotten:
+                self._blame(error)
+                self.span.end()
+
+    def _blame(self, error: BaseException) -> None:
+        outcome = outcome_of(error)
+        if outcome == "cancelled":
+            self.span.set_attribute(words.CANCELLED, True)
+        if outcome != "error":
+            return
+        kind = type(error)
+        name = (
+            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        )
+        message = self._message(error)
+        self.span.set_attribute(genai.ERROR_TYPE, name)
+        self.span.set_status(Status(StatusCode.ERROR, message or name))
+        mark = (id(error), _origin(error))
+        if self._raised != mark:
+            said = {"exception.message": message} if message else {}
+            self.span.add_event("exception", {"exception.type": name, **said})
+        if self._above is not None:
+            self._above._raised = mark
+
+    def _message(self, error: BaseException) -> str | None:
+        texts = self.target.capture.texts
+        if not texts.captures:
+            return None
+        try:
+            text = str(error)
+        except Exception:  # the app's own __str__
+            return None
+        return texts.keep("error", text)
+
+
+def leave(token: Any, observed: Observed | None) -> None:
+    """Undo an `attach`, also where the code goes on in another context than it began in; never logs, never raises."""
+    try:
+        _RUNTIME_CONTEXT.detach(token)
+    except (ValueError, RuntimeError):
+        # Closed from elsewhere (a finalizer, another task): there it is not current, or a copy of it is.
+        if observed is not None and current_context().get(_OBSERVED) is observed:
+            attach(observed.outer)
+
+
+def outcome_of(error: BaseException) -> str:
+    """`closed` and `cancelled` are how a program goes on, not faults of it."""
+    if isinstance(error, Exception):
+        return "error"
+    if isinstance(error, GeneratorExit):
+        return "closed"
+    if type(error).__name__ in ("CancelledError", "Cancelled"):  # asyncio's and trio's
+        return "cancelled"
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return "closed"
+    return "error"
+
+
+def _origin(error: BaseException) -> Any:
+    """Where it was raised first: with its id, that tells one error on its way up from a later one at the same address."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    return tb and (tb.tb_frame.f_code, tb.tb_lasti)
+
+
+# ---------------------------------------------------------------- beginnings
+
+
+def is_idle(state: Active, current: Context) -> bool:
+    """Whether nothing is to be recorded here: instrumentation is switched off, or the parent is not sampled."""
+    if current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"):
+        return True
+    parent: Any = current.get(_SPAN)
+    if parent is None or parent.is_recording():
+        return False
+    context = parent.get_span_context()
+    return context.is_valid and not context.trace_flags.sampled and target_of(state, current).drops_unsampled
+
+
+def target_of(state: Active, current: Context) -> Target:
+    above: Any = current.get(_OBSERVED)
+    if above is not None and above.target.state is state:
+        found: Target = above.target
+        return found
+    return targets.target(state)
+
+
+def begin(
+    state: Active,
+    current: Context,
+    kind: str,
+    name: str,
+    attributes: Mapping[str, Any],
+    takes: tuple[bool, bool] = (True, True),
+    call: pending.Pending | None = None,
+) -> Observed:
+    """Start a span under `current`, or, for a waiting tool call, under its run. It is not entered yet."""
+    target = target_of(state, current)
+    values = scope.of(current)
+    parent = current
+    if values is not None:
+        attributes = {**attributes, **values.attributes}
+        if values.trace_name and not trace.get_current_span(current).get_span_context().is_valid:
+            name = values.trace_name
+    if call is not None:
+        live = call.of.live
+        parent = trace.set_span_in_context(live.span, live.context)
+        attributes = {**_of_call(call), **attributes}
+    span = target.tracer.start_span(
+        name, parent, attributes=attributes, record_exception=False, set_status_on_exception=False
+    )
+    above: Any = current.get(_OBSERVED)
+    if not span.is_recording() or not state.config.capture_content:
+        takes = (False, False)
+    return Observed(span, target, kind, current, above, takes)
+
+
+def _of_call(call: pending.Pending) -> dict[str, Any]:
+    found: dict[str, Any] = {words.CALL_ID: call.call_id}
+    if call.thread_id:
+        found |= {genai.CONVERSATION: call.thread_id, "session.id": call.thread_id}
+    return found
+
+
+def nearest() -> Observed | None:
+    """The innermost open span of ours, where what is current is recorded at all."""
+    current = current_context()
+    found: Any = current.get(_OBSERVED)
+    if found is None or not trace.get_current_span(current).is_recording():
+        return None
+    observed: Observed = found
+    return observed

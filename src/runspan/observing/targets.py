@@ -1,0 +1,63 @@
+"""Where a span of the app's own goes: the tracer of a provider, and what is worked out once for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler
+
+from .._version import __version__
+from ..guard import swallow
+from ..runtime.active import Active
+from ..runtime.emit import SCOPE
+from .capture import Capture
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    state: Active
+    provider: Any
+    tracer: Any
+    capture: Capture
+    drops_unsampled: (
+        bool  # below an unsampled span everything is unsampled, so there is nothing to ask or to make
+    )
+
+
+def target(state: Active) -> Target:
+    """Of a root span that begins now; its children inherit it."""
+    provider = state.provider()
+    found = state.targets.get(id(provider))
+    if found is None:
+        found = state.targets[id(provider)] = _make(state, provider)
+    known: Target = found
+    return known
+
+
+def _make(state: Active, provider: Any) -> Target:
+    limits = getattr(provider, "_span_limits", None)
+    of_sdk = getattr(limits, "max_span_attribute_length", None)
+    max_chars = (
+        state.config.max_attribute_chars if of_sdk is None else min(state.config.max_attribute_chars, of_sdk)
+    )
+    texts = replace(state.texts, on_error=_redaction_failed)
+    tracer = provider.get_tracer(SCOPE, __version__)
+    return Target(state, provider, tracer, Capture(texts, max_chars), _drops_unsampled(provider))
+
+
+def _redaction_failed(error: Exception) -> None:
+    swallow("redact a text (it was dropped)", error)
+
+
+def _drops_unsampled(provider: Any) -> bool:
+    """True where that is known; a sampler of the app's own is asked each time."""
+    sampler = provider.sampler if isinstance(provider, TracerProvider) else None
+    if isinstance(sampler, ParentBased) and type(sampler).should_sample is ParentBased.should_sample:
+        return _is_off(sampler._local_parent_not_sampled) and _is_off(sampler._remote_parent_not_sampled)
+    return sampler is not None and _is_off(sampler)
+
+
+def _is_off(sampler: Sampler) -> bool:
+    return isinstance(sampler, StaticSampler) and sampler._decision is Decision.DROP

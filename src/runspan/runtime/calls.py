@@ -1,0 +1,134 @@
+"""Spans of single calls: writes, and POSTs that should have started a Run but gave none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from ..core import assembly
+from ..core.model import (
+    ApiError,
+    Assistant,
+    CallFacts,
+    Observation,
+    Run,
+    RunFacts,
+    RunRequest,
+    SpanData,
+    SpanKind,
+)
+from ..core.redact import Texts
+from ..guard import guarded
+from .lru import Lru
+from .outbox import Outbox
+from .records import Call
+
+Assistants = Lru[tuple[str, str], Assistant]  # by (server, assistant id)
+
+
+@dataclass
+class Counts:
+    """Every recorded run that began is one of these in the end: started = emitted + unfinished + live + dropped."""
+
+    started: int = 0
+    emitted: int = 0
+    unfinished: int = 0
+    unrecorded: int = 0  # begun under an unsampled parent: neither followed nor emitted
+
+
+class CallSpans:
+    """Used on the worker's thread alone. `calls` is the option of that name."""
+
+    def __init__(
+        self,
+        calls: str,
+        texts: Texts,
+        assistants: Assistants,
+        outbox: Outbox,
+        counts: Counts,
+        dropped: Counter[str],
+    ) -> None:
+        self._calls = calls
+        self._texts = texts
+        self._assistants = assistants
+        self._outbox = outbox
+        self._counts = counts
+        self._dropped = dropped
+
+    def write(self, call: Call, seen: Observation | None) -> None:
+        """End (or make) the span of a write, or of any call where `calls` says so."""
+        is_silent = call.live is None and (call.error is None or not call.match.route.is_write)
+        if self._calls == "all" or not (is_silent or self._calls == "none"):
+            self._outbox.send(call.live or call.context, self._data(call, seen))
+
+    def failed_start(self, call: Call, request: RunRequest, error: ApiError) -> None:
+        """A POST that gave no Run."""
+        if call.live is None:
+            return
+        self._counts.started += 1
+        self._counts.emitted += 1
+        thread_id = call.match.thread_id or ""
+        data = assembly.failed_request(
+            call.server, request, thread_id, call.request_ns, call.response_ns, error, self._texts
+        )
+        self._outbox.send(call.live, self.named(data))
+
+    def lost_start(self, call: Call, request: RunRequest, at_ns: int, unfinished: str) -> None:
+        """The server took the Run, but nobody here ever learned its id."""
+        if call.live is None:
+            return
+        self._counts.started += 1
+        self._counts.unfinished += 1
+        run = Run("", call.match.thread_id or "", assistant_id=request.assistant_id)
+        facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False)
+        generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
+        data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
+        self._outbox.send(call.live, self.named(data))
+
+    def abandon(self, call: Call) -> None:
+        """We failed on this call: its span must not stay open."""
+        if call.live is None:
+            return
+        if call.match.route.starts_run:
+            self._counts.started += 1
+            self._dropped["error"] += 1
+        with guarded("end the span of a call that could not be read"):
+            call.live.span.end(max(call.response_ns, call.request_ns))
+
+    def joined(self, call: Call, run: Run) -> SpanData:
+        """The span of a Run of another process, as it begins."""
+        request = RunRequest(assistant_id=run.assistant_id)
+        facts = RunFacts(call.server, request, Run("", run.thread_id, model=run.model), origin="joined")
+        return self.named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts))
+
+    def named(self, data: SpanData) -> SpanData:
+        """The run span with what is known of its assistant."""
+        facts = data.facts
+        if not isinstance(facts, RunFacts) or facts.request.assistant_id is None:
+            return data
+        known = self._assistants.get((facts.server.base_url, facts.request.assistant_id))
+        if known is None:
+            return data
+        known = replace(known, description=self._texts.keep("description", known.description))
+        return replace(data, facts=replace(facts, assistant=known))
+
+    def _data(self, call: Call, seen: Observation | None) -> SpanData:
+        match = call.match
+        assistant = seen.assistants[0] if seen and seen.assistants else None
+        if assistant is None and match.object_id and match.route.operation.endswith("_agent"):
+            known = self._assistants.get((call.server.base_url, match.object_id))
+            assistant = known or Assistant(match.object_id)
+        facts = CallFacts(
+            server=call.server,
+            thread_id=match.thread_id or (seen.thread_id if seen else None),
+            run_id=match.run_id,
+            message_id=(match.object_id or _only_id(seen)) if "message" in match.route.operation else None,
+            assistant=assistant,
+            model=assistant.model if assistant else None,
+        )
+        error = call.error and replace(call.error, message=self._texts.keep("error", call.error.message))
+        return SpanData(SpanKind.CALL, match.route.operation, call.request_ns, call.response_ns, facts, error)
+
+
+def _only_id(seen: Observation | None) -> str | None:
+    return seen.messages[0].id if seen and len(seen.messages) == 1 else None

@@ -1,0 +1,124 @@
+"""How long a run is waited for, and what is asked of its server then. One timer a run."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Mapping
+
+from ..config import Config
+from ..core.model import RunKey
+from .fetch import Fetcher
+from .live import SECOND_NS, Live
+
+Runs = Mapping[RunKey, Live]
+
+
+class Patience:
+    """`missing(live)` names what a run still lacks; `finish(live, reason)` lets it go."""
+
+    def __init__(
+        self,
+        config: Config,
+        fetcher: Fetcher,
+        runs: Runs,
+        missing: Callable[[Live], list[str]],
+        finish: Callable[[Live, str | None], None],
+    ) -> None:
+        self._config = config
+        self._fetcher = fetcher
+        self._runs = runs
+        self._missing = missing
+        self._finish = finish
+        self._linger_ns = int(config.linger_s * SECOND_NS)
+        self._timers: list[tuple[int, int, RunKey]] = []
+        self._numbers = itertools.count()
+
+    # ------------------------------------------------------------ timers
+
+    def schedule(self, live: Live) -> None:
+        """Set the run's timer. One that rings too early is set again, so polls leave nothing behind."""
+        due_ns = self._when(live)
+        if live.due_ns == 0 or due_ns < live.due_ns:
+            live.due_ns = due_ns
+            heapq.heappush(self._timers, (due_ns, next(self._numbers), live.key))
+
+    def next_due_ns(self) -> int | None:
+        return self._timers[0][0] if self._timers else None
+
+    def tick(self, now_ns: int) -> None:
+        """Do what is due."""
+        while self._timers and self._timers[0][0] <= now_ns:
+            due_ns, _, key = heapq.heappop(self._timers)
+            live = self._runs.get(key)
+            if live is None or live.due_ns != due_ns:
+                continue
+            live.due_ns = 0
+            if self._when(live) <= now_ns:
+                self._due(live, now_ns)
+            else:
+                self.schedule(live)
+
+    def _when(self, live: Live) -> int:
+        """When something is to be done for this run if nothing more is heard of it."""
+        if live.over_ns is not None:
+            return live.dies_ns if live.asked else min(live.dies_ns, live.over_ns + self._linger_ns)
+        if self._config.fetch == "never" or live.open_streams or "run" in live.asked:
+            return live.dies_ns
+        is_first_look = live.closed_early and "run" not in live.tried
+        return min(live.dies_ns, live.heard_ns + (self._linger_ns if is_first_look else live.look_after_ns))
+
+    def _due(self, live: Live, now_ns: int) -> None:
+        if now_ns >= live.dies_ns:
+            self._finish(live, live.ending("expired_unseen"))
+        elif live.over_ns is not None:
+            if not self.ask(live):
+                self._finish(live, None)
+        else:
+            is_first_look = live.closed_early and "run" not in live.tried
+            live.tried.discard("run")
+            self.ask(live)
+            if not is_first_look:
+                live.look_after_ns *= 2
+            live.heard_ns = now_ns
+            self.schedule(live)
+
+    # ------------------------------------------------------------ GETs
+
+    def ask(self, live: Live) -> bool:
+        """Send the GETs for what is missing. False: nothing is on its way."""
+        if self._config.fetch == "never" or live.via is None:
+            return False
+        if not self._fetcher.is_paused(live.via):
+            for what in self._missing(live):
+                if what not in live.asked:
+                    live.asked.add(what)
+                    self._fetcher.ask(live.via, live.key, what, *self.where(live.key, what))
+        return bool(live.asked)
+
+    def where(self, key: RunKey, what: str) -> tuple[str, dict[str, object]]:
+        """Path and query of the GET for `what`."""
+        run = f"/threads/{key.thread_id}/runs/{key.run_id}"
+        if what == "run":
+            return run, {}
+        if what == "steps":
+            return f"{run}/steps", {"limit": 100, "order": "asc"}
+        limit = min(self._config.max_input_messages, 100)  # the API's own bound
+        return f"/threads/{key.thread_id}/messages", {"limit": limit, "order": "desc"}
+
+    def is_waiting(self) -> bool:
+        """Whether GETs are on their way."""
+        return any(live.asked for live in self._runs.values())
+
+    def hasten(self, *, look: bool, alive: bool) -> None:
+        """End all lingering: ask now for what is missing.
+
+        `look`: also once at runs whose stream was closed, with `alive` at every run that still lives.
+        """
+        for live in list(self._runs.values()):
+            if live.over_ns is not None:
+                if not live.asked and not self.ask(live):
+                    self._finish(live, None)
+            elif look and (alive or live.closed_early):
+                live.tried.discard("run")
+                self.ask(live)

@@ -1,0 +1,124 @@
+"""Streams on the worker's thread: typed events, or bytes that the app reads itself, become the same observations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..adapters import assistants, sse, wire
+from ..adapters.assistants import Exchange
+from ..core.model import ApiError, Observation, SpanEvent
+from ..core.redact import Texts
+from .calls import CallSpans
+from .live import Live
+from .records import (
+    Call,
+    HandlerError,
+    StreamChunk,
+    StreamClosed,
+    StreamDeltas,
+    StreamEvent,
+    StreamRef,
+    decode,
+    weight,
+)
+from .tracker import Tracker
+
+MAX_PARTIAL_CHARS = 1_000_000  # of one stream
+
+Join = Callable[[Call, Observation], Live | None]
+
+
+class StreamReader:
+    """`join` follows a run of another process whose stream this one opened, where that is asked for."""
+
+    def __init__(self, tracker: Tracker, calls: CallSpans, texts: Texts, join: Join) -> None:
+        self._tracker = tracker
+        self._calls = calls
+        self._texts = texts
+        self._join = join
+        self._parsers: dict[int, sse.Parser] = {}  # of streams read as raw bytes, by id(StreamRef)
+
+    def event(self, event: StreamEvent) -> None:
+        stream, call = event.stream, event.stream.call
+        data = decode(event.payload)
+        seen = assistants.read_event(event.name, data, event.at_ns)
+        if seen.created_thread:
+            stream.thread_id = seen.thread_id
+            sent = Exchange(call.match, call.request_ns, event.at_ns, decode(call.body), response=data)
+            seen = assistants.with_thread_of(sent, seen)
+        if event.name in assistants.MESSAGE_ENDS:
+            stream.texts.pop(wire.text(data, "id") or "", None)
+        if seen.runs and stream.run_id is None:
+            stream.run_id, stream.thread_id = seen.runs[0].id, seen.runs[0].thread_id
+            live = self._live(stream, seen)
+            if live is not None:
+                self._tracker.stream_opened(live)
+        self._tracker.observe(call.server, seen, weight(event.payload))
+        self._tracker.first_token(call.server, stream)
+
+    def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
+        call = stream.call
+        if call.match.route.starts_run:
+            return self._tracker.begin(call, wire.run_request(decode(call.body), True), seen)
+        known = self._tracker.get(call.server, stream.thread_id, stream.run_id)
+        return known or self._join(call, seen)
+
+    def deltas(self, deltas: StreamDeltas) -> None:
+        for data in deltas.data:
+            self._collect(deltas.stream, data)
+
+    def _collect(self, stream: StreamRef, data: Any) -> None:
+        for id_, text in assistants.texts_of_delta(data):
+            stream.chars += len(text)
+            if stream.chars <= MAX_PARTIAL_CHARS:
+                stream.texts.setdefault(id_, []).append(text)
+
+    # ------------------------------------------------------------ bytes
+
+    def chunk(self, chunk: StreamChunk) -> None:
+        parser = self._parsers.setdefault(id(chunk.stream), sse.Parser())
+        for name, text in parser.feed(chunk.data):
+            self._raw_event(chunk.stream, name, text.encode(), chunk.at_ns)
+
+    def _raw_event(self, stream: StreamRef, name: str, payload: bytes, at_ns: int) -> None:
+        if name == assistants.FIRST_TOKEN:
+            if stream.first_token_ns is None:
+                stream.first_token_ns = at_ns
+            self._collect(stream, decode(payload))
+        elif name == "error":
+            stream.broken = _error(decode(payload))
+        elif name.startswith("thread.") and name not in assistants.DELTAS:
+            self.event(StreamEvent(stream, name, at_ns, payload))
+
+    # ------------------------------------------------------------ ends
+
+    def closed(self, closed: StreamClosed) -> None:
+        stream, call = closed.stream, closed.stream.call
+        self._parsers.pop(id(stream), None)
+        error = closed.error or stream.broken
+        live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
+        if live is not None:
+            self._tracker.stream_closed(live, stream, error)
+        elif stream.run_id is None and call.match.route.starts_run:
+            request = wire.run_request(decode(call.body), True)
+            call.response_ns = max(call.response_ns, closed.at_ns)
+            if error is not None:
+                self._calls.failed_start(call, request, error)
+            else:
+                self._calls.lost_start(call, request, closed.at_ns, "stream_closed")
+
+    def handler_error(self, failure: HandlerError) -> None:
+        stream = failure.stream
+        live = self._tracker.get(stream.call.server, stream.thread_id, stream.run_id)
+        if live is not None and live.noted_error != failure.identity:
+            live.noted_error = failure.identity
+            message = self._texts.keep("error", failure.error.message)
+            attributes: dict[str, Any] = {"exception.type": failure.error.code, "exception.escaped": True}
+            if message:
+                attributes["exception.message"] = message
+            self._tracker.note(live, SpanEvent("exception", failure.at_ns, attributes))
+
+
+def _error(data: Mapping[str, Any]) -> ApiError:
+    return wire.error(wire.mapping(data, "error") or data) or ApiError("error")

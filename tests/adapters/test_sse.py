@@ -1,0 +1,82 @@
+"""Server-sent events out of bytes, however they are cut."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+
+from runspan.adapters.sse import MAX_EVENT_BYTES, Parser
+
+EVENTS = [
+    ("thread.run.created", '{"id":"run_1","note":"日本語 𝄞 é"}'),
+    ("thread.message.delta", '{"delta":{"content":[{"text":{"value":"a\\n\\nb"}}]}}'),
+    ("thread.message.delta", '{"x":"\u2028 \u0085 \x1e"}'),  # what str.splitlines takes for ends of lines
+    ("thread.run.completed", "{}"),
+    ("done", "[DONE]"),
+]
+
+
+def stream(end: str = "\n", space: str = " ") -> bytes:
+    blocks = (f"event:{space}{name}{end}data:{space}{data}{end}{end}" for name, data in EVENTS)
+    return "".join(blocks).encode()
+
+
+def parsed(*chunks: bytes) -> list[tuple[str, str]]:
+    parser = Parser()
+    return [event for chunk in chunks for event in parser.feed(chunk)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("space", ["", " "])
+def test_events_whole_and_byte_by_byte(end: str, space: str) -> None:
+    whole = stream(end, space)
+    assert parsed(whole) == EVENTS
+    assert parsed(*(whole[i : i + 1] for i in range(len(whole)))) == EVENTS
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_cutting_gives_the_same_events(seed: int) -> None:
+    chance = random.Random(seed)
+    whole = stream(chance.choice(["\n", "\r\n"]))
+    cuts = sorted(chance.randrange(len(whole) + 1) for _ in range(chance.randrange(12)))
+    assert parsed(*(whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True))) == EVENTS
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [
+        (": keep-alive\n\n", []),
+        ("data: without a name\n\n", []),
+        ("event: without data\n\n", []),
+        ("\n\n\n\n", []),
+        ("id: 7\nretry: 5\nevent: e\ndata: d\n\n", [("e", "d")]),
+        ("event: e\ndata: one\ndata: two\n\n", [("e", "one\ntwo")]),
+        ("data: d\nevent: e\n\n", [("e", "d")]),
+        ("event: e\ndata: a: b\n\n", [("e", "a: b")]),
+        ("event: e\ndata: not ended", []),
+        ("event: e\ndata: \ud800\n\n", [("e", "???")]),
+    ],
+)
+def test_odd_streams(text: str, events: list[tuple[str, str]]) -> None:
+    found = parsed(text.encode("utf-8", "surrogatepass"))
+    assert [(n, d.replace("\ufffd", "?")) for n, d in found] == events
+
+
+def test_an_event_that_never_ends_is_passed_over_and_the_next_is_read() -> None:
+    parser = Parser()
+    list(parser.feed(b"event: huge\ndata: "))
+    for _ in range(2 * MAX_EVENT_BYTES // 65_536 + 2):
+        assert list(parser.feed(b"x" * 65_536)) == []
+        assert len(parser._rest) <= MAX_EVENT_BYTES + 65_536
+    assert list(parser.feed(b"\n\nevent: next\ndata: {}\n\n")) == [("next", "{}")]
+
+
+def test_a_large_event_in_small_chunks_is_read_in_reasonable_time() -> None:
+    data = json.dumps({"x": "y" * 1_000_000})
+    whole = f"event: e\ndata: {data}\n\n".encode()
+    started_s = time.perf_counter()
+    assert parsed(*(whole[i : i + 1_024] for i in range(0, len(whole), 1_024))) == [("e", data)]
+    assert time.perf_counter() - started_s < 0.5

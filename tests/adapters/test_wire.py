@@ -1,0 +1,274 @@
+"""Wire objects with anything missing, null or of another type: nothing raises, and the rest is still read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from runspan.adapters import wire
+from runspan.core.model import ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
+
+BAD: tuple[Any, ...] = (
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        2**53,
+        2**70,
+        10**400,
+        -(10**400),
+        1.5,
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+    ),
+    *("", "text", "\ud800", [], [None], [[]], [1, "a", {}], [{"type": 5}], {}, {"type": None}, {"value": []}),
+)
+
+RUN = {
+    "id": "run_1",
+    "object": "thread.run",
+    "thread_id": "thread_1",
+    "assistant_id": "asst_1",
+    "status": "requires_action",
+    "model": "gpt-4o",
+    "instructions": "Teach.",
+    "tools": [{"type": "code_interpreter"}],
+    "required_action": {
+        "type": "submit_tool_outputs",
+        "submit_tool_outputs": {
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+        },
+    },
+    "usage": {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "total_tokens": 15,
+        "prompt_token_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    },
+    "last_error": {"code": "server_error", "message": "boom"},
+    "incomplete_details": {"reason": "max_completion_tokens"},
+    "created_at": 100,
+    "started_at": 101,
+    "completed_at": 102,
+    "expires_at": 700,
+    "metadata": {"k": "v"},
+    "temperature": 1.0,
+    "top_p": 0.5,
+    "response_format": {"type": "json_object"},
+}
+STEP = {
+    "id": "step_1",
+    "type": "tool_calls",
+    "status": "completed",
+    "created_at": 5,
+    "completed_at": 6,
+    "last_error": {"code": "server_error", "message": "x"},
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+    "step_details": {
+        "type": "tool_calls",
+        "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}", "output": "1"}},
+            {
+                "id": "c2",
+                "type": "code_interpreter",
+                "code_interpreter": {"input": "1+1", "outputs": [{"type": "logs", "logs": "2"}]},
+            },
+            {
+                "id": "c3",
+                "type": "file_search",
+                "file_search": {"ranking_options": {"ranker": "auto"}, "results": [{"file_id": "f"}]},
+            },
+        ],
+    },
+}
+MESSAGE = {
+    "id": "msg_1",
+    "role": "assistant",
+    "created_at": 5,
+    "run_id": "run_1",
+    "status": "incomplete",
+    "incomplete_details": {"reason": "content_filter"},
+    "content": [
+        {"type": "text", "text": {"value": "hi", "annotations": []}},
+        {"type": "refusal", "refusal": "no"},
+    ],
+}
+ASSISTANT = {"id": "asst_1", "name": "Tutor", "description": "d", "model": "gpt-4o"}
+BODY = {
+    "assistant_id": "asst_1",
+    "model": "gpt-4o",
+    "additional_instructions": "Be brief.",
+    "additional_messages": [{"role": "user", "content": "hi"}],
+    "tool_outputs": [{"tool_call_id": "c1", "output": "22 C"}],
+    "reasoning_effort": "high",
+    "response_format": "auto",
+}
+
+READERS: dict[str, tuple[Callable[[wire.Wire], Any], Mapping[str, Any]]] = {
+    "run": (wire.run, RUN),
+    "step": (wire.step, STEP),
+    "message": (wire.message, MESSAGE),
+    "assistant": (wire.assistant, ASSISTANT),
+    "run_request": (lambda body: wire.run_request(body, False), BODY),
+    "submitted": (wire.submitted, BODY),
+}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place below `value`."""
+    below = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    return [p for key, child in below for p in ((*path, key), *places(child, (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """`value` with `new` at `path`; the key left out where `new` is Ellipsis."""
+    if not path:
+        return new
+    if isinstance(value, list):
+        return [changed(v, path[1:], new) if i == path[0] else v for i, v in enumerate(value)]
+    kept = {k: changed(v, path[1:], new) if k == path[0] else v for k, v in value.items()}
+    return {k: v for k, v in kept.items() if v is not ...}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [(n, p) for n, (_, whole) in READERS.items() for p in places(whole)], ids=str
+)
+def test_one_odd_value_costs_one_value(name: str, path: tuple[Any, ...]) -> None:
+    read, whole = READERS[name]
+    good = read(whole)
+    for bad in (*BAD, ...):
+        found = read(changed(whole, path, bad if bad is not ... or isinstance(path[-1], str) else None))
+        if found is None:
+            assert path[-1] in ("id", "thread_id")
+        elif not isinstance(found, tuple):
+            differing = {f.name for f in fields(found) if getattr(found, f.name) != getattr(good, f.name)}
+            assert len(differing) <= 1, (bad, differing)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_empty_object_reads_as_little(name: str) -> None:
+    assert READERS[name][0]({}) in (None, (), RunRequest(), Message("", "user"))
+
+
+def test_a_whole_run() -> None:
+    assert wire.run(RUN) == Run(
+        id="run_1",
+        thread_id="thread_1",
+        status="requires_action",
+        assistant_id="asst_1",
+        model="gpt-4o",
+        instructions="Teach.",
+        tools=({"type": "code_interpreter"},),
+        required=(ToolCall("c1", "function", "f", "{}"),),
+        usage=Usage(10, 5, 4, 2),
+        error=ApiError("server_error", "boom"),
+        incomplete_reason="max_completion_tokens",
+        created_at=100,
+        started_at=101,
+        ended_at=102,
+        expires_at=700,
+        metadata={"k": "v"},
+        settings={"temperature": 1.0, "top_p": 0.5, "response_format": "json_object"},
+    )
+
+
+def test_a_whole_step() -> None:
+    assert wire.step(STEP) == RunStep(
+        id="step_1",
+        type="tool_calls",
+        status="completed",
+        tool_calls=(
+            ToolCall("c1", "function", "f", "{}", "1"),
+            ToolCall("c2", "code_interpreter", "code_interpreter", "1+1", '[{"type":"logs","logs":"2"}]'),
+            ToolCall(
+                "c3",
+                "file_search",
+                "file_search",
+                '{"ranking_options":{"ranker":"auto"}}',
+                '[{"file_id":"f"}]',
+            ),
+        ),
+        error=ApiError("server_error", "x"),
+        usage=Usage(1, 2),
+        created_at=5,
+        ended_at=6,
+    )
+
+
+def test_a_whole_message_and_an_assistant() -> None:
+    message = wire.message(MESSAGE)
+    assert (message.id, message.role, message.run_id, message.status) == (
+        "msg_1",
+        "assistant",
+        "run_1",
+        "incomplete",
+    )
+    assert [(p.type, p.text) for p in message.parts] == [("text", "hi"), ("refusal", "no")]
+    assert wire.assistant(ASSISTANT) == Assistant("asst_1", "Tutor", "d", "gpt-4o")
+
+
+def test_parts_of_every_kind_survive() -> None:
+    note = {"type": "file_citation", "text": "[1]", "file_citation": {"file_id": "f"}}
+    content = [
+        {"type": "text", "text": {"value": "hi", "annotations": [note]}},
+        {"type": "image_file", "image_file": {"file_id": "f", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "http://x/y.png"}},
+        {"type": "hologram", "depth": 3},
+        {"no": "type"},
+    ]
+    assert wire.message({"id": "m", "role": "user", "content": content}).parts == (
+        Part("text", "hi", {"annotations": [note]}),
+        Part("image_file", None, {"file_id": "f", "detail": "low"}),
+        Part("image_url", None, {"url": "http://x/y.png"}),
+        Part("hologram", None, {"depth": 3}),
+        Part("unknown", None, {"no": "type"}),
+    )
+
+
+def test_a_message_of_a_run_that_leaves_its_role_out_is_the_runs() -> None:
+    assert wire.message({"id": "m", "run_id": "run_1", "content": "hi"}).role == "assistant"
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        *(
+            (v, None)
+            for v in (None, True, "5", 2**53, -(2**53), 10**400, float("nan"), float("inf"), 1e300, [], {})
+        )
+    ]
+    + [(0, 0), (7, 7), (7.9, 7), (-3, -3), (2**53 - 1, 2**53 - 1)],
+    ids=lambda v: str(v)[:20],
+)
+def test_numbers_are_whole_and_safe_or_absent(value: Any, number: int | None) -> None:
+    assert wire.number({"n": value}, "n") == number
+
+
+def test_settings_of_another_type_are_absent() -> None:
+    run = wire.run(
+        {"id": "r", "thread_id": "t", "temperature": "hot", "top_p": True, "parallel_tool_calls": True}
+    )
+    assert run is not None
+    assert run.settings == {"parallel_tool_calls": True}
+
+
+def test_an_error_without_a_code_keeps_its_message() -> None:
+    found = wire.error({"code": None, "message": "boom"})
+    assert found is not None
+    assert found.message == "boom"
+
+
+def test_an_expired_run_ended_at_its_expiry() -> None:
+    for status, ended_at in (("expired", 700), ("completed", None)):
+        run = wire.run({"id": "r", "thread_id": "t", "status": status, "expires_at": 700})
+        assert run is not None
+        assert run.ended_at == ended_at

@@ -1,0 +1,129 @@
+"""Random runs on a random server, watched through random latencies: what is said of time is true."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from runspan.core import timing
+from runspan.core.lifecycle import RunState, advance
+from runspan.core.model import Observation
+from tests.core.words import A, OVER, S, begun, call, poll, submit
+
+
+@dataclass
+class Simulated:
+    """One run: the truth, and what was observed of it."""
+
+    seed: int
+    changes: list[tuple[int, str]] = field(
+        default_factory=list
+    )  # when the server changed the status, on our clock
+    heard: list[Observation] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.skew_s = self.chance.uniform(-90, 90)
+        self.interval_ns = self.chance.choice([S // 20, S // 2, 5 * S])
+        self.created_ns = self.latency() // 2
+        self.answered_ns = self.created_ns + self.latency() // 2
+        self.started: list[int] = []
+        self.changes.append((self.created_ns, "queued"))
+        self.heard.append(self.answer(0, self.created_ns, self.answered_ns))
+        self.live()
+
+    def latency(self) -> int:
+        return int(self.chance.choice([0.001, 0.05, 2.0]) * S * self.chance.uniform(0.2, 1)) + 2
+
+    def stamp(self, at_ns: int) -> int:
+        return int(A + at_ns / S + self.skew_s)
+
+    def status_at(self, at_ns: int) -> str:
+        return [status for since_ns, status in self.changes if since_ns <= at_ns][-1]
+
+    def answer(self, request_ns: int, read_ns: int, response_ns: int) -> Observation:
+        status = self.status_at(read_ns)
+        started = [ns for ns in self.started if ns <= read_ns]
+        has_end = status in OVER and status != "incomplete"
+        return poll(
+            *(request_ns, response_ns, status),
+            created_at=self.stamp(self.created_ns),
+            started_at=self.stamp(started[-1]) if started else None,
+            ended_at=self.stamp(self.changes[-1][0]) if has_end else None,
+            required=(call(f"c{len(self.changes)}"),) if status == "requires_action" else (),
+        )
+
+    def after(self, at_ns: int, status: str) -> int:
+        at_ns += int(self.chance.choice([0.01, 1, 20]) * S * self.chance.random()) + 1
+        self.changes.append((at_ns, status))
+        if status == "in_progress":
+            self.started.append(at_ns)
+        return at_ns
+
+    def live(self) -> None:
+        at_ns = self.after(self.answered_ns if self.chance.random() < 0.5 else self.created_ns, "in_progress")
+        for _ in range(self.chance.randrange(3)):
+            at_ns = self.tool_round(self.after(at_ns, "requires_action"))
+        if self.chance.random() < 0.2:
+            at_ns = self.after(at_ns, "cancelling")
+        self.ended_ns = self.after(at_ns, self.chance.choice(OVER))
+        self.poll_until(self.ended_ns)
+
+    def poll_until(self, at_ns: int) -> int:
+        """Poll until an answer tells of what happened at `at_ns`; the response of that answer."""
+        now_ns = max(self.answered_ns, self.heard[-1].response_ns)
+        while True:
+            read_ns = now_ns + self.latency() // 2
+            response_ns = read_ns + self.latency() // 2
+            self.heard.append(self.answer(now_ns, read_ns, response_ns))
+            if read_ns >= at_ns:
+                return response_ns
+            now_ns = response_ns + self.interval_ns
+
+    def tool_round(self, at_ns: int) -> int:
+        request_ns = self.poll_until(at_ns) + self.latency()
+        read_ns = request_ns + self.latency() // 2
+        self.changes.append((read_ns, "queued"))
+        self.heard.append(
+            submit(request_ns, read_ns + self.latency() // 2, **{f"c{len(self.changes) - 1}": "1"})
+        )
+        return self.after(read_ns, "in_progress")
+
+    def state(self) -> RunState:
+        state = begun(0, self.answered_ns, created_at=self.stamp(self.created_ns))
+        for observation in self.heard:
+            state = advance(state, observation)
+        return state
+
+
+SEEDS = range(600)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_true_end_lies_inside_what_is_said(seed: int) -> None:
+    simulated = Simulated(seed)
+    found = timing.end(simulated.state())
+    assert abs(found.at_ns - simulated.ended_ns) <= found.width_ns / 2 + 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_timeline_is_in_order_and_its_sums_are_its_length(seed: int) -> None:
+    simulated = Simulated(seed)
+    line = timing.timeline(simulated.state())
+    moments = [line.start_ns, *(e.moment.at_ns for e in line.entries)]
+    assert moments == sorted(moments)
+    assert moments[-1] == line.end.at_ns
+    assert line.queue_ns + line.active_ns + line.tool_wait_ns == line.end.at_ns - line.start_ns
+    assert line.start_ns <= line.active_from_ns <= line.end.at_ns
+    assert line.entries[-1].status == simulated.changes[-1][1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_first_moment_in_progress_is_as_true_as_the_end(seed: int) -> None:
+    """Where nobody saw it, it is placed before the end, which is itself known to within its width only."""
+    simulated = Simulated(seed)
+    line = timing.timeline(simulated.state())
+    first = next(e.moment for e in line.entries if e.status == "in_progress")
+    assert abs(first.at_ns - simulated.started[0]) <= (first.width_ns + line.end.width_ns) / 2 + 1

@@ -1,0 +1,115 @@
+"""Tool spans: from rounds and from steps, each call once, inside the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from runspan.core.assembly import assemble
+from runspan.core.lifecycle import RunState
+from runspan.core.model import ApiError, Observation, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
+from runspan.core.redact import Texts
+from runspan.core.thread import ThreadLog
+from tests.core.words import KEY, SERVER, A, S, after, begun, call, event, poll, seen, submit
+
+
+def tools(state: RunState) -> list[SpanData]:
+    span = assemble(state, ThreadLog(), None, Texts())
+    return [c for c in span.children if c.kind is SpanKind.TOOL]
+
+
+def facts(span: SpanData) -> ToolFacts:
+    assert isinstance(span.facts, ToolFacts)
+    return span.facts
+
+
+def steps(*found: RunStep) -> Observation:
+    return seen(20 * S, 20 * S, run_id=KEY.run_id, steps=found, all_steps=True)
+
+
+def step(id_: str, *calls: ToolCall, **fields: Any) -> RunStep:
+    return RunStep(**{"id": id_, "type": "tool_calls", "tool_calls": calls, **fields})
+
+
+def polled(*more: Observation) -> RunState:
+    over = poll(9 * S, 10 * S, "completed", started_at=A + 1, ended_at=A + 9)
+    return after(poll(0, 0, "queued"), over, *more, state=begun(0, 0))
+
+
+def test_a_call_known_from_its_round_and_its_step_is_one_span() -> None:
+    state = after(
+        event(S, "in_progress"),
+        event(2 * S, "requires_action", required=(call("c1"),)),
+        submit(5 * S, 6 * S, c1="22 C"),
+        event(9 * S, "completed"),
+        steps(step("s1", replace(call("c1"), output="22 C"), created_at=A + 2, ended_at=A + 5)),
+    )
+    (tool,) = tools(state)
+    assert facts(tool) == ToolFacts(SERVER, replace(call("c1"), output="22 C"), "s1", "thread_1")
+    assert (tool.start_ns, tool.end_ns) == (2 * S, 5 * S)
+
+
+def test_tools_of_the_server_are_placed_by_the_stamps_of_their_step() -> None:
+    code = ToolCall("c1", "code_interpreter", "code_interpreter", "print(1)", "1")
+    (tool,) = tools(polled(steps(step("s1", code, created_at=A + 3, ended_at=A + 6))))
+    assert facts(tool) == ToolFacts(SERVER, code, "s1", "thread_1")
+    assert (tool.start_ns, tool.end_ns) == (3 * S, 6 * S)
+
+
+def test_streamed_steps_lie_where_their_events_arrived() -> None:
+    (tool,) = tools(polled(steps(step("s1", call("c1"), created_at=A + 3, seen_ns=2 * S, done_ns=4 * S))))
+    assert (tool.start_ns, tool.end_ns) == (2 * S, 4 * S)
+
+
+def test_a_step_that_never_ended_ends_with_its_run() -> None:
+    (tool,) = tools(polled(steps(step("s1", call("c1"), created_at=A + 3))))
+    assert tool.end_ns == timing_end(polled())
+
+
+def timing_end(state: RunState) -> int:
+    return assemble(state, ThreadLog(), None, Texts()).end_ns
+
+
+def test_a_failed_step_is_the_error_of_its_tool() -> None:
+    broken = step("s1", call("c1"), error=ApiError("server_error", "no sandbox"))
+    (tool,) = tools(polled(steps(broken)))
+    assert tool.error == ApiError("server_error", "no sandbox")
+
+
+def test_everything_lies_inside_the_run_whatever_the_stamps_say() -> None:
+    wild = step("s1", call("c1"), created_at=A - 900, ended_at=A + 900, seen_ns=-5, done_ns=99 * S)
+    upside_down = step("s2", call("c2"), seen_ns=8 * S, done_ns=2 * S)
+    state = polled(steps(wild, upside_down))
+    span = assemble(state, ThreadLog(), None, Texts())
+    for child in span.children:
+        assert span.start_ns <= child.start_ns <= child.end_ns <= span.end_ns
+
+
+def test_steps_are_in_list_order_whichever_was_known_first() -> None:
+    first = step("s1", call("c1"), created_at=A + 2, ended_at=A + 3)
+    second = step("s2", call("c2"), created_at=A + 6, ended_at=A + 7)
+    known = replace(steps(second), all_steps=False)
+    assert [(facts(t).call.id, t.start_ns) for t in tools(polled(known, steps(first, second)))] == [
+        ("c1", 2 * S),
+        ("c2", 6 * S),
+    ]
+
+
+def test_calls_without_an_id_are_still_one_span_each() -> None:
+    nameless = [ToolCall("", "code_interpreter", "code_interpreter", f"print({i})") for i in range(2)]
+    state = polled(steps(step("s1", *nameless), step("s2", nameless[0])))
+    assert [facts(t).call.arguments for t in tools(state)] == ["print(0)", "print(1)", "print(0)"]
+
+
+def test_a_call_that_nobody_answered_lasts_until_the_run_ends() -> None:
+    state = after(
+        event(S, "in_progress"),
+        event(2 * S, "requires_action", required=(call("c1"),)),
+        event(7 * S, "expired"),
+    )
+    (tool,) = tools(state)
+    assert (tool.start_ns, tool.end_ns) == (2 * S, 7 * S)
+
+
+def test_message_steps_make_no_span() -> None:
+    assert tools(polled(steps(RunStep("s1", "message_creation", message_id="m1")))) == []

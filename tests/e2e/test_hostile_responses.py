@@ -1,0 +1,142 @@
+"""Servers that imitate the API send odd things: the app gets what it got without us, and the trace what there is to be had."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from odd_objects import OBJECTS, RUN, serve, told_of
+from opentelemetry.sdk.trace import ReadableSpan
+from tests.support.odd_server import Odd, odd_server
+from tests.support.playing import App, client_of, drive
+from tests.support.tracing import attribute, texts, traced
+
+from runspan.runtime import worker
+
+MISSING = object()
+ALWAYS: list[Any] = [MISSING, None]
+IN_TURNS: list[Any] = [
+    True,
+    -1,
+    10**30,
+    "\ud800 of later days",
+    "x" * 20_000,
+    [None, 1, "a", [], {}],
+    {},
+    {"type": "of_later_days", "of_later_days": {"value": None}},
+]
+
+
+def spoilt(name: str, path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    """All objects, with one field of one of them set to `value`."""
+    objects = copy.deepcopy(OBJECTS)
+    owner: Any = objects[name]
+    for key in path[:-1]:
+        owner = owner[key]
+    if value is MISSING:
+        del owner[path[-1]]
+    else:
+        owner[path[-1]] = value
+    return objects
+
+
+def fields(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every field, however deep."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from fields(inner, (*path, key))
+
+
+def _is_worth_it(name: str, path: tuple[Any, ...]) -> bool:
+    """What `waiting` and `over` share with `run` is odd there already."""
+    return name not in ("waiting", "over") or OBJECTS[name][path[0]] != RUN[path[0]]
+
+
+# One test per object and field. Each field gets five of the values; neighbours get other ones.
+FIELDS = [(n, path) for n, whole in OBJECTS.items() for path in fields(whole) if _is_worth_it(n, path)]
+
+
+async def all_calls(app: App) -> list[tuple[str, str]]:
+    """Every kind of read, each whatever became of the others."""
+    runs, messages, ids = app.runs, app.threads.messages, {"thread_id": "thread_1"}
+    outputs: Any = [{"tool_call_id": "call_1", "output": "ok"}]
+    calls = [
+        lambda: messages.create("thread_1", role="user", content="Hi?"),
+        lambda: runs.create(**ids, assistant_id="asst_1"),
+        lambda: runs.retrieve("run_1", **ids),
+        lambda: runs.retrieve("run_1", **ids),
+        lambda: runs.submit_tool_outputs("run_1", **ids, tool_outputs=outputs),
+        lambda: runs.retrieve("run_1", **ids),
+        lambda: runs.steps.list("run_1", **ids),
+        lambda: messages.list("thread_1"),
+        lambda: messages.retrieve("msg_1", **ids),
+        lambda: runs.list("thread_1"),
+        lambda: runs.create(**ids, assistant_id="asst_1", stream=True),
+    ]
+    return [await told_of(app, call) for call in calls]
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[Odd]:
+    with odd_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app(odd: Odd) -> Iterator[App]:
+    """One client for all: a new one for each of hundreds of plays takes most of the time."""
+    with client_of("OpenAI", odd) as client:  # type: ignore[arg-type]
+        yield App("OpenAI", client, odd)  # type: ignore[arg-type]
+
+
+def play(app: App, objects: dict[str, Any]) -> list[tuple[str, str]]:
+    serve(app.server, objects)  # type: ignore[arg-type]
+    return drive(all_calls(app), is_async=False)
+
+
+def check(name: str, path: tuple[Any, ...], spans: Sequence[ReadableSpan]) -> None:
+    runs, generations = ([s for s in spans if operation(s) == o] for o in ("invoke_agent", "chat"))
+    assert len(runs) == len(generations) == 2
+    for span in spans:  # whatever the strings hold, an exporter can encode them
+        repr((span.name, span.status.description, [dict(e.attributes or {}) for e in span.events]))
+        json.dumps(
+            [span.name, span.status.description, dict(span.attributes or {})], ensure_ascii=False
+        ).encode()
+        assert max(len(v) for v in (span.attributes or {}).values() if isinstance(v, str)) <= 131_072
+    if (name, path[0]) in CORE:
+        return
+    assert [attribute(run, "runspan.run.status") for run in runs] == ["completed"] * 2
+    assert [attribute(run, "runspan.run.unfinished") for run in runs] == [None] * 2
+    if name != "message":
+        assert [texts(g, "output") for g in generations] == [["Good day."]] * 2
+    if path[0] != "usage":
+        assert [attribute(g, "gen_ai.usage.input_tokens") for g in generations] == [5, 5]
+
+
+def operation(span: ReadableSpan) -> Any:
+    return attribute(span, "gen_ai.operation.name")
+
+
+# Where these are odd nobody can say whose run it is, or how it stands.
+CORE = {(name, key) for name in ("run", "over") for key in ("id", "thread_id", "status")}
+
+
+@pytest.mark.parametrize(("name", "path"), FIELDS, ids=[f"{n}-{'.'.join(map(str, p))}" for n, p in FIELDS])
+def test_one_odd_field_hurts_neither_the_app_nor_the_rest_of_the_trace(
+    name: str, path: Any, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "TICK_S", 0.0)
+    turn = FIELDS.index((name, path)) * 3
+    for value in (*ALWAYS, *(IN_TURNS[(turn + i) % len(IN_TURNS)] for i in range(3))):
+        objects = spoilt(name, path, value)
+        bare = play(app, objects)
+        with traced() as trace:
+            assert play(app, objects) == bare, f"the app notices {value!r:.40}"
+        try:
+            check(name, path, trace.exporter.get_finished_spans())
+        except AssertionError as error:
+            raise AssertionError(f"with {value!r:.40}") from error

@@ -1,0 +1,335 @@
+"""Live runs: emitted once, bounded, looked after, forgotten."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runspan.core.model import Listing, RunRequest
+from runspan.runtime.live import BASE_WEIGHT
+from tests.core.words import SERVER, A, S, run, said
+from tests.runtime.desk import Desk
+
+Make = Callable[..., Desk]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    def make(**options: Any) -> Desk:
+        return Desk(monkeypatch, **options)
+
+    return make
+
+
+# ---------------------------------------------------------------- once
+
+
+def test_a_run_that_is_whole_goes_out_at_once_and_once(make: Make) -> None:
+    desk = make()
+    desk.whole()
+    assert desk.emitted == [("run_1", None)]
+    for status in ("completed", "in_progress", "failed"):
+        desk.hear(status)
+    desk.tracker.emit_over()
+    desk.tracker.emit_all()
+    desk.wait(10_000)
+    assert desk.emitted == [("run_1", None)]
+    assert desk.fetcher.asked == []
+
+
+def test_a_new_create_with_a_known_id_is_a_new_run(make: Make) -> None:
+    desk = make()
+    desk.whole()
+    desk.whole()
+    assert desk.emitted == [("run_1", None)] * 2
+    desk.begin()
+    desk.begin()
+    assert desk.emitted == [("run_1", None)] * 2 + [("run_1", "evicted")]
+    assert desk.tracker.live == 1
+
+
+def test_runs_of_others_make_nothing_and_one_line(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    desk = make()
+    caplog.set_level(logging.INFO, "runspan")
+    for i in range(100):
+        desk.hear("completed", f"old_{i}")
+        desk.tracker.name_foreign(run("queued", id=f"old_{i}"))
+    desk.wait(10_000)
+    assert (desk.emitted, desk.tracker.live, desk.fetcher.asked) == ([], 0, [])
+    assert len(caplog.records) == 1
+    assert desk.tracker.is_foreign(SERVER, run("queued", id="old_1"))
+
+
+def test_a_run_that_is_not_recorded_is_not_followed_nor_foreign(make: Make) -> None:
+    desk = make()
+    call = desk.call(live=None)
+    assert desk.tracker.begin(call, RunRequest(), desk.seen(run("queued"))) is None
+    desk.hear("completed")
+    assert (desk.emitted, desk.tracker.live) == ([], 0)
+    assert not desk.tracker.is_foreign(SERVER, run("queued"))
+
+
+def test_every_run_is_counted_as_one_thing(make: Make) -> None:
+    desk = make(max_live_runs=2)
+    desk.whole("run_0")
+    for i in range(1, 5):
+        desk.begin(f"run_{i}")
+    counts = desk.tracker.counts
+    assert (counts.started, counts.emitted, counts.unfinished, desk.tracker.live) == (5, 1, 2, 2)
+
+
+# ---------------------------------------------------------------- linger and fetch
+
+
+def test_what_is_missing_is_fetched_a_linger_after_the_end(make: Make) -> None:
+    desk = make(linger_s=1.0)
+    desk.begin(tools=({"type": "code_interpreter"},))
+    desk.hear("completed", tools=({"type": "code_interpreter"},))
+    desk.wait(0.9)
+    assert desk.fetcher.asked == []
+    desk.wait(0.2)
+    assert desk.fetcher.asked == [("run_1", "messages"), ("run_1", "steps")]
+    desk.answer("messages")
+    assert desk.emitted == []
+    desk.answer("steps")
+    assert desk.emitted == [("run_1", None)]
+
+
+def test_what_the_app_reads_itself_within_the_linger_is_not_fetched(make: Make) -> None:
+    desk = make(linger_s=1.0)
+    desk.begin()
+    desk.hear("completed")
+    desk.now_ns += S // 2
+    page = desk.seen(messages=(said("q", "m1", created_at=A),), listing=Listing(True, True))
+    desk.tracker.observe(SERVER, page)
+    assert desk.emitted == [("run_1", None)]
+    desk.wait(100)
+    assert desk.fetcher.asked == []
+
+
+def test_with_fetch_never_a_run_goes_out_after_the_linger_and_nothing_is_asked(make: Make) -> None:
+    desk = make(fetch="never", linger_s=1.0)
+    desk.begin()
+    desk.hear("completed")
+    desk.begin("run_2")
+    desk.wait(1.1)
+    assert desk.emitted == [("run_1", None)]
+    desk.wait(10_000)
+    assert desk.emitted == [("run_1", None), ("run_2", "expired_unseen")]
+    assert desk.fetcher.asked == []
+
+
+def test_without_capture_no_messages_are_fetched_nor_kept(make: Make) -> None:
+    desk = make(capture_content=False)
+    desk.begin()
+    desk.tracker.observe(SERVER, desk.seen(messages=(said("q", "m1"),)))
+    desk.hear("completed")
+    assert desk.emitted == [("run_1", None)]
+    assert (desk.fetcher.asked, len(desk.tracker._threads)) == ([], 1)
+    assert desk.tracker._threads.get((SERVER.base_url, "thread_1")).messages == ()  # type: ignore[union-attr]
+
+
+def test_an_ended_run_whose_fetch_is_never_answered_goes_out_when_its_time_is_up(make: Make) -> None:
+    desk = make()
+    desk.begin()
+    desk.hear("completed")
+    desk.wait(10)
+    assert desk.fetcher.asked == [("run_1", "messages")]
+    desk.wait(3_600)
+    assert desk.emitted == [("run_1", None)]
+
+
+# ---------------------------------------------------------------- looks
+
+
+def look_times(desk: Desk, seconds: int, status: str = "in_progress", run_id: str = "run_1") -> list[int]:
+    """The seconds at which the owner looked, each look finding `status`."""
+    started_ns, times = desk.now_ns, []
+    for _ in range(seconds):
+        desk.wait(1)
+        for asked_id, what in desk.fetcher.asked:
+            assert (asked_id, what) == (run_id, "run")
+            times.append((desk.now_ns - started_ns) // S)
+            desk.answer("run", run_id, status)
+        desk.fetcher.asked.clear()
+    return times
+
+
+def test_an_owner_that_hears_nothing_looks_after_a_minute_then_ever_less_often(make: Make) -> None:
+    desk = make()
+    desk.begin(expires_at=A + 1_000)
+    assert look_times(desk, 1_059) == [60, 180, 420, 900]
+    assert desk.emitted == []
+    desk.wait(2)
+    assert desk.emitted == [("run_1", "expired_unseen")]
+
+
+def test_a_run_that_the_app_polls_is_never_looked_at(make: Make) -> None:
+    desk = make()
+    desk.begin()
+    for _ in range(200):
+        desk.wait(5)
+        if desk.tracker.live:
+            desk.hear("in_progress")
+    assert desk.fetcher.asked == []
+
+
+def test_a_closed_stream_is_looked_at_once_after_the_linger(make: Make) -> None:
+    desk = make(linger_s=1.0)
+    live = desk.begin()
+    stream = desk.stream(live)
+    desk.wait(300)
+    assert desk.fetcher.asked == [], "an open stream tells us"
+    desk.close(live, stream)
+    assert look_times(desk, 150) == [1, 61]
+    desk.hear("completed")
+    assert desk.emitted == []
+    desk.wait(2)
+    assert desk.fetcher.asked == [("run_1", "messages")]
+
+
+def test_a_closed_stream_whose_run_is_found_over_is_emitted_whole(make: Make) -> None:
+    desk = make(capture_content=False)
+    live = desk.begin()
+    desk.close(live, desk.stream(live))
+    desk.wait(1.1)
+    desk.answer("run", status="completed")
+    assert desk.emitted == [("run_1", None)]
+
+
+def test_a_closed_stream_without_a_client_to_ask_does_not_keep_us_busy(make: Make) -> None:
+    desk = make(linger_s=1.0)
+    live = desk.begin(via=False)
+    desk.close(live, desk.stream(live))
+    rings = 0
+    while desk.tracker.live and rings < 1_000:
+        due_ns = desk.patience.next_due_ns()
+        assert due_ns is not None
+        desk.now_ns = due_ns
+        desk.patience.tick(due_ns)
+        rings += 1
+    assert rings < 30
+    assert desk.emitted == [("run_1", "stream_closed")]
+
+
+def test_a_stream_that_closes_while_tools_are_asked_for_is_not_closed_early(make: Make) -> None:
+    desk = make()
+    live = desk.begin()
+    stream = desk.stream(live)
+    desk.hear("requires_action")
+    desk.close(live, stream)
+    desk.tracker.emit_all()
+    assert desk.emitted == [("run_1", "shutdown")]
+
+
+def test_at_exit_what_lives_is_looked_at_once_and_goes_out(make: Make) -> None:
+    desk = make()
+    desk.begin()
+    desk.patience.hasten(look=True, alive=True)
+    desk.patience.hasten(look=False, alive=True)
+    assert desk.fetcher.asked == [("run_1", "run")]
+    assert desk.patience.is_waiting()
+    desk.answer("run", status="in_progress")
+    desk.patience.hasten(look=False, alive=True)
+    assert desk.fetcher.asked == [("run_1", "run")]
+    desk.tracker.emit_all()
+    assert desk.emitted == [("run_1", "shutdown")]
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def test_the_oldest_goes_where_there_are_too_many(make: Make) -> None:
+    desk = make(max_live_runs=3)
+    for i in range(5):
+        desk.begin(f"run_{i}")
+    assert desk.emitted == [("run_0", "evicted"), ("run_1", "evicted")]
+
+
+def test_the_oldest_goes_where_they_weigh_too_much_also_between_begins(make: Make) -> None:
+    desk = make(max_live_bytes=4 * BASE_WEIGHT)
+    desk.begin("run_0")
+    desk.begin("run_1")
+    desk.hear("in_progress", "run_1", weight=3 * BASE_WEIGHT)
+    assert desk.emitted == [("run_0", "evicted")]
+
+
+def test_messages_count_where_they_are_kept(make: Make) -> None:
+    """They come with pages, which name no run."""
+    desk = make(max_live_bytes=4 * BASE_WEIGHT)
+    desk.begin("run_0", "thread_0")
+    desk.begin("run_1")
+    big = tuple(said("x" * BASE_WEIGHT, f"m{i}") for i in range(4))
+    desk.tracker.observe(SERVER, desk.seen(messages=big), 4 * BASE_WEIGHT)
+    assert desk.emitted[:1] == [("run_0", "evicted")]
+
+
+def test_a_thousand_polls_weigh_nothing(make: Make) -> None:
+    """The helpers poll with raw responses: 2 KB each, of which nothing is kept."""
+    desk = make(max_live_bytes=100 * BASE_WEIGHT)
+    desk.begin("run_0")
+    for _ in range(1_000):
+        desk.hear("in_progress", "run_0", weight=2_000)
+    desk.begin("run_1")
+    assert desk.emitted == []
+
+
+@pytest.mark.parametrize(
+    ("created_at", "expires_at", "seconds"),
+    [(A, A + 600, 660), (A, None, 960), (None, A, 960), (A, A - 5, 960), (A, A + 10**9, 960)],
+)
+def test_time_to_live(make: Make, created_at: int | None, expires_at: int | None, seconds: int) -> None:
+    desk = make(fetch="never")
+    desk.begin(created_at=created_at, expires_at=expires_at)
+    desk.wait(seconds - 1)
+    assert desk.emitted == []
+    desk.wait(2)
+    assert desk.emitted == [("run_1", "expired_unseen")]
+
+
+def sizes(desk: Desk) -> dict[str, int]:
+    everything = {**vars(desk.tracker), **vars(desk.patience)}
+    return {name: len(value) for name, value in everything.items() if hasattr(value, "__len__")}
+
+
+def test_nothing_grows_with_the_number_of_runs(make: Make) -> None:
+    desk = make()
+    grown: list[dict[str, int]] = []
+    for half in range(2):
+        for i in range(10_000):
+            desk.whole(f"run_{half}_{i}", f"thread_{half}_{i}")
+        desk.outbox.sent.clear()
+        desk.wait(3_600)
+        grown.append(sizes(desk))
+    assert {
+        k: v
+        for k, v in grown[1].items()
+        if k in ("_live", "_on_thread", "_pinned", "_timers", "ours", "runs")
+    } == {**dict.fromkeys(("_live", "_on_thread", "_pinned", "_timers", "ours", "runs"), 0)}
+    assert grown[1]["_threads"] == grown[0]["_threads"] == 2_000
+    assert grown[1]["_done"] <= 20_000
+    assert desk.tracker._weight == 0
+
+
+def test_timers_of_runs_that_went_out_do_not_pile_up(make: Make) -> None:
+    """Also within the time to live: a server that runs a hundred runs a second begins 60,000 in ten minutes."""
+    desk = make()
+    for i in range(5_000):
+        desk.whole(f"run_{i}", f"thread_{i % 10}")
+    assert len(desk.patience._timers) < 2_500
+
+
+def test_two_runs_at_once_on_two_servers_with_the_same_ids_are_two(make: Make) -> None:
+    desk = make()
+    desk.begin()
+    other = replace(SERVER, base_url="http://other.test/v1")
+    first = desk.seen(run("queued"))
+    assert desk.tracker.begin(desk.call(server=other), RunRequest(), first)
+    desk.tracker.observe(other, desk.seen(run("completed")))
+    desk.wait(2)
+    assert desk.tracker.live == 2
+    assert [k.server for k, v in desk.tracker._live.items() if v.state.is_over] == [other.base_url]

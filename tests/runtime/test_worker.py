@@ -1,0 +1,315 @@
+"""The way from the app's threads to ours: nothing blocks, nothing that matters is lost, and what is lost is counted."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runspan.core.model import ApiError
+from runspan.runtime import worker as module
+from runspan.runtime.records import Ask, HandlerError, StreamClosed, StreamEvent, StreamRef
+from tests.support.workers import held, listing, poll, start, working
+
+
+@pytest.fixture
+def small_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_QUEUED", 20)
+    monkeypatch.setattr(module, "COALESCE_FROM", 10)
+
+
+@pytest.fixture
+def impatient_threads() -> Iterator[None]:
+    """Threads change places as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_records_are_read_in_the_order_in_which_they_came() -> None:
+    worker, notes = working()
+    records = [poll(at_ns=n) for n in range(500)]
+    for record in records:
+        worker.put(record)
+    assert worker.flush(30)
+    assert notes.read == records
+    assert worker.restarts == 0
+
+
+def test_it_has_no_thread_before_the_first_record() -> None:
+    before = threading.active_count()
+    worker, _ = working()
+    assert threading.active_count() == before
+    assert worker.restarts == -1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_died_is_started_again_and_counted() -> None:
+    worker, notes = working()
+
+    def die() -> None:
+        raise SystemExit("as if by accident")  # not an Exception: no guard holds it
+
+    for deaths in (1, 2):
+        worker.put(Ask(die))
+        deadline = time.monotonic() + 30
+        while worker._is_running and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert not worker._is_running
+        record = poll()
+        worker.put(record)
+        assert worker.flush(30)
+        assert notes.read[-1] is record
+        assert worker.restarts == deaths
+
+
+@pytest.mark.expects_swallowed
+def test_a_record_that_cannot_be_read_does_not_stop_the_others() -> None:
+    worker, notes = working()
+
+    def fail(record: Any) -> None:
+        if record.request_ns == 1:
+            raise ValueError("as if by accident")
+
+    notes.on_read = fail
+    for n in range(3):
+        worker.put(poll(at_ns=n))
+    assert worker.flush(30)
+    assert (len(notes.read), worker.restarts) == (3, 0)
+
+
+def test_many_threads_lose_nothing(impatient_threads: None) -> None:
+    worker, notes = working()
+
+    def put(owner: int) -> None:
+        for n in range(500):
+            worker.put(poll(f"run_{owner}", at_ns=n))
+
+    threads = [threading.Thread(target=put, args=(owner,)) for owner in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert worker.flush(60)
+    assert Counter(record.match.run_id for record in notes.read) == {
+        f"run_{owner}": 500 for owner in range(16)
+    }
+    assert worker.restarts == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers there")
+def test_a_signal_handler_that_interrupts_put_can_put() -> None:
+    worker, notes = working()
+    from_handler = 0
+
+    def handler(*_: Any) -> None:
+        nonlocal from_handler
+        from_handler += 1
+        worker.put(poll("run_of_handler"))
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        put, deadline = 0, time.monotonic() + 30
+        while (from_handler < 50 or put < 5_000) and time.monotonic() < deadline:
+            worker.put(poll())
+            put += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert worker.flush(60)
+    assert Counter(r.match.run_id for r in notes.read) == {"run_1": put, "run_of_handler": from_handler}
+    assert from_handler >= 50
+
+
+def test_a_record_that_comes_while_the_worker_is_being_started_is_not_lost() -> None:
+    late = poll("run_late")
+    worker, notes = working(lambda: worker.put(late))
+    worker.put(poll())
+    assert worker.flush(30)
+    assert {record.match.run_id for record in notes.read} == {"run_1", "run_late"}
+    assert worker.restarts == 0
+
+
+# ---------------------------------------------------------------- a queue that fills
+
+
+@pytest.mark.usefixtures("small_queue")
+def test_past_half_full_equal_polls_become_one_that_knows_how_many() -> None:
+    worker, notes = working()
+    with held(worker):
+        for _ in range(10):
+            worker.put(listing())
+        for n in range(1_000):
+            worker.put(poll(at_ns=n))
+    assert worker.flush(30)
+    (queued,) = notes.read[10:]
+    assert queued.taken_polls() == 1_000
+    assert (queued.request_ns, queued.newest) == (0, (999, 1_000))
+    assert worker.dropped == {}
+
+
+@pytest.mark.usefixtures("small_queue")
+def test_a_poll_with_another_answer_is_not_merged() -> None:
+    worker, notes = working()
+    with held(worker):
+        for _ in range(10):
+            worker.put(listing())
+        for n, answer in enumerate([b"queued", b"queued", b"running", b"running", b"queued"]):
+            worker.put(poll(at_ns=n, result=answer))
+        worker.put(poll("run_2", result=b"queued"))
+    assert worker.flush(30)
+    taken = [(r.match.run_id, r.result, r.taken_polls()) for r in notes.read[10:]]
+    assert taken == [
+        ("run_1", b"queued", 2),
+        ("run_1", b"running", 2),
+        ("run_1", b"queued", 1),
+        ("run_2", b"queued", 1),
+    ]
+
+
+@pytest.mark.usefixtures("small_queue")
+def test_a_poll_that_finds_no_room_takes_no_later_polls_with_it() -> None:
+    """Every poll is read, merged into one that is read, or counted as dropped."""
+    worker, notes = working()
+    with held(worker):
+        for _ in range(20):
+            worker.put(listing())
+        for n in range(50):
+            worker.put(poll(at_ns=n))
+    assert worker.flush(30)
+    polls = sum(r.taken_polls() for r in notes.read if r.match.route.is_poll)
+    assert polls + worker.dropped["queue_full"] == 50
+    for n in range(5):  # and the next ones are read as ever
+        worker.put(poll(at_ns=100 + n))
+    assert worker.flush(30)
+    assert [r.request_ns for r in notes.read if r.request_ns >= 100] == [100, 101, 102, 103, 104]
+
+
+@pytest.mark.usefixtures("small_queue")
+def test_a_full_queue_drops_only_what_can_be_spared_and_counts_it() -> None:
+    worker, notes = working()
+    stream = StreamRef(start())
+    kept: list[Any] = [
+        start(),
+        StreamEvent(stream, "thread.run.completed", 1, b"{}"),
+        StreamClosed(stream, 2),
+        HandlerError(stream, 3, ApiError("x"), 7),
+        poll(result=b"bytes"),
+    ]
+    spared = [
+        StreamEvent(stream, "thread.message.completed", 1, b"{}"),
+        listing(),
+        poll(result={"status": "x"}),
+    ]
+    with held(worker):
+        for _ in range(20):
+            worker.put(listing())
+        for record in (*kept, *spared):
+            worker.put(record)
+    assert worker.flush(30)
+    assert notes.read[20:] == kept
+    assert worker.dropped == {"queue_full": len(spared)}
+
+
+@pytest.mark.usefixtures("small_queue", "impatient_threads")
+def test_merged_polls_of_many_threads_keep_their_exact_number() -> None:
+    worker, notes = working()
+    per_thread, number = 2_000, 8
+
+    def put() -> None:
+        for n in range(per_thread):
+            worker.put(poll(at_ns=n))
+
+    for _ in range(3):
+        notes.read.clear()
+        threads = [threading.Thread(target=put) for _ in range(number)]
+        with held(worker):
+            for _ in range(10):
+                worker.put(listing())
+            for thread in threads:
+                thread.start()
+            time.sleep(0.02)
+        for thread in threads:
+            thread.join()
+        assert worker.flush(60)
+        polls = sum(r.taken_polls() for r in notes.read if r.match.route.is_poll)
+        assert polls + worker.dropped["queue_full"] == per_thread * number
+        worker.dropped.clear()
+
+
+# ---------------------------------------------------------------- flushing
+
+
+def test_a_flush_is_answered_while_records_keep_coming() -> None:
+    """Each record that is read brings the next, as pollers do that are faster than we."""
+    worker, notes = working()
+    over = threading.Event()
+
+    def feed(_: Any) -> None:
+        if not over.is_set():
+            worker.put(poll())
+
+    notes.on_read = feed
+    worker.put(poll())
+    try:
+        assert worker.flush(10)
+    finally:
+        over.set()
+
+
+def test_many_flushes_at_once_are_all_answered() -> None:
+    worker, _ = working()
+    answers: list[bool] = []
+    threads = [threading.Thread(target=lambda: answers.append(worker.flush(30))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [True] * 20
+
+
+def test_a_flush_without_time_does_not_wait() -> None:
+    worker, _ = working()
+    with held(worker):
+        assert worker.flush(0) is False
+    assert worker.flush(30) is True
+
+
+def test_a_flush_with_an_earlier_deadline_does_not_cut_another_short() -> None:
+    worker, notes = working()
+    waiting = threading.Event()
+    notes.is_waiting = waiting.is_set  # type: ignore[method-assign]
+    waiting.set()
+    answers: dict[str, bool] = {}
+    patient = threading.Thread(target=lambda: answers.update(patient=worker.flush(30)))
+    patient.start()
+    hurried = threading.Thread(target=lambda: answers.update(hurried=worker.flush(0.05)))
+    hurried.start()
+    hurried.join()
+    time.sleep(0.1)
+    assert "patient" not in answers  # what it waits for may still come
+    waiting.clear()
+    patient.join()
+    assert answers["patient"] is True
+
+
+def test_after_stop_a_later_record_starts_it_again() -> None:
+    worker, notes = working()
+    worker.put(poll())
+    assert worker.flush(30)
+    worker.stop(lambda: None)
+    deadline = time.monotonic() + 30
+    while worker._is_running and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert not worker._is_running
+    worker.put(poll("run_2"))
+    assert worker.flush(30)
+    assert [record.match.run_id for record in notes.read] == ["run_1", "run_2"]

@@ -1,0 +1,87 @@
+"""A tiny server whose Assistants objects are whatever a test wants them to be."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Body = Any  # JSON, or bytes that are sent as they are
+Route = tuple[str, str]  # method, last word of the path that is no id
+
+
+class Odd:
+    """`bodies[(method, what)]` is what is answered next, the last one again and again; `events` is every stream."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[Route, list[Body]] = {}
+        self.events: list[tuple[str, Any]] = []
+        self.base_url = ""
+
+    def answer(self, route: Route) -> Body:
+        answers = self.bodies.get(route, [{}])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def _route(method: str, path: str) -> Route:
+    words = [w for w in path.partition("?")[0].split("/") if w.isalpha() or w == "submit_tool_outputs"]
+    is_one = path.partition("?")[0].rsplit("/", 1)[-1] not in words
+    return method, words[-1] + ("/one" if is_one else "")
+
+
+def _handler(odd: Odd) -> Callable[..., BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet
+        disable_nagle_algorithm = True
+
+        def log_message(self, *_: Any) -> None: ...
+
+        def do_GET(self) -> None:
+            self._reply(_route("GET", self.path), {})
+
+        def do_DELETE(self) -> None:
+            self._reply(_route("DELETE", self.path), {})
+
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("content-length") or 0))
+            self._reply(_route("POST", self.path), json.loads(sent or b"{}"))
+
+        def _reply(self, route: Route, sent: Any) -> None:
+            if isinstance(sent, dict) and sent.get("stream"):
+                kind = "text/event-stream"
+                body = b"".join(
+                    f"event: {name}\ndata: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
+                    for name, data in [*odd.events, ("done", "[DONE]")]
+                )
+            else:
+                answer = odd.answer(route)
+                body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                kind = "application/json"
+            self.send_response(200)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.send_header("openai-poll-after-ms", "1")
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
+
+
+@contextmanager
+def odd_server() -> Iterator[Odd]:
+    odd = Odd()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(odd))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    odd.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+    try:
+        yield odd
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

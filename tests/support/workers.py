@@ -1,0 +1,108 @@
+"""The worker alone, with everything below it replaced by a notebook."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from runspan.adapters import assistants
+from runspan.core.model import Server
+from runspan.runtime.records import Ask, Call
+from runspan.runtime.worker import Worker
+
+SERVER = Server("http://127.0.0.1:1/v1", "127.0.0.1", 1, "openai")
+
+
+class Notebook:
+    """Reader, tracker, outbox and flusher in one: notes what it is given, in order, and has nothing to do besides."""
+
+    is_waiting_for_gets = False
+
+    def __init__(self) -> None:
+        self.read: list[Any] = []
+        self.on_read: Callable[[Any], None] | None = None
+
+    def call(self, record: Any) -> None:
+        self.read.append(record)
+        if self.on_read is not None:
+            self.on_read(record)
+
+    event = chunk = closed = handler_error = fetched = call
+
+    def polls(self) -> int:
+        """All polls that the records stand for."""
+        return sum(call.taken_polls() for call in self.read)
+
+    class outbox:  # noqa: N801
+        is_waiting = False
+
+        @staticmethod
+        def pump() -> None: ...
+
+        @staticmethod
+        def drain(deadline_s: float) -> bool:
+            return True
+
+        @staticmethod
+        def abandon() -> int:
+            return 0
+
+    def tick(self, now_ns: int) -> None: ...
+    def hasten(self, *, look: bool, alive: bool) -> None: ...
+    def emit_over(self) -> None: ...
+    def emit_all(self) -> None: ...
+    def next_due_ns(self) -> None: ...
+    def start(self) -> None: ...
+    def stop(self, last: Callable[[], None]) -> None:
+        last()
+
+    def is_waiting(self) -> bool:
+        return False
+
+    def ask(self, done: Callable[[bool], None]) -> None:
+        done(True)
+
+
+def working(on_start: Callable[[], None] = lambda: None) -> tuple[Worker, Notebook]:
+    notes: Any = Notebook()
+    return Worker(notes, notes, notes.outbox, notes, on_start), notes
+
+
+@contextmanager
+def held(worker: Worker) -> Iterator[None]:
+    """While the block runs, the worker is busy with something else, and its queue grows."""
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        arrived.set()
+        assert go_on.wait(60)
+
+    worker.put(Ask(hold))
+    assert arrived.wait(60)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def poll(run_id: str = "run_1", at_ns: int = 1, result: Any = None) -> Call:
+    """`GET` of a run, answered."""
+    match = assistants.match("get", f"/threads/thread_1/runs/{run_id}")
+    assert match is not None
+    return Call(match, SERVER, at_ns, at_ns + 1, result=result)
+
+
+def start() -> Call:
+    """`POST` that creates a run, answered."""
+    match = assistants.match("post", "/threads/thread_1/runs")
+    assert match is not None
+    return Call(match, SERVER, 1, 2, result=b'{"id": "run_1"}')
+
+
+def listing() -> Call:
+    """`GET` of the thread's messages, answered."""
+    match = assistants.match("get", "/threads/thread_1/messages")
+    assert match is not None
+    return Call(match, SERVER, 1, 2)

@@ -1,0 +1,63 @@
+"""Each example runs as it stands and says what it should; and the user-like test file passes."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runspan import setup
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+# What is printed, in this order; the trace comes after the app's own words.
+SAID = {
+    "polling_tutor": (
+        "completed: the solution of 3x + 11 = 14 is x = 1.",
+        "invoke_agent Math Tutor",
+        "1 run: 1 completed",
+    ),
+    "follow_up": (
+        "x = 1.",
+        "Jane Doe, the solution of 2x - 4 = 0 is x = 2.",
+        "Address the user as Jane Doe.",
+        "2 runs",
+    ),
+    "streaming": (
+        "A span has a parent, a parent has a root.\ncompleted",
+        "chat gpt-4o",
+        "first token",
+        "1 run: 1 completed",
+    ),
+    "function_calls": ("Paris is warmer.", "1 trace · 4 spans · 1 run: 1 completed"),
+    "code_interpreter": ("ran: ", "x = 1.", "execute_tool code_interpreter", "1 run: 1 completed"),
+    "files_and_search": ("In the air.", "['birds.txt']", "execute_tool file_search", "1 run: 1 completed"),
+    "async_service": ("Ann, ", "Ben, ", "Cem, ", "3 runs: 3 completed"),
+}
+
+
+@pytest.fixture(autouse=True)
+def as_a_script(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setenv("COLUMNS", "120")
+    yield
+    assert setup._handle is None
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    said, at = capsys.readouterr().out, 0
+    for part in SAID[name]:
+        at = said.find(part, at)
+        assert at >= 0, f"{part!r} is missing, or too early, in:\n{said}"
+        at += len(part)
+
+
+def test_every_example_is_run_and_short() -> None:
+    apart = {"playground", "test_my_assistant"}
+    found = {path.stem: path for path in EXAMPLES.glob("*.py")}
+    assert found.keys() - apart == SAID.keys()
+    assert [name for name in SAID if len(found[name].read_text("utf-8").splitlines()) >= 60] == []

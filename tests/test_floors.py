@@ -1,0 +1,209 @@
+"""The import law of docs/design.md: data goes one way, and each part knows only what it must."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "runspan"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+# The first matching prefix decides. None: apart, imports nothing of the rest and is imported by floor 6 only.
+FLOORS: tuple[tuple[str, int | None], ...] = (
+    ("fake", None),
+    ("viewer", None),
+    ("cli", 6),
+    ("setup", 5),
+    ("providers", 5),
+    ("testing", 5),
+    ("patches", 4),
+    ("observing", 4),
+    ("runtime", 3),
+    ("adapters", 2),
+    ("conventions", 2),
+    ("core.model", 0),
+    ("core", 1),
+    ("config", 0),
+    ("guard", 0),
+    ("_version", 0),
+)
+TOGETHER = {"setup", "providers", "testing"}  # one floor, in one another's sight
+PURE = ("core", "adapters", "conventions")
+CLOCKS_AND_LOCKS = frozenset(
+    {"time", "threading", "asyncio", "queue", "_thread", "socket", "concurrent", "logging", "os"}
+)
+ALLOWED = {  # of the packages that are not the standard library's
+    "openai": ("patches", "cli"),  # cli: the demo plays an app
+    "wrapt": ("patches",),
+    "msgspec": ("observing",),
+    "opentelemetry": (
+        "runtime.emit",
+        "runtime.content_event",
+        "observing",
+        "setup",
+        "providers",
+        "testing",
+        "cli",
+    ),
+    "opentelemetry.proto": ("viewer",),
+    "google": ("viewer",),
+    "rich": ("viewer", "cli"),
+    "pytest": ("testing",),
+    "msgspec": ("observing",),
+    "starlette": ("fake", "viewer"),
+    "uvicorn": ("fake", "viewer"),
+}
+
+
+def name_of(path: Path) -> str:
+    """ "core.model" for src/runspan/core/model.py; "" for the face."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_in(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def floor(name: str) -> int | None:
+    return next(number for prefix, number in FLOORS if is_in(name, prefix))
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
+    """(absolute name, at import time, line), also those inside functions; not those for type checkers only."""
+    tree = ast.parse(path.read_text("utf-8"))
+    package = ["runspan", *path.relative_to(SOURCE).parent.parts]
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    late = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node not in late, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield f"{module}.{alias.name}", node not in late, node.lineno
+
+
+def inner(full: str) -> str | None:
+    """Which of our modules a `from ... import name` means: the submodule if there is one, else the module. None: not ours."""
+    if not is_in(full, "runspan"):
+        return None
+    name = full.removeprefix("runspan").lstrip(".")
+    known = {name_of(path) for path in MODULES}
+    return name if name in known else name.rpartition(".")[0]
+
+
+def may_import(own: str, target: str) -> bool:
+    """Lower floors; neighbours in the same folder; above all of them, the face."""
+    if target == "core.model" and is_in(own, "core"):
+        return True
+    if own.partition(".")[0] == target.partition(".")[0] or {own.partition(".")[0], target} <= TOGETHER:
+        return own != "core.model"
+    of_own, of_target = floor(own), floor(target) if target else 5
+    if of_own is None or of_target is None:
+        return of_own == 6
+    return of_target < of_own
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_imports_lower_floors_only(path: Path) -> None:
+    name = name_of(path)
+    if name == "":
+        pytest.skip("the face shows things of all floors, lazily")
+    targets = [(inner(full), line) for full, _, line in imports(path)]
+    wrong = [
+        f"line {line}: {t or 'runspan'}" for t, line in targets if t is not None and not may_import(name, t)
+    ]
+    assert wrong == []
+
+
+def test_the_law_is_what_the_design_says() -> None:
+    allowed = [
+        ("runtime.tracker", "core.model"),
+        ("setup", "providers"),
+        ("cli.demo", "viewer.tree"),
+        ("cli.demo", ""),
+    ]
+    refused = [
+        ("core.model", "core.thread"),
+        ("core.thread", "adapters.wire"),
+        ("adapters.wire", "conventions.genai"),
+        ("runtime.emit", "patches.request"),
+        ("patches.request", "setup"),
+        ("patches.request", "observing"),
+        ("config", "core.redact"),
+        ("viewer.tree", "core.model"),
+        ("fake.server", "viewer.http_server"),
+        ("setup", "viewer.receiver"),
+        ("runtime.worker", ""),
+    ]
+    assert all(may_import(own, target) for own, target in allowed)
+    assert not [pair for pair in refused if may_import(*pair)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_what_others_wrote_is_imported_where_it_belongs(path: Path) -> None:
+    name = name_of(path)
+    wrong = []
+    for full, _, line in imports(path):
+        top = full.partition(".")[0]
+        if top == "runspan" or top in sys.stdlib_module_names:
+            continue
+        places = [place for package, places in ALLOWED.items() if is_in(full, package) for place in places]
+        if not any(is_in(name, place) for place in places):
+            wrong.append(f"line {line}: {full}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_openai_and_wrapt_are_imported_late(path: Path) -> None:
+    early = [f"line {line}: {full}" for full, at_once, line in imports(path) if at_once]
+    if not is_in(name_of(path), "cli"):
+        assert [one for one in early if one.split()[2].partition(".")[0] in ("openai", "wrapt")] == []
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).partition(".")[0] in PURE], ids=name_of)
+def test_the_pure_parts_know_neither_clocks_nor_locks_nor_logs(path: Path) -> None:
+    assert [full for full, _, _ in imports(path) if full.partition(".")[0] in CLOCKS_AND_LOCKS] == []
+    calls = [node.id for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Name)]
+    assert not {"open", "print", "input", "globals"} & set(calls)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_are_short_enough_to_read(path: Path) -> None:
+    lines = path.read_text("utf-8").count("\n")
+    assert lines <= (600 if name_of(path) in ("fake.library", "fake.scenarios") else 400)
+
+
+def test_every_module_has_a_floor() -> None:
+    homeless = [
+        name_of(p) for p in MODULES if name_of(p) and not any(is_in(name_of(p), f) for f, _ in FLOORS)
+    ]
+    assert homeless == []
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    without = [
+        name_of(path)
+        for path in MODULES
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    assert without == []

@@ -1,0 +1,46 @@
+"""The plugin in a suite of somebody else, in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "test_my_assistant.py"
+HEAVY = "{'openai', 'opentelemetry', 'wrapt', 'asyncio', 'pydantic', 'runspan.setup', 'runspan.fake'}"
+
+INI = """
+[pytest]
+addopts = --strict-markers
+filterwarnings =
+    error
+    ignore:The Assistants API is deprecated:DeprecationWarning
+    ignore:deprecated$:DeprecationWarning
+"""
+
+
+def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_a_suite_that_does_not_use_it_pays_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(
+        f"""
+import sys
+
+def test_nothing_heavy_is_loaded():
+    assert 'runspan.testing.plugin' in sys.modules
+    assert {HEAVY} & set(sys.modules) == set()
+"""
+    )
+    done = pytest_in(tmp_path, "-W", "error", "-q", "-p", "no:xdist", "-p", "no:anyio")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_suite_with_warnings_as_errors_and_xdist_uses_it(tmp_path: Path) -> None:
+    (tmp_path / "test_assistant.py").write_text(EXAMPLE.read_text())
+    (tmp_path / "pytest.ini").write_text(INI)
+    done = pytest_in(tmp_path, "-n", "2", "-q")
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
