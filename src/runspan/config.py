@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from .core.model import Redact
-
 
 class ConfigError(ValueError):
     """A setting is wrong. The message says what to write instead."""
@@ -49,7 +47,7 @@ class Config:
         None,
         "Put content on `gen_ai.client.inference.operation.details` log records of the app's LoggerProvider.",
     )
-    redact: Redact | None = _setting(
+    redact: Callable[[str, str], str] | None = _setting(
         None, None, "`redact(kind, text) -> text`, called for each text that goes out."
     )
     calls: str = _setting(

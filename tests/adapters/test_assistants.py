@@ -8,9 +8,9 @@ import pytest
 
 from runspan.adapters.assistants import (
     Exchange,
-    collect_delta,
     match,
     read_event,
+    texts_of_delta,
     with_thread_of,
 )
 from runspan.core.model import Assistant, Listing, Message, Observation, Part, Run, RunStep, Source, ToolCall
@@ -211,15 +211,16 @@ def test_unknown_events_never_raise(name: str, data: dict[str, Any]) -> None:
     assert read_event(name, data, 7).response_ns == 7
 
 
-def test_deltas_add_up_to_the_text_of_their_message() -> None:
-    texts: dict[str, list[str]] = {}
-    for value in ("Hel", "lo", None, 5, ""):
-        collect_delta({"id": "m", "delta": {"content": [{"index": 0, "text": {"value": value}}]}}, texts)
-    for odd in (
-        {},
-        {"id": "m"},
-        {"id": "m", "delta": None},
-        {"id": None, "delta": {"content": [{}, None, 5]}},
-    ):
-        collect_delta(odd, texts)
-    assert texts == {"m": ["Hel", "lo"]}
+def test_a_delta_tells_the_text_that_it_adds_to_a_message() -> None:
+    def texts(*content: object, id_: object = "m") -> list[tuple[str, str]]:
+        return list(texts_of_delta({"id": id_, "delta": {"content": list(content)}}))
+
+    assert texts({"index": 0, "text": {"value": "Hel"}}, {"index": 1, "text": {"value": "lo"}}) == [
+        ("m", "Hel"),
+        ("m", "lo"),
+    ]
+    odd: tuple[object, ...] = ({}, None, 5, {"text": None}, {"text": {"value": None}}, {"text": {"value": 5}})
+    assert texts(*odd) == []
+    assert texts({"text": {"value": "x"}}, id_=None) == []
+    for data in ({}, {"id": "m"}, {"id": "m", "delta": None}, {"id": "m", "delta": {"content": 5}}):
+        assert list(texts_of_delta(data)) == []

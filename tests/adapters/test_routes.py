@@ -44,7 +44,9 @@ FORMS = (
 
 def found(method: str, url: str) -> tuple[str, str | None, str | None, str | None] | None:
     matched = match(method, url)
-    return matched and (matched.route.operation, matched.thread_id, matched.run_id, matched.object_id)
+    if matched is None:
+        return None
+    return (matched.route.operation, matched.thread_id, matched.run_id, matched.object_id)
 
 
 @pytest.mark.parametrize("form", FORMS)

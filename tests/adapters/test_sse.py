@@ -70,7 +70,7 @@ def test_an_event_that_never_ends_is_passed_over_and_the_next_is_read() -> None:
     list(parser.feed(b"event: huge\ndata: "))
     for _ in range(2 * MAX_EVENT_BYTES // 65_536 + 2):
         assert list(parser.feed(b"x" * 65_536)) == []
-        assert len(parser._rest) <= MAX_EVENT_BYTES + 65_536
+        assert parser._size <= MAX_EVENT_BYTES + 65_536
     assert list(parser.feed(b"\n\nevent: next\ndata: {}\n\n")) == [("next", "{}")]
 
 

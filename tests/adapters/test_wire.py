@@ -241,13 +241,11 @@ def test_a_message_of_a_run_that_leaves_its_role_out_is_the_runs() -> None:
 @pytest.mark.parametrize(
     ("value", "number"),
     [
-        *(
-            (v, None)
-            for v in (None, True, "5", 2**53, -(2**53), 10**400, float("nan"), float("inf"), 1e300, [], {})
-        )
-    ]
-    + [(0, 0), (7, 7), (7.9, 7), (-3, -3), (2**53 - 1, 2**53 - 1)],
-    ids=lambda v: str(v)[:20],
+        *((None, None), (True, None), ("5", None), ([], None), ({}, None), (1e300, None)),
+        *((2**53, None), (-(2**53), None), (10**400, None), (float("nan"), None), (float("inf"), None)),
+        *((0, 0), (7, 7), (7.9, 7), (-3, -3), (2**53 - 1, 2**53 - 1)),
+    ],
+    ids=lambda value: str(value)[:20],
 )
 def test_numbers_are_whole_and_safe_or_absent(value: Any, number: int | None) -> None:
     assert wire.number({"n": value}, "n") == number

@@ -23,8 +23,9 @@ from runspan.core.model import (
 )
 from runspan.core.redact import CUT, Texts
 from runspan.core.thread import ThreadLog
-from tests.core.words import A, SERVER, S, after, begun, call, event, poll, said, submit
+from tests.core.words import SERVER, A, S, after, begun, call, event, poll, said, submit
 
+CAPTURED = Texts()
 ASSISTANT = Assistant("asst_1", "Math Tutor", "Teaches.", "gpt-4o")
 
 
@@ -37,7 +38,7 @@ def answer(text: str, id_: str = "m2", **fields: Any) -> Message:
 LOG = ThreadLog((said("q1", "m1", created_at=A), answer("a1")), whole_since_start=True)
 
 
-def tree(state: RunState, log: ThreadLog = LOG, texts: Texts = Texts(), **more: Any) -> SpanData:
+def tree(state: RunState, log: ThreadLog = LOG, texts: Texts = CAPTURED, **more: Any) -> SpanData:
     return assemble(state, log, more.pop("assistant", ASSISTANT), texts, **more)
 
 
@@ -66,7 +67,7 @@ def test_a_run_becomes_a_run_span_with_one_generation_below() -> None:
     assert (facts(span).detection_lag_s, facts(span).end_uncertainty_s) == (0.0, 0.0)
 
 
-ENDINGS = {
+ENDINGS: dict[str, tuple[dict[str, Any], ApiError | None, str]] = {
     "completed": ({}, None, "stop"),
     "failed": (
         {"error": ApiError("rate_limit_exceeded", "slow down")},

@@ -9,7 +9,7 @@ import pytest
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Message, Part, RunKey, RunRequest
 from runspan.core.thread import ThreadLog, inputs, outputs
-from tests.core.words import A, KEY, begun, said
+from tests.core.words import KEY, A, begun, said
 
 REQUEST_NS = 1_000
 

@@ -10,7 +10,7 @@ import pytest
 
 from runspan.core.lifecycle import Phase, RunState, ToolRound, advance
 from runspan.core.model import Observation, RunStep, ToolCall
-from tests.core.words import KEY, after, begun, call, event, poll, queued, run, seen, statuses, submit
+from tests.core.words import KEY, after, begun, call, event, poll, queued, seen, statuses, submit
 
 
 def asks(request_ns: int, response_ns: int, *ids: str) -> Observation:

@@ -10,7 +10,7 @@ import pytest
 from runspan.core import timing
 from runspan.core.lifecycle import RunState, advance
 from runspan.core.model import Observation
-from tests.core.words import A, OVER, S, begun, call, poll, submit
+from tests.core.words import OVER, A, S, begun, call, poll, submit
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runspan.core.model import Listing, RunRequest
+from runspan.core.model import Listing, RunRequest, RunStep
 from runspan.runtime.live import BASE_WEIGHT
 from tests.core.words import SERVER, A, S, run, said
 from tests.runtime.desk import Desk
@@ -143,103 +143,6 @@ def test_an_ended_run_whose_fetch_is_never_answered_goes_out_when_its_time_is_up
     assert desk.emitted == [("run_1", None)]
 
 
-# ---------------------------------------------------------------- looks
-
-
-def look_times(desk: Desk, seconds: int, status: str = "in_progress", run_id: str = "run_1") -> list[int]:
-    """The seconds at which the owner looked, each look finding `status`."""
-    started_ns, times = desk.now_ns, []
-    for _ in range(seconds):
-        desk.wait(1)
-        for asked_id, what in desk.fetcher.asked:
-            assert (asked_id, what) == (run_id, "run")
-            times.append((desk.now_ns - started_ns) // S)
-            desk.answer("run", run_id, status)
-        desk.fetcher.asked.clear()
-    return times
-
-
-def test_an_owner_that_hears_nothing_looks_after_a_minute_then_ever_less_often(make: Make) -> None:
-    desk = make()
-    desk.begin(expires_at=A + 1_000)
-    assert look_times(desk, 1_059) == [60, 180, 420, 900]
-    assert desk.emitted == []
-    desk.wait(2)
-    assert desk.emitted == [("run_1", "expired_unseen")]
-
-
-def test_a_run_that_the_app_polls_is_never_looked_at(make: Make) -> None:
-    desk = make()
-    desk.begin()
-    for _ in range(200):
-        desk.wait(5)
-        if desk.tracker.live:
-            desk.hear("in_progress")
-    assert desk.fetcher.asked == []
-
-
-def test_a_closed_stream_is_looked_at_once_after_the_linger(make: Make) -> None:
-    desk = make(linger_s=1.0)
-    live = desk.begin()
-    stream = desk.stream(live)
-    desk.wait(300)
-    assert desk.fetcher.asked == [], "an open stream tells us"
-    desk.close(live, stream)
-    assert look_times(desk, 150) == [1, 61]
-    desk.hear("completed")
-    assert desk.emitted == []
-    desk.wait(2)
-    assert desk.fetcher.asked == [("run_1", "messages")]
-
-
-def test_a_closed_stream_whose_run_is_found_over_is_emitted_whole(make: Make) -> None:
-    desk = make(capture_content=False)
-    live = desk.begin()
-    desk.close(live, desk.stream(live))
-    desk.wait(1.1)
-    desk.answer("run", status="completed")
-    assert desk.emitted == [("run_1", None)]
-
-
-def test_a_closed_stream_without_a_client_to_ask_does_not_keep_us_busy(make: Make) -> None:
-    desk = make(linger_s=1.0)
-    live = desk.begin(via=False)
-    desk.close(live, desk.stream(live))
-    rings = 0
-    while desk.tracker.live and rings < 1_000:
-        due_ns = desk.patience.next_due_ns()
-        assert due_ns is not None
-        desk.now_ns = due_ns
-        desk.patience.tick(due_ns)
-        rings += 1
-    assert rings < 30
-    assert desk.emitted == [("run_1", "stream_closed")]
-
-
-def test_a_stream_that_closes_while_tools_are_asked_for_is_not_closed_early(make: Make) -> None:
-    desk = make()
-    live = desk.begin()
-    stream = desk.stream(live)
-    desk.hear("requires_action")
-    desk.close(live, stream)
-    desk.tracker.emit_all()
-    assert desk.emitted == [("run_1", "shutdown")]
-
-
-def test_at_exit_what_lives_is_looked_at_once_and_goes_out(make: Make) -> None:
-    desk = make()
-    desk.begin()
-    desk.patience.hasten(look=True, alive=True)
-    desk.patience.hasten(look=False, alive=True)
-    assert desk.fetcher.asked == [("run_1", "run")]
-    assert desk.patience.is_waiting()
-    desk.answer("run", status="in_progress")
-    desk.patience.hasten(look=False, alive=True)
-    assert desk.fetcher.asked == [("run_1", "run")]
-    desk.tracker.emit_all()
-    assert desk.emitted == [("run_1", "shutdown")]
-
-
 # ---------------------------------------------------------------- bounds
 
 
@@ -254,7 +157,8 @@ def test_the_oldest_goes_where_they_weigh_too_much_also_between_begins(make: Mak
     desk = make(max_live_bytes=4 * BASE_WEIGHT)
     desk.begin("run_0")
     desk.begin("run_1")
-    desk.hear("in_progress", "run_1", weight=3 * BASE_WEIGHT)
+    steps = desk.seen(run_id="run_1", steps=(RunStep("s1", "tool_calls"),))
+    desk.tracker.observe(SERVER, steps, 3 * BASE_WEIGHT)
     assert desk.emitted == [("run_0", "evicted")]
 
 
@@ -300,7 +204,7 @@ def test_nothing_grows_with_the_number_of_runs(make: Make) -> None:
     desk = make()
     grown: list[dict[str, int]] = []
     for half in range(2):
-        for i in range(10_000):
+        for i in range(2_500):
             desk.whole(f"run_{half}_{i}", f"thread_{half}_{i}")
         desk.outbox.sent.clear()
         desk.wait(3_600)
@@ -318,7 +222,7 @@ def test_nothing_grows_with_the_number_of_runs(make: Make) -> None:
 def test_timers_of_runs_that_went_out_do_not_pile_up(make: Make) -> None:
     """Also within the time to live: a server that runs a hundred runs a second begins 60,000 in ten minutes."""
     desk = make()
-    for i in range(5_000):
+    for i in range(3_000):
         desk.whole(f"run_{i}", f"thread_{i % 10}")
     assert len(desk.patience._timers) < 2_500
 

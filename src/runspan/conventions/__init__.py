@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.model import SpanData
+from ..core.redact import clean, cut
 from . import genai, openinference
 from .genai import Value
 
@@ -14,4 +15,11 @@ def attributes_of(span: SpanData, max_chars: int) -> dict[str, Value]:
     merged: dict[str, Value] = {}
     for convention in _ALWAYS:
         merged.update(convention(span, max_chars))
-    return merged
+    return {key: _sound(value, max_chars) for key, value in merged.items()}
+
+
+def _sound(value: Value, max_chars: int) -> Value:
+    """Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already)."""
+    if isinstance(value, str):
+        return cut(clean(value), max_chars)
+    return [cut(clean(item), max_chars) for item in value] if isinstance(value, list) else value

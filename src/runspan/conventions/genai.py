@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.model import CallFacts, RunFacts, Server, SpanData, SpanKind, ToolFacts, Usage
-from ..core.redact import cut
+from ..core.redact import clean, cut
 from . import messages
 from .messages import fit
 
@@ -52,7 +52,7 @@ def name(span: SpanData) -> str:
         subject = _request_model(facts)
     elif facts.assistant is not None and span.operation in ("invoke_agent", "create_agent", "update_agent"):
         subject = facts.assistant.name
-    return f"{span.operation} {subject}" if subject else span.operation
+    return clean(f"{span.operation} {subject}" if subject else span.operation)
 
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:

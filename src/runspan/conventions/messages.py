@@ -6,6 +6,7 @@ A span attribute is a string with a limit, so values are cut inside their parts 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,21 @@ Json = Any
 
 def dumps(value: Json) -> str:
     """Compact, readable in every script, and encodable as UTF-8."""
-    return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
+    except ValueError:  # NaN and infinities are JSON for Python alone
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str)
+    return clean(text)
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value
 
 
 def part(of: Part) -> Json:
@@ -65,8 +80,13 @@ def arguments(text: str | None) -> Json:
     """Function arguments as the object they are, if they are valid JSON (models make mistakes)."""
     try:
         return text and json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
+
+
+def is_json(text: str) -> bool:
+    """Whether it is a JSON object or list; a bare number or word is a text that happens to be JSON."""
+    return text.lstrip()[:1] in ("{", "[") and not isinstance(arguments(text), str)
 
 
 def definitions(tools: Iterable[Mapping[str, Any]]) -> Json:
@@ -89,10 +109,20 @@ def fit(value: list[Json] | dict[str, Json], max_chars: int) -> str | None:
     while len(whole) > max_chars and budget > 32:
         budget //= 2
         whole = dumps(_cut_texts(value, budget))
-    while len(whole) > max_chars and value:
-        value = value[1:] if isinstance(value, list) else dict(list(value.items())[1:])
-        whole = dumps(_cut_texts(value, budget))
-    return whole if value and len(whole) <= max_chars else None
+    if len(whole) <= max_chars:
+        return whole
+    items = value if isinstance(value, list) else list(value.items())
+    sizes = [
+        len(dumps(_cut_texts(item if isinstance(value, list) else dict([item]), budget))) for item in items
+    ]
+    left, kept = max_chars - 2, 0
+    for size in reversed(sizes):  # an item costs itself and a comma; a pair's braces pay for that
+        left -= size + 1 if isinstance(value, list) else size - 1
+        if left < -1:
+            break
+        kept += 1
+    rest = items[len(items) - kept :]
+    return dumps(_cut_texts(rest if isinstance(value, list) else dict(rest), budget)) if kept else None
 
 
 def _cut_texts(value: Json, max_chars: int) -> Json:

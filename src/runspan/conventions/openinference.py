@@ -30,21 +30,19 @@ def attributes(span: SpanData, max_chars: int) -> dict[str, str]:
     if isinstance(facts, ToolFacts):
         if facts.call.type in _RETRIEVERS:
             found[KIND] = "RETRIEVER"
-        found |= _values(facts.call.arguments, facts.call.output, "application/json", max_chars)
+        found |= _values(facts.call.arguments, facts.call.output, max_chars)
     elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:
         asked = [m for m in facts.inputs if m.role == "user"][-1:]
-        found |= _values(
-            messages.plain(asked) or None, messages.plain(facts.outputs) or None, "text/plain", max_chars
-        )
+        found |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _values(given: str | None, result: str | None, mime_type: str, max_chars: int) -> dict[str, str | None]:
+def _values(given: str | None, result: str | None, max_chars: int) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for side, value in (("input", given), ("output", result)):
         if value is not None:
             found[f"{side}.value"] = cut(value, max_chars)
-            found[f"{side}.mime_type"] = mime_type
+            found[f"{side}.mime_type"] = "application/json" if messages.is_json(value) else "text/plain"
     return found
 
 

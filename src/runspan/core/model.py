@@ -6,11 +6,9 @@ whole Unix seconds on the server's clock (`*_at`). `None` means that the API lef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-
-Redact = Callable[[str, str], str]  # (kind, text) -> text
 
 # ---------------------------------------------------------------- what the API says
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .model import Redact
+Redact = Callable[[str, str], str]  # (kind, text) -> text
 
 CUT = "…"
 
@@ -45,7 +45,7 @@ class Texts:
 
 def clean(text: str) -> str:
     """Lone surrogates have no UTF-8 form and would make the exporter drop the whole batch."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if str.isascii(text) else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def cut(text: str, max_chars: int) -> str:

@@ -26,6 +26,12 @@ class ThreadLog:
     read_for_run: tuple[tuple[str, int], ...] = ()  # run id, request of a page filtered by that run
 
 
+def weight(log: ThreadLog) -> int:
+    """About how many bytes its texts hold."""
+    return sum(_MESSAGE_BYTES + sum(len(p.text or "") for p in m.parts) for m in log.messages)
+
+
+_MESSAGE_BYTES = 500  # of a message beside its texts
 MAX_MESSAGES = 1_000  # of one thread; the oldest go first
 _MAX_FILTERED = 16  # filtered reads remembered of one thread
 

@@ -91,11 +91,12 @@ def _get_async(
         return None
     if loop is not None and loop.is_running():
         import asyncio
+        import concurrent.futures
 
         task = asyncio.run_coroutine_threadsafe(_get_on_loop(client, path, query, timeout_s, headers), loop)
         try:
             return task.result(timeout_s + 1)
-        except TimeoutError:
+        except concurrent.futures.TimeoutError:  # another class than TimeoutError before Python 3.11
             task.cancel()
             raise Unavailable from None
     twin = _sync_twin(client)

@@ -22,7 +22,7 @@ from ..runtime import emit, pending
 from ..runtime.clock import now_ns
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
-from ..runtime.records import Call, StreamRef
+from ..runtime.records import Call, StreamClosed, StreamRef
 from . import clients, snapshot
 from .errors import read_error
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
@@ -179,6 +179,13 @@ class Patch:
                 self._stream(call, result, is_async=is_async)
         except Exception as error:
             swallow("observe a call", error)
+            with guarded("let go of a call"):
+                self._let_go(call)
+
+    def _let_go(self, call: Call) -> None:
+        """We failed on it, but its run span is open: have the worker end it."""
+        if call.live is not None and call.match.route.starts_run:
+            self._put(StreamClosed(StreamRef(call), now_ns()) if call.streams else call)
 
     def _let_go_unrecorded(self, call: Call) -> bool:
         """Sampled out: the run is neither followed nor fetched, a write makes no span."""

@@ -96,7 +96,9 @@ class Tap:
         with guarded("note the end of a stream"):
             if self._deltas:
                 self._hand_over_deltas()
-            self._put(StreamClosed(self.stream, now_ns(), read_error(error) if error else None))
+            # A cancelled or interrupted reader closed its stream; nothing is wrong with the run.
+            broke = read_error(error) if isinstance(error, Exception) else None
+            self._put(StreamClosed(self.stream, now_ns(), broke))
 
     def __del__(self) -> None:
         self.close()

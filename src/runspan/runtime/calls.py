@@ -57,8 +57,10 @@ class CallSpans:
 
     def write(self, call: Call, seen: Observation | None) -> None:
         """End (or make) the span of a write, or of any call where `calls` says so."""
-        is_silent = call.live is None and (call.error is None or not call.match.route.is_write)
-        if self._calls == "all" or not (is_silent or self._calls == "none"):
+        route = call.match.route
+        is_silent = call.live is None and (call.error is None or not route.is_write)
+        is_wanted = self._calls == "all" and not route.is_poll  # no span per poll, ever
+        if is_wanted or not (is_silent or self._calls == "none"):
             self._outbox.send(call.live or call.context, self._data(call, seen))
 
     def failed_start(self, call: Call, request: RunRequest, error: ApiError) -> None:

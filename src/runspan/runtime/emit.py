@@ -18,6 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, Status
 from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..core.model import ApiError, SpanData, SpanEvent
+from ..core.redact import clean
 from ..core.model import SpanKind as Kind
 from . import scope
 from .content_event import ContentEvents
@@ -124,11 +125,13 @@ class Emitter:
     def end(self, live: LiveSpan, data: SpanData) -> None:
         """Give the live span its final name, attributes, events and status, make its children, and end it."""
         span: Span = live.span
-        span.update_name(_name(data, live.context))
-        below = trace.set_span_in_context(span, live.context)
-        for child in data.children:
-            self._make(live.tracer, child, below)
-        self._finish(span, data, live.context)
+        try:
+            span.update_name(_name(data, live.context))
+            below = trace.set_span_in_context(span, live.context)
+            for child in data.children:
+                self._make(live.tracer, child, below)
+        finally:
+            self._finish(span, data, live.context)
 
     def make(self, data: SpanData, context: Context | None) -> None:
         """A span made afterwards, under `context` (None: a root)."""
@@ -152,13 +155,18 @@ class Emitter:
         self._finish(span, data, context)
 
     def _finish(self, span: Span, data: SpanData, context: Context) -> None:
+        try:
+            self._describe(span, data, context)
+        finally:  # whatever it says, it must not stay open
+            span.end(data.end_ns)
+
+    def _describe(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
             span.set_attributes(_with_scope(attributes_of(data, _limit(span, self._max_chars)), context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
             if data.error is not None:
-                span.set_status(Status(StatusCode.ERROR, data.error.message or data.error.code))
-        span.end(data.end_ns)
+                span.set_status(Status(StatusCode.ERROR, clean(data.error.message or data.error.code)))
 
     def _tracer(self) -> Tracer:
         provider = self._provider()

@@ -47,7 +47,7 @@ class Live:
         """Why it goes out unfinished, if it does; `unseen` where no closed stream is the reason."""
         if self.state.is_over:
             return None
-        return "stream_closed" if self.closed_early else unseen
+        return "stream_closed" if self.closed_early and unseen != "evicted" else unseen
 
 
 def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -10,8 +11,13 @@ V = TypeVar("V")
 
 
 class Lru(Generic[K, V]):
-    def __init__(self, size: int) -> None:
+    """At most `size` entries, and at most `max_weight` in the sum of `weigh(value)`."""
+
+    def __init__(self, size: int, weigh: Callable[[V], int] | None = None, max_weight: int = 0) -> None:
         self._size = size
+        self._weigh = weigh
+        self._max_weight = max_weight
+        self._weight = 0
         self._entries: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
@@ -25,13 +31,21 @@ class Lru(Generic[K, V]):
         return self._entries.get(key)
 
     def put(self, key: K, value: V) -> None:
+        self.pop(key)
         self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+        self._weight += self._weight_of(value)
+        while len(self._entries) > self._size or (self._weight > self._max_weight and len(self._entries) > 1):
+            _, dropped = self._entries.popitem(last=False)
+            self._weight -= self._weight_of(dropped)
 
     def pop(self, key: K) -> V | None:
-        return self._entries.pop(key, None)
+        value = self._entries.pop(key, None)
+        if value is not None:
+            self._weight -= self._weight_of(value)
+        return value
+
+    def _weight_of(self, value: V) -> int:
+        return self._weigh(value) if self._weigh else 0
 
     def __contains__(self, key: K) -> bool:
         return key in self._entries

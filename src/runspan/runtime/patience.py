@@ -13,6 +13,8 @@ from .live import SECOND_NS, Live
 
 Runs = Mapping[RunKey, Live]
 
+MAX_STALE = 1_000  # timers whose run is gone, before they are cleared away
+
 
 class Patience:
     """`missing(live)` names what a run still lacks; `finish(live, reason)` lets it go."""
@@ -41,6 +43,9 @@ class Patience:
         due_ns = self._when(live)
         if live.due_ns == 0 or due_ns < live.due_ns:
             live.due_ns = due_ns
+            if len(self._timers) > 2 * len(self._runs) + MAX_STALE:
+                self._timers = [timer for timer in self._timers if self._is_set(timer)]
+                heapq.heapify(self._timers)
             heapq.heappush(self._timers, (due_ns, next(self._numbers), live.key))
 
     def next_due_ns(self) -> int | None:
@@ -49,15 +54,20 @@ class Patience:
     def tick(self, now_ns: int) -> None:
         """Do what is due."""
         while self._timers and self._timers[0][0] <= now_ns:
-            due_ns, _, key = heapq.heappop(self._timers)
-            live = self._runs.get(key)
-            if live is None or live.due_ns != due_ns:
+            timer = heapq.heappop(self._timers)
+            live = self._runs.get(timer[2])
+            if live is None or not self._is_set(timer):
                 continue
             live.due_ns = 0
             if self._when(live) <= now_ns:
                 self._due(live, now_ns)
             else:
                 self.schedule(live)
+
+    def _is_set(self, timer: tuple[int, int, RunKey]) -> bool:
+        """Whether it is its run's present timer; runs that went out and timers set anew leave stale ones."""
+        live = self._runs.get(timer[2])
+        return live is not None and live.due_ns == timer[0]
 
     def _when(self, live: Live) -> int:
         """When something is to be done for this run if nothing more is heard of it."""
@@ -72,12 +82,15 @@ class Patience:
         if now_ns >= live.dies_ns:
             self._finish(live, live.ending("expired_unseen"))
         elif live.over_ns is not None:
-            if not self.ask(live):
+            if self.ask(live):
+                self.schedule(live)  # should the answer never come
+            else:
                 self._finish(live, None)
         else:
             is_first_look = live.closed_early and "run" not in live.tried
             live.tried.discard("run")
-            self.ask(live)
+            if not self.ask(live):
+                live.tried.add("run")  # there is nobody to ask, or not now
             if not is_first_look:
                 live.look_after_ns *= 2
             live.heard_ns = now_ns
@@ -103,7 +116,9 @@ class Patience:
             return run, {}
         if what == "steps":
             return f"{run}/steps", {"limit": 100, "order": "asc"}
-        limit = min(self._config.max_input_messages, 100)  # the API's own bound
+        limit = min(
+            max(self._config.max_input_messages, 20), 100
+        )  # 100: the API's own bound; outputs are in it, too
         return f"/threads/{key.thread_id}/messages", {"limit": limit, "order": "desc"}
 
     def is_waiting(self) -> bool:

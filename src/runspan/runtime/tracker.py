@@ -64,7 +64,7 @@ class Tracker:
         self._live: dict[RunKey, Live] = {}
         self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
         self._pinned: dict[tuple[str, str], ThreadLog] = {}  # threads of live runs
-        self._threads: Lru[tuple[str, str], ThreadLog] = Lru(2_000)
+        self._threads = Lru[tuple[str, str], ThreadLog](2_000, threads.weight, config.max_live_bytes // 2)
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
         self._weight = 0
         self._named_foreign = False
@@ -88,7 +88,7 @@ class Tracker:
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
-            self.finish(known, None if known.state.is_over else "evicted")
+            self.finish(known, known.ending("evicted"))
         self._done.pop(key)
         state = RunState(
             key=key,
@@ -129,24 +129,25 @@ class Tracker:
         on_thread = (key.server, key.thread_id)
         self._on_thread[on_thread].add(key)
         if on_thread not in self._pinned:
-            self._pinned[on_thread] = self._threads.pop(on_thread) or ThreadLog()
+            self._pin(on_thread, self._threads.pop(on_thread) or ThreadLog())
         self._weight += live.weight
         self.counts.started += 1
         self.patience.schedule(live)
-        self._keep_within_bounds(live)
+        self._keep_within_bounds()
         return live
 
-    def _keep_within_bounds(self, newest: Live) -> None:
-        while len(self._live) > self._config.max_live_runs or self._weight > self._config.max_live_bytes:
+    def _keep_within_bounds(self) -> None:
+        """The oldest go out before memory does; the newest stays whatever it weighs."""
+        while len(self._live) > 1 and (
+            len(self._live) > self._config.max_live_runs or self._weight > self._config.max_live_bytes
+        ):
             oldest = next(iter(self._live.values()))
-            if oldest is newest and len(self._live) == 1:
-                return
-            self.finish(oldest, None if oldest.state.is_over else "evicted")
+            self.finish(oldest, oldest.ending("evicted"))
 
     # ------------------------------------------------------------ runs go on
 
     def observe(self, server: Server, seen: Observation, weight: int = 0) -> None:
-        """Take in what one call, event or fetch says of runs, threads and assistants."""
+        """Take in what one call, event or fetch says of runs, threads and assistants. `weight`: bytes of the steps in it."""
         for assistant in seen.assistants:
             self._assistants.put((server.base_url, assistant.id), assistant)
         thread_id = seen.thread_id or next((run.thread_id for run in seen.runs), None)
@@ -162,14 +163,16 @@ class Tracker:
             if live is not None:
                 live.state = advance(live.state, seen)
                 live.heard_ns = clock.now_ns()
-                live.weight += weight
-                self._weight += weight
+                if seen.steps:
+                    live.weight += weight
+                    self._weight += weight
         for key in touched | (
             self._on_thread.get(on_thread, set()) if seen.messages or seen.listing else set()
         ):
             live = self._live.get(key)
             if live is not None:
                 self._settle(live)
+        self._keep_within_bounds()
 
     def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:
@@ -178,7 +181,7 @@ class Tracker:
             return
         pinned = self._pinned.get(on_thread)
         if pinned is not None:
-            self._pinned[on_thread] = threads.record(pinned, seen)
+            self._pin(on_thread, threads.record(pinned, seen))
         else:
             self._threads.put(on_thread, threads.record(self._threads.get(on_thread) or ThreadLog(), seen))
 
@@ -205,7 +208,7 @@ class Tracker:
 
     def stream_closed(self, live: Live, stream: StreamRef, error: ApiError | None) -> None:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
-        live.open_streams -= 1
+        live.open_streams = max(0, live.open_streams - 1)
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
             cut_off = {id_: "".join(deltas) for id_, deltas in stream.texts.items()}
@@ -282,8 +285,14 @@ class Tracker:
             return self._pinned[on_thread]
         del self._on_thread[on_thread]
         log = self._pinned.pop(on_thread)
+        self._weight -= threads.weight(log)
         self._threads.put(on_thread, log)
         return log
+
+    def _pin(self, on_thread: tuple[str, str], log: ThreadLog) -> None:
+        known = self._pinned.get(on_thread)
+        self._weight += threads.weight(log) - (threads.weight(known) if known else 0)
+        self._pinned[on_thread] = log
 
     def fetched(self, key: RunKey, what: str, seen: Observation | None) -> None:
         """A GET came back, with something to observe or with nothing. A look that found the run alive is followed by later ones."""

@@ -9,9 +9,19 @@
 imported before a fixture is used.
 """
 
-from .capture import RunTraces, capture_runs
-from .guarding import Swallowed, strict, swallowed
-from .traces import Message, RunTrace, ToolCall, Usage
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .capture import RunTraces as RunTraces
+    from .capture import capture_runs as capture_runs
+    from .guarding import Swallowed as Swallowed
+    from .guarding import strict as strict
+    from .guarding import swallowed as swallowed
+    from .traces import Message as Message
+    from .traces import RunTrace as RunTrace
+    from .traces import ToolCall as ToolCall
+    from .traces import Usage as Usage
 
 __all__ = [
     "Message",
@@ -24,3 +34,17 @@ __all__ = [
     "strict",
     "swallowed",
 ]
+
+# Loaded when first used: pytest loads the plugin below this package at every start.
+_HOMES = {
+    **dict.fromkeys(("RunTraces", "capture_runs"), ".capture"),
+    **dict.fromkeys(("Swallowed", "strict", "swallowed"), ".guarding"),
+    **dict.fromkeys(("Message", "RunTrace", "ToolCall", "Usage"), ".traces"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'runspan.testing' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)
+    return value

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .capture import capture_runs
-
 if TYPE_CHECKING:
     from ..fake import Server
     from .capture import RunTraces
@@ -44,6 +42,8 @@ def assistants_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @pytest.fixture
 def run_traces(request: pytest.FixtureRequest) -> Iterator[RunTraces]:
     """The runs of this test, traced as in production, kept in memory; afterwards all is as it was."""
+    from .capture import capture_runs
+
     marker = request.node.get_closest_marker("runspan")
     with capture_runs(**(marker.kwargs if marker else {})) as traces:
         yield traces

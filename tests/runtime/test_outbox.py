@@ -1,0 +1,176 @@
+"""Spans on their way out: in order, in bursts, until the deadline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runspan.core.model import CallFacts, Server, SpanData, SpanKind
+from runspan.runtime import outbox
+from runspan.runtime.outbox import BURST, Flusher, Outbox
+from runspan.runtime.records import LiveSpan
+
+LIVE = LiveSpan(None, None, None)
+
+
+class Emitter:
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def end(self, live: LiveSpan, data: SpanData) -> None:
+        self.log += [data.operation] * (1 + len(data.children))
+
+    def make(self, data: SpanData, context: Any) -> None:
+        if data.operation == "broken":
+            raise ValueError("broken")
+        self.log.append(data.operation)
+
+
+class LazyFlusher:
+    """Answers when it is told to."""
+
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
+        self.asked: list[Callable[[bool], None]] = []
+
+    def ask(self, done: Callable[[bool], None]) -> None:
+        self.asked.append(done)
+        self._emitter.log.append("flush")
+
+    def answer(self) -> None:
+        self.asked.pop(0)(True)
+
+
+def span(operation: str, children: int = 0) -> SpanData:
+    facts = CallFacts(Server("", None, None, "openai"))
+    below = tuple(SpanData(SpanKind.TOOL, "child", 0, 1, facts) for _ in range(children))
+    return SpanData(SpanKind.CALL, operation, 0, 1, facts, children=below)
+
+
+@pytest.fixture
+def emitter() -> Emitter:
+    return Emitter()
+
+
+@pytest.fixture
+def flusher(emitter: Emitter) -> LazyFlusher:
+    return LazyFlusher(emitter)
+
+
+@pytest.fixture
+def box(emitter: Emitter, flusher: LazyFlusher) -> Outbox:
+    return Outbox(emitter, flusher)  # type: ignore[arg-type]
+
+
+def bursts(log: list[str]) -> list[int]:
+    """Number of spans between flushes."""
+    found = [0]
+    for name in log:
+        found = [*found, 0] if name == "flush" else [*found[:-1], found[-1] + 1]
+    return found
+
+
+def test_what_comes_alone_goes_out_at_once(box: Outbox, emitter: Emitter) -> None:
+    box.send(LIVE, span("run", 2))
+    box.send(None, span("call"))
+    assert emitter.log == ["run", "run", "run", "call"]
+    assert not box.is_waiting
+
+
+@pytest.mark.parametrize("children", [0, 2])
+def test_a_burst_waits_for_the_flush_and_keeps_its_order(
+    box: Outbox, emitter: Emitter, flusher: LazyFlusher, children: int
+) -> None:
+    for i in range(2_500):
+        box.send(LIVE, span(f"{i}", children))
+    assert box.is_waiting
+    while flusher.asked:
+        flusher.answer()
+        box.pump()
+    assert max(bursts(emitter.log)) <= BURST + children
+    names = [n for n in emitter.log if n != "flush"]
+    assert names == [f"{i}" for i in range(2_500) for _ in range(1 + children)]
+    assert not box.is_waiting
+
+
+def test_draining_ends_at_its_deadline_and_what_is_left_is_counted(
+    box: Outbox, emitter: Emitter, flusher: LazyFlusher
+) -> None:
+    for i in range(1_500):
+        box.send(LIVE, span(f"{i}"))
+    started_s = time.monotonic()
+    assert box.drain(started_s + 0.05) is False
+    assert time.monotonic() - started_s < 1
+    assert box.abandon() == 500
+    assert (box.is_waiting, box.drain(0.0)) == (False, True)
+    assert len(emitter.log) == 1_001
+
+
+def test_draining_goes_on_as_flushes_come_back(box: Outbox, emitter: Emitter, flusher: LazyFlusher) -> None:
+    for i in range(3_500):
+        box.send(LIVE, span(f"{i}"))
+    stop = threading.Event()
+
+    def answer() -> None:
+        while not stop.wait(0.002):
+            if flusher.asked:
+                flusher.answer()
+
+    helper = threading.Thread(target=answer)
+    helper.start()
+    try:
+        assert box.drain(time.monotonic() + 10)
+    finally:
+        stop.set()
+        helper.join()
+    assert len([n for n in emitter.log if n != "flush"]) == 3_500
+
+
+def test_with_nobody_flushing_memory_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, box: Outbox, emitter: Emitter
+) -> None:
+    monkeypatch.setattr(outbox, "MAX_WAITING", 50)
+    for i in range(3_000):
+        box.send(LIVE, span(f"{i}"))
+    assert box.abandon() == 50
+    assert len([n for n in emitter.log if n != "flush"]) == 2_950
+
+
+@pytest.mark.expects_swallowed
+def test_a_span_that_cannot_be_made_does_not_hold_up_the_others(
+    box: Outbox, emitter: Emitter, swallowed_errors_fail: list[str]
+) -> None:
+    for name in ("one", "broken", "two"):
+        box.send(None, span(name))
+    assert emitter.log == ["one", "two"]
+    assert len(swallowed_errors_fail) == 1
+
+
+@pytest.mark.expects_swallowed
+def test_the_flusher_answers_each_in_turn_whatever_the_flush_does() -> None:
+    results = iter([True, False, ValueError("no"), True])
+
+    def flush() -> bool:
+        result = next(results)
+        if isinstance(result, Exception):
+            raise result
+        return bool(result)
+
+    answers: list[bool] = []
+    done = threading.Event()
+
+    def last(ok: bool) -> None:
+        answers.append(ok)
+        done.set()
+
+    flusher = Flusher(flush)
+    flusher.start()
+    for _ in range(3):
+        flusher.ask(answers.append)
+    flusher.ask(last)
+    assert done.wait(5)
+    assert answers == [True, False, False, True]

@@ -1,0 +1,57 @@
+"""`make bench`: every number of the design beside its budget, each subject in a process of its own.
+
+    python tools/bench.py             all
+    python tools/bench.py caller      one subject
+
+Subjects are the modules of `tools/benches/` named below and every `tools/bench_*.py`; each defines `rows() -> Iterator[Row]`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benches.table import Row, draw
+
+HERE = Path(__file__).resolve().parent
+SUBJECTS = ("caller", "memory", "imports", "flood", "bursts", "rates")
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--child"]:
+        for row in importlib.import_module(arguments[1]).rows():
+            print(json.dumps(row.to_json()), flush=True)
+        return 0
+    modules = _modules(arguments)
+    began = time.monotonic()
+    found = [row for module in modules for row in _measured(module)]
+    print(draw(found))
+    missed = sum(not row.is_held for row in found)
+    print(f"\n{len(found)} rows, {missed or 'none'} beyond budget, {time.monotonic() - began:.0f} s")
+    return 1 if missed else 0
+
+
+def _modules(wanted: list[str]) -> list[str]:
+    known = [f"benches.{name}" for name in SUBJECTS] + sorted(path.stem for path in HERE.glob("bench_*.py"))
+    return [
+        name for name in known if not wanted or name.removeprefix("benches.").removeprefix("bench_") in wanted
+    ]
+
+
+def _measured(module: str) -> list[Row]:
+    print(f"measuring: {module.removeprefix('benches.')}", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, "--child", module],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return [Row(**json.loads(line)) for line in done.stdout.splitlines()]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""The tracker's door: records go in as the patches make them, no client and no sockets; spans come out where they are counted.
+
+The only place of the bench that knows runspan's inside.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+from runspan.adapters.assistants import match
+from runspan.config import resolve
+from runspan.core.model import Server
+from runspan.runtime import clock
+from runspan.runtime.records import Call, Page
+from runspan.setup import Handle
+
+SERVER = Server("http://127.0.0.1:9/v1/", "127.0.0.1", 9, "openai")
+SECOND = 1_000_000_000
+
+
+class Door:
+    """`take` reads a record at once, `put` hands it to the worker's thread."""
+
+    def __init__(self, processor: SpanProcessor, *, simulated: bool, **options: Any) -> None:
+        self.now_ns = clock.now_ns()
+        if simulated:
+            clock.now_ns = lambda: self.now_ns
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        self.handle = Handle(resolve({"tracer_provider": provider, "fetch": "never", **options}, {}))
+        self._worker = self.handle._worker
+        self.put = self._worker.put
+        self.take = self._worker._handle
+
+    def tick(self) -> None:
+        """What the worker does after a batch."""
+        self.handle._tracker.tick(clock.now_ns())
+        outbox = self._worker._outbox
+        outbox.pump()
+        while outbox.is_waiting:  # for the flush of the burst before
+            time.sleep(0.0005)
+            outbox.pump()
+
+    # ------------------------------------------------------------ records
+
+    def started(self, number: int, messages: list[dict[str, str]]) -> Call:
+        """`POST /threads/runs` of run `number` on a thread of its own."""
+        thread = {"messages": messages} if messages else {}
+        call = self._call(
+            "post", "/threads/runs", {"assistant_id": "asst_1", "thread": thread}, run(number, "queued")
+        )
+        call.live = self.handle._patch._emitter.begin(self.handle._patch._run_data(call))
+        call.context = call.live.context
+        return call
+
+    def polled(self, number: int, status: str) -> Call:
+        return self._call("get", f"/threads/thread_{number}/runs/run_{number}", None, run(number, status))
+
+    def listed(self, number: int, messages: list[dict[str, str]]) -> Call:
+        """`messages.list`: the answer and what was asked, newest first."""
+        found = [message(number, 0, "assistant", "It is 42.", f"run_{number}")]
+        found += [
+            message(number, i + 1, m["role"], m["content"], None) for i, m in enumerate(reversed(messages))
+        ]
+        call = self._call("get", f"/threads/thread_{number}/messages", None, {})
+        call.result = Page(tuple(map(dumps, found)), False)
+        return call
+
+    def whole_run(self, number: int, messages: list[dict[str, str]]) -> Iterator[Call]:
+        yield self.started(number, messages)
+        yield self.polled(number, "in_progress")
+        yield self.polled(number, "completed")
+        yield self.listed(number, messages)
+
+    def _call(self, method: str, path: str, body: Any, result: Any) -> Call:
+        found = match(method, path)
+        assert found is not None
+        now_ns = clock.now_ns()
+        return Call(
+            found,
+            SERVER,
+            now_ns,
+            now_ns + 1_000_000,
+            body=dumps(body) if body is not None else None,
+            result=dumps(result),
+        )
+
+
+def question(number: int) -> list[dict[str, str]]:
+    return [{"role": "user", "content": f"What is {number} times 7?"}]
+
+
+def dumps(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def run(number: int, status: str) -> dict[str, Any]:
+    """A Run object as the API gives it."""
+    at = 1_700_000_000
+    return {
+        "id": f"run_{number}",
+        "object": "thread.run",
+        "thread_id": f"thread_{number}",
+        "assistant_id": "asst_1",
+        "status": status,
+        "model": "gpt-4o",
+        "instructions": "You are a personal math tutor.",
+        "tools": [],
+        "metadata": {},
+        "created_at": at,
+        "started_at": at if status != "queued" else None,
+        "completed_at": at + 1 if status == "completed" else None,
+        "expires_at": at + 600 if status != "completed" else None,
+        "usage": {"prompt_tokens": 30, "completion_tokens": 5, "total_tokens": 35}
+        if status == "completed"
+        else None,
+        "temperature": 1.0,
+        "top_p": 1.0,
+    }
+
+
+def message(number: int, index: int, role: str, text: str, run_id: str | None) -> dict[str, Any]:
+    return {
+        "id": f"msg_{number}_{index}",
+        "object": "thread.message",
+        "created_at": 1_700_000_000,
+        "thread_id": f"thread_{number}",
+        "role": role,
+        "run_id": run_id,
+        "content": [{"type": "text", "text": {"value": text, "annotations": []}}],
+        "metadata": {},
+    }
