@@ -30,6 +30,8 @@ OTHER: Mapping[str, tuple[Any, str]] = {
     "max_live_runs": (8, "8"),
     "max_live_bytes": (9_000, "9000"),
     "set_global": (True, "1"),
+    "threads": (False, "off"),
+    "console": (True, "on"),
 }
 
 

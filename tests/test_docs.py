@@ -80,3 +80,13 @@ def test_every_page_is_in_the_navigation() -> None:
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8").replace("!!python/name:", ""))
     listed = {page for entry in settings["nav"] for page in entry.values()}
     assert listed == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+
+
+def test_the_chinese_readme_has_the_same_first_screen() -> None:
+    """Its blocks are those that the English one begins with."""
+    english, chinese = (
+        re.findall(r"^```\w+\n.*?^```$", (ROOT / name).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        for name in ("README.md", "README.zh-CN.md")
+    )
+    assert len(chinese) >= 3
+    assert chinese == english[: len(chinese)]

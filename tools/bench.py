@@ -44,13 +44,14 @@ def _modules(wanted: list[str]) -> list[str]:
 
 def _measured(module: str) -> list[Row]:
     print(f"measuring: {module.removeprefix('benches.')}", file=sys.stderr, flush=True)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", __file__, "--child", module],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
+    child = [sys.executable, "-W", "ignore", __file__, "--child", module]
+    done = subprocess.run(child, stdout=subprocess.PIPE, text=True)
+    rows = [Row(**json.loads(line)) for line in done.stdout.splitlines()]
+    return (
+        rows
+        if done.returncode == 0
+        else [*rows, Row(f"{module} ended with an error", done.returncode, "", 0)]
     )
-    return [Row(**json.loads(line)) for line in done.stdout.splitlines()]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 
 from generated import main
-
 from runspan.core.lifecycle import BACK, FORWARD, PHASE_OF_STATUS, Phase
 
 PAGE = "docs/lifecycle.md"

@@ -12,7 +12,6 @@ from dataclasses import Field, fields
 from typing import Any
 
 from generated import main
-
 from runspan.config import Config
 
 PAGE = "docs/configuration.md"

@@ -45,6 +45,7 @@ class Providers:
         self._is_closed = False
         self._used: dict[int, Any] = {}
         self._exporters: list[CarefulExporter] = []
+        self._consoles: list[Any] = []
         if not self._has_app_provider():
             self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(config)]
             # Now, not at the first span: it can't be made any more once the main thread has ended.
@@ -63,6 +64,8 @@ class Providers:
             provider = self._own or self._make_own()
         if id(provider) not in self._used:
             self._used[id(provider)] = provider
+            if self._config.console and hasattr(provider, "add_span_processor"):
+                self._show(provider)
             self._on_bind()
         return provider
 
@@ -80,8 +83,16 @@ class Providers:
                 ok = force_flush() is not False and ok
         return ok and sum(e.failed for e in self._exporters) == failed_before
 
+    def _show(self, provider: Any) -> None:
+        from .observing.console import Console
+
+        self._consoles.append(Console())
+        provider.add_span_processor(self._consoles[-1])
+
     def close(self) -> None:
         """Let our own provider end, with its thread and connection; blocks as long as the SDK does."""
+        for console in self._consoles:
+            console.is_on = False
         self._is_closed = True
         own, self._own = self._own, None
         if own is not None and not self._config.set_global:

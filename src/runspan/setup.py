@@ -18,6 +18,7 @@ from .core.redact import Texts
 from .patches.handlers import Exits
 from .patches.install import Installer
 from .patches.request import Patch
+from .patches.threads import Pools
 from .providers import Providers
 from .runtime import active
 from .runtime.active import Active
@@ -64,6 +65,7 @@ class Handle:
         self.config = config
         self._providers = Providers(config, self._at_exit)
         self._build()
+        self._pools = Pools()
         self._installer = Installer(
             {
                 "request": lambda *call: self._patch.request(*call),
@@ -143,6 +145,7 @@ class Handle:
         if active.now is self._active:
             active.now = None
         self._installer.remove()
+        self._pools.remove()
         self._close()
         self._worker.stop(self._providers.close)
 
@@ -151,6 +154,8 @@ class Handle:
     def _install(self) -> None:
         active.now = self._active
         self._installer.install()
+        if self.config.threads:
+            self._pools.install()
 
     def _close(self) -> None:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""

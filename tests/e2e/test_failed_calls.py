@@ -149,7 +149,7 @@ def test_a_task_cancelled_in_the_middle_of_its_stream_leaves_an_unfinished_run()
     ):
         app.play(case)
         trace.handle.uninstrument()
-        assert told(trace) == {**LOST, "status": "queued", "error": "CancelledError"}
+        assert told(trace) == {**LOST, "status": "queued"}, "the app left; nothing is wrong with the run"
 
 
 async def _until_sent(app: App, method: str = "POST") -> None:

@@ -91,7 +91,7 @@ def test_an_endpoint_that_refuses_costs_one_line_with_the_cure(server: Server) -
         )
         assert ended.code == 0
         (line,) = ended.err.splitlines()
-        assert endpoint in line
+        assert endpoint.removeprefix("http://") in line
         assert "OTEL_EXPORTER_OTLP_ENDPOINT" in line
         assert ended.exit_seconds() < 9
 

@@ -200,7 +200,7 @@ def test_one_line_at_start_says_where_traces_go(
     caplog.set_level("INFO", "runspan")
     run(to(receiver))
     (line,) = [record.getMessage() for record in caplog.records]
-    assert receiver.endpoint in line
+    assert f"127.0.0.1:{receiver.port}" in line
     assert "content on" in line
     assert "fetch off" in line
 

@@ -9,27 +9,24 @@ from typing import Any
 
 from runspan.adapters import assistants
 from runspan.core.model import Server
-from runspan.runtime.records import Ask, Call
+from runspan.runtime.records import Ask, Call, Fetched, HandlerError, StreamChunk, StreamClosed, StreamEvent
 from runspan.runtime.worker import Worker
 
 SERVER = Server("http://127.0.0.1:1/v1", "127.0.0.1", 1, "openai")
 
 
 class Notebook:
-    """Reader, tracker, outbox and flusher in one: notes what it is given, in order, and has nothing to do besides."""
-
-    is_waiting_for_gets = False
+    """Handlers, tracker, outbox and flusher in one: notes what it is given, in order, and has nothing to do besides."""
 
     def __init__(self) -> None:
         self.read: list[Any] = []
         self.on_read: Callable[[Any], None] | None = None
+        self.patience = self  # of the tracker
 
     def call(self, record: Any) -> None:
         self.read.append(record)
         if self.on_read is not None:
             self.on_read(record)
-
-    event = chunk = closed = handler_error = fetched = call
 
     def polls(self) -> int:
         """All polls that the records stand for."""
@@ -67,7 +64,8 @@ class Notebook:
 
 def working(on_start: Callable[[], None] = lambda: None) -> tuple[Worker, Notebook]:
     notes: Any = Notebook()
-    return Worker(notes, notes, notes.outbox, notes, on_start), notes
+    kinds = (Call, StreamEvent, StreamChunk, StreamClosed, HandlerError, Fetched)
+    return Worker(notes, dict.fromkeys(kinds, notes.call), notes.outbox, notes, on_start), notes
 
 
 @contextmanager

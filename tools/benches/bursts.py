@@ -38,7 +38,7 @@ class Slow(SpanExporter):
 def rows() -> Iterator[Row]:
     logging.disable(logging.WARNING)
     yield from _burst("burst of 20,000 ended runs, slow exporter", BURST, is_open=True)
-    yield from _burst("burst of 40,000, exporter dead at first", 2 * BURST, is_open=False)
+    yield from _burst("burst of 30,000, exporter dead until all ended", 30_000, is_open=False)
 
 
 def _burst(what: str, runs: int, *, is_open: bool) -> Iterator[Row]:
@@ -51,9 +51,9 @@ def _burst(what: str, runs: int, *, is_open: bool) -> Iterator[Row]:
         for call in door.whole_run(number, question(number)):
             door.put(call)
     door.put(Ask(exporter.opened.set))  # once all of the burst was read
-    is_out = door.handle.flush(timeout=120)
+    is_out = door.handle.flush(timeout=300)
     stats = door.handle.stats()
-    dropped = sum(stats.dropped.values())
+    dropped = stats.dropped.get("error", 0)  # of runs; queue_full counts records
     note = f"{stats.emitted:,} emitted, dropped {dict(stats.dropped)}, {time.monotonic() - began:.1f} s, flush() {is_out}"
     yield Row(
         f"{what}: runs lost without a count",

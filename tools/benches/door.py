@@ -21,6 +21,7 @@ from runspan.setup import Handle
 
 SERVER = Server("http://127.0.0.1:9/v1/", "127.0.0.1", 9, "openai")
 SECOND = 1_000_000_000
+TOOK_NS = 1_000  # one call
 
 
 class Door:
@@ -39,7 +40,7 @@ class Door:
 
     def tick(self) -> None:
         """What the worker does after a batch."""
-        self.handle._tracker.tick(clock.now_ns())
+        self.handle._tracker.patience.tick(clock.now_ns())
         outbox = self._worker._outbox
         outbox.pump()
         while outbox.is_waiting:  # for the flush of the burst before
@@ -81,11 +82,12 @@ class Door:
         found = match(method, path)
         assert found is not None
         now_ns = clock.now_ns()
+        self.now_ns += 2 * TOOK_NS  # the next call begins after this one has ended
         return Call(
             found,
             SERVER,
             now_ns,
-            now_ns + 1_000_000,
+            now_ns + TOOK_NS,
             body=dumps(body) if body is not None else None,
             result=dumps(result),
         )

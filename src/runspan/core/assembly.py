@@ -229,7 +229,8 @@ def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
 
 def _finish_reason(run: Run, outputs: tuple[Message, ...], unfinished: str | None) -> str:
     reasons = {run.incomplete_reason, *(m.incomplete_reason for m in outputs)}
-    if "content_filter" in reasons:
+    is_refused = any(part.type == "refusal" for message in outputs for part in message.parts)
+    if "content_filter" in reasons or is_refused:
         return "content_filter"
     if run.status == "incomplete":
         return "length" if reasons & _LENGTH_REASONS else "error"

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .values import MASKED, is_secret
+from .names import MASKED, is_secret
 
 _RECEIVERS = frozenset({"self", "cls", "mcs", "mcls", "metacls"})
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -42,6 +42,6 @@ class Arguments:
 def masked(given: dict[str, Any]) -> dict[str, Any]:
     """Without the values of what is called like a secret."""
     for name in given:
-        if is_secret(name):
+        if is_secret(name):  # remembered by name, so this is one look each
             return {n: MASKED if is_secret(n) else value for n, value in given.items()}
     return given

@@ -13,7 +13,8 @@ import msgspec
 
 from ..conventions.messages import fit
 from ..core.redact import Texts, cut
-from .values import Walk
+from .values import converter
+from .walk import Walk
 
 Shown = tuple[str, bool]  # a text, and whether it is JSON
 
@@ -21,7 +22,6 @@ _encode = msgspec.json.Encoder().encode
 
 MAX_NODES = 1_000  # values of one argument list or result
 FAST_CHARS = 4_096  # of one text on the fast path
-_PLAIN = frozenset({int, bool, type(None)})
 
 
 class Capture:
@@ -51,17 +51,15 @@ class Capture:
     def value(self, kind: str, value: Any) -> Shown:
         """The text, and whether it is JSON; a string stays as it is. `kind` is `input` or `output`."""
         if type(value) is str:
-            if self._is_free and len(value) <= self._fast_chars and value.isascii():
+            if self._is_free and len(value) <= self._fast_chars and value.isascii() and value[:5] != "data:":
                 return value, False
-            walk = Walk(self.texts, kind, self._max_chars, MAX_NODES)
+            walk = Walk(converter, self.texts, kind, self._max_chars, MAX_NODES)
             return cut(walk.text(value) or "", self._max_chars), False
-        if type(value) in _PLAIN and -(1 << 53) < (value or 0) < 1 << 53:
-            return _encode(value).decode(), True
         return self._json(kind, value), True
 
     def plain(self, kind: str, value: Any) -> Any:
         """`value` as JSON would hold it, bounded."""
-        return Walk(self.texts, kind, self._max_chars, MAX_NODES).plain(value)
+        return Walk(converter, self.texts, kind, self._max_chars, MAX_NODES).plain(value)
 
     def dumps(self, plain: Any) -> str:
         """JSON of what `plain` gave, within the limit."""
@@ -78,13 +76,16 @@ class Capture:
     def _are_flat(self, given: Mapping[str, Any]) -> bool:
         """Scalars and shortish texts: nothing to look into, nothing to cut."""
         for value in given.values():
-            kind = type(value)
+            kind = type(value)  # compared by identity: a metaclass may have an `__eq__` of its own
             if kind is str:
-                if len(value) > self._fast_chars:
+                if len(value) > self._fast_chars or value[:5] == "data:":
                     return False
             elif kind is float:
                 if value - value != 0:  # not finite
                     return False
-            elif kind not in _PLAIN or (kind is int and not -(1 << 53) < value < 1 << 53):
+            elif kind is int:
+                if not -(1 << 53) < value < 1 << 53:
+                    return False
+            elif value is not None and kind is not bool:
                 return False
         return True

@@ -11,6 +11,7 @@ from opentelemetry import trace
 from ..conventions import observed as words
 from ..guard import guarded, swallow
 from ..runtime import active
+from .capture import Capture, Shown
 from .spans import UNSET, Observed, begin, current_context, is_idle, nearest
 
 
@@ -50,15 +51,21 @@ class span:  # noqa: N801 - reads as a statement
             if not is_idle(state, current):
                 attributes = {**words.attributes(self._kind, self._name), **self._attributes}
                 observed = begin(
-                    state, current, self._kind, words.span_name(self._kind, self._name), attributes
+                    state,
+                    current,
+                    self._kind,
+                    words.span_name(self._kind, self._name),
+                    attributes,
+                    show=None if self._input is UNSET else self._show,
                 )
-                if self._input is not UNSET and observed.takes_input:
-                    observed.give(observed.target.capture.value("input", self._input))
                 observed.enter()
                 self._observed = observed
         except Exception as error:
             swallow("begin a span of the app's own", error)
         return self
+
+    def _show(self, capture: Capture) -> Shown:
+        return capture.value("input", self._input)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

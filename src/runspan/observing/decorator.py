@@ -190,12 +190,20 @@ def _handed(spec: Spec, state: Active, observed: Observed, result: Any) -> Any:
     if is_drivable(result):
         with guarded("follow what an observed function returned"):
             return driven(Stream(spec, state, observed), result)
-    elif getattr(type(result), "_asyncio_future_blocking", None) is not None:
+    elif _is_future(result):
         with guarded("follow what an observed function returned"):
             result.add_done_callback(functools.partial(_settled, spec, observed))
             return result
     spec.done(observed, result)
     return result
+
+
+def _is_future(result: Any) -> bool:
+    """One of asyncio's, by the mark that asyncio itself goes by."""
+    try:
+        return getattr(type(result), "_asyncio_future_blocking", None) is not None
+    except Exception:  # a metaclass of the app
+        return False
 
 
 def _settled(spec: Spec, observed: Observed, future: Any) -> None:

@@ -6,13 +6,12 @@ is not captured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import _RUNTIME_CONTEXT, _SUPPRESS_INSTRUMENTATION_KEY, Context
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from ..conventions import genai
 from ..conventions import observed as words
@@ -20,7 +19,8 @@ from ..guard import guarded, swallow
 from ..runtime import pending, scope
 from ..runtime.active import Active
 from . import targets
-from .capture import Shown
+from .capture import Capture, Shown
+from .outcome import name_of, origin_of, outcome_of
 from .targets import Target
 
 _SPAN = next(
@@ -28,10 +28,16 @@ _SPAN = next(
 )  # the API's key for "the current span"
 _OBSERVED = "runspan-observed"  # ours, for the nearest span of this kind
 
+Show = Callable[[Capture], Shown | None]
+
+_SAMPLED = TraceFlags.SAMPLED
+
 UNSET: Any = object()  # stands for "not given" where None is a value
 
-attach = otel_context.attach
-current_context = otel_context.get_current
+# The functions of `opentelemetry.context`, without their frame, and with the error of a `detach` that it would log.
+attach = _RUNTIME_CONTEXT.attach
+detach = _RUNTIME_CONTEXT.detach
+current_context = _RUNTIME_CONTEXT.get_current
 
 
 class Observed:
@@ -39,6 +45,7 @@ class Observed:
 
     __slots__ = (
         "_above",
+        "_first",
         "_metadata",
         "_raised",
         "_token",
@@ -59,6 +66,7 @@ class Observed:
         outer: Context,
         above: Observed | None,
         takes: tuple[bool, bool],
+        first: Mapping[str, Any],
     ) -> None:
         self.span = span
         self.target = target
@@ -66,6 +74,8 @@ class Observed:
         self.outer = outer  # its own Context is not kept here: the two would make a cycle at each call
         self._above = above
         self.takes_input, self.takes_output = takes
+        # Set when it ends, all in one go, which costs half; unless the app has set the same ones meanwhile.
+        self._first = first
         self._metadata: dict[str, Any] = {}
         self._raised: tuple[int, Any] | None = None  # what a child recorded already
         self.has_output = False  # an update said it, so what is returned does not count
@@ -84,22 +94,11 @@ class Observed:
 
     # ------------------------------------------------------------ what it says
 
-    def give(self, shown: Shown | None) -> None:
-        """Record the input."""
-        if shown is not None and self.takes_input:
-            self.span.set_attributes(self._said(words.INPUT, words.INPUT_TYPE, words.ARGUMENTS, *shown))
-
     def got(self, value: Any) -> None:
         """Record the output."""
+        self.has_output = True
         if self.takes_output:
-            shown = self.target.capture.value("output", value)
-            self.span.set_attributes(self._said(words.OUTPUT, words.OUTPUT_TYPE, words.RESULT, *shown))
-
-    def _said(self, key: str, type_key: str, tool_key: str, text: str, is_json: bool) -> dict[str, str]:
-        said = {key: text, type_key: words.JSON if is_json else words.TEXT}
-        if self.kind == words.TOOL:
-            said[tool_key] = text
-        return said
+            self.span.set_attributes(_output(self.kind, self.target.capture.value("output", value)))
 
     def update(
         self,
@@ -115,10 +114,9 @@ class Observed:
         if name is not None:
             self.span.update_name(words.span_name(self.kind, name))
         if given is not UNSET and self.takes_input:
-            self.give(self.target.capture.value("input", given))
+            self.span.set_attributes(_input(self.kind, self.target.capture.value("input", given)))
         if result is not UNSET:
             self.got(result)
-            self.has_output = True
         if metadata:
             self._metadata.update(metadata)
             around = scope.of(self.outer)
@@ -135,20 +133,29 @@ class Observed:
 
     def done(self, result: Any = UNSET) -> None:
         """It ended well. Never raises."""
+        span = self.span
+        if not span.is_recording() or self.target.state.is_forgotten:
+            return
         try:
-            if self.span.is_recording() and not self.target.state.is_forgotten:
-                if result is not UNSET and result is not None and not self.has_output:
-                    self.got(result)
-                self.span.end()
+            said = self._first
+            if (held := getattr(span, "attributes", None)) is not None and len(held):
+                said = {key: value for key, value in said.items() if key not in held}
+            if result is not UNSET and result is not None and self.takes_output and not self.has_output:
+                said = {**said, **_output(self.kind, self.target.capture.value("output", result))}
+            span.set_attributes(said)
+        except Exception as error:
+            swallow("describe a span of the app's own", error)
+        try:
+            span.end()
         except Exception as error:
             swallow("end a span of the app's own", error)
 
     def fail(self, error: BaseException) -> None:
         """It ended by `error`, which is left as it is. Never raises."""
-        with guarded("end a span of the app's own"):
+        with guarded("describe the error of a span of the app's own"):
             if self.span.is_recording() and not self.target.state.is_forgotten:
                 self._blame(error)
-                self.span.end()
+        self.done()
 
     def _blame(self, error: BaseException) -> None:
         outcome = outcome_of(error)
@@ -156,14 +163,11 @@ class Observed:
             self.span.set_attribute(words.CANCELLED, True)
         if outcome != "error":
             return
-        kind = type(error)
-        name = (
-            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
+        name = name_of(error)
         message = self._message(error)
         self.span.set_attribute(genai.ERROR_TYPE, name)
         self.span.set_status(Status(StatusCode.ERROR, message or name))
-        mark = (id(error), _origin(error))
+        mark = (id(error), origin_of(error))
         if self._raised != mark:
             said = {"exception.message": message} if message else {}
             self.span.add_event("exception", {"exception.type": name, **said})
@@ -184,32 +188,11 @@ class Observed:
 def leave(token: Any, observed: Observed | None) -> None:
     """Undo an `attach`, also where the code goes on in another context than it began in; never logs, never raises."""
     try:
-        _RUNTIME_CONTEXT.detach(token)
+        detach(token)
     except (ValueError, RuntimeError):
         # Closed from elsewhere (a finalizer, another task): there it is not current, or a copy of it is.
         if observed is not None and current_context().get(_OBSERVED) is observed:
             attach(observed.outer)
-
-
-def outcome_of(error: BaseException) -> str:
-    """`closed` and `cancelled` are how a program goes on, not faults of it."""
-    if isinstance(error, Exception):
-        return "error"
-    if isinstance(error, GeneratorExit):
-        return "closed"
-    if type(error).__name__ in ("CancelledError", "Cancelled"):  # asyncio's and trio's
-        return "cancelled"
-    if isinstance(error, SystemExit) and error.code in (None, 0):
-        return "closed"
-    return "error"
-
-
-def _origin(error: BaseException) -> Any:
-    """Where it was raised first: with its id, that tells one error on its way up from a later one at the same address."""
-    tb = error.__traceback__
-    while tb is not None and tb.tb_next is not None:
-        tb = tb.tb_next
-    return tb and (tb.tb_frame.f_code, tb.tb_lasti)
 
 
 # ---------------------------------------------------------------- beginnings
@@ -223,7 +206,9 @@ def is_idle(state: Active, current: Context) -> bool:
     if parent is None or parent.is_recording():
         return False
     context = parent.get_span_context()
-    return context.is_valid and not context.trace_flags.sampled and target_of(state, current).drops_unsampled
+    if context.trace_flags & _SAMPLED or not context.is_valid:
+        return False
+    return target_of(state, current).drops_unsampled
 
 
 def target_of(state: Active, current: Context) -> Target:
@@ -242,8 +227,12 @@ def begin(
     attributes: Mapping[str, Any],
     takes: tuple[bool, bool] = (True, True),
     call: pending.Pending | None = None,
+    show: Show | None = None,
 ) -> Observed:
-    """Start a span under `current`, or, for a waiting tool call, under its run. It is not entered yet."""
+    """Start a span under `current`, or, for a waiting tool call, under its run. It is not entered yet.
+
+    `show(capture)` gives the input, asked for only if it is recorded.
+    """
     target = target_of(state, current)
     values = scope.of(current)
     parent = current
@@ -256,12 +245,31 @@ def begin(
         parent = trace.set_span_in_context(live.span, live.context)
         attributes = {**_of_call(call), **attributes}
     span = target.tracer.start_span(
-        name, parent, attributes=attributes, record_exception=False, set_status_on_exception=False
+        name,
+        parent,
+        attributes=attributes if target.asks_attributes else None,
+        record_exception=False,
+        set_status_on_exception=False,
     )
-    above: Any = current.get(_OBSERVED)
-    if not span.is_recording() or not state.config.capture_content:
+    is_recording = span.is_recording()
+    if not is_recording or not state.config.capture_content:
         takes = (False, False)
-    return Observed(span, target, kind, current, above, takes)
+    above: Any = current.get(_OBSERVED)
+    if is_recording and takes[0] and show is not None and (shown := show(target.capture)) is not None:
+        attributes = {**attributes, **_input(kind, shown)}
+    return Observed(span, target, kind, current, above, takes, attributes)
+
+
+def _input(kind: str, shown: Shown) -> dict[str, str]:
+    text, is_json = shown
+    said = {words.INPUT: text, words.INPUT_TYPE: words.JSON if is_json else words.TEXT}
+    return {**said, words.ARGUMENTS: text} if kind == words.TOOL else said
+
+
+def _output(kind: str, shown: Shown) -> dict[str, str]:
+    text, is_json = shown
+    said = {words.OUTPUT: text, words.OUTPUT_TYPE: words.JSON if is_json else words.TEXT}
+    return {**said, words.RESULT: text} if kind == words.TOOL else said
 
 
 def _of_call(call: pending.Pending) -> dict[str, Any]:

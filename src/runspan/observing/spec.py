@@ -40,9 +40,16 @@ class Spec:
                 return None
             given = self.arguments.bind(args, kwargs)
             call = self.claim(state, given) if self.kind == words.TOOL else None
-            observed = begin(state, current, self.kind, self.title, self.attributes, self.takes, call)
-            if observed.takes_input:
-                observed.give(self.shown(observed.target.capture, given))
+            observed = begin(
+                state,
+                current,
+                self.kind,
+                self.title,
+                self.attributes,
+                self.takes,
+                call,
+                lambda capture: self.shown(capture, given),
+            )
             observed.enter()
         except Exception as error:
             swallow("begin a span of the app's own", error)

@@ -18,13 +18,12 @@ from ..conventions import observed as words
 from ..guard import guarded
 from ..runtime.active import Active
 from .capture import Shown
-from .spans import UNSET, Observed, attach, begin, current_context, leave
+from .spans import UNSET, Observed, attach, begin, current_context, detach, leave
 from .spec import Spec, transformed
 
 MAX_ITEMS = 10_000  # kept of what one generator yields
 MAX_OTHERS = 1_000  # of those that are neither text nor number, which cost more
 MAX_REDUCED_CHARS = 1_000_000  # of text kept for a `reduce`
-_SCALARS = frozenset({int, float, bool, type(None)})
 
 
 class Stream:
@@ -67,9 +66,15 @@ class Stream:
             spec = self._spec
             call = spec.claim(self._state, self.given) if spec.kind == words.TOOL else None
             observed = begin(
-                self._state, self.context, spec.kind, spec.title, spec.attributes, spec.takes, call
+                self._state,
+                self.context,
+                spec.kind,
+                spec.title,
+                spec.attributes,
+                spec.takes,
+                call,
+                lambda _: self.shown,
             )
-            observed.give(self.shown)
             self.observed, self.context = observed, observed.inner()
         self.given = {}
 
@@ -87,9 +92,11 @@ class Stream:
         items = self._items
         kind = type(item)
         if kind is str:
-            self._chars -= len(item)
             items.append(item)
-        elif self._spec.reduce is not None or kind in _SCALARS:
+            self._chars -= len(item)
+            if self._chars > 0 and len(items) < MAX_ITEMS:
+                return
+        elif kind is int or kind is float or kind is bool or item is None or self._spec.reduce is not None:
             items.append(item)
         else:
             self._others -= 1
@@ -173,12 +180,12 @@ class Within:
 
 def drive(stream: Stream | Within, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """`yield from inner`, with each step in the context of the stream."""
+    stream.start()
     step: Any = inner.send
     value: Any = None
-    saw = stream.saw
-    stream.start()
+    saw, context = stream.saw, stream.context
     while True:
-        token = attach(stream.context)
+        token = attach(context)
         try:
             item = step(value)
         except StopIteration as stop:
@@ -191,7 +198,8 @@ def drive(stream: Stream | Within, inner: Generator[Any, Any, Any]) -> Generator
             value = None
             stream.fail(error)
             raise
-        stream.leave(token)
+        context = current_context()
+        detach(token)
         saw(item)
         try:
             value = yield item
@@ -250,7 +258,9 @@ _DRIVERS: Mapping[type, Callable[[Any, Any], Any]] = {
 def is_drivable(made: Any) -> bool:
     """A generator, async generator or coroutine; not the generators of `@types.coroutine`, which are awaited."""
     kind = type(made)
-    return kind in _DRIVERS and not (kind is GeneratorType and made.gi_code.co_flags & CO_ITERABLE_COROUTINE)
+    if kind is GeneratorType:
+        return not made.gi_code.co_flags & CO_ITERABLE_COROUTINE
+    return kind is AsyncGeneratorType or kind is CoroutineType
 
 
 def driven(stream: Stream | Within, made: Any) -> Any:

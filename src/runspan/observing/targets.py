@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler, TraceIdRatioBased
 
 from .._version import __version__
 from ..guard import swallow
@@ -21,17 +21,16 @@ class Target:
     provider: Any
     tracer: Any
     capture: Capture
-    drops_unsampled: (
-        bool  # below an unsampled span everything is unsampled, so there is nothing to ask or to make
-    )
+    asks_attributes: bool  # a sampler of the app's own may look at them
+    drops_unsampled: bool  # below an unsampled span all is unsampled: nothing to ask, nothing to make
 
 
 def target(state: Active) -> Target:
     """Of a root span that begins now; its children inherit it."""
-    provider = state.provider()
+    provider = state.config.tracer_provider or state.provider()
     found = state.targets.get(id(provider))
     if found is None:
-        found = state.targets[id(provider)] = _make(state, provider)
+        found = state.targets[id(provider)] = _make(state, state.provider())
     known: Target = found
     return known
 
@@ -44,7 +43,14 @@ def _make(state: Active, provider: Any) -> Target:
     )
     texts = replace(state.texts, on_error=_redaction_failed)
     tracer = provider.get_tracer(SCOPE, __version__)
-    return Target(state, provider, tracer, Capture(texts, max_chars), _drops_unsampled(provider))
+    return Target(
+        state,
+        provider,
+        tracer,
+        Capture(texts, max_chars),
+        asks_attributes=not _is_of_sdk(getattr(provider, "sampler", None)),
+        drops_unsampled=_drops_unsampled(provider),
+    )
 
 
 def _redaction_failed(error: Exception) -> None:
@@ -57,6 +63,13 @@ def _drops_unsampled(provider: Any) -> bool:
     if isinstance(sampler, ParentBased) and type(sampler).should_sample is ParentBased.should_sample:
         return _is_off(sampler._local_parent_not_sampled) and _is_off(sampler._remote_parent_not_sampled)
     return sampler is not None and _is_off(sampler)
+
+
+def _is_of_sdk(sampler: Any) -> bool:
+    if type(sampler) is ParentBased:
+        delegates = (sampler._root, sampler._local_parent_sampled, sampler._remote_parent_sampled)
+        return all(_is_of_sdk(delegate) for delegate in delegates)
+    return type(sampler) in (StaticSampler, TraceIdRatioBased)
 
 
 def _is_off(sampler: Sampler) -> bool:

@@ -18,136 +18,15 @@ import re
 import types
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
-from itertools import islice, pairwise
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..core.redact import CUT, Texts, cut
+from ..core.redact import cut
+from .walk import MAX_DEPTH, MAX_HASHED, MAX_ITEMS, Convert, Walk, by_type
 
-MAX_DEPTH = 8
-MAX_ITEMS = 200  # of one container
-MAX_KEY_CHARS = 256
 MAX_SHOWN_BYTES = 256
-MAX_HASHED = 1_000_000
-MASKED = "<masked>"
-
-_SECRET_WORDS = frozenset(
-    {
-        "password",
-        "passwd",
-        "passphrase",
-        "pwd",
-        "secret",
-        "secrets",
-        "token",
-        "apikey",
-        "authorization",
-        "bearer",
-    }
-    | {"credential", "credentials", "cookie", "cookies"}
-)
-_SECRET_PAIRS = frozenset(
-    {("api", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("encryption", "key")}
-)
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-
-Convert = Callable[["Walk", Any, int], Any]
-
-
-@lru_cache(maxsize=4_096)
-def is_secret(name: str) -> bool:
-    """Whether what is called so must not be seen: `api_key`, `clientSecret`; not `max_tokens`, `key`."""
-    words = [word.lower() for word in _WORDS.findall(name[:MAX_KEY_CHARS])]
-    return not _SECRET_WORDS.isdisjoint(words) or not _SECRET_PAIRS.isdisjoint(pairwise(words))
-
-
-class Walk:
-    """One capture: what is left of its bounds, and the containers it is inside of."""
-
-    __slots__ = ("_chars", "_kind", "_nodes", "_path", "_texts")
-
-    def __init__(self, texts: Texts, kind: str, max_chars: int, max_nodes: int) -> None:
-        self._texts = texts
-        self._kind = kind
-        self._chars = max_chars
-        self._nodes = max_nodes
-        self._path: set[int] = set()
-
-    def plain(self, value: Any, depth: int = 0) -> Any:
-        """Plain values only: None, bool, int, float, str, list, dict with string keys."""
-        if self._nodes <= 0:
-            return CUT
-        self._nodes -= 1
-        kind = type(value)
-        if value is None or kind is bool:
-            return value
-        if kind is str:
-            return self.text(value)
-        try:
-            return _converter(kind)(self, value, depth)
-        except Exception:
-            return named(kind)
-
-    def text(self, value: str) -> str | None:
-        """As it may go out; what is left of the bounds decides how long."""
-        if value.startswith("data:"):
-            value = _data_url(value)
-        bound = min(self._texts.max_chars, max(self._chars, 16))
-        if self._texts.redact is None:
-            kept = cut(value, bound)
-            kept = kept if kept.isascii() else kept.encode("utf-8", "replace").decode()
-        else:
-            whole = self._texts.redacted(self._kind, value[:MAX_HASHED])
-            if whole is None:
-                return None
-            kept = cut(whole, bound)
-        self._chars -= len(kept)
-        return kept
-
-    def items(self, value: Any, items: Iterable[Any], size: int, depth: int) -> Any:
-        """A list, its cut marked."""
-        if depth >= MAX_DEPTH or id(value) in self._path:
-            return named(type(value))
-        self._path.add(id(value))
-        shown = [self.plain(item, depth + 1) for item in islice(items, min(MAX_ITEMS, self._nodes + 1))]
-        self._path.discard(id(value))
-        if size > len(shown):
-            shown.append(f"{CUT} {size - len(shown)} more")
-        return shown
-
-    def pairs(self, value: Any, pairs: Iterable[tuple[Any, Any]], size: int, depth: int) -> Any:
-        """An object, its cut marked; values under secret names are masked."""
-        if depth >= MAX_DEPTH or id(value) in self._path:
-            return named(type(value))
-        self._path.add(id(value))
-        shown: dict[str, Any] = {}
-        for key, item in list(islice(pairs, min(MAX_ITEMS, self._nodes + 1))):
-            name = self._key(key)
-            shown[name] = MASKED if is_secret(name) else self.plain(item, depth + 1)
-        self._path.discard(id(value))
-        if size > len(shown):
-            shown[CUT] = f"{size - len(shown)} more"
-        return shown
-
-    def _key(self, key: Any) -> str:
-        if type(key) is not str:
-            key = str(self.plain(key, MAX_DEPTH))
-        elif self._texts.redact is not None:
-            key = self._texts.redacted(self._kind, key[:MAX_KEY_CHARS]) or CUT
-        key = cut(key, MAX_KEY_CHARS)
-        self._chars -= len(key)
-        return str(key) if key.isascii() else key.encode("utf-8", "replace").decode()
-
-
-def named(kind: type) -> str:
-    """A value by its type alone."""
-    module, name = type.__getattribute__(kind, "__module__"), type.__getattribute__(kind, "__qualname__")
-    if type(module) is not str or module == "builtins":
-        return f"<{name[:MAX_KEY_CHARS]}>"
-    return f"<{module[:MAX_KEY_CHARS]}.{name[:MAX_KEY_CHARS]}>"
-
 
 # ---------------------------------------------------------------- scalars
 
@@ -180,20 +59,6 @@ def _bytes(walk: Walk, value: Any, _: int) -> Any:
     return f"<{type(value).__name__} of {size}{digest}>"
 
 
-def _data_url(url: str) -> str:
-    """An inline file by type, size and hash."""
-    head, comma, _ = url[:200].partition(",")
-    if not comma or not head.endswith(";base64"):
-        return url
-    size = len(url) - len(head) - 1
-    digest = (
-        f", sha256 {hashlib.sha256(url[len(head) + 1 :].encode('utf-8', 'replace')).hexdigest()[:16]}"
-        if size <= MAX_HASHED
-        else ""
-    )
-    return f"<{head[5:-7] or 'data'}, {size} base64 characters{digest}>"
-
-
 def _iso(walk: Walk, value: Any, _: int) -> Any:
     return walk.text(value.isoformat())
 
@@ -214,7 +79,7 @@ def _dict(walk: Walk, value: Any, depth: int) -> Any:
 
 
 def _proxy(walk: Walk, value: Any, depth: int) -> Any:
-    return _dict(walk, value | {}, depth) if len(value) <= MAX_ITEMS else named(type(value))
+    return _dict(walk, value | {}, depth) if len(value) <= MAX_ITEMS else by_type(type(value))
 
 
 def _list(walk: Walk, value: Any, depth: int) -> Any:
@@ -301,7 +166,7 @@ def _array(walk: Walk, value: Any, depth: int) -> Any:
 
 
 def _class(_: Walk, value: Any, __: int) -> Any:
-    return named(value)
+    return by_type(value)
 
 
 def _function(_: Walk, value: Any, __: int) -> Any:
@@ -309,7 +174,7 @@ def _function(_: Walk, value: Any, __: int) -> Any:
 
 
 def _name(_: Walk, value: Any, __: int) -> Any:
-    return named(type(value))
+    return by_type(type(value))
 
 
 # ---------------------------------------------------------------- the table
@@ -358,7 +223,8 @@ _BY_ATTRIBUTE: tuple[tuple[str, Convert], ...] = (
 _known: WeakKeyDictionary[type, Convert] = WeakKeyDictionary()
 
 
-def _converter(kind: type) -> Convert:
+def converter(kind: type) -> Convert:
+    """The row of a type, or the one that goes by its name."""
     row = _ROWS.get(kind) or _known.get(kind)
     if row is None:
         row = _known[kind] = next(_rows_of(kind), _name)

@@ -17,7 +17,8 @@ from ..runtime.records import Via
 
 _servers: weakref.WeakKeyDictionary[Any, tuple[Any, Server]] = weakref.WeakKeyDictionary()
 
-FETCH_HEADERS = {"X-Runspan": "fetch", "X-Stainless-Raw-Response": "true", "OpenAI-Beta": "assistants=v2"}
+OURS = "X-Runspan"  # marks our own GETs
+FETCH_HEADERS = {OURS: "fetch", "X-Stainless-Raw-Response": "true", "OpenAI-Beta": "assistants=v2"}
 
 
 def server_of(client: Any) -> Server:

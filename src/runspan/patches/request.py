@@ -24,6 +24,7 @@ from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
 from ..runtime.records import Call, StreamClosed, StreamRef
 from . import clients, snapshot
+from .clients import OURS
 from .errors import read_error
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
 
@@ -106,9 +107,9 @@ class Patch:
         if match is None:
             return None
         try:
-            if emit.is_suppressed():
-                return None
             options = args[1] if len(args) > 1 else kwargs["options"]
+            if emit.is_suppressed() or _header(options, OURS):  # ddtrace's contexts keep no suppression
+                return None
             call = Call(match, clients.server_of(client), now_ns())
             call.query = _query(options)
             if match.route.is_write:

@@ -18,8 +18,8 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, Status
 from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..core.model import ApiError, SpanData, SpanEvent
-from ..core.redact import clean
 from ..core.model import SpanKind as Kind
+from ..core.redact import clean
 from . import scope
 from .content_event import ContentEvents
 from .records import LiveSpan
@@ -31,6 +31,8 @@ _SUPPRESSED_KEYS = (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     "suppress_instrumentation",
 )
+
+_NOBODY = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 _KINDS: Mapping[Kind, SpanKind] = {
     Kind.RUN: SpanKind.CLIENT,
@@ -77,13 +79,34 @@ def slim_context() -> Context:
     return slim if values is None else otel_context.set_value(scope.KEY, values, slim)
 
 
+def here() -> Context:
+    """The current Context, whole."""
+    return otel_context.get_current()
+
+
+def attach(context: Context) -> Any:
+    return otel_context.attach(context)
+
+
+def detach(token: Any) -> None:
+    otel_context.detach(token)
+
+
 def enter(live: LiveSpan) -> Any:
     """Make the live span current around the wrapped call, so that HTTP spans nest and the server gets its traceparent."""
-    return otel_context.attach(trace.set_span_in_context(live.span))
+    before = otel_context.get_current()
+    token = otel_context.attach(trace.set_span_in_context(live.span))
+    return token, before, live.span.get_span_context().span_id
 
 
-def leave(token: Any) -> None:
+def leave(entered: Any) -> None:
+    """Undo `enter`, also where detaching does nothing: from ddtrace's context a span leaves only when it ends; ours ends later."""
+    token, before, span_id = entered
     otel_context.detach(token)
+    if trace.get_current_span().get_span_context().span_id == span_id:
+        if not trace.get_current_span(before).get_span_context().is_valid:
+            before = trace.set_span_in_context(_NOBODY, before)
+        otel_context.attach(before)
 
 
 class Emitter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,9 +52,13 @@ def seen() -> tuple[Pending, ...]:
     return _seen.get()
 
 
-def carry(calls: tuple[Pending, ...]) -> None:
-    """What the submitting context saw, in a pool's thread for the length of one job."""
-    _seen.set(calls)
+def carry(calls: tuple[Pending, ...]) -> Token[tuple[Pending, ...]]:
+    """What the submitting context saw, in a pool's thread until `put_down`."""
+    return _seen.set(calls)
+
+
+def put_down(token: Token[tuple[Pending, ...]]) -> None:
+    _seen.reset(token)
 
 
 def saw(key: tuple[str, str], calls: Iterable[Pending]) -> None:

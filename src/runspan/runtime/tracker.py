@@ -262,7 +262,9 @@ class Tracker:
             assistant = self._assistants.get((key.server, assistant_id))
             data = assembly.assemble(live.state, log, assistant, self._texts, self._limits, unfinished)
             if tools is not None:
-                data = assembly.without_calls(data, lambda call_id: not tools.claim(call_id))
+                data = assembly.without_calls(
+                    data, lambda call_id: bool(call_id) and not tools.claim(call_id)
+                )
             if self._event_texts.captures:
                 data = assembly.with_event(data, live.state, log, self._event_texts, self._limits)
         except Exception as error:

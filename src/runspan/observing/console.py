@@ -1,0 +1,91 @@
+"""`console=True`: each trace drawn as a tree on standard output when it is over.
+
+A trace is over when its root span and all spans that began in this process have ended, so a run that outlives the function that
+created it is in the picture.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import format_span_id, format_trace_id
+
+from ..guard import guarded
+from ..viewer import spans as seen
+
+MAX_TRACES = 200  # watched at once; the oldest is forgotten
+MAX_SPANS = 2_000  # of one trace
+
+
+@dataclass(slots=True)
+class _Trace:
+    open: int = 0
+    has_root: bool = False
+    spans: list[ReadableSpan] = field(default_factory=list)
+
+
+class Console(SpanProcessor):
+    """Watches a provider; `is_on` False makes it deaf, since processors can't be taken off."""
+
+    def __init__(self) -> None:
+        self.is_on = True
+        self._lock = threading.Lock()
+        self._traces: OrderedDict[int, _Trace] = OrderedDict()
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        if self.is_on:
+            with self._lock:
+                self._traces.setdefault(span.context.trace_id, _Trace()).open += 1
+                if len(self._traces) > MAX_TRACES:
+                    self._traces.popitem(last=False)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        with guarded("print a trace"):
+            over = self._ended(span)
+            if over is not None:
+                from ..viewer import tree
+
+                tree.render(map(_shown, over.spans))
+
+    def _ended(self, span: ReadableSpan) -> _Trace | None:
+        """The trace, if this was the last of it."""
+        trace_id = span.context.trace_id
+        with self._lock:
+            trace = self._traces.get(trace_id)
+            if trace is None:
+                return None
+            trace.open -= 1
+            trace.has_root |= span.parent is None or span.parent.is_remote
+            if len(trace.spans) < MAX_SPANS:
+                trace.spans.append(span)
+            is_over = self.is_on and trace.has_root and trace.open <= 0
+            return self._traces.pop(trace_id) if is_over else None
+
+
+def _shown(span: ReadableSpan) -> seen.Span:
+    """As the viewer knows spans."""
+    return seen.Span(
+        trace_id=format_trace_id(span.context.trace_id),
+        span_id=format_span_id(span.context.span_id),
+        name=span.name,
+        parent_id=format_span_id(span.parent.span_id) if span.parent else None,
+        kind=span.kind.name,
+        start_ns=span.start_time or 0,
+        end_ns=span.end_time or 0,
+        attributes=_plain(span.attributes or {}),
+        events=tuple(seen.Event(e.name, e.timestamp, _plain(e.attributes or {})) for e in span.events),
+        status_code=span.status.status_code.name,
+        status_message=span.status.description or "",
+        resource=_plain(span.resource.attributes),
+        scope=span.instrumentation_scope.name if span.instrumentation_scope else "",
+    )
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, seen.Value]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in attributes.items()}

@@ -1,0 +1,59 @@
+"""The bench still fits the code it measures. Nothing here is timed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+TOOLS = Path(__file__).parents[1] / "tools"
+
+
+class Keep(SpanProcessor):
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.names.append(span.name)
+
+
+@pytest.fixture(autouse=True)
+def tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)
+
+
+def test_a_whole_run_goes_through_the_door() -> None:
+    from benches.door import Door, question
+
+    kept = Keep()
+    door = Door(kept, simulated=False)
+    for call in door.whole_run(1, question(1)):
+        door.take(call)
+    door.tick()
+    stats = door.handle.stats()
+    assert (stats.started, stats.emitted, stats.live) == (1, 1, 0)
+    assert kept.names == ["chat gpt-4o", "invoke_agent"]
+
+
+def test_a_row_beyond_its_budget_is_marked() -> None:
+    from benches.table import Row, draw
+
+    rows = [
+        Row("held", 1.5, "us", 2),
+        Row("missed", 3, "us", 2, bare=0.25),
+        Row("at least", 3, "", 2, at_least=True),
+    ]
+    assert [row.is_held for row in rows] == [True, False, True]
+    assert draw(rows).splitlines()[2].split() == ["missed", "3", "us", "<=", "2", "0.25", "MISSED"]
+
+
+def test_every_subject_has_rows() -> None:
+    import importlib
+
+    import bench
+
+    for module in bench._modules([]):
+        assert callable(importlib.import_module(module).rows)
+    assert set(sys.modules) >= {"benches.caller", "benches.flood"}
