@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
+PROCESSES := tests/processes tests/setup
 
-.PHONY: demo test check format test-matrix bench docs clean
+.PHONY: demo test test-processes check format test-matrix bench docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,7 +17,10 @@ demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: 
 	@$(BIN)/python -m runspan.cli.demo $(RECORDING)
 
 test: $(READY)  ## the tests, in parallel
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%)
+
+test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
+	$(BIN)/python -m pytest -n auto $(PROCESSES)
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
+import ssl
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,15 @@ from runspan import guard
 
 _OF_THE_APP = ("OTEL_", "RUNSPAN_", "OPENAI_", "AZURE_OPENAI_", "LANGFUSE_", "PHOENIX_", "MLFLOW_")
 _OF_THE_TESTS = ("RUNSPAN_RECORDINGS", "RUNSPAN_TOOLS", "RUNSPAN_OPENAPI")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_ssl_context() -> Iterator[None]:
+    """Each client of openai loads all certificates anew: 70 ms, and nothing here speaks TLS."""
+    real = ssl.create_default_context
+    ssl.create_default_context = functools.cache(real)
+    yield
+    ssl.create_default_context = real
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
-"""`make test-matrix`: the end-to-end tests on each supported `openai`, as a table.
+"""`make test-matrix`: the end-to-end tests on each supported `openai`, and those with neighbours of ours, as a table.
 
 The oldest client runs with the oldest supported OpenTelemetry and wrapt, so both ends of every pinned range are tested.
+Neighbours are what else may be in an app's process: tracer providers of other makers, and `opentelemetry-instrument`. ddtrace
+patches its whole process, so each has an environment of its own.
 Environments are kept in `.venvs/`; delete the folder to make them anew.
 """
 
@@ -15,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("tests/e2e",)
 OTEL = ("api", "sdk", "exporter-otlp")
 
 
@@ -23,8 +24,10 @@ OTEL = ("api", "sdk", "exporter-otlp")
 class Environment:
     name: str
     requirements: tuple[str, ...]
+    tests: tuple[str, ...] = ("tests/e2e",)
 
 
+FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
 ENVIRONMENTS = (
     Environment(
         "1.30.5",
@@ -38,27 +41,45 @@ ENVIRONMENTS = (
     Environment("1.109.1", ("openai==1.109.1",)),
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
+    Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, "-k", "logfire")),
+    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment(
+        "zero-code",
+        ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
+        ("tests/setup/test_zero_code.py",),
+    ),
 )
 TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "rich>=13.7,<16")
-SHOWN = ("openai", "httpx", "httpx2", "opentelemetry-sdk", "wrapt", "pydantic")
+SHOWN = (
+    "openai",
+    "logfire",
+    "ddtrace",
+    "opentelemetry-distro",
+    "httpx",
+    "httpx2",
+    "opentelemetry-sdk",
+    "wrapt",
+    "pydantic",
+)
 
 
 def main() -> int:
-    rows = [run(environment) for environment in ENVIRONMENTS]
-    head = ("openai", "with", "passed", "failed", "skipped", "seconds")
+    asked = sys.argv[1:]
+    rows = [run(e) for e in ENVIRONMENTS if not asked or e.name in asked]
+    head = ("environment", "openai", "with", "passed", "failed", "skipped", "seconds")
     widths = [max(len(str(row[i])) for row in (head, *rows)) for i in range(len(head))]
     print()
     for row in (head, *rows):
         print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    return 0 if all(row[2] and not row[3] for row in rows) else 1
+    return 0 if all(row[3] and not row[4] for row in rows) else 1
 
 
-def run(environment: Environment) -> tuple[str, str, int, int, int, int]:
+def run(environment: Environment) -> tuple[str, str, str, int, int, int, int]:
     python = prepared(environment)
-    print(f"openai {environment.name}", flush=True)
+    print(f"{environment.name} ...", flush=True)
     started = time.monotonic()
     done = subprocess.run(
-        [python, "-m", "pytest", "-n", "auto", "--tb=short", *TESTS],
+        [python, "-m", "pytest", "-n", "auto", "--tb=short", *environment.tests],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -72,7 +93,7 @@ def run(environment: Environment) -> tuple[str, str, int, int, int, int]:
     seconds = round(time.monotonic() - started)
     versions = installed(python)
     others = ", ".join(f"{name} {versions[name]}" for name in SHOWN[1:] if name in versions)
-    return versions["openai"], others, counts["passed"], failed, counts["skipped"], seconds
+    return environment.name, versions["openai"], others, counts["passed"], failed, counts["skipped"], seconds
 
 
 def prepared(environment: Environment) -> str:

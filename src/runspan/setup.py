@@ -46,14 +46,19 @@ logger = logging.getLogger("runspan")
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts since `instrument()`. Of recorded runs: started = emitted + unfinished + live + what was dropped."""
+    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + live + dropped
+    for `error` or `outbox_full`.
+
+    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`), runs and calls that an exit
+    could not wait for (`exit`).
+    """
 
     started: int = 0
     live: int = 0
     emitted: int = 0
     unfinished: int = 0
     unrecorded: int = 0  # sampled out
-    dropped: Mapping[str, int] = field(default_factory=dict)  # by cause
+    dropped: Mapping[str, int] = field(default_factory=dict)
     fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
     errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
 
@@ -80,7 +85,7 @@ class Handle:
         config = self.config
         emitter = Emitter(self._providers.current, config.max_attribute_chars)
         flusher = Flusher(self._providers.flush)
-        outbox = Outbox(emitter, flusher)
+        self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
         texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
         assistants: Assistants = Lru(5_000)
@@ -117,7 +122,7 @@ class Handle:
 
     def stats(self) -> Stats:
         counts, tracker = self._tracker.counts, self._tracker
-        dropped = {**tracker.dropped, **self._worker.dropped}
+        dropped = {**tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
         failed = self._providers.failed_spans()
         if failed:
             dropped["export_failed_spans"] = failed

@@ -74,7 +74,7 @@ def _in_a_pool_with_the_context(work: Callable[[], None]) -> None:
     [
         (_in_thread, None),
         (_in_thread_with_the_context, "create"),
-        (_in_a_pool, None),
+        (_in_a_pool, "create"),  # `instrument()` carries it there
         (_in_a_pool_with_the_context, "create"),
     ],
 )

@@ -25,8 +25,9 @@ from tests.core.words import SERVER, S, run, seen
 class Outbox:
     sent: list[tuple[Any, SpanData]]
 
-    def send(self, where: Any, data: SpanData) -> None:
+    def send(self, where: Any, data: SpanData) -> bool:
         self.sent.append((where, data))
+        return True
 
 
 @dataclass

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..core.model import ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
+from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 
 Wire = Mapping[str, Any]
 T = TypeVar("T")
@@ -160,7 +160,9 @@ def part(wire: Wire) -> Part:
     body = wire.get(kind)
     if kind in ("text", "refusal"):
         value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
-        return Part(kind, value, {k: v for k, v in mapping(wire, kind).items() if k != "value" and v})
+        return Part(
+            kind, value, {k: v for k, v in mapping(wire, kind).items() if k != "value" and v} or EMPTY
+        )
     return Part(
         kind, None, body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
     )

@@ -23,6 +23,9 @@ class Usage:
     reasoning_tokens: int | None = None  # part of completion_tokens
 
 
+EMPTY: Mapping[str, object] = {}  # shared: most parts have nothing beside their text
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One content part of a Message. `type` is the API's own; `text` holds the text of `text` and `refusal`.
@@ -32,7 +35,7 @@ class Part:
 
     type: str
     text: str | None = None
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)

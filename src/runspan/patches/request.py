@@ -111,7 +111,8 @@ class Patch:
             if emit.is_suppressed() or _header(options, OURS):  # ddtrace's contexts keep no suppression
                 return None
             call = Call(match, clients.server_of(client), now_ns())
-            call.query = _query(options)
+            if options.params or "?" in options.url:
+                call.query = _query(options)
             if match.route.is_write:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:

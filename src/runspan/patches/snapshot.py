@@ -15,16 +15,6 @@ from ..runtime.records import Page, Payload
 
 LIVE_STATUSES = frozenset({"queued", "in_progress", "cancelling"})
 _NOTHING: Mapping[str, Any] = {}
-_RUN_SCALARS = (
-    "id",
-    "thread_id",
-    "status",
-    "assistant_id",
-    "model",
-    "created_at",
-    "started_at",
-    "expires_at",
-)
 
 
 def copy(obj: Any) -> Payload:
@@ -70,7 +60,13 @@ def run(obj: Any, *, joins: bool = False) -> Payload:
     fields = obj if isinstance(obj, dict) else getattr(obj, "__dict__", _NOTHING)
     status = fields.get("status")
     if isinstance(status, str) and status in LIVE_STATUSES and not joins:
-        return {name: fields.get(name) for name in _RUN_SCALARS}
+        get = fields.get  # the rest of a live run is known from its creation
+        return {
+            "id": get("id"),
+            "status": status,
+            "started_at": get("started_at"),
+            "expires_at": get("expires_at"),
+        }
     return copy(obj)
 
 

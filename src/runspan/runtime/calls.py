@@ -68,24 +68,22 @@ class CallSpans:
         if call.live is None:
             return
         self._counts.started += 1
-        self._counts.emitted += 1
         thread_id = call.match.thread_id or ""
         data = assembly.failed_request(
             call.server, request, thread_id, call.request_ns, call.response_ns, error, self._texts
         )
-        self._outbox.send(call.live, self.named(data))
+        self._counts.emitted += self._outbox.send(call.live, self.named(data))
 
     def lost_start(self, call: Call, request: RunRequest, at_ns: int, unfinished: str) -> None:
         """The server took the Run, but nobody here ever learned its id."""
         if call.live is None:
             return
         self._counts.started += 1
-        self._counts.unfinished += 1
         run = Run("", call.match.thread_id or "", assistant_id=request.assistant_id)
         facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False)
         generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
         data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
-        self._outbox.send(call.live, self.named(data))
+        self._counts.unfinished += self._outbox.send(call.live, self.named(data))
 
     def abandon(self, call: Call) -> None:
         """We failed on this call: its span must not stay open."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +19,7 @@ from .emit import Emitter
 from .records import LiveSpan
 
 BURST = 1_000
-MAX_WAITING = 20_000  # finished runs; beyond it they go out unpaced
+MAX_WAITING = 10_000  # finished runs and calls; what comes on top is dropped, and counted
 
 
 class Flusher:
@@ -72,17 +72,25 @@ class Outbox:
         self._waiting: deque[tuple[LiveSpan | Any, SpanData]] = deque()
         self._spent = 0
         self._is_flushing = False
+        self.dropped: Counter[str] = Counter()
 
-    def send(self, where: LiveSpan | Any, data: SpanData) -> None:
-        """End the live span `where`, or make a new span under the context `where`; later, if a burst is on its way."""
+    def send(self, where: LiveSpan | Any, data: SpanData) -> bool:
+        """End the live span `where`, or make a new span under the context `where`; later, if a burst is on its way.
+
+        False: too much waits already, this one is dropped.
+        """
+        if len(self._waiting) >= MAX_WAITING:
+            self.dropped["outbox_full"] += 1
+            return False
         self._waiting.append((where, data))
         self.pump()
+        return True
 
     def pump(self) -> None:
-        while self._waiting and (not self._is_flushing or len(self._waiting) > MAX_WAITING):
+        while self._waiting and not self._is_flushing:
             where, data = self._waiting.popleft()
             self._emit(where, data)
-            if self._spent >= BURST and not self._is_flushing:
+            if self._spent >= BURST:
                 self._is_flushing = True
                 self._flusher.ask(self._flushed)
 

@@ -75,7 +75,7 @@ class Call:
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
     # Polls with the very same answer that joined this one in the queue: (request_ns, response_ns, token).
-    merged: list[tuple[int, int, object]] = field(default_factory=list)
+    merged: list[tuple[int, int, object]] | None = None  # made when the first may join
     newest: tuple[int, int] | None = None  # the last of them
     is_taken: bool = False
 
@@ -85,6 +85,8 @@ class Call:
         No lock: append, remove and pop are atomic. What is added after the worker looked is taken back, unless it was counted.
         """
         token = (other.request_ns, other.response_ns, object())
+        if self.merged is None:
+            return False
         self.merged.append(token)
         if not self.is_taken:
             return True

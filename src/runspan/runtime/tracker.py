@@ -273,11 +273,12 @@ class Tracker:
             with guarded("end the span of a run that could not be assembled"):
                 live.span.span.end()
             return
+        if not self._outbox.send(live.span, data):
+            return
         if unfinished:
             self.counts.unfinished += 1
         else:
             self.counts.emitted += 1
-        self._outbox.send(live.span, data)
 
     def _unpin(self, key: RunKey) -> ThreadLog:
         on_thread = (key.server, key.thread_id)

@@ -82,6 +82,7 @@ class Worker:
                 return True
         if self._queue.qsize() < MAX_QUEUED or isinstance(record, _ALWAYS) or _is_essential(record):
             if poll_of is not None:
+                record.merged = []
                 self._waiting_polls[poll_of] = record
             return False
         self.dropped["queue_full"] += 1
