@@ -35,7 +35,7 @@ ENVIRONMENTS = (
             "openai==1.30.5",
             "httpx<0.28",
             "wrapt==1.16.0",
-            *(f"opentelemetry-{part}==1.37.0" for part in OTEL),
+            *(f"opentelemetry-{part}==1.39.0" for part in OTEL),
         ),
     ),
     Environment("1.109.1", ("openai==1.109.1",)),

@@ -119,8 +119,13 @@ class Providers:
         return not isinstance(provider, _PLACEHOLDERS)
 
     def after_fork(self) -> None:
-        """Another thread may have held the lock when the process was forked."""
+        """Another thread may have held any lock of these at the fork, and a socket must not be shared: all anew at first use."""
         self._lock = threading.Lock()
+        own = self._own
+        if own is not None and not self._config.set_global:
+            self._used.pop(id(own), None)
+            self._own = None
+            self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(self._config)]
 
     def _make_own(self) -> TracerProvider:
         """Ours. Our exit hook flushes within a deadline; the SDK's own would wait for a dead endpoint."""

@@ -46,11 +46,10 @@ logger = logging.getLogger("runspan")
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + live + dropped
-    for `error` or `outbox_full`.
+    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + live + dropped (`error`, `outbox_full`).
 
-    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`), runs and calls that an exit
-    could not wait for (`exit`).
+    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`), and what an exit could not
+    wait for (`exit`).
     """
 
     started: int = 0

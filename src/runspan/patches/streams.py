@@ -58,6 +58,8 @@ class Tap:
         try:
             name = event.event
             stream = self.stream
+            if not isinstance(name, str):  # what a server sends without a name
+                return
             if name in DELTAS:
                 if name == FIRST_TOKEN:
                     if stream.first_token_ns is None:

@@ -20,6 +20,7 @@ from ..conventions import attributes_of, genai
 from ..core.model import ApiError, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
+from ..guard import guarded
 from . import scope
 from .content_event import ContentEvents
 from .records import LiveSpan
@@ -174,7 +175,8 @@ class Emitter:
         below = trace.set_span_in_context(span, context)
         for child in data.children:
             self._make(tracer, child, below)
-        self._content_events.emit(data, below)
+        with guarded("write content on a log record"):
+            self._content_events.emit(data, below)
         self._finish(span, data, context)
 
     def _finish(self, span: Span, data: SpanData, context: Context) -> None:
