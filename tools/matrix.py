@@ -24,7 +24,7 @@ OTEL = ("api", "sdk", "exporter-otlp")
 class Environment:
     name: str
     requirements: tuple[str, ...]
-    tests: tuple[str, ...] = ("tests/e2e",)
+    tests: tuple[str, ...] = ("tests/e2e", "tests/fake")
 
 
 FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
