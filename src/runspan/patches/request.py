@@ -64,7 +64,7 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
-        token = emit.enter(call.live) if call.live is not None else None
+        token = self._enter(call)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
@@ -86,7 +86,7 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
-        token = emit.enter(call.live) if call.live is not None else None
+        token = self._enter(call)
         try:
             result = await wrapped(*args, **kwargs)
         except BaseException as error:
@@ -150,6 +150,12 @@ class Patch:
             assistant = Assistant(request.assistant_id)
         facts = RunFacts(call.server, request, assistant=assistant, captured=False)
         return SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts)
+
+    def _enter(self, call: Call) -> Any:
+        if call.live is not None:
+            with guarded("enter the context of a call"):
+                return emit.enter(call.live)
+        return None
 
     def _leave(self, token: Any) -> None:
         if token is not None:

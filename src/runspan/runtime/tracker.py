@@ -41,7 +41,7 @@ logger = logging.getLogger("runspan")
 
 FOREIGN = (
     "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
-    "To trace such runs: let the creator hand it over, or use join='alive'."
+    "instrument(join='alive') traces such runs, where their creator is not instrumented itself."
 )
 
 
