@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from runspan.fake import Server, serve
-from runspan.viewer import receiver as receivers
 from runspan.viewer.receiver import Receiver
 from tests.support.children import black_hole, environment, nobody, run
 from tests.support.otlp import generations, runs, unfinished
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serve("slow") as server:
-        yield server
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receivers.serve() as receiver:
-        yield receiver
 
 
 def test_a_run_that_lives_at_exit_arrives_as_unfinished(server: Server, receiver: Receiver) -> None:

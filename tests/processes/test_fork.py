@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from runspan.fake import Server, serve
-from runspan.viewer import receiver as receivers
+from runspan.fake import Server
 from runspan.viewer.receiver import Receiver
 from tests.support.children import Ended, environment, run, run_program
 from tests.support.otlp import run_ids
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serve("slow") as server:
-        yield server
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receivers.serve() as receiver:
-        yield receiver
 
 
 def said(ended: Ended) -> dict[str, str]:

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from runspan.fake import Server, serve
-from runspan.viewer import receiver as receivers
 from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, finish, run, start
 from tests.support.otlp import run_ids, runs, unfinished
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serve("slow") as server:
-        yield server
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receivers.serve() as receiver:
-        yield receiver
-
 
 BEGIN = """
     import runspan

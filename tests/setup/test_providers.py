@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from runspan.fake import Server, serve
-from runspan.viewer import receiver as receivers
+from runspan.fake import Server
 from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, nobody, run
 from tests.support.otlp import run_ids, runs
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serve("slow") as server:
-        yield server
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receivers.serve() as receiver:
-        yield receiver
-
 
 GLOBAL = """
     from opentelemetry import trace

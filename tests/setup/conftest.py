@@ -1,0 +1,3 @@
+from tests.support.fixtures import receiver, server
+
+__all__ = ["receiver", "server"]
