@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
@@ -98,6 +99,11 @@ class Providers:
         if own is not None and not self._config.set_global:
             self._used.pop(id(own), None)
             own.shutdown()
+
+    def is_refused(self) -> bool:
+        """Whether nobody listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""
+        is_ours_alone = self._own is not None and set(self._used) == {id(self._own)}
+        return is_ours_alone and bool(self._exporters) and all(e.is_refused() for e in self._exporters)
 
     def give_up(self) -> None:
         """Say what could not be delivered before the deadline."""
@@ -225,6 +231,18 @@ class CarefulExporter(SpanExporter):
         else:
             self._lose(len(spans))
         return result
+
+    def is_refused(self) -> bool:
+        host, _, port = self.where.rpartition(":")
+        if not (host and port.isdigit()):
+            return False
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=0.2).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:  # slow, unknown, filtered: that is for the exporter to find out
+            return False
+        return False
 
     def give_up(self) -> None:
         """The process ends while the exporter still tries (the SDK's retry for 10 s)."""

@@ -43,6 +43,8 @@ from .runtime.worker import Worker
 
 logger = logging.getLogger("runspan")
 
+REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:
@@ -165,7 +167,10 @@ class Handle:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
         atexit.unregister(self._close)
         is_used = self._worker.restarts >= 0 or self._providers.is_used
-        if is_used and not self._worker.flush(self.config.exit_timeout_s, closing=True):
+        timeout_s = self.config.exit_timeout_s
+        if is_used and self._providers.is_refused():  # a developer without a backend must not wait for one
+            timeout_s = min(timeout_s, REFUSED_S)
+        if is_used and not self._worker.flush(timeout_s, closing=True):
             self._providers.give_up()
         self._fetcher.close()
 
