@@ -22,7 +22,7 @@ from ..runtime import emit, pending
 from ..runtime.clock import now_ns
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
-from ..runtime.records import Call, StreamClosed, StreamRef
+from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef
 from . import clients, snapshot
 from .clients import OURS
 from .errors import read_error
@@ -64,14 +64,16 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
-        token = self._enter(call)
+        token = self._enter(call.live) if call.live is not None else None
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
-            self._leave(token)
+            if token is not None:
+                self._leave(token)
             self._failed(call, error)
             raise
-        self._leave(token)
+        if token is not None:
+            self._leave(token)
         self._done(call, result, is_async=False)
         return result
 
@@ -86,14 +88,16 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
-        token = self._enter(call)
+        token = self._enter(call.live) if call.live is not None else None
         try:
             result = await wrapped(*args, **kwargs)
         except BaseException as error:
-            self._leave(token)
+            if token is not None:
+                self._leave(token)
             self._failed(call, error)
             raise
-        self._leave(token)
+        if token is not None:
+            self._leave(token)
         self._done(call, result, is_async=True)
         return result
 
@@ -151,16 +155,14 @@ class Patch:
         facts = RunFacts(call.server, request, assistant=assistant, captured=False)
         return SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts)
 
-    def _enter(self, call: Call) -> Any:
-        if call.live is not None:
-            with guarded("enter the context of a call"):
-                return emit.enter(call.live)
+    def _enter(self, live: LiveSpan) -> Any:
+        with guarded("enter the context of a call"):
+            return emit.enter(live)
         return None
 
     def _leave(self, token: Any) -> None:
-        if token is not None:
-            with guarded("leave the context of a call"):
-                emit.leave(token)
+        with guarded("leave the context of a call"):
+            emit.leave(token)
 
     # ------------------------------------------------------------ after
 
@@ -310,7 +312,7 @@ def _query(options: Any) -> Mapping[str, Any]:
 
 def _header(options: Any, name: str) -> str | None:
     headers = options.headers
-    value = headers.get(name) if isinstance(headers, Mapping) else None
+    value = headers.get(name) if isinstance(headers, dict) else None
     return value if isinstance(value, str) else None
 
 

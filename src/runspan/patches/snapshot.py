@@ -52,12 +52,15 @@ def word(obj: Any, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def run(obj: Any, *, joins: bool = False) -> Payload:
-    """A polled or listed Run. Whole only where its status asks for it.
+def fields_of(obj: Any) -> Mapping[str, Any]:
+    """The instance's dict, where pydantic keeps the fields: its `__getattr__` costs 0.7 us a field, 5 us a miss."""
+    fields: Mapping[str, Any] = obj if isinstance(obj, dict) else getattr(obj, "__dict__", _NOTHING)
+    return fields
 
-    Fields are read from the instance's dict, where pydantic keeps them: its `__getattr__` costs 0.7 us a field, 5 us a miss.
-    """
-    fields = obj if isinstance(obj, dict) else getattr(obj, "__dict__", _NOTHING)
+
+def run(obj: Any, *, joins: bool = False) -> Payload:
+    """A polled or listed Run. Whole only where its status asks for it."""
+    fields = fields_of(obj)
     status = fields.get("status")
     if isinstance(status, str) and status in LIVE_STATUSES and not joins:
         get = fields.get  # the rest of a live run is known from its creation

@@ -16,7 +16,7 @@ from ..guard import guarded, swallow
 from ..runtime.clock import now_ns
 from ..runtime.records import Call, StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
 from .errors import read_error
-from .snapshot import copy, field
+from .snapshot import copy, fields_of
 
 Put = Callable[[Any], None]
 
@@ -57,27 +57,27 @@ class Tap:
     def see(self, event: Any) -> None:
         try:
             name = event.event
-            stream = self.stream
-            if not isinstance(name, str):  # what a server sends without a name
+            if name == FIRST_TOKEN:  # nearly all of a stream
+                deltas = self._deltas
+                deltas.append(event.data)
+                if len(deltas) == 1 and self.stream.first_token_ns is None:
+                    self.stream.first_token_ns = now_ns()
+                elif len(deltas) >= DELTAS_AT_ONCE:
+                    self._hand_over_deltas()
                 return
-            if name in DELTAS:
-                if name == FIRST_TOKEN:
-                    if stream.first_token_ns is None:
-                        stream.first_token_ns = now_ns()
-                    self._deltas.append(event.data)
-                    if len(self._deltas) >= DELTAS_AT_ONCE:
-                        self._hand_over_deltas()
+            if not isinstance(name, str) or name in DELTAS:  # some servers send events without a name
                 return
-            at_ns = now_ns()
+            at_ns, stream = now_ns(), self.stream
             data = event.data
             if name in _GROWING:
-                payload: Any = {key: field(data, key) for key in _IDS}
+                fields = fields_of(data)
+                payload: Any = {key: fields.get(key) for key in _IDS}
             else:
                 payload = copy(data)
                 if name in MESSAGE_ENDS:
                     self._deltas = []
                 elif name == "thread.run.created":
-                    self._learn(field(data, "id"))
+                    self._learn(fields_of(data).get("id"))
                 elif name == "thread.run.requires_action":
                     self._waits(payload)
             self._put(StreamEvent(stream, name, at_ns, payload))

@@ -49,7 +49,9 @@ _KINDS: Mapping[Kind, SpanKind] = {
 def is_suppressed() -> bool:
     """Whether instrumentation is switched off where we are (our own fetches, exporters, other people's wishes)."""
     current = otel_context.get_current()
-    return bool(current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
+    return bool(current) and bool(
+        current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation")
+    )
 
 
 @contextmanager
