@@ -39,7 +39,7 @@ class Tap:
     __slots__ = ("_deltas", "_is_closed", "_learn", "_put", "_raised", "_waits", "stream")
 
     def __init__(
-        self, put: Put, stream: StreamRef, learn: Callable[[str], None], waits: Callable[[Any], None]
+        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any], None]
     ) -> None:
         self._put = put
         self._waits = waits  # told a run that requires action
