@@ -55,7 +55,8 @@ def _burst(what: str, runs: int, *, is_open: bool) -> Iterator[Row]:
     exporter.opened.set()
     is_out = door.handle.flush(timeout=300)
     stats = door.handle.stats()
-    dropped = stats.dropped.get("error", 0)  # of runs; queue_full counts records
+    # Of runs, of two spans each; queue_full counts records.
+    dropped = stats.dropped.get("error", 0) + stats.dropped.get("outbox_full", 0)
     note = f"{stats.emitted:,} emitted, dropped {dict(stats.dropped)}, {time.monotonic() - began:.1f} s, flush() {is_out}"
     yield Row(
         f"{what}: runs lost without a count",
@@ -65,7 +66,7 @@ def _burst(what: str, runs: int, *, is_open: bool) -> Iterator[Row]:
         note=note,
     )
     missing = 2 * runs - exporter.spans
-    counted = sum(number for cause, number in stats.dropped.items() if "span" in cause)
+    counted = 2 * dropped + sum(number for cause, number in stats.dropped.items() if "span" in cause)
     yield Row(
         "  spans missing and not counted",
         missing - counted,
