@@ -105,7 +105,7 @@ class Reader:
 def _exchange(call: Call, response: Mapping[str, Any]) -> Exchange:
     polls = call.taken_polls() if call.match.route.is_poll else 0
     times = call.request_ns, call.response_ns
-    return Exchange(call.match, *times, decode(call.body), call.query, response, polls=polls)
+    return Exchange(call.match, *times, decode(call.body), call.query or {}, response, polls=polls)
 
 
 def _response(result: Payload | Page) -> Mapping[str, Any]:

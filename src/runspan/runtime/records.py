@@ -67,7 +67,7 @@ class Call:
     request_ns: int
     response_ns: int = 0
     body: bytes | None = None
-    query: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, Any] | None = None
     result: Payload | Page = None
     error: ApiError | None = None
     live: LiveSpan | None = None
