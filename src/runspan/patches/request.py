@@ -22,7 +22,7 @@ from ..runtime import emit, pending
 from ..runtime.clock import now_ns
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
-from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef
+from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
 from . import clients, snapshot
 from .clients import OURS
 from .errors import read_error
@@ -129,22 +129,22 @@ class Patch:
 
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
-        call.body = _body(options)
+        sent = _sent(options)
+        call.body = _dumped(sent)
         route = call.match.route
         if route.starts_run or self._joins:
             call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
         if route.starts_run:
-            call.live = self._emitter.begin(self._run_data(call))
+            call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
                 call.live = self._emitter.begin(_call_data(call))
 
-    def _run_data(self, call: Call) -> SpanData:
+    def _run_data(self, call: Call, sent: Any) -> SpanData:
         """The run span as far as samplers may want to know it."""
-        body = json.loads(call.body) if call.body else {}
-        request = run_request(body if isinstance(body, dict) else {}, call.streams)
+        request = run_request(sent if isinstance(sent, dict) else {}, call.streams)
         assistant = (
             self._assistant_of((call.server.base_url, request.assistant_id)) if request.assistant_id else None
         )
@@ -229,7 +229,7 @@ class Patch:
     def _waits(self, call: Call, payload: Any) -> None:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them."""
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
-            run = wire.run(_object(payload), call.match.thread_id)
+            run = wire.run(decode(payload), call.match.thread_id)
             key = (call.server.base_url, run.id) if run is not None else ("", "")
             of = self._runs.get(key)
             if of is not None and run is not None and run.status == "requires_action":
@@ -258,7 +258,7 @@ class Patch:
         if http.is_closed and http.is_stream_consumed:
             call.result = http.content
             if call.live is not None and call.match.route.starts_run:
-                self._learn(call, _object(http.content).get("id"))
+                self._learn(call, decode(http.content).get("id"))
             self._waits(call, http.content)
             self._put(call)
         else:
@@ -277,14 +277,18 @@ def _match(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
         return None
 
 
-def _body(options: Any) -> bytes | None:
-    """The JSON that is sent, copied: the client passes the app's own dicts on, and the app may change them."""
+def _sent(options: Any) -> Any:
+    """What the client sends as JSON, `extra_body` included: the app's own objects, which it may change later."""
     body, extra = options.json_data, getattr(options, "extra_json", None)
     if isinstance(body, Mapping) or extra:
-        body = {**(body if isinstance(body, Mapping) else {}), **(extra or {})}
-    if body is None:
+        return {**(body if isinstance(body, Mapping) else {}), **(extra or {})}
+    return body
+
+
+def _dumped(sent: Any) -> bytes | None:
+    if sent is None:
         return None
-    return json.dumps(body, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
+    return json.dumps(sent, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _jsonable(value: Any) -> Any:
@@ -292,15 +296,6 @@ def _jsonable(value: Any) -> Any:
     if hasattr(value, "__pydantic_serializer__"):
         return json.loads(snapshot.copy(value) or b"null")  # type: ignore[arg-type]
     return str(type(value).__name__)
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    """Decoded JSON; whatever is no object reads as empty."""
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _query(options: Any) -> Mapping[str, Any]:

@@ -26,7 +26,6 @@ class Live:
     state: RunState
     span: LiveSpan
     via: Via | None
-    born_ns: int
     dies_ns: int  # time to live: then it goes out as expired_unseen
     heard_ns: int
     look_after_ns: int = FIRST_LOOK_S * SECOND_NS  # silence before the owner looks itself; doubles

@@ -29,9 +29,6 @@ class Claimable:
         mine = object()
         return self._claims.setdefault(call_id, mine) is mine
 
-    def is_claimed(self, call_id: str) -> bool:
-        return call_id in self._claims
-
 
 @dataclass(frozen=True, slots=True)
 class Pending:

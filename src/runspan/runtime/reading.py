@@ -26,7 +26,6 @@ class Reader:
         self._joins = joins
 
     def call(self, call: Call) -> None:
-        call.is_taken = True
         try:
             self._read(call)
         except Exception:

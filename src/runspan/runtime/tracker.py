@@ -121,7 +121,7 @@ class Tracker:
 
     def _follow(self, state: RunState, span: LiveSpan, via: Via | None) -> Live:
         now_ns = clock.now_ns()
-        live = Live(state, span, via, now_ns, now_ns + time_to_live_ns(state), now_ns)
+        live = Live(state, span, via, dies_ns=now_ns + time_to_live_ns(state), heard_ns=now_ns)
         key = state.key
         self._live[key] = live
         self.ours.add(key.run_id)
