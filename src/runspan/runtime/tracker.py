@@ -90,33 +90,14 @@ class Tracker:
         if known is not None:  # the server gave the id out again
             self.finish(known, known.ending("evicted"))
         self._done.pop(key)
-        state = RunState(
-            key=key,
-            server=call.server,
-            request=request,
-            request_ns=call.request_ns,
-            response_ns=seen.response_ns,
-            run=replace(run, status=None),
-            created_at=run.created_at,
-            last_alive_ns=call.request_ns,
-            last_seen_ns=seen.response_ns,
-        )
+        state = _first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
         return self._follow(state, call.live, call.via)
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
         """A Run of another process, first met alive by a call of this one."""
         key = RunKey(call.server.base_url, run.thread_id, run.id)
-        state = RunState(
-            key=key,
-            server=call.server,
-            request=RunRequest(assistant_id=run.assistant_id),
-            request_ns=call.request_ns,
-            response_ns=call.response_ns,
-            run=replace(run, status=None),
-            origin="joined",
-            last_alive_ns=call.request_ns,
-            last_seen_ns=call.response_ns,
-        )
+        request = RunRequest(assistant_id=run.assistant_id)
+        state = _first_state(call, key, request, run, call.response_ns, origin="joined")
         return self._follow(state, live, call.via)
 
     def _follow(self, state: RunState, span: LiveSpan, via: Via | None) -> Live:
@@ -330,3 +311,20 @@ class Tracker:
     @property
     def live(self) -> int:
         return len(self._live)
+
+
+def _first_state(
+    call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int, **more: Any
+) -> RunState:
+    """Before its first status is taken in; that comes with the observation of the same response."""
+    return RunState(
+        key=key,
+        server=call.server,
+        request=request,
+        request_ns=call.request_ns,
+        response_ns=response_ns,
+        run=replace(run, status=None),
+        last_alive_ns=call.request_ns,
+        last_seen_ns=response_ns,
+        **more,
+    )
