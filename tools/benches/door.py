@@ -52,10 +52,9 @@ class Door:
     def started(self, number: int, messages: list[dict[str, str]]) -> Call:
         """`POST /threads/runs` of run `number` on a thread of its own."""
         thread = {"messages": messages} if messages else {}
-        call = self._call(
-            "post", "/threads/runs", {"assistant_id": "asst_1", "thread": thread}, run(number, "queued")
-        )
-        call.live = self.handle._patch._emitter.begin(self.handle._patch._run_data(call))
+        sent = {"assistant_id": "asst_1", "thread": thread}
+        call = self._call("post", "/threads/runs", sent, run(number, "queued"))
+        call.live = self.handle._patch._emitter.begin(self.handle._patch._run_data(call, sent))
         call.context = call.live.context
         return call
 
