@@ -247,6 +247,7 @@ class RunFacts:
     detection_lag_s: float | None = None
     end_uncertainty_s: float | None = None
     first_chunk_s: float | None = None
+    first_chunk_ns: int | None = None  # the same moment on our clock
     polls: int = 0
     instructions: tuple[str, ...] = ()
     inputs: tuple[Message, ...] = ()
