@@ -178,12 +178,6 @@ def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]
     return found
 
 
-_CURE = (
-    "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
-    "OTEL_TRACES_EXPORTER=none sends nothing."
-)
-
-
 class CarefulExporter(SpanExporter):
     """Counts what an exporter could not deliver, and lets it complain once, not once a batch.
 
@@ -194,7 +188,6 @@ class CarefulExporter(SpanExporter):
         self.where = where
         self.inner = inner
         self.failed = 0
-        self._cure = getattr(inner, "cure", _CURE)
         self._is_failing = False
         self._trying = 0  # spans of the batch that is under way
         _quiet(getattr(inner, "inner", inner))
@@ -240,7 +233,7 @@ class CarefulExporter(SpanExporter):
                 "runspan: %s does not take spans; %d were lost. %s Said once until it works again.",
                 self.where,
                 count,
-                self._cure,
+                getattr(self.inner, "cure", otlp.CURE),
             )
 
     def shutdown(self) -> None:

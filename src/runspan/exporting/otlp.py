@@ -18,6 +18,11 @@ DEFAULTS: Mapping[str, str] = {HTTP: "http://localhost:4318", GRPC: "http://loca
 # What they are registered as (entry points of the exporter packages).
 _REGISTERED: Mapping[str, str] = {HTTP: "otlp_proto_http", GRPC: "otlp_proto_grpc"}
 
+CURE = (
+    "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
+    "OTEL_TRACES_EXPORTER=none sends nothing."
+)
+
 Made = tuple[str, Callable[[], SpanExporter]]  # where to, and how it is made
 
 
@@ -35,9 +40,10 @@ def exporter(config: Config) -> Made:
         base = to.endpoint.rstrip("/").removesuffix("/v1/traces")
         options["endpoint"] = base + "/v1/traces" if is_http else to.endpoint
     where = host_of(to.endpoint or variable("ENDPOINT")[1] or DEFAULTS[over]) or "the OTLP endpoint"
-    is_elsewhere = config.backend is not None and to.endpoint is not None
+    is_elsewhere = config.backend is not None and config.endpoint is None and to.endpoint is not None
     foreign = _named_headers() - options.get("headers", {}).keys() if is_elsewhere else frozenset()
-    return where, lambda: _cut_to_size(make, options, over, config.max_batch_bytes, foreign)
+    cure = _cure(config.backend) if config.backend is not None and is_elsewhere else CURE
+    return where, lambda: _cut_to_size(make, options, over, config.max_batch_bytes, foreign, cure)
 
 
 def destination(config: Config) -> Destination:
@@ -96,6 +102,11 @@ def file_exporter(path: str) -> Made:
 # ---------------------------------------------------------------- pieces
 
 
+def _cure(backend: str) -> str:
+    preset = presets.PRESETS[backend]
+    return f"Is {preset.title} there, and are these right: {', '.join(preset.variables)}?"
+
+
 def _named_headers() -> frozenset[str]:
     """Those in the variables: meant for the address in the variables."""
     pairs = (variable("HEADERS")[1] or "").split(",")
@@ -108,6 +119,7 @@ def _cut_to_size(
     over: str,
     max_bytes: int,
     foreign: frozenset[str],
+    cure: str,
 ) -> SpanExporter:
     from . import answers as receiver
     from .sized import Sized
@@ -121,7 +133,7 @@ def _cut_to_size(
     made = make(**given)
     if over == GRPC:
         receiver.listen_to_grpc(made, answers)
-    return Sized(made, max_bytes, answers)
+    return Sized(made, max_bytes, answers, cure)
 
 
 def _has_credential_provider() -> bool:

@@ -20,12 +20,19 @@ FLOOR_BYTES = 16_384  # no receiver is asked to take less
 class Sized(SpanExporter):
     """Sends at most `max_bytes` at once, less when the receiver says that it is too much, and remembers that."""
 
-    def __init__(self, inner: SpanExporter, max_bytes: int, answers: Answers) -> None:
+    def __init__(self, inner: SpanExporter, max_bytes: int, answers: Answers, cure: str) -> None:
         self.inner = inner
         self.delivered = 0  # spans of the last batch
         self._max_bytes = max_bytes
         self._answers = answers
+        self._cure = cure
         self._is_away = False  # nobody there: each further try would cost the SDK's 10 s
+
+    @property
+    def cure(self) -> str:
+        """What to look at after a failure."""
+        status = self._answers.status
+        return self._cure if status is None else f"It answered {status}. {self._cure}"
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """FAILURE: all but `delivered` are lost."""
