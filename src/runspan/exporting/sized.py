@@ -85,7 +85,7 @@ class Sized(SpanExporter):
 
     def _send_less(self, spans: list[ReadableSpan]) -> None:
         refused = sizes.encoded(spans)
-        if refused // 2 < FLOOR_BYTES and len(spans) == 1:
+        if refused <= FLOOR_BYTES:
             return
         smaller = max(refused // 2, FLOOR_BYTES)
         if smaller < self._max_bytes:
@@ -93,10 +93,8 @@ class Sized(SpanExporter):
             logger.info(
                 "runspan: the receiver refuses %d bytes at once; batches are smaller from now on.", refused
             )
-        middle = len(spans) // 2
-        for half in (spans[:middle], spans[middle:]):
-            if half:  # one span alone comes back here with its texts cut
-                self._send(half)
+        for part in self._parts(spans):
+            self._send(part)
 
     def shutdown(self) -> None:
         self.inner.shutdown()
