@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 from ..core.model import Cost, RunFacts, SpanData, SpanKind, ToolFacts, Usage
 from . import genai, observed, openinference
-from .extra import Extra
+from .extra import Extra, each
 from .genai import Value
 from .messages import dumps, fit
 
@@ -54,7 +54,7 @@ def _run(facts: RunFacts) -> dict[str, Value | None]:
         reason = f"incomplete: {run.incomplete_reason or 'reason not told'}"
     said: dict[str, Value | None] = {LEVEL: "WARNING", STATUS_MESSAGE: reason} if reason else {}
     metadata = run.metadata if run is not None else {}
-    return {**said, **{f"{METADATA}.{key}": value for key, value in metadata.items()}}
+    return {**said, **each(METADATA, metadata)}
 
 
 def _generation(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:
