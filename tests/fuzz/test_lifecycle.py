@@ -1,4 +1,4 @@
-"""`advance` under any order of observations: it never raises, what is over stays over, and the same thing told twice is one thing."""
+"""`advance` under any order of observations: it never raises, what is over stays over, the same told twice is one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.words import A, S, begun, call, event, poll, submit
-from tests.fuzz.spoil import STATUSES
 
-from runspan.core import assembly, tools, timing
+from runspan.core import assembly, timing, tools
 from runspan.core.lifecycle import MAX_CHANGES, RunState, advance
 from runspan.core.model import Observation, RunStep, SpanData, ToolCall, Usage
 from runspan.core.redact import Texts
 from runspan.core.thread import ThreadLog
+from tests.core.words import A, S, begun, call, event, poll, submit
+from tests.fuzz.spoil import STATUSES
 
 TEXTS = Texts(True, None, 1_000, lambda error: None)
 
@@ -180,7 +180,9 @@ def test_a_whole_life_in_any_order_ends_in_the_same_facts(
     assert outputs.items() <= {"call_1": "22 C", "call_2": "23 C", "call_3": "24 C"}.items()
 
 
-@given(st.lists(st.sampled_from(LIFE[:-1]), max_size=6).flatmap(lambda more: st.permutations(LIFE[:-1] + more)))
+@given(
+    st.lists(st.sampled_from(LIFE[:-1]), max_size=6).flatmap(lambda more: st.permutations(LIFE[:-1] + more))
+)
 def test_polls_that_overlap_or_repeat_lose_nothing_that_comes_at_the_end(life: list[Observation]) -> None:
     state = lived([*life, LIFE[-1]])
     assert state.run.status == "completed"
