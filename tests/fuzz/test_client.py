@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from runspan.runtime import worker
 from tests.e2e.odd_objects import OBJECTS, serve, told_of
 from tests.fuzz.spoil import spoilt
 from tests.support.odd_server import odd_server
 from tests.support.playing import App, client_of, drive
 from tests.support.tracing import traced
-
-from runspan.runtime import worker
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["runspan"]):
     from runspan.adapters.assistants import Exchange, match, read_event, texts_of_delta
     from runspan.conventions import attributes_of, genai
     from runspan.core import assembly, lifecycle, thread
-    from runspan.core.model import RunKey, RunRequest, Server, SpanData
+    from runspan.core.model import RunKey, Server, SpanData
     from runspan.core.redact import Texts
     from runspan.runtime.records import decode
 
