@@ -91,10 +91,6 @@ def disordered(draw: st.DrawFn, items: list[T]) -> list[T]:
 @st.composite
 def interleaved(draw: st.DrawFn, *sequences: list[T]) -> list[T]:
     """One sequence of all, each in its own order."""
-    left = [list(sequence) for sequence in sequences if sequence]
-    merged: list[T] = []
-    while left:
-        sequence = left[draw(st.integers(0, len(left) - 1))]
-        merged.append(sequence.pop(0))
-        left = [s for s in left if s]
-    return merged
+    turns = [n for n, sequence in enumerate(sequences) for _ in sequence]
+    left = [iter(sequence) for sequence in sequences]
+    return [next(left[n]) for n in draw(st.permutations(turns))]
