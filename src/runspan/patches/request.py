@@ -17,6 +17,7 @@ from ..adapters import assistants, wire
 from ..adapters.assistants import Match
 from ..adapters.wire import run_request
 from ..core.model import Assistant, CallFacts, RunFacts, SpanData, SpanKind
+from ..core.secrets import Secrets
 from ..guard import guarded, swallow
 from ..runtime import emit, pending
 from ..runtime.clock import now_ns
@@ -43,6 +44,7 @@ class Patch:
         put: Callable[[Any], None],
         ours: set[str],
         assistant_of: Callable[[tuple[str, str]], Assistant | None],
+        secrets: Secrets,
         *,
         calls: str,
         joins: bool,
@@ -53,6 +55,7 @@ class Patch:
         self._put = put
         self._ours = ours
         self._assistant_of = assistant_of
+        self._secrets = secrets
         self._calls = calls
         self._joins = joins
         self._count_unrecorded = count_unrecorded
@@ -70,7 +73,7 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 self._leave(token)
-            self._failed(call, error)
+            self._failed(call, error, client)
             raise
         if token is not None:
             self._leave(token)
@@ -94,7 +97,7 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 self._leave(token)
-            self._failed(call, error)
+            self._failed(call, error, client)
             raise
         if token is not None:
             self._leave(token)
@@ -166,9 +169,10 @@ class Patch:
 
     # ------------------------------------------------------------ after
 
-    def _failed(self, call: Call, error: BaseException) -> None:
+    def _failed(self, call: Call, error: BaseException, client: Any) -> None:
         with guarded("note a failed call"):
             call.response_ns = now_ns()
+            self._secrets.add(clients.secrets_of(client))  # servers repeat them in what they say
             call.error = read_error(error)
             self._let_go_unrecorded(call)
             self._put(call)

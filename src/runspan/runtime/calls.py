@@ -109,8 +109,7 @@ class CallSpans:
         known = self._assistants.get((facts.server.base_url, facts.request.assistant_id))
         if known is None:
             return data
-        known = replace(known, description=self._texts.keep("description", known.description))
-        return replace(data, facts=replace(facts, assistant=known))
+        return replace(data, facts=replace(facts, assistant=assembly.told(known, self._texts)))
 
     def _data(self, call: Call, seen: Observation | None) -> SpanData:
         match = call.match
@@ -123,7 +122,7 @@ class CallSpans:
             thread_id=match.thread_id or (seen.thread_id if seen else None),
             run_id=match.run_id,
             message_id=(match.object_id or _only_id(seen)) if "message" in match.route.operation else None,
-            assistant=assistant,
+            assistant=assistant and assembly.told(assistant, self._texts),
             model=assistant.model if assistant else None,
         )
         error = call.error and replace(call.error, message=self._texts.keep("error", call.error.message))
