@@ -45,6 +45,11 @@ CONTENT = _marked(
     "updated_metadata",
     "context_metadata",
     "comment",
+    "file_name",
+    "store_name",
+    "search_query",
+    "file_text",
+    "store_error",
     "url_path",  # where a server repeats it in its error
 )
 
@@ -74,6 +79,9 @@ NOT_RECORDED = _marked(
     "organization",
     "project",
     "run_user_field",
+    "store_metadata",
+    "file_attribute",
+    "uploaded_bytes",
 )
 
 # Keys. They are masked even where a text of the app or of its server repeats them.

@@ -28,6 +28,9 @@ SCENARIO = Scenario(
 )
 
 
+HAS_SEARCH = hasattr(openai.resources, "VectorStores")  # and vector stores out of beta
+
+
 def client_options(kind: str) -> dict[str, Any]:
     """Secrets and headers of the client itself."""
     options: dict[str, Any] = {
@@ -67,6 +70,7 @@ async def say_everything(app: App) -> None:
         await _polled(app, assistant.id)
         await _streamed(app, assistant.id)
         await _refused(app)
+        await _files(app)
     await _elsewhere(app, assistant.id)
     _own_functions()
     _own_generators()
@@ -154,6 +158,23 @@ async def _refused(app: App) -> None:
     app.server.inject(HttpError(401, said), method="POST", path="/threads")
     with pytest.raises(openai.AuthenticationError):
         await app.got(app.threads.create())
+
+
+async def _files(app: App) -> None:
+    stores = app.client.vector_stores if HAS_SEARCH else app.client.beta.vector_stores
+    store = await app.got(
+        stores.create(name=CONTENT["store_name"], metadata={"k": NOT_RECORDED["store_metadata"]})
+    )
+    file = (CONTENT["file_name"], CONTENT["file_text"].encode())
+    await app.got(stores.files.upload_and_poll(vector_store_id=store.id, file=file, poll_interval_ms=1))
+    upload = (CONTENT["file_name"], NOT_RECORDED["uploaded_bytes"].encode())
+    kept = await app.got(app.client.files.create(file=upload, purpose="assistants"))
+    app.server.inject(HttpError(400, CONTENT["store_error"]), method="POST", path="/vector_stores/*/files")
+    attributes = {"attributes": {"k": NOT_RECORDED["file_attribute"]}}
+    with pytest.raises(openai.BadRequestError):
+        await app.got(stores.files.create(vector_store_id=store.id, file_id=kept.id, extra_body=attributes))
+    if HAS_SEARCH:
+        await app.got(stores.search(store.id, query=f"{CONTENT['search_query']} canary"))
 
 
 async def _elsewhere(app: App, assistant_id: str) -> None:
