@@ -16,6 +16,7 @@ from . import guard
 from .config import Config, ConfigError, resolve
 from .core.redact import Texts
 from .patches.handlers import Exits
+from .patches.helpers import Helpers
 from .patches.install import Installer
 from .patches.request import Patch
 from .patches.threads import Pools
@@ -78,6 +79,8 @@ class Handle:
                 "arequest": lambda *call: self._patch.arequest(*call),
                 "exit": lambda *call: self._exits.exit(*call),
                 "aexit": lambda *call: self._exits.exit(*call),
+                "helper": lambda *call: self._helpers.helper(*call),
+                "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
 
@@ -108,7 +111,9 @@ class Handle:
             emitter,
             self._worker.put,
             self._tracker.ours,
-            assistants.peek,
+            # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
+            assistants.peek if config.redact is None else lambda _: None,
+            texts.secrets,
             calls=config.calls,
             joins=config.join == "alive",
             count_unrecorded=self._tracker.count_unrecorded,
@@ -118,6 +123,7 @@ class Handle:
             config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek
         )
         self._exits = Exits(self._worker.put)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
 
     # ------------------------------------------------------------ the owner's side
 
