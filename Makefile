@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RECORDING ?=
 PROCESSES := tests/processes tests/setup
 
-.PHONY: demo test test-processes check format test-matrix bench docs clean
+.PHONY: demo test test-processes check format test-matrix bench bench-peers docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ docs: $(READY)  ## the documentation, into site/
 
 bench: $(READY)  ## every number of the design beside its budget
 	@$(BIN)/python tools/bench.py
+
+bench-peers: $(READY)  ## what the decorators of other tools cost, each in an environment of its own
+	@$(BIN)/python tools/peers.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
