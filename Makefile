@@ -9,7 +9,7 @@ FUZZ := .venvs/fuzz
 EXAMPLES ?= 3000
 SECONDS ?= 300
 
-.PHONY: demo test test-processes check format test-matrix bench fuzz docs clean
+.PHONY: demo test test-processes check format test-matrix bench bench-peers fuzz docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +47,9 @@ docs: $(READY)  ## the documentation, into site/
 
 bench: $(READY)  ## every number of the design beside its budget
 	@$(BIN)/python tools/bench.py
+
+bench-peers: $(READY)  ## what the decorators of other tools cost, each in an environment of its own
+	@$(BIN)/python tools/peers.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
