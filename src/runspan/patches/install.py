@@ -72,6 +72,10 @@ class Installer(MetaPathFinder):
     def is_patched(self, owner: Any, name: str) -> bool:
         return any(o is owner and n == name for o, n, _, _ in self._patched)
 
+    def ours(self, owner: Any, name: str) -> Any:
+        """Our patch of it; None: there is none."""
+        return next((ours for o, n, _, ours in self._patched if o is owner and n == name), None)
+
     # ------------------------------------------------------------ the import hook
 
     def find_spec(

@@ -50,6 +50,7 @@ class Patch:
         joins: bool,
         count_unrecorded: Callable[[], None],
         runs: dict[tuple[str, str], Claimable],
+        on_run: Callable[[Any], None],
     ) -> None:
         self._emitter = emitter
         self._put = put
@@ -59,6 +60,7 @@ class Patch:
         self._calls = calls
         self._joins = joins
         self._count_unrecorded = count_unrecorded
+        self._on_run = on_run  # told what stands on the client itself in place of `request`
         self._runs = runs  # those that live, by (server, run id)
 
     # ------------------------------------------------------------ the two wrappers
@@ -142,6 +144,7 @@ class Patch:
         if route.starts_run:
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
+            self._on_run(getattr(client, "__dict__", _NOTHING).get("request"))
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
