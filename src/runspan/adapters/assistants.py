@@ -266,6 +266,7 @@ _STEP_STARTS = frozenset({"thread.run.step.created", "thread.run.step.in_progres
 _STEP_ENDS = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed", "cancelled", "expired"))
 MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
 FIRST_TOKEN = "thread.message.delta"  # noqa: S105 - the name of an event
+REQUIRES_ACTION = "thread.run.requires_action"
 
 
 def read_event(name: str, data: Wire, at_ns: int) -> Observation:

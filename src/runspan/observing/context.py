@@ -134,6 +134,9 @@ class context:  # noqa: N801 - reads as a statement
             attributes[words.TRACE_NAME] = trace_name = word("name", str(trace_name)) or CUT
         if tags:
             attributes[words.TAGS] = list(tags)
+        plain: dict[str, Any] = {}
         if metadata and capture.texts.captures:
-            attributes[words.METADATA] = capture.dumps(capture.plain("metadata", metadata))
+            plain = capture.plain("metadata", metadata)
+            attributes[words.METADATA] = capture.dumps(plain)
+        attributes |= state.extra.of_context(attributes, plain)
         return Scope(attributes, metadata, tags, trace_name or around.trace_name)

@@ -256,17 +256,16 @@ class Patch:
             call.result = snapshot.page(result, route.operation, self._ours)
         else:
             call.result = snapshot.copy(result)
-            if route.starts_run and call.live is not None:
+            if route.starts_run:
                 self._learn(call, snapshot.field(result, "id"))
         self._waits(call, call.result)
         self._put(call)
 
     def _learn(self, call: Call, run_id: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span."""
-        if isinstance(run_id, str):
+        if call.match.route.starts_run and call.live is not None and isinstance(run_id, str):
             self._ours.add(run_id)
-            if call.live is not None:
-                self._runs[call.server.base_url, run_id] = Claimable(call.live)
+            self._runs[call.server.base_url, run_id] = Claimable(call.live)
 
     def _waits(self, call: Call, payload: Any) -> None:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them."""
@@ -298,13 +297,17 @@ class Patch:
             tap_bytes(http, self._tap(ChunkTap, call), is_async=is_async)
             return
         if http.is_closed and http.is_stream_consumed:
-            call.result = http.content
-            if call.live is not None and call.match.route.starts_run:
-                self._learn(call, decode(http.content).get("id"))
-            self._waits(call, http.content)
-            self._put(call)
+            self._body(call, http.content)
         else:
-            tap_bytes(http, BodyTap(self._put, call), is_async=is_async)
+            tap_bytes(http, BodyTap(lambda body: self._body(call, body)), is_async=is_async)
+
+    def _body(self, call: Call, body: bytes | None) -> None:
+        """The body of a raw response, now whole."""
+        call.result = body
+        if call.match.route.starts_run:
+            self._learn(call, decode(body).get("id"))
+        self._waits(call, body)
+        self._put(call)
 
 
 # ---------------------------------------------------------------- pieces
