@@ -24,7 +24,7 @@ OTEL = ("api", "sdk", "exporter-otlp")
 class Environment:
     name: str
     requirements: tuple[str, ...]
-    tests: tuple[str, ...] = ("tests/e2e", "tests/fake")
+    tests: tuple[str, ...] = ("tests/e2e", "tests/fake", "tests/privacy")
 
 
 NEIGHBOURS = "tests/setup/test_neighbours.py"
@@ -42,7 +42,9 @@ ENVIRONMENTS = (
     Environment("1.109.1", ("openai==1.109.1",)),
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
-    Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")),
+    Environment(
+        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
+    ),
     Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
     Environment(
         "openinference",
