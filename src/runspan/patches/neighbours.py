@@ -38,6 +38,8 @@ KNOWN: Mapping[str, Neighbour] = {
     "ddtrace.": Neighbour("ddtrace", False),
 }
 
+SUPPRESSING = ("logfire.openai",)  # scopes of spans whose makers switch off whatever instrumentation is below
+
 CLIENTS = (("OpenAI", "SyncAPIClient"), ("AsyncOpenAI", "AsyncAPIClient"))
 RESOURCES: Mapping[str, tuple[str, ...]] = {
     "openai.resources.beta.assistants": ("Assistants", "AsyncAssistants"),

@@ -27,6 +27,7 @@ from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
 from . import clients, snapshot
 from .clients import OURS
 from .errors import read_error
+from .neighbours import SUPPRESSING
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
 
 Wrapped = Callable[..., Any]
@@ -117,7 +118,9 @@ class Patch:
             return None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            if emit.is_suppressed() or _header(options, OURS):  # ddtrace's contexts keep no suppression
+            if (emit.is_suppressed() and not self._is_by_neighbour(client)) or _header(
+                options, OURS
+            ):  # ddtrace's contexts keep no suppression
                 return None
             call = Call(match, clients.server_of(client), now_ns())
             if options.params or "?" in options.url:
@@ -134,6 +137,13 @@ class Patch:
             swallow("begin to observe a call", error)
             return None
 
+    def _is_by_neighbour(self, client: Any) -> bool:
+        """Suppressed by a tracer of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
+        if not emit.name_of_current_scope().startswith(SUPPRESSING):
+            return False
+        self._on_run(_own_request(client))
+        return True
+
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
         sent = _sent(options)
@@ -144,7 +154,7 @@ class Patch:
         if route.starts_run:
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
-            self._on_run(getattr(client, "__dict__", _NOTHING).get("request"))
+            self._on_run(_own_request(client))
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
@@ -354,6 +364,11 @@ def _header(options: Any, name: str) -> str | None:
     headers = options.headers
     value = headers.get(name) if isinstance(headers, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _own_request(client: Any) -> Any:
+    """What stands on the client itself in place of its class's method."""
+    return getattr(client, "__dict__", _NOTHING).get("request")
 
 
 def _call_data(call: Call) -> SpanData:
