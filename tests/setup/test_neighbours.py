@@ -14,11 +14,12 @@ from typing import Any
 
 import openai
 import pytest
+from opentelemetry import context
 
 from runspan.fake import Server, serve
 from tests.support.children import environment, run
 from tests.support.playing import BOTH, App, playing, spans_of_app_go_to
-from tests.support.tracing import traced
+from tests.support.tracing import attribute, traced
 
 OTEL = """
     from opentelemetry.sdk.trace import TracerProvider
@@ -302,6 +303,56 @@ def test_runs_go_past_it_and_all_else_through_it(
 def _look(trace: Any) -> None:
     """As at the beginning of a run."""
     trace.handle._neighbours.look()
+
+
+SUPPRESSING = """
+import functools
+from opentelemetry import context
+def wrap(wrapped, tracer):
+    @functools.wraps(wrapped)
+    def request(self, *args, **kwargs):
+        with tracer.start_as_current_span("theirs"):
+            token = context.attach(context.set_value("suppress_instrumentation", True))
+            try:
+                return wrapped(self, *args, **kwargs)
+            finally:
+                context.detach(token)
+    return request
+"""
+
+
+def test_a_run_under_a_neighbours_own_suppression_is_seen_and_the_next_goes_past_it(class_of: Any) -> None:
+    """Logfire switches off whatever instrumentation is below its spans."""
+    owner = class_of("OpenAI")
+    namespace: dict[str, Any] = {"__name__": "logfire._internal.made_up"}
+    exec(SUPPRESSING, namespace)
+    with playing("OpenAI") as app, traced() as trace, spans_of_app_go_to(trace.provider):
+        owner.request = namespace["wrap"](owner.request, trace.provider.get_tracer("logfire.openai"))
+        app.play(_two_runs)
+        theirs = [span for span in trace.spans() if span.name == "theirs"]
+        assert [attribute(run, "runspan.run.status") for run in trace.runs()] == ["completed"] * 2
+        first, second = sorted(trace.runs(), key=lambda run: run.start_time or 0)
+        assert first.parent is not None
+        assert first.parent.span_id in {span.context.span_id for span in theirs}
+        assert second.parent is None
+
+
+async def _two_runs(app: App) -> None:
+    for _ in range(2):
+        run = await app.got(app.runs.create(**app.asked))
+        await app.flushed()  # the look is over
+        await app.polled(run)
+        await app.listed()
+
+
+def test_suppression_by_the_app_itself_is_meant_for_us_too() -> None:
+    with playing("OpenAI") as app, traced() as trace, spans_of_app_go_to(trace.provider):
+        token = context.attach(context.set_value("suppress_instrumentation", True))
+        try:
+            app.play(_two_runs)
+        finally:
+            context.detach(token)
+        assert {span.name for span in trace.spans()} == {"poll"}, "the app's own alone"
 
 
 def test_a_stranger_that_hides_the_way_to_us_is_named(
