@@ -29,6 +29,10 @@ TARGETS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("AssistantStreamManager", "__exit__", "exit"),
         ("AsyncAssistantStreamManager", "__aexit__", "aexit"),
     ),
+    "openai.resources.files": (
+        ("Files", "wait_for_processing", "helper"),
+        ("AsyncFiles", "wait_for_processing", "ahelper"),
+    ),
     # Vector stores were in beta up to 1.65.
     **{
         f"openai.resources.{folder}vector_stores.{module}": tuple(

@@ -164,7 +164,7 @@ class Patch:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
         route, group = call.match.route, grouped.current()
         if group is not None:
-            group.saw(route.operation, is_poll=route.is_poll)
+            group.saw(route.operation, is_poll=not route.is_write)
             return False
         if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
             return False
