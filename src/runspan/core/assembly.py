@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from . import thread, timing, tools
+from . import thread, timing, tools, transcript
 from .lifecycle import RunState
 from .model import (
     ApiError,
@@ -22,9 +21,10 @@ from .model import (
     SpanKind,
     ToolFacts,
 )
-from .redact import Texts, cut
+from .redact import Texts
 from .thread import ThreadLog
 from .timing import SECOND_NS, Timeline
+from .tools import Use
 
 FINISH_REASONS: Mapping[str, str] = {
     "completed": "stop",
@@ -55,8 +55,10 @@ def assemble(
     """The spans of one Run. Everything lies inside the run span."""
     line = timing.timeline(state)
     error = _error(state, texts)
-    of_tools = tools.spans(state, line, texts)
-    facts = _facts(state, log, assistant, texts, limits, line, of_tools, unfinished)
+    uses = tools.used(state, line, texts)
+    facts = _facts(state, log, assistant, texts, limits, line, uses, unfinished)
+    descriptions = _descriptions(facts.run)
+    of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
     return SpanData(
         SpanKind.RUN,
@@ -77,8 +79,8 @@ def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, li
     if not isinstance(facts, RunFacts):
         return data
     line = timing.timeline(state)
-    told = tools.spans(state, line, texts)
-    whole = _facts(state, log, facts.assistant, texts, limits, line, told, facts.unfinished)
+    uses = tools.used(state, line, texts)
+    whole = _facts(state, log, facts.assistant, texts, limits, line, uses, facts.unfinished)
     return replace(data, children=(replace(generation, event_facts=whole), *of_tools))
 
 
@@ -122,12 +124,13 @@ def _facts(
     texts: Texts,
     limits: Limits,
     line: Timeline,
-    of_tools: tuple[SpanData, ...],
+    uses: tuple[Use, ...],
     unfinished: str | None,
 ) -> RunFacts:
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
-    outputs = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
+    written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
+    told = [_message("output", m, texts) for m in written]
     kept = _newest(inputs, limits, texts)
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
     return RunFacts(
@@ -137,7 +140,7 @@ def _facts(
         assistant=_assistant(assistant, run, texts),
         unfinished=unfinished,
         origin=state.origin,
-        finish_reason=_finish_reason(run, outputs, unfinished),
+        finish_reason=_finish_reason(run, written),
         queue_s=line.queue_ns / SECOND_NS,
         active_s=line.active_ns / SECOND_NS,
         tool_wait_s=line.tool_wait_ns / SECOND_NS,
@@ -150,8 +153,8 @@ def _facts(
         instructions=_instructions(state, texts),
         inputs=tuple(_message("input", m, texts) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
-        outputs=tuple(_message("output", m, texts) for m in outputs),
-        pending=tools.pending(state, line, of_tools),
+        outputs=transcript.outputs(state, told, uses) if texts.captures else (),
+        data_source_id=_data_source_id(state, log, assistant),
         captured=texts.captures,
     )
 
@@ -159,19 +162,25 @@ def _facts(
 def _run(run: Run, texts: Texts) -> Run:
     """The Run without the texts that may not go out."""
     metadata = {k: kept for k, v in run.metadata.items() if (kept := texts.keep("metadata", v)) is not None}
-    defined = tuple(_redacted("tool.definitions", t, texts) for t in run.tools) if texts.captures else ()
+    defined = tuple(texts.value("tool.definitions", t) for t in run.tools) if texts.captures else ()
     return replace(run, metadata=metadata, tools=defined, instructions=None, required=(), error=None)
 
 
-def _redacted(kind: str, value: Any, texts: Texts, key: str = "") -> Any:
-    """`value` with every text in it redacted; `type` is the API's word, not a text."""
-    if isinstance(value, str):
-        return value if key == "type" else texts.keep(kind, value)
-    if isinstance(value, Mapping):
-        return {k: _redacted(kind, v, texts, k) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(kind, v, texts) for v in value]
-    return value
+def _descriptions(run: Run | None) -> dict[str, str]:
+    """Of functions, by name, as they may go out."""
+    functions = [t.get("function") for t in run.tools] if run else []
+    known = [f for f in functions if isinstance(f, Mapping)]
+    return {str(f.get("name")): f["description"] for f in known if isinstance(f.get("description"), str)}
+
+
+def _data_source_id(state: RunState, log: ThreadLog, assistant: Assistant | None) -> str | None:
+    """The vector store that the Run could search, where there is exactly one."""
+    ids = {
+        *(assistant.vector_store_ids if assistant else ()),
+        *state.request.vector_store_ids,
+        *log.vector_store_ids,
+    }
+    return ids.pop() if len(ids) == 1 else None
 
 
 def _request(request: RunRequest) -> RunRequest:
@@ -194,16 +203,7 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
 
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:
-    return replace(message, parts=tuple(_part(kind, part, texts) for part in message.parts))
-
-
-def _part(kind: str, part: Part, texts: Texts) -> Part:
-    fields = _redacted(kind, part.fields, texts)
-    whole = texts.redacted(kind, part.text)
-    if whole is not None and len(whole) > texts.max_chars:
-        fields = {**fields, "original_length": len(whole)}
-        whole = cut(whole, texts.max_chars)
-    return replace(part, text=whole, fields=fields)
+    return replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
 
 
 def _newest(messages: tuple[Message, ...], limits: Limits, texts: Texts) -> tuple[Message, ...]:
@@ -227,7 +227,7 @@ def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
     )
 
 
-def _finish_reason(run: Run, outputs: tuple[Message, ...], unfinished: str | None) -> str:
+def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
     reasons = {run.incomplete_reason, *(m.incomplete_reason for m in outputs)}
     is_refused = any(part.type == "refusal" for message in outputs for part in message.parts)
     if "content_filter" in reasons or is_refused:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .model import Part
 
 Redact = Callable[[str, str], str]  # (kind, text) -> text
 
@@ -26,8 +29,11 @@ class Texts:
 
     def keep(self, kind: str, text: str | None) -> str | None:
         """The text as it may go out, cut to `max_chars` characters with a visible mark; None when nothing may."""
-        whole = self.redacted(kind, text)
-        return whole if whole is None else cut(whole, self.max_chars)
+        return self.cut(self.redacted(kind, text))
+
+    def cut(self, whole: str | None) -> str | None:
+        """A text that was redacted before, cut."""
+        return None if whole is None else cut(whole, self.max_chars)
 
     def redacted(self, kind: str, text: str | None) -> str | None:
         """The text as it may go out, whole."""
@@ -41,6 +47,25 @@ class Texts:
                     self.on_error(error)
                 return None
         return clean(text)
+
+    def part(self, kind: str, part: Part) -> Part:
+        """The part with every text in it as it may go out; one that was cut says how long it was."""
+        whole = self.redacted(kind, part.text)
+        fields = self.value(kind, part.fields)
+        if whole is not None and len(whole) > self.max_chars:
+            fields = {**fields, "original_length": len(whole)}
+            whole = cut(whole, self.max_chars)
+        return replace(part, text=whole, fields=fields)
+
+    def value(self, kind: str, value: Any, key: str = "") -> Any:
+        """A JSON value with every text in it kept; `type` is the API's word, not a text."""
+        if isinstance(value, str):
+            return value if key == "type" else self.keep(kind, value)
+        if isinstance(value, Mapping):
+            return {k: self.value(kind, v, k) for k, v in value.items()} if value else value
+        if isinstance(value, list | tuple):
+            return [self.value(kind, v) for v in value]
+        return value
 
 
 def clean(text: str) -> str:

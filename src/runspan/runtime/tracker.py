@@ -157,8 +157,11 @@ class Tracker:
 
     def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:
-            return
-        if not (seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id):
+            if seen.vector_store_ids is None:
+                return
+            seen = replace(seen, messages=(), listing=None)
+        teaches = seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id
+        if not teaches and seen.vector_store_ids is None:
             return
         pinned = self._pinned.get(on_thread)
         if pinned is not None:
