@@ -252,3 +252,22 @@ def test_a_whole_message_and_an_assistant() -> None:
     )
     assert [(p.type, p.text) for p in message.parts] == [("text", "hi"), ("refusal", "no")]
     assert wire.assistant(ASSISTANT) == Assistant("asst_1", "Tutor", "d", "gpt-4o", ("vs_1",), ("file-1",))
+
+
+def test_files_beside_the_content_are_parts_of_either_version() -> None:
+    attached = {"file_id": "f1", "tools": [{"type": "file_search"}, {"type": 5}, 5]}
+    found = wire.message({"content": "see", "attachments": [attached], "file_ids": ["f2", 5]})
+    assert found.parts == (
+        Part("text", "see"),
+        Part("attachment", None, {"file_id": "f1", "tools": ["file_search"]}),
+        Part("attachment", None, {"file_id": "f2"}),
+    )
+
+
+def test_an_image_that_stands_in_its_url_is_let_go() -> None:
+    image = {"url": "data:image/png;base64,iVBORw==", "detail": "low"}
+    found = wire.part({"type": "image_url", "image_url": image})
+    sha = "0f4636c78f65d3639ece5a064b5ae753e3408614a14fb18ab4d7540d2c248543"
+    assert found == Part(
+        "image_url", None, {"detail": "low", "mime_type": "image/png", "size_bytes": 4, "sha256": sha}
+    )

@@ -17,6 +17,9 @@ def test_parts_in_the_schema_of_the_conventions() -> None:
         Part("refusal", "no"),
         Part("text", None),
         Part("image_file", None, {"file_id": "f", "detail": "low"}),
+        Part("image_url", None, {"url": "https://a.b/c.png", "detail": "low"}),
+        Part("image_url", None, {"mime_type": "image/png", "size_bytes": 9, "sha256": "ab", "detail": "low"}),
+        Part("attachment", None, {"file_id": "f", "tools": ["file_search"]}),
         Part("hologram", None, {"depth": 3}),
     )
     assert message(Message("m", "assistant", parts, status="incomplete")) == {
@@ -26,6 +29,17 @@ def test_parts_in_the_schema_of_the_conventions() -> None:
             {"type": "text", "content": "no", "refusal": True},
             {"type": "text"},
             {"type": "file", "modality": "image", "file_id": "f", "detail": "low"},
+            {"type": "uri", "modality": "image", "uri": "https://a.b/c.png", "detail": "low"},
+            {
+                "type": "blob",
+                "modality": "image",
+                "content": "",
+                "mime_type": "image/png",
+                "size_bytes": 9,
+                "sha256": "ab",
+                "detail": "low",
+            },
+            {"type": "file", "modality": "document", "file_id": "f", "tools": ["file_search"]},
             {"type": "hologram", "depth": 3},
         ],
         "incomplete": True,

@@ -165,6 +165,13 @@ def test_instructions_are_the_runs_and_what_was_added_unless_they_hold_it_alread
         assert facts(tree(state)).instructions == expected
 
 
+def test_instructions_that_were_cut_say_how_long_they_were() -> None:
+    state = after(event(S, "completed", instructions="x" * 200))
+    found = facts(tree(state, texts=Texts(max_chars=50)))
+    assert (found.instructions, found.instructions_length) == (("x" * 49 + CUT,), 200)
+    assert facts(tree(state)).instructions_length is None
+
+
 def test_the_newest_inputs_are_kept_and_the_cut_is_counted() -> None:
     log = ThreadLog(tuple(said("x" * 10, f"m{i}", created_at=A) for i in range(8)))
     by_count = facts(tree(ended("completed"), log, limits=Limits(max_input_messages=3)))

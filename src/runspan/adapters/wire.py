@@ -7,8 +7,10 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from ..core import blobs
 from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from .fields import Wire as Wire  # what other readers of the wire use, too
 from .fields import first, is_number, texts
@@ -115,6 +117,8 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
     content = wire.get("content")
     parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
+    parts += tuple(_attached(one) for one in items(wire, "attachments"))
+    parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
     return Message(
         id=(text(wire, "id") or "") if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if text(wire, "run_id") else "user"),
@@ -135,9 +139,20 @@ def part(wire: Wire) -> Part:
         return Part(
             kind, value, {k: v for k, v in mapping(wire, kind).items() if k != "value" and v} or EMPTY
         )
-    return Part(
-        kind, None, body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
-    )
+    fields = body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
+    blob = blobs.of_data_url(text(fields, "url") or "") if kind == "image_url" else None
+    if blob is not None:  # megabytes, perhaps: they are let go here
+        fields = {**{k: v for k, v in fields.items() if k != "url"}, **asdict(blob)}
+    return Part(kind, None, fields)
+
+
+ATTACHMENT = "attachment"
+
+
+def _attached(wire: Wire) -> Part:
+    """A file beside the content, with the tools that may use it; in the API's first version just its id."""
+    kinds = [kind for tool in items(wire, "tools") if (kind := text(tool, "type")) is not None]
+    return Part(ATTACHMENT, None, {"file_id": text(wire, "file_id"), "tools": kinds})
 
 
 def assistant(wire: Wire) -> Assistant | None:

@@ -126,6 +126,8 @@ def _run(facts: RunFacts, max_chars: int) -> Pairs:
     yield "runspan.run.created_at", run.created_at
     yield "runspan.run.started_at", run.started_at
     yield "runspan.run.ended_at", run.ended_at
+    of_assistant = facts.assistant.file_ids if facts.assistant else ()
+    yield "runspan.run.file_ids", list(run.file_ids or of_assistant) or None  # of the API's first version
     yield "runspan.run.metadata", fit(dict(run.metadata), max_chars) if run.metadata else None
 
 
@@ -146,7 +148,7 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
     if not facts.captured:
         return
     instructions = [{"type": "text", "content": t} for t in facts.instructions]
-    yield from _json("gen_ai.system_instructions", instructions, max_chars)
+    yield from _json("gen_ai.system_instructions", instructions, max_chars, facts.instructions_length)
     yield from _json("gen_ai.input.messages", [messages.message(m) for m in facts.inputs], max_chars)
     yield "runspan.input.omitted_messages", facts.omitted_inputs or None
     yield from _json("gen_ai.output.messages", [messages.message(m) for m in facts.outputs], max_chars)
@@ -208,16 +210,15 @@ def _usage(usage: Usage | None) -> Pairs:
     yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens
 
 
-def _json(key: str, value: list[Any], max_chars: int) -> Pairs:
-    """A list as JSON; with its length where it did not fit."""
+def _json(key: str, value: list[Any], max_chars: int, original_length: int | None = None) -> Pairs:
+    """A list as JSON; with its length where it did not fit, or was cut before."""
     if not value:
         return
     whole = dumps(value)
-    if len(whole) <= max_chars:
-        yield key, whole
-    else:
-        yield key, fit_json(value, whole, max_chars)
-        yield ORIGINAL_LENGTH + key, len(whole)
+    is_whole = len(whole) <= max_chars
+    yield key, whole if is_whole else fit_json(value, whole, max_chars)
+    if original_length or not is_whole:
+        yield ORIGINAL_LENGTH + key, original_length or len(whole)
 
 
 def _text(key: str, text: str | None, max_chars: int, original_length: int | None) -> Pairs:

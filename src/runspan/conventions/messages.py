@@ -34,6 +34,18 @@ def _image_file(of: Part) -> Json:
     return {"type": "file", "modality": "image", **of.fields}
 
 
+def _image_url(of: Part) -> Json:
+    """A URL; where the image itself stood in it, what is told of the bytes: a blob, whose content is left out."""
+    fields = {k: v for k, v in of.fields.items() if k != "url"}
+    if "sha256" in fields:
+        return {"type": "blob", "modality": "image", "content": "", **fields}
+    return {"type": "uri", "modality": "image", "uri": of.fields.get("url"), **fields}
+
+
+def _attachment(of: Part) -> Json:
+    return {"type": "file", "modality": "document", **of.fields}
+
+
 def _generic(of: Part) -> Json:
     return {**of.fields, "type": of.type}
 
@@ -93,6 +105,8 @@ _PARTS: Mapping[str, Callable[[Part], Json]] = {
     "text": _text,
     "refusal": _refusal,
     "image_file": _image_file,
+    "image_url": _image_url,
+    "attachment": _attachment,
     transcript.CALL: _tool_call,
     transcript.RESPONSE: _tool_response,
     transcript.SERVER_CALL: _server_call,
@@ -104,6 +118,8 @@ def message(of: Message) -> Json:
     whole: dict[str, Json] = {"role": of.role, "parts": [part(p) for p in of.parts]}
     if of.status == "incomplete":
         whole["incomplete"] = True
+        if of.incomplete_reason is not None:
+            whole["incomplete_reason"] = of.incomplete_reason
     return whole
 
 

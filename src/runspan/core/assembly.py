@@ -21,7 +21,7 @@ from .model import (
     SpanKind,
     ToolFacts,
 )
-from .redact import Texts
+from .redact import Texts, cut
 from .thread import ThreadLog
 from .timing import SECOND_NS, Timeline
 from .tools import Use
@@ -132,6 +132,8 @@ def _facts(
     written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
     told = [_message("output", m, texts) for m in written]
     kept = _newest(inputs, limits, texts)
+    instructions = _instructions(state, texts)
+    is_cut = any(len(text) > texts.max_chars for text in instructions)
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
     return RunFacts(
         server=state.server,
@@ -150,7 +152,8 @@ def _facts(
         if state.first_token_ns is None
         else (state.first_token_ns - state.request_ns) / SECOND_NS,
         polls=state.polls,
-        instructions=_instructions(state, texts),
+        instructions=tuple(cut(text, texts.max_chars) for text in instructions),
+        instructions_length=sum(map(len, instructions)) if is_cut else None,
         inputs=tuple(_message("input", m, texts) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
         outputs=transcript.outputs(state, told, uses) if texts.captures else (),
@@ -195,11 +198,13 @@ def _assistant(assistant: Assistant | None, run: Run, texts: Texts) -> Assistant
 
 
 def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
-    """`Run.instructions` is the effective text; where the server does not fold the additional ones in, they follow."""
+    """`Run.instructions` is the effective text; where the server does not fold the additional ones in, they follow. Not cut yet."""
     whole = state.run.instructions
     more = state.request.additional_instructions
     parts = [whole, more if more and more not in (whole or "") else None]
-    return tuple(kept for part in parts if part and (kept := texts.keep("instructions", part)) is not None)
+    return tuple(
+        kept for part in parts if part and (kept := texts.redacted("instructions", part)) is not None
+    )
 
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:

@@ -262,6 +262,7 @@ class RunFacts:
     first_chunk_s: float | None = None
     polls: int = 0
     instructions: tuple[str, ...] = ()
+    instructions_length: int | None = None  # characters before they were cut
     inputs: tuple[Message, ...] = ()
     omitted_inputs: int = 0
     outputs: tuple[Message, ...] = ()  # texts, tool calls and their results, in order

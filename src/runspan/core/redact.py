@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .blobs import replaced
 from .model import Part
 
 Redact = Callable[[str, str], str]  # (kind, text) -> text
@@ -17,9 +18,9 @@ CUT = "…"
 class Texts:
     """The owner's wishes about content.
 
-    `redact(kind, text)` gets each text once; kind is one of `instructions`, `input`, `output`, `tool.arguments`,
-    `tool.result`, `tool.definitions`, `description`, `metadata`, `comment`, `error`. A text whose redaction raises is dropped:
-    `on_error` hears of it.
+    Binary data in texts is told as hash, type and size, first of all. `redact(kind, text)` gets each text once; kind is one of
+    `instructions`, `input`, `output`, `tool.arguments`, `tool.result`, `tool.definitions`, `description`, `metadata`,
+    `comment`, `error`. A text whose redaction raises is dropped: `on_error` hears of it.
     """
 
     captures: bool = True
@@ -39,6 +40,7 @@ class Texts:
         """The text as it may go out, whole."""
         if text is None or not self.captures:
             return None
+        text = replaced(text)
         if self.redact is not None:
             try:
                 return clean(self.redact(kind, text))
