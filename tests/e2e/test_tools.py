@@ -90,8 +90,8 @@ def test_file_contents_are_there_once_the_app_has_included_them(kind: str) -> No
     async def case(app: App) -> None:
         await app.ask()
         run = await app.polled(await app.started())
-        for include in ([INCLUDED], []):
-            await app.got(app.runs.steps.list(run.id, thread_id=app.thread_id, include=include))
+        for query in ({"include[]": INCLUDED}, {}):
+            await app.got(app.runs.steps.list(run.id, thread_id=app.thread_id, extra_query=query))
         await app.listed()
 
     with playing(kind, SEARCHES) as app, traced() as trace:

@@ -63,7 +63,9 @@ def _tool_call(of: Part) -> Json:
 
 def _tool_response(of: Part) -> Json:
     call = _call_of(of)
-    return {"type": of.type, "id": call.id, "response": call.output, **_marks(call, "output")}
+    said = call.output or ""
+    response = parsed(said) if is_json(said) else said
+    return {"type": of.type, "id": call.id, "response": response, **_marks(call, "output")}
 
 
 def _server_call(of: Part) -> Json:

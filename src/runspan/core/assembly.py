@@ -156,6 +156,7 @@ def _facts(
         instructions_length=sum(map(len, instructions)) if is_cut else None,
         inputs=tuple(_message("input", m, texts) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
+        has_all_inputs=thread.has_all_inputs(log),
         outputs=transcript.outputs(state, told, uses) if texts.captures else (),
         data_source_id=_data_source_id(state, log, assistant),
         captured=texts.captures,

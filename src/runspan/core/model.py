@@ -265,6 +265,7 @@ class RunFacts:
     instructions_length: int | None = None  # characters before they were cut
     inputs: tuple[Message, ...] = ()
     omitted_inputs: int = 0
+    has_all_inputs: bool = True  # False: the thread's beginning is not known
     outputs: tuple[Message, ...] = ()  # texts, tool calls and their results, in order
     data_source_id: str | None = None  # the vector store, where there is exactly one
     captured: bool = True  # False: texts were not kept
