@@ -82,6 +82,7 @@ RUN_ATTRIBUTES = {
     **COMMON,
     "gen_ai.operation.name": "invoke_agent",
     "openinference.span.kind": "AGENT",
+    "agent.name": "Math Tutor",
     "gen_ai.agent.id": "asst_1",
     "gen_ai.agent.name": "Math Tutor",
     "gen_ai.agent.description": "Teaches.",
@@ -192,7 +193,7 @@ SEARCH_ATTRIBUTES = {
     "gen_ai.tool.call.id": "c3",
     "gen_ai.tool.call.arguments": '{"ranking_options":{"ranker":"auto"}}',
     "gen_ai.tool.call.result": FOUND,
-    "gen_ai.retrieval.documents": '[{"id":"file-2","score":0.5,"file_name":"birds.txt","content":"The swift sleeps."},'
+    "gen_ai.retrieval.documents": '[{"id":"file-2","score":0.5,"content":"The swift sleeps.","name":"birds.txt"},'
     '{"id":"file-3"}]',
     "gen_ai.data_source.id": "vs_1",
     "input.value": '{"ranking_options":{"ranker":"auto"}}',

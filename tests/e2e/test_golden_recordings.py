@@ -24,7 +24,8 @@ from tests.e2e.recordings.oracle import usages
 
 Shape = dict[str, set[str]]  # operation and tool -> names of its attributes
 
-NAMELESS = {"invoke_agent - gen_ai.agent.name", "chat - gen_ai.system_instructions"}  # assistants of those
+UNNAMED = {"invoke_agent - agent.name", "invoke_agent - gen_ai.agent.name"}  # their assistants
+NAMELESS = UNNAMED | {"chat - gen_ai.system_instructions"}
 NEW_THREAD = {"chat - runspan.input.incomplete"}  # made by the app itself, so nothing is older
 ONE_STORE = {f"{span} + gen_ai.data_source.id" for span in ("invoke_agent", "execute_tool file_search")}
 

@@ -98,7 +98,7 @@ def test_file_contents_are_there_once_the_app_has_included_them(kind: str) -> No
         app.play(case)
         documents = json.loads(attribute(tool(trace), "gen_ai.retrieval.documents"))
         assert documents == [
-            {"id": "file-birds", "score": 0.5, "file_name": "birds.txt", "content": BIRDS.content}
+            {"id": "file-birds", "score": 0.5, "content": BIRDS.content, "name": "birds.txt"}
         ]
 
 

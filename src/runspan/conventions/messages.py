@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..core import transcript
-from ..core.jsontext import Json, parsed
-from ..core.jsontext import fit as fit
-from ..core.jsontext import is_json as is_json
+from ..core.jsontext import Json, dumps, is_json, parsed
 from ..core.model import Document, Message, Part, ToolCall
 
 
@@ -144,20 +142,27 @@ def _code_output(output: Part) -> Json:
     return {"type": "logs", "logs": output.text, **output.fields}
 
 
+def call_results(call: ToolCall) -> str | None:
+    """What a tool gave back, as a text: JSON of the server's tools."""
+    if call.outputs:
+        return dumps(code_outputs(call))
+    return dumps(search_results(call.documents)) if call.documents else call.output
+
+
 def search_results(documents: Iterable[Document]) -> list[Json]:
     """Which files were found, and how well they fitted."""
     return [_known({"file_id": d.file_id, "file_name": d.file_name, "score": d.score}) for d in documents]
 
 
 def retrieval_documents(documents: Iterable[Document]) -> list[Json]:
-    """`gen_ai.retrieval.documents`: with content, where the app asked for it."""
+    """`gen_ai.retrieval.documents`, with content where the app asked for it. `name` is ours: an id says nothing to a reader."""
     return [
         _known(
             {
                 "id": d.file_id,
                 "score": d.score,
-                "file_name": d.file_name,
                 "content": d.text,
+                "name": d.file_name,
                 "original_length": d.original_length,
             }
         )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..core.jsontext import dumps, fit_text
-from ..core.model import CallFacts, Document, RunFacts, SpanData, SpanKind, ToolCall, ToolFacts
+from ..core.jsontext import dumps, fit_text, is_json
+from ..core.model import CallFacts, Document, RunFacts, SpanData, SpanKind, ToolFacts
 from ..core.redact import cut
 from ..core.tools import SEARCHES
 from . import messages
 
 KIND = "openinference.span.kind"
 SESSION = "session.id"
+AGENT_NAME = "agent.name"
 
 _KINDS: Mapping[SpanKind, str] = {
     SpanKind.RUN: "AGENT",
@@ -29,22 +30,23 @@ def attributes(span: SpanData, max_chars: int) -> dict[str, str | float]:
     """`{attribute: value}` for one span; a `session.id` that the app set itself wins over the thread's id later."""
     facts = span.facts
     found: dict[str, str | float | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    if span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.assistant is not None:
+        found[AGENT_NAME] = facts.assistant.name
     if isinstance(facts, ToolFacts):
         if facts.call.type in SEARCHES:
             found[KIND] = "RETRIEVER"
-        found |= _values(facts.call.arguments, _result(facts.call), max_chars)
+        found |= _values(facts.call.arguments, messages.call_results(facts.call), max_chars)
         found |= _documents(facts.call.documents, max_chars)
+    elif isinstance(facts, CallFacts):
+        if span.operation == "retrieval":
+            found[KIND] = "RETRIEVER"
+        if facts.search is not None:
+            found |= _values("\n".join(facts.search.queries) or None, None, max_chars)
+            found |= _documents(facts.search.documents, max_chars)
     elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:
         asked = [m for m in facts.inputs if m.role == "user"][-1:]
         found |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _result(call: ToolCall) -> str | None:
-    """What the tool gave back, in the same words as in the GenAI conventions."""
-    if call.outputs:
-        return dumps(messages.code_outputs(call))
-    return dumps(messages.search_results(call.documents)) if call.documents else call.output
 
 
 def _documents(documents: Iterable[Document], max_chars: int) -> dict[str, str | float | None]:
@@ -64,7 +66,7 @@ def _values(given: str | None, result: str | None, max_chars: int) -> dict[str, 
     for side, value in (("input", given), ("output", result)):
         if value is not None:
             found[f"{side}.value"] = fit_text(value, max_chars)
-            found[f"{side}.mime_type"] = "application/json" if messages.is_json(value) else "text/plain"
+            found[f"{side}.mime_type"] = "application/json" if is_json(value) else "text/plain"
     return found
 
 

@@ -57,7 +57,7 @@ def assemble(
     error = _error(state, texts)
     uses = tools.used(state, line, texts)
     facts = _facts(state, log, assistant, texts, limits, line, uses, unfinished)
-    descriptions = _descriptions(facts.run)
+    descriptions = _descriptions(state.run, facts.run)
     of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
     return SpanData(
@@ -130,7 +130,7 @@ def _facts(
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
     written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    told = [_message("output", m, texts) for m in written]
+    messages = [_message("output", m, texts) for m in written]
     kept = _newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
     is_cut = any(len(text) > texts.max_chars for text in instructions)
@@ -151,13 +151,14 @@ def _facts(
         first_chunk_s=None
         if state.first_token_ns is None
         else (state.first_token_ns - state.request_ns) / SECOND_NS,
+        first_chunk_ns=state.first_token_ns,
         polls=state.polls,
         instructions=tuple(cut(text, texts.max_chars) for text in instructions),
         instructions_length=sum(map(len, instructions)) if is_cut else None,
         inputs=tuple(_message("input", m, texts) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
         has_all_inputs=thread.has_all_inputs(log),
-        outputs=transcript.outputs(state, told, uses) if texts.captures else (),
+        outputs=transcript.outputs(state, messages, uses) if texts.captures else (),
         data_source_id=_data_source_id(state, log, assistant),
         captured=texts.captures,
     )
@@ -165,16 +166,26 @@ def _facts(
 
 def _run(run: Run, texts: Texts) -> Run:
     """The Run without the texts that may not go out."""
-    metadata = {k: kept for k, v in run.metadata.items() if (kept := texts.keep("metadata", v)) is not None}
+    metadata = {
+        key: kept
+        for k, v in run.metadata.items()
+        if (kept := texts.keep("metadata", v)) is not None and (key := texts.keep("metadata", k)) is not None
+    }
     defined = tuple(texts.value("tool.definitions", t) for t in run.tools) if texts.captures else ()
     return replace(run, metadata=metadata, tools=defined, instructions=None, required=(), error=None)
 
 
-def _descriptions(run: Run | None) -> dict[str, str]:
-    """Of functions, by name, as they may go out."""
-    functions = [t.get("function") for t in run.tools] if run else []
-    known = [f for f in functions if isinstance(f, Mapping)]
-    return {str(f.get("name")): f["description"] for f in known if isinstance(f.get("description"), str)}
+def _descriptions(run: Run, kept: Run | None) -> dict[str, str]:
+    """Of functions, as they may go out, by their names as the API has them."""
+    pairs = zip(run.tools, kept.tools if kept else (), strict=False)
+    functions = [(t.get("function"), k.get("function")) for t, k in pairs]
+    return {
+        str(function.get("name")): told["description"]
+        for function, told in functions
+        if isinstance(function, Mapping)
+        and isinstance(told, Mapping)
+        and isinstance(told.get("description"), str)
+    }
 
 
 def _data_source_id(state: RunState, log: ThreadLog, assistant: Assistant | None) -> str | None:
@@ -195,7 +206,16 @@ def _request(request: RunRequest) -> RunRequest:
 def _assistant(assistant: Assistant | None, run: Run, texts: Texts) -> Assistant | None:
     if assistant is None:
         return Assistant(run.assistant_id) if run.assistant_id else None
-    return replace(assistant, description=texts.keep("description", assistant.description))
+    return told(assistant, texts)
+
+
+def told(assistant: Assistant, texts: Texts) -> Assistant:
+    """As it may go out. Its name is what a run is called: it stays with content off."""
+    name, description = (
+        texts.word("name", assistant.name),
+        texts.keep("description", assistant.description),
+    )
+    return replace(assistant, name=name, description=description)
 
 
 def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:

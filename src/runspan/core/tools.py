@@ -27,12 +27,13 @@ class Use:
     end_ns: int
     group: str
     step: RunStep | None = None
+    name: str | None = None  # of the function, as the API has it
 
 
 def used(state: RunState, line: Timeline, texts: Texts) -> tuple[Use, ...]:
     """In the order in which they began. Every text is redacted once."""
     found = sorted(_found(state, line).values(), key=lambda use: use.start_ns)
-    return tuple(replace(use, call=_kept(use.call, texts)) for use in found)
+    return tuple(replace(use, call=_kept(use.call, texts), name=use.call.name) for use in found)
 
 
 def spans(
@@ -97,6 +98,7 @@ def _kept(call: ToolCall, texts: Texts) -> ToolCall:
     lengths = {"arguments": len(arguments or ""), "output": len(output or "")}
     return replace(
         call,
+        name=texts.word("name", call.name),
         arguments=arguments and fit_text(arguments, texts.max_chars),
         output=output and fit_text(output, texts.max_chars),
         outputs=tuple(texts.part("tool.result", part) for part in call.outputs) if texts.captures else (),
@@ -139,7 +141,7 @@ def _span(
         thread_id=state.key.thread_id,
         step_status=step.status if step else None,
         usage=step.usage if step and step.id not in told else None,
-        description=descriptions.get(call.name or "") if call.type == "function" else None,
+        description=descriptions.get(use.name or "") if call.type == "function" else None,
         data_source_id=data_source_id if call.type in SEARCHES else None,
     )
     if step:
