@@ -33,11 +33,7 @@ ONE_STORE = {f"{span} + gen_ai.data_source.id" for span in ("invoke_agent", "exe
 LIKE: dict[str, tuple[str, set[str]]] = {
     "dotnet_run_steps_code_interpreter_image": (  # its messages were never read
         "code_interpreter.polled",
-        {
-            "invoke_agent - gen_ai.agent.name",
-            "invoke_agent - output.mime_type",
-            "invoke_agent - output.value",
-        },
+        UNNAMED | {"invoke_agent - output.mime_type", "invoke_agent - output.value"},
     ),
     "otel_streaming_code_interpreter_new_assistant": (  # its code printed nothing
         "code_interpreter.streamed",
