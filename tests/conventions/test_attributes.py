@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from runspan.conventions import attributes_of
 from runspan.conventions.genai import name
 from runspan.core.model import (
@@ -296,3 +298,28 @@ def test_tokens_stand_on_the_generation_span_alone() -> None:
 
 def test_the_generation_span_has_no_plain_values_and_no_server() -> None:
     assert not [k for k in attributes(GENERATION) if k.startswith(("input.", "output.", "server."))]
+
+
+def of_length(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 0
+
+
+@pytest.mark.parametrize("total", [4_096, 10_000, 50_000])
+def test_a_span_has_a_limit_of_its_own_and_the_longest_attributes_pay(total: int) -> None:
+    long = (Message("m1", "user", (Part("text", "q" * 60_000),)),)
+    facts = replace(FACTS, inputs=long, outputs=(replace(long[0], role="assistant"),))
+    data = replace(GENERATION, facts=facts)
+    whole = attributes_of(data, 100_000)
+    found = attributes_of(data, 100_000, max_span_chars=total)
+    assert total / 2 - 1_000 < sum(map(of_length, found.values())) <= total
+    both = ("gen_ai.input.messages", "gen_ai.output.messages")
+    for key in both:
+        json.loads(found[key])
+        assert found[f"runspan.original_length.{key}"] == len(whole[key])
+    assert {k: v for k, v in found.items() if not k.endswith(both)} == {
+        k: v for k, v in whole.items() if k not in both
+    }
+
+
+def test_a_span_within_its_limit_is_left_as_it_is() -> None:
+    assert attributes_of(GENERATION, 10_000, max_span_chars=4_096) == attributes(GENERATION)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from runspan.core.assembly import Limits, assemble, failed_request
+from runspan.core.assembly import assemble, failed_request
 from runspan.core.lifecycle import RunState
+from runspan.core.limits import Limits
 from runspan.core.model import (
     ApiError,
     Assistant,

@@ -120,6 +120,8 @@ def message(of: Message) -> Json:
         whole["incomplete"] = True
         if of.incomplete_reason is not None:
             whole["incomplete_reason"] = of.incomplete_reason
+    if of.original_length is not None:
+        whole["original_length"] = of.original_length
     return whole
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from . import thread, timing, tools, transcript
 from .lifecycle import RunState
+from .limits import DEFAULT, Limits, newest
+from .limits import message as cut_message
 from .model import (
     ApiError,
     Assistant,
@@ -36,20 +38,12 @@ FINISH_REASONS: Mapping[str, str] = {
 _LENGTH_REASONS = frozenset({"max_completion_tokens", "max_prompt_tokens", "max_tokens"})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of a thread goes on one span."""
-
-    max_input_messages: int = 100
-    max_input_chars: int = 65_536
-
-
 def assemble(
     state: RunState,
     log: ThreadLog,
     assistant: Assistant | None,
     texts: Texts,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT,
     unfinished: str | None = None,
 ) -> SpanData:
     """The spans of one Run. Everything lies inside the run span."""
@@ -130,8 +124,9 @@ def _facts(
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
     written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    messages = [_message("output", m, texts) for m in written]
-    kept = _newest(inputs, limits, texts)
+    told = [_message("output", m, texts, limits) for m in written]
+    outputs = transcript.outputs(state, told, uses) if texts.captures else ()
+    kept = newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
     is_cut = any(len(text) > texts.max_chars for text in instructions)
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
@@ -155,10 +150,10 @@ def _facts(
         polls=state.polls,
         instructions=tuple(cut(text, texts.max_chars) for text in instructions),
         instructions_length=sum(map(len, instructions)) if is_cut else None,
-        inputs=tuple(_message("input", m, texts) for m in kept),
+        inputs=tuple(_message("input", m, texts, limits) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
         has_all_inputs=thread.has_all_inputs(log),
-        outputs=transcript.outputs(state, messages, uses) if texts.captures else (),
+        outputs=tuple(cut_message(m, limits) for m in outputs),
         data_source_id=_data_source_id(state, log, assistant),
         captured=texts.captures,
     )
@@ -228,19 +223,9 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
     )
 
 
-def _message(kind: str, message: Message, texts: Texts) -> Message:
-    return replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
-
-
-def _newest(messages: tuple[Message, ...], limits: Limits, texts: Texts) -> tuple[Message, ...]:
-    """The newest messages within the limits, at least one."""
-    count, chars = 0, 0
-    for message in reversed(messages[-limits.max_input_messages :]):
-        chars += sum(min(len(p.text or ""), texts.max_chars) for p in message.parts)
-        if count and chars > limits.max_input_chars:
-            break
-        count += 1
-    return messages[len(messages) - count :]
+def _message(kind: str, message: Message, texts: Texts, limits: Limits) -> Message:
+    kept = replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
+    return cut_message(kept, limits)
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:

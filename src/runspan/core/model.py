@@ -86,6 +86,7 @@ class Message:
         None  # content_filter | max_tokens | run_cancelled | run_expired | run_failed
     )
     sent_ns: int | None = None  # local time of the request by which this process created it
+    original_length: int | None = None  # characters of its texts, where they were cut together
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any
 from ..config import Config
 from ..core import assembly
 from ..core import thread as threads
-from ..core.assembly import Limits
 from ..core.lifecycle import Phase, RunState, advance
+from ..core.limits import Limits
 from ..core.model import (
     ApiError,
     Observation,
@@ -57,7 +57,9 @@ class Tracker:
         self._config = config
         self._outbox = outbox
         self._assistants = assistants
-        self._limits = Limits(max_input_messages=config.max_input_messages)
+        self._limits = Limits(
+            max_input_messages=config.max_input_messages, max_message_chars=config.max_message_chars
+        )
         self._texts = texts
         self._event_texts = replace(texts, captures=config.content_events)
         self._keeps_texts = config.capture_content or config.content_events
