@@ -94,7 +94,7 @@ class Handle:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
         extra = EXTRAS.get(config.backend or "", NONE)
-        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra)
+        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra, config.max_span_chars)
         flusher = Flusher(self._providers.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
