@@ -19,6 +19,7 @@ from .patches.handlers import Exits
 from .patches.install import Installer
 from .patches.request import Patch
 from .patches.threads import Pools
+from .pricing import pricer
 from .providers import Providers
 from .runtime import active
 from .runtime.active import Active
@@ -69,6 +70,7 @@ class Handle:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._price = pricer(config)
         self._providers = Providers(config, self._at_exit)
         self._build()
         self._pools = Pools()
@@ -90,7 +92,7 @@ class Handle:
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
         texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
         assistants: Assistants = Lru(5_000)
-        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher)
+        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
         reader = Reader(tracker, calls, emitter, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)

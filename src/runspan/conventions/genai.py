@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..core.model import CallFacts, RunFacts, Server, SpanData, SpanKind, ToolFacts, Usage
+from ..core.model import CallFacts, Cost, RunFacts, Server, SpanData, SpanKind, ToolFacts, Usage
 from ..core.redact import clean, cut
 from . import messages
 from .messages import fit
@@ -129,6 +129,7 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
         return
     yield "gen_ai.response.model", run.model
     yield from _usage(run.usage)
+    yield from _cost(facts.cost)
     yield "gen_ai.response.time_to_first_chunk", facts.first_chunk_s
     if facts.request.stream:
         yield "gen_ai.request.stream", True
@@ -190,6 +191,15 @@ def _usage(usage: Usage | None) -> Pairs:
     yield "gen_ai.usage.output_tokens", usage.completion_tokens
     yield "gen_ai.usage.cache_read.input_tokens", usage.cached_tokens
     yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens
+
+
+def _cost(cost: Cost | None) -> Pairs:
+    if cost is None:
+        return
+    yield "gen_ai.usage.cost", cost.total  # no convention has it; Langfuse, OpenLIT and others read this key
+    yield "runspan.cost.currency", cost.currency
+    yield "runspan.cost.source", cost.source
+    yield "runspan.cost.prices_date", cost.date
 
 
 def _list(value: list[Any], max_chars: int) -> str | None:
