@@ -19,6 +19,7 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("cli", 6),
     ("setup", 5),
     ("providers", 5),
+    ("meters", 5),
     ("testing", 5),
     ("patches", 4),
     ("observing", 4),
@@ -32,7 +33,7 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("guard", 0),
     ("_version", 0),
 )
-TOGETHER = {"setup", "providers", "testing"}  # one floor, in one another's sight
+TOGETHER = {"setup", "providers", "meters", "testing"}  # one floor, in one another's sight
 PURE = ("core", "adapters", "conventions")
 CLOCKS_AND_LOCKS = frozenset(
     {"time", "threading", "asyncio", "queue", "_thread", "socket", "concurrent", "logging", "os"}
@@ -43,9 +44,11 @@ ALLOWED = {  # of the packages that are not the standard library's
     "opentelemetry": (
         "runtime.emit",
         "runtime.content_event",
+        "runtime.metrics",
         "observing",
         "setup",
         "providers",
+        "meters",
         "testing",
         "cli",
     ),

@@ -30,7 +30,7 @@ from .guard import logger
 DEFAULT_ENDPOINT = "http://localhost:4318"
 
 # What the SDK calls them, and what they are registered as (entry points of the exporter packages).
-_PROTOCOLS: Mapping[str, str] = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+PROTOCOLS: Mapping[str, str] = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 _PLACEHOLDERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
 
 
@@ -162,16 +162,16 @@ def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]
         elif name == "otlp":
             found.append(_otlp(config))
         else:
-            found.append((name, _loaded(name)))
+            found.append((name, loaded("traces", name)))
     return found
 
 
 def _otlp(config: Config) -> tuple[str, Callable[[], SpanExporter]]:
-    variable, protocol = _variable("PROTOCOL")
+    variable, protocol = variable_of("TRACES", "PROTOCOL")
     protocol = protocol or "http/protobuf"
-    if protocol not in _PROTOCOLS:
+    if protocol not in PROTOCOLS:
         raise ConfigError(f"{variable}={protocol!r}: use http/protobuf or grpc.")
-    make = _loaded(_PROTOCOLS[protocol])
+    make = loaded("traces", PROTOCOLS[protocol])
     options: dict[str, Any] = {}
     if config.headers:  # gRPC takes lower-case names only, HTTP any
         options["headers"] = {name.lower(): value for name, value in config.headers.items()}
@@ -181,25 +181,41 @@ def _otlp(config: Config) -> tuple[str, Callable[[], SpanExporter]]:
         else:
             options["endpoint"] = config.endpoint
     default = DEFAULT_ENDPOINT if protocol == "http/protobuf" else "http://localhost:4317"
-    endpoint = config.endpoint or _variable("ENDPOINT")[1] or default
+    endpoint = config.endpoint or variable_of("TRACES", "ENDPOINT")[1] or default
     return (host_of(endpoint) or "the OTLP endpoint"), lambda: make(**options)
 
 
-def _variable(name: str) -> tuple[str, str | None]:
-    """The variable that counts, and its value: the one for traces beats the one for all signals."""
-    special, general = f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+def variable_of(signal: str, name: str) -> tuple[str, str | None]:
+    """The variable that counts, and its value: the one for traces (or metrics) beats the one for all signals."""
+    special, general = f"OTEL_EXPORTER_OTLP_{signal}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
     value = os.environ.get(special)
     return (special, value) if value else (general, os.environ.get(general))
 
 
-def _loaded(name: str) -> Callable[..., SpanExporter]:
-    for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
-        factory: Callable[..., SpanExporter] = entry.load()
+def loaded(signal: str, name: str) -> Callable[..., Any]:
+    """The exporter of that name for "traces" or "metrics"."""
+    group = f"opentelemetry_{signal}_exporter"
+    for entry in entry_points(group=group, name=name):
+        factory: Callable[..., Any] = entry.load()
         return factory
-    known = sorted(e.name for e in entry_points(group="opentelemetry_traces_exporter"))
+    known = sorted(e.name for e in entry_points(group=group))
     raise ConfigError(
-        f"No exporter {name!r} is installed. OTEL_TRACES_EXPORTER can be otlp, console, none or one of {known}."
+        f"No exporter {name!r} is installed. OTEL_{signal.upper()}_EXPORTER can be otlp, console, none or one of {known}."
     )
+
+
+def refuses(where: str) -> bool:
+    """Whether nobody listens at `host:port`."""
+    host, _, port = where.rpartition(":")
+    if not (host and port.isdigit()):
+        return False
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=0.2).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:  # slow, unknown, filtered: that is for the exporter to find out
+        return False
+    return False
 
 
 class CarefulExporter(SpanExporter):
@@ -214,17 +230,17 @@ class CarefulExporter(SpanExporter):
         self.failed = 0
         self._is_failing = False
         self._trying = 0  # spans of the batch that is under way
-        _quiet(inner)
+        quiet(inner)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        _at_work.active = True
+        at_work.active = True
         self._trying = len(spans)
         try:
             result = self.inner.export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
         finally:
-            _at_work.active = False
+            at_work.active = False
             self._trying = 0
         if result is SpanExportResult.SUCCESS:
             self._is_failing = False
@@ -233,16 +249,7 @@ class CarefulExporter(SpanExporter):
         return result
 
     def is_refused(self) -> bool:
-        host, _, port = self.where.rpartition(":")
-        if not (host and port.isdigit()):
-            return False
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=0.2).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:  # slow, unknown, filtered: that is for the exporter to find out
-            return False
-        return False
+        return refuses(self.where)
 
     def give_up(self) -> None:
         """The process ends while the exporter still tries (the SDK's retry for 10 s)."""
@@ -268,18 +275,20 @@ class CarefulExporter(SpanExporter):
         return self.inner.force_flush(timeout_millis)
 
 
-class _AtWork(threading.local):
+class AtWork(threading.local):
+    """`active` on a thread while an exporter works for us."""
+
     active = False
 
 
-_at_work = _AtWork()
+at_work = AtWork()
 
 
 def _not_ours(_: logging.LogRecord) -> bool:
-    return not _at_work.active
+    return not at_work.active
 
 
-def _quiet(exporter: SpanExporter) -> None:
+def quiet(exporter: Any) -> None:
     """Its module's logger and those of the shared code below it; filters do not reach child loggers."""
     own = type(exporter).__module__
     shared = [n for n in list(logging.Logger.manager.loggerDict) if n.startswith("opentelemetry.exporter")]

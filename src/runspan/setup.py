@@ -15,6 +15,7 @@ from typing import Any
 from . import guard
 from .config import Config, ConfigError, resolve
 from .core.redact import Texts
+from .meters import Meters
 from .patches.handlers import Exits
 from .patches.install import Installer
 from .patches.request import Patch
@@ -27,6 +28,7 @@ from .runtime.calls import Assistants, CallSpans
 from .runtime.emit import Emitter
 from .runtime.fetch import Fetcher
 from .runtime.lru import Lru
+from .runtime.metrics import Metrics
 from .runtime.outbox import Flusher, Outbox
 from .runtime.reading import Reader
 from .runtime.records import (
@@ -72,6 +74,7 @@ class Handle:
         self.config = config
         self._price = pricer(config)
         self._providers = Providers(config, self._at_exit)
+        self._meters = Meters(config, self._at_exit)
         self._build()
         self._pools = Pools()
         self._installer = Installer(
@@ -86,8 +89,9 @@ class Handle:
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
-        emitter = Emitter(self._providers.current, config.max_attribute_chars)
-        flusher = Flusher(self._providers.flush)
+        self._metrics = Metrics(self._meters.current, self._dropped)
+        emitter = Emitter(self._providers.current, config.max_attribute_chars, self._metrics)
+        flusher = Flusher(self._providers.flush, self._meters.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
         texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
@@ -125,20 +129,22 @@ class Handle:
 
     def stats(self) -> Stats:
         counts, tracker = self._tracker.counts, self._tracker
-        dropped = {**tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
-        failed = self._providers.failed_spans()
-        if failed:
-            dropped["export_failed_spans"] = failed
         return Stats(
             counts.started,
             tracker.live,
             counts.emitted,
             counts.unfinished,
             counts.unrecorded,
-            dropped,
+            self._dropped(),
             dict(self._fetcher.counts),
             guard.swallowed(),
         )
+
+    def _dropped(self) -> dict[str, int]:
+        """By cause; asked on any thread."""
+        dropped = {**self._tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
+        failed = self._providers.failed_spans()
+        return {**dropped, "export_failed_spans": failed} if failed else dropped
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Have everything that is over exported within `timeout` seconds. False: something is left."""
@@ -155,7 +161,7 @@ class Handle:
         self._installer.remove()
         self._pools.remove()
         self._close()
-        self._worker.stop(self._providers.close)
+        self._worker.stop(self._close_providers)
 
     # ------------------------------------------------------------ beginnings and ends
 
@@ -176,6 +182,14 @@ class Handle:
             self._providers.give_up()
         self._fetcher.close()
 
+    def _close_providers(self) -> None:
+        """Ours; blocks as long as the SDK does."""
+        self._metrics.close()
+        try:
+            self._providers.close()
+        finally:
+            self._meters.close()
+
     def _at_exit(self) -> None:
         """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.
 
@@ -187,6 +201,7 @@ class Handle:
     def _after_fork(self) -> None:
         """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
         self._providers.after_fork()
+        self._meters.after_fork()
         was_active = active.now is self._active
         self._active.is_forgotten = True
         self._build()
@@ -231,8 +246,9 @@ def instrument(**options: Any) -> Handle:
         _forks.add(handle)
         _handle = handle
     logger.info(
-        "runspan: traces go to %s; content %s, background fetch %s",
+        "runspan: traces go to %s; metrics %s, content %s, background fetch %s",
         handle._providers.describe(),
+        handle._meters.describe(),
         "on" if config.capture_content else "off",
         "on" if config.fetch == "auto" else "off",
     )

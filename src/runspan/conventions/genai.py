@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..core.model import CallFacts, Cost, RunFacts, Server, SpanData, SpanKind, ToolFacts, Usage
+from ..core.model import CallFacts, Cost, RunFacts, Server, SpanData, SpanKind, ToolCall, ToolFacts, Usage
 from ..core.redact import clean, cut
 from . import messages
 from .messages import fit
@@ -49,7 +49,7 @@ def name(span: SpanData) -> str:
     if isinstance(facts, ToolFacts):
         subject = facts.call.name
     elif span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts):
-        subject = _request_model(facts)
+        subject = request_model(facts)
     elif facts.assistant is not None and span.operation in ("invoke_agent", "create_agent", "update_agent"):
         subject = facts.assistant.name
     return clean(f"{span.operation} {subject}" if subject else span.operation)
@@ -90,7 +90,7 @@ def _agent(facts: RunFacts) -> Pairs:
 
 def _common(facts: RunFacts) -> Pairs:
     yield PROVIDER, facts.server.provider
-    yield REQUEST_MODEL, _request_model(facts)
+    yield REQUEST_MODEL, request_model(facts)
     if facts.finish_reason is not None:
         yield "gen_ai.response.finish_reasons", [facts.finish_reason]
     if facts.run is not None:
@@ -156,7 +156,7 @@ def _tool(facts: ToolFacts, max_chars: int) -> Pairs:
     call = facts.call
     yield CONVERSATION, facts.thread_id
     yield "gen_ai.tool.name", call.name
-    yield "gen_ai.tool.type", _TOOL_TYPES.get(call.type, "extension")
+    yield "gen_ai.tool.type", tool_type(call)
     yield "gen_ai.tool.call.id", call.id or None
     yield "gen_ai.tool.call.arguments", _cut(call.arguments, max_chars)
     yield "gen_ai.tool.call.result", _cut(call.output, max_chars)
@@ -178,10 +178,14 @@ def _call(facts: CallFacts) -> Pairs:
 # ---------------------------------------------------------------- pieces
 
 
-def _request_model(facts: RunFacts) -> str | None:
+def request_model(facts: RunFacts) -> str | None:
     """What the app asked for, else what the Run says, else what the assistant is set to."""
     asked = facts.request.model or (facts.run.model if facts.run else None)
     return asked or (facts.assistant.model if facts.assistant else None)
+
+
+def tool_type(call: ToolCall) -> str:
+    return _TOOL_TYPES.get(call.type, "extension")
 
 
 def _usage(usage: Usage | None) -> Pairs:

@@ -89,10 +89,12 @@ def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, li
 
 def without_calls(data: SpanData, is_taken: Callable[[str], bool]) -> SpanData:
     """Without the tool calls whose span the app's own function is. Each call is asked about once."""
-    kept = tuple(
-        c for c in data.children if not isinstance(c.facts, ToolFacts) or not is_taken(c.facts.call.id)
-    )
-    return replace(data, children=kept)
+    kept: list[SpanData] = []
+    taken: list[SpanData] = []
+    for child in data.children:
+        is_told = isinstance(child.facts, ToolFacts) and is_taken(child.facts.call.id)
+        (taken if is_told else kept).append(child)
+    return replace(data, children=tuple(kept), elsewhere=tuple(taken))
 
 
 def failed_request(
