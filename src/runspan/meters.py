@@ -16,18 +16,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     ConsoleMetricExporter,
     MetricExporter,
-    MetricExportResult,
     MetricReader,
-    MetricsData,
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
-from .config import Config, ConfigError, host_of
-from .guard import guarded, logger
-from .providers import DEFAULT_ENDPOINT, PROTOCOLS, at_work, loaded, quiet, refuses, variable_of
+from .config import Config, ConfigError
+from .exporting import metrics as exporters
+from .exporting import otlp
+from .exporting.metrics import CarefulMetricExporter
+from .guard import guarded
 
-_OWN_ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 _INSTANCE = "service.instance.id"
 
 
@@ -41,7 +40,7 @@ class Meters:
         self._exporters: list[CarefulMetricExporter] = []
         self._used: dict[int, Any] = {}
         self._is_closed = False
-        self._is_asked = config.enabled and bool(_wanted()) and not self._has_app_provider()
+        self._is_asked = config.enabled and bool(exporters.wanted()) and not self._has_app_provider()
         if self._is_asked:  # now: at the end of the process its thread could not be started any more
             self._own = self._made()
             if config.set_global and config.meter_provider is None:
@@ -108,20 +107,20 @@ class Meters:
 
     def _made(self) -> MeterProvider:
         self._exporters = []
-        readers = [reader for name in _wanted() for reader in self._readers(name)]
+        readers = [reader for name in exporters.wanted() for reader in self._readers(name)]
         return MeterProvider(readers, _resource(self._config), shutdown_on_exit=False)
 
     def _readers(self, name: str) -> Sequence[MetricReader]:
         if name == "console":
             return [_periodic(ConsoleMetricExporter())]
         if name == "otlp":
-            where, exporter = _otlp(self._config)
+            exporter = exporters.exporter(self._config)
         else:
-            made = loaded("metrics", name)()
+            made = otlp.loaded(name, "METRICS")()
             if isinstance(made, MetricReader):  # Prometheus: it is asked, and sends nothing
                 return [made]
-            where, exporter = name, made
-        self._exporters.append(CarefulMetricExporter(where, exporter))
+            exporter = CarefulMetricExporter(name, made)
+        self._exporters.append(exporter)
         return [_periodic(self._exporters[-1])]
 
 
@@ -130,15 +129,7 @@ def is_real(provider: Any) -> bool:
     return provider is not None and not type(provider).__module__.startswith("opentelemetry.metrics")
 
 
-# ---------------------------------------------------------------- readers and exporters
-
-
-def _wanted() -> Sequence[str]:
-    """Names in `OTEL_METRICS_EXPORTER`; where it is not set, an endpoint of its own asks for `otlp`."""
-    said = os.environ.get("OTEL_METRICS_EXPORTER", "").strip()
-    if not said:
-        return ("otlp",) if os.environ.get(_OWN_ENDPOINT) else ()
-    return [name for part in said.split(",") if (name := part.strip()) not in ("", "none")]
+# ---------------------------------------------------------------- pieces
 
 
 def _resource(config: Config) -> Resource:
@@ -157,77 +148,3 @@ def _periodic(exporter: MetricExporter) -> MetricReader:
         raise ConfigError(
             f"OTEL_METRIC_EXPORT_INTERVAL={interval!r}: write milliseconds, such as 60000."
         ) from None
-
-
-def _otlp(config: Config) -> tuple[str, MetricExporter]:
-    """(where, exporter). An endpoint of the metrics' own beats the option, whose headers are then not for it."""
-    variable, protocol = variable_of("METRICS", "PROTOCOL")
-    protocol = protocol or "http/protobuf"
-    if protocol not in PROTOCOLS:
-        raise ConfigError(f"{variable}={protocol!r}: use http/protobuf or grpc.")
-    is_http = protocol == "http/protobuf"
-    options: dict[str, Any] = {}
-    if not os.environ.get(_OWN_ENDPOINT):
-        if config.headers:  # gRPC takes lower-case names only, HTTP any
-            options["headers"] = {name.lower(): value for name, value in config.headers.items()}
-        if config.endpoint is not None:
-            base = config.endpoint.rstrip("/").removesuffix("/v1/traces")
-            options["endpoint"] = f"{base}/v1/metrics" if is_http else config.endpoint
-    default = DEFAULT_ENDPOINT if is_http else "http://localhost:4317"
-    endpoint = options.get("endpoint") or variable_of("METRICS", "ENDPOINT")[1] or default
-    return host_of(endpoint) or "the OTLP endpoint", loaded("metrics", PROTOCOLS[protocol])(**options)
-
-
-class CarefulMetricExporter(MetricExporter):
-    """Lets an exporter complain once, not at each export. Counts are cumulative: what fails now, the next export brings."""
-
-    def __init__(self, where: str, inner: MetricExporter) -> None:
-        super().__init__(inner._preferred_temporality, inner._preferred_aggregation)
-        self.where = where
-        self.failed = 0
-        self.is_muted = False  # in a forked child: these counts are the parent's
-        self._inner = inner
-        self._is_failing = False
-        quiet(inner)
-
-    def export(
-        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any
-    ) -> MetricExportResult:
-        if self.is_muted:
-            return MetricExportResult.SUCCESS
-        at_work.active = True
-        try:
-            result = self._inner.export(metrics_data, timeout_millis)
-        except Exception:
-            result = MetricExportResult.FAILURE
-        finally:
-            at_work.active = False
-        if result is MetricExportResult.SUCCESS:
-            self._is_failing = False
-        else:
-            self.complain()
-        return result
-
-    def is_refused(self) -> bool:
-        """Whether nobody listens there; it is said once."""
-        is_refused = refuses(self.where)
-        if is_refused:
-            self.complain()
-        return is_refused
-
-    def complain(self) -> None:
-        self.failed += 1
-        if not self._is_failing:
-            self._is_failing = True
-            logger.warning(
-                "runspan: %s does not take metrics. OTEL_EXPORTER_OTLP_METRICS_ENDPOINT names another address, "
-                "OTEL_METRICS_EXPORTER=none sends none. Said once until it works again.",
-                self.where,
-            )
-
-    def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        return self.is_muted or self._inner.force_flush(timeout_millis)
-
-    def shutdown(self, timeout_millis: float = 30_000, **more: Any) -> None:
-        if not self.is_muted:
-            self._inner.shutdown(timeout_millis)
