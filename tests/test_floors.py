@@ -42,6 +42,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "opentelemetry": (
         "runtime.emit",
         "runtime.content_event",
+        "runtime.place",
         "observing",
         "setup",
         "providers",

@@ -27,7 +27,7 @@ class Environment:
     tests: tuple[str, ...] = ("tests/e2e", "tests/fake")
 
 
-FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
+FOREIGN_PROVIDERS = ("tests/setup/test_foreign_providers.py", "tests/setup/test_foreign_observe.py")
 ENVIRONMENTS = (
     Environment(
         "1.30.5",
@@ -41,8 +41,8 @@ ENVIRONMENTS = (
     Environment("1.109.1", ("openai==1.109.1",)),
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
-    Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, "-k", "logfire")),
-    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (*FOREIGN_PROVIDERS, "-k", "logfire")),
+    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (*FOREIGN_PROVIDERS, "-k", "ddtrace")),
     Environment(
         "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
     ),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..guard import swallow
-from ..runtime import emit, pending
+from ..runtime import pending, place
 
 
 class Pools:
@@ -46,7 +46,7 @@ class Pools:
 
 def _carrying(job: Callable[..., Any]) -> Callable[..., Any]:
     """`job`, in the context of now; itself where there is nothing to carry."""
-    context, calls = emit.here(), pending.seen()
+    context, calls = place.current(), pending.seen()
     if not context and not calls:
         return job
 
@@ -62,7 +62,7 @@ def _carrying(job: Callable[..., Any]) -> Callable[..., Any]:
 
 def _enter(context: Any, calls: tuple[pending.Pending, ...]) -> Any:
     try:
-        return emit.attach(context), pending.carry(calls)
+        return place.attach(context), pending.carry(calls)
     except Exception as error:
         swallow("enter the context of a pool's job", error)
         return None
@@ -71,7 +71,7 @@ def _enter(context: Any, calls: tuple[pending.Pending, ...]) -> Any:
 def _leave(tokens: Any) -> None:
     try:
         if tokens is not None:
-            emit.detach(tokens[0])
+            place.detach(tokens[0])
             pending.put_down(tokens[1])
     except Exception as error:
         swallow("leave the context of a pool's job", error)
