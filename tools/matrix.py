@@ -47,6 +47,11 @@ ENVIRONMENTS = (
         "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
     ),
     Environment(
+        "pyright",
+        ("openai>=3,<4", "mypy>=1.18,<3", "pyright>=1.1.400,<2"),
+        ("tests/observing/test_typing.py",),
+    ),
+    Environment(
         "zero-code",
         ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
@@ -65,6 +70,8 @@ SHOWN = (
     "pydantic",
     "numpy",
     "pandas",
+    "mypy",
+    "pyright",
 )
 
 
