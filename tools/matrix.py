@@ -44,6 +44,11 @@ ENVIRONMENTS = (
     Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (*FOREIGN_PROVIDERS, "-k", "logfire")),
     Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (*FOREIGN_PROVIDERS, "-k", "ddtrace")),
     Environment(
+        "redaction",
+        ("openai>=3,<4", "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),
+        ("tests/test_docs.py", "-k", "privacy"),
+    ),
+    Environment(
         "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
     ),
     Environment(

@@ -14,8 +14,12 @@ from typing import Any
 
 from . import guard
 from .config import Config, ConfigError, resolve
+from .conventions import EXTRAS
+from .conventions.extra import NONE
 from .core.redact import Texts
+from .exporting import otlp
 from .patches.handlers import Exits
+from .patches.helpers import Helpers
 from .patches.install import Installer
 from .patches.request import Patch
 from .patches.threads import Pools
@@ -78,13 +82,16 @@ class Handle:
                 "arequest": lambda *call: self._patch.arequest(*call),
                 "exit": lambda *call: self._exits.exit(*call),
                 "aexit": lambda *call: self._exits.exit(*call),
+                "helper": lambda *call: self._helpers.helper(*call),
+                "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
-        emitter = Emitter(self._providers.current, config.max_attribute_chars)
+        extra = EXTRAS.get(config.backend or "", NONE)
+        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra)
         flusher = Flusher(self._providers.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
@@ -108,16 +115,25 @@ class Handle:
             emitter,
             self._worker.put,
             self._tracker.ours,
-            assistants.peek,
+            # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
+            assistants.peek if config.redact is None else lambda _: None,
+            texts.secrets,
             calls=config.calls,
             joins=config.join == "alive",
             count_unrecorded=self._tracker.count_unrecorded,
             runs=self._tracker.runs,
         )
         self._active = Active(
-            config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek
+            config,
+            texts,
+            self._providers.current,
+            self._tracker.runs,
+            self._tracker.ended.peek,
+            extra,
+            otlp.page(config, self._providers.has_app_provider()),
         )
         self._exits = Exits(self._worker.put)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
 
     # ------------------------------------------------------------ the owner's side
 
