@@ -26,6 +26,8 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import runspan
+from runspan.fake import SimulatedClock, serve
+from tests.support.playing import client_of
 from tests.support.tracing import Traced, traced
 
 from .trees import spans, tree
@@ -179,3 +181,23 @@ def test_console_prints_a_tree_when_the_root_is_over(capsys: pytest.CaptureFixtu
         assert re.search(r"└─ .*step", out)
     step(1)
     assert capsys.readouterr().out == ""
+
+
+def test_console_waits_for_a_run_that_outlives_its_function(capsys: pytest.CaptureFixture[str]) -> None:
+    @runspan.observe
+    def ask(client: Any) -> Any:
+        assistant = client.beta.assistants.create(model="gpt-4o", name="Tutor", instructions="Help.")
+        thread = client.beta.threads.create()
+        return client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
+
+    with serve("text", SimulatedClock()) as server, client_of("OpenAI", server) as client, traced(console=True) as traces:
+        run = ask(client)
+        assert capsys.readouterr().out == ""
+        while client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).status != "completed":
+            pass
+        client.beta.threads.messages.list(run.thread_id)
+        assert traces.run()
+        out = capsys.readouterr().out
+    ask_at, run_at, chat_at = (out.index(name) for name in ("ask", "invoke_agent Tutor", "chat gpt-4o"))
+    assert ask_at < run_at < chat_at
+    assert out.count("invoke_agent Tutor") == 1
