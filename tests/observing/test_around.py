@@ -190,7 +190,11 @@ def test_console_waits_for_a_run_that_outlives_its_function(capsys: pytest.Captu
         thread = client.beta.threads.create()
         return client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
 
-    with serve("text", SimulatedClock()) as server, client_of("OpenAI", server) as client, traced(console=True) as traces:
+    with (
+        serve("text", SimulatedClock()) as server,
+        client_of("OpenAI", server) as client,
+        traced(console=True) as traces,
+    ):
         run = ask(client)
         assert capsys.readouterr().out == ""
         while client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).status != "completed":
