@@ -47,6 +47,7 @@ ALLOWED = {  # of the packages that are not the standard library's
         "runtime.emit",
         "runtime.content_event",
         "runtime.metrics",
+        "runtime.place",
         "observing",
         "exporting",
         "setup",

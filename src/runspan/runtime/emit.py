@@ -22,7 +22,7 @@ from ..core.model import ApiError, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..guard import guarded
-from . import scope
+from . import place, scope
 from .content_event import ContentEvents
 from .metrics import Metrics
 from .records import LiveSpan
@@ -34,8 +34,6 @@ _SUPPRESSED_KEYS = (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     "suppress_instrumentation",
 )
-
-_NOBODY = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 _KINDS: Mapping[Kind, SpanKind] = {
     Kind.RUN: SpanKind.CLIENT,
@@ -81,26 +79,13 @@ def is_under_recording_span() -> bool:
 
 def slim_context() -> Context:
     """The current Context without what it would keep alive: ids of the current span, baggage."""
-    current = otel_context.get_current()
+    current = place.current()
     parent = trace.get_current_span(current).get_span_context()
     slim = trace.set_span_in_context(NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
     for name, value in baggage.get_all(current).items():
         slim = baggage.set_baggage(name, value, slim)
     values = scope.of(current)
     return slim if values is None else otel_context.set_value(scope.KEY, values, slim)
-
-
-def here() -> Context:
-    """The current Context, whole."""
-    return otel_context.get_current()
-
-
-def attach(context: Context) -> Any:
-    return otel_context.attach(context)
-
-
-def detach(token: Any) -> None:
-    otel_context.detach(token)
 
 
 def enter(live: LiveSpan) -> Any:
@@ -116,7 +101,7 @@ def leave(entered: Any) -> None:
     otel_context.detach(token)
     if trace.get_current_span().get_span_context().span_id == span_id:
         if not trace.get_current_span(before).get_span_context().is_valid:
-            before = trace.set_span_in_context(_NOBODY, before)
+            before = trace.set_span_in_context(place.NOBODY, before)
         otel_context.attach(before)
 
 
