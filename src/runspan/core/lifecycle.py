@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any
 
+from . import steps as steps_of
 from .model import (
     ApiError,
     Observation,
@@ -250,7 +250,9 @@ def _answer(state: RunState, seen: Observation) -> RunState:
     is_open = bool(state.rounds) and state.rounds[-1].closed_ns is None
     closed, opened = (state.rounds[:-1], state.rounds[-1]) if is_open else (state.rounds, None)
     asked = {call.id for call in opened.calls} if opened else set()
-    more = tuple(call for call in seen.outputs if call.id not in asked)  # odd servers don't say what they ask for
+    more = tuple(
+        call for call in seen.outputs if call.id not in asked
+    )  # odd servers don't say what they ask for
     is_this = opened is None or not asked or len(more) < len(seen.outputs)
     if opened is None or not is_this:  # a wait that we never saw
         unseen = Change("requires_action", seen.request_ns, seen.request_ns)
@@ -288,20 +290,10 @@ def _add_steps(state: RunState, seen: Observation) -> RunState:
     steps = dict(state.steps)
     for step in seen.steps:
         known = steps.get(step.id)
-        steps[step.id] = _merge_step(known, step) if known else step
+        steps[step.id] = steps_of.merge(known, step) if known else step
     if seen.all_steps:  # the page tells their order
         steps = {step.id: steps[step.id] for step in seen.steps} | steps
     return replace(state, steps=steps, has_all_steps=state.has_all_steps or seen.all_steps)
-
-
-def _merge_step(known: RunStep, new: RunStep) -> RunStep:
-    newer, older = (known, new) if known.ended_at is not None and new.ended_at is None else (new, known)
-    kept: dict[str, Any] = {
-        f.name: getattr(older, f.name) for f in fields(newer) if getattr(newer, f.name) in (None, ())
-    }
-    kept["seen_ns"] = known.seen_ns if known.seen_ns is not None else new.seen_ns
-    kept["done_ns"] = known.done_ns if known.done_ns is not None else new.done_ns
-    return replace(newer, **kept)
 
 
 # What a poll of an unchanged status can teach. A stream gives whole objects, a poll of a live Run only scalars.

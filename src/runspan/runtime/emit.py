@@ -55,6 +55,12 @@ def is_suppressed() -> bool:
     )
 
 
+def name_of_current_scope() -> str:
+    """Who made the span that is current; empty where that is not known."""
+    made_by = getattr(trace.get_current_span(), "instrumentation_scope", None)
+    return str(getattr(made_by, "name", ""))
+
+
 @contextmanager
 def suppressed() -> Iterator[None]:
     """What is called inside makes no span, neither here nor in instrumented HTTP clients."""
@@ -117,10 +123,15 @@ class Emitter:
     """Begins, ends and makes spans. `provider()` says which TracerProvider a span that begins now belongs to."""
 
     def __init__(
-        self, provider: Callable[[], TracerProvider], max_attribute_chars: int, extra: Extra = NONE
+        self,
+        provider: Callable[[], TracerProvider],
+        max_attribute_chars: int,
+        extra: Extra = NONE,
+        max_span_chars: int | None = None,
     ) -> None:
         self._provider = provider
         self._max_chars = max_attribute_chars
+        self._max_span_chars = max_span_chars
         self._extra = extra  # what the backend of the preset wants more
         self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
         self._content_events = ContentEvents(SCOPE, max_attribute_chars)
@@ -193,7 +204,7 @@ class Emitter:
 
     def _describe(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
-            said = attributes_of(data, _limit(span, self._max_chars), self._extra)
+            said = attributes_of(data, _limit(span, self._max_chars), self._extra, self._max_span_chars)
             span.set_attributes(_with_scope(said, context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
