@@ -52,7 +52,11 @@ ALLOWED = {  # of the packages that are not the standard library's
     "google": ("viewer",),
     "rich": ("viewer", "cli"),
     "pytest": ("testing",),
-    "msgspec": ("observing",),
+    "msgspec": ("observing", "viewer"),
+    "jinja2": ("viewer",),
+    "markupsafe": ("viewer",),
+    "platformdirs": ("viewer",),
+    "anyio": ("viewer",),
     "starlette": ("fake", "viewer"),
     "uvicorn": ("fake", "viewer"),
 }
