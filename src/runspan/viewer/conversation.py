@@ -115,7 +115,9 @@ def _text(part: Mapping[str, Any]) -> Part:
 def _citation(note: Any) -> str:
     if not isinstance(note, dict):
         return show(note)
-    about = next((note[key] for key in ("file_citation", "file_path") if isinstance(note.get(key), dict)), note)
+    about = next(
+        (note[key] for key in ("file_citation", "file_path") if isinstance(note.get(key), dict)), note
+    )
     facts = (note.get("text"), about.get("quote"), about.get("file_id"))
     return " · ".join(show(fact) for fact in facts if fact) or show(note)
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runspan.viewer.http_server import Answer, Limits, Server
-from runspan.viewer.spans import LogRecord, Metric, Span
 from runspan.viewer.inbox import Inbox, Request
+from runspan.viewer.spans import LogRecord, Metric, Span
 
 __all__ = ["Limits", "Receiver", "Request", "serve"]
 

@@ -127,7 +127,8 @@ def error(span: Span) -> str:
     raised = next((e.attributes for e in reversed(span.events) if e.name == "exception"), {})
     kind = span.attributes.get("error.type") or raised.get("exception.type")
     message = span.status_message or raised.get("exception.message")
-    return ": ".join(show(fact) for fact in (kind, message) if fact)[:NAME] or "error"
+    facts = dict.fromkeys(show(fact) for fact in (kind, message) if fact)
+    return ": ".join(facts)[:NAME] or "error"
 
 
 def exchange(span: Span, inputs: Saids, outputs: Saids) -> tuple[str, str]:

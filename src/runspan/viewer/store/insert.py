@@ -13,14 +13,10 @@ from runspan.viewer.store.facts import Facts
 from runspan.viewer.store.rows import Batch, Row, read, spans
 from runspan.viewer.store.summary import Light, RunRow, Summary, summarise, total_tokens
 
-# column of `runs` -> the same-named field of Facts
-FACTS = (
-    "sort status unfinished name model thread session user run_id queue_s active_s tool_wait_s lag_s first_token_s polls"
-    " input_tokens output_tokens cached_tokens reasoning_tokens cost error question answer"
-).split()
+FACTS = Facts.__struct_fields__  # each is a column of `runs`
 RUN_COLUMNS = ("trace", "span", "start_ns", "duration_ns", "service", "tokens", "tools", *FACTS)
-UPSERT_RUN = (
-    f"INSERT INTO runs ({', '.join(RUN_COLUMNS)}) VALUES ({', '.join('?' * len(RUN_COLUMNS))})"
+UPSERT_RUN = (  # the names are ours
+    f"INSERT INTO runs ({', '.join(RUN_COLUMNS)}) VALUES ({', '.join('?' * len(RUN_COLUMNS))})"  # noqa: S608
     f" ON CONFLICT (trace, span) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in RUN_COLUMNS[2:])} RETURNING id"
 )
 UPSERT_TRACE = """
@@ -78,7 +74,11 @@ def _insert_trace(
         if row.words:
             words.append((span_id, row.words))
     db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
-    moved = [(owner_ids.get(s), trace, s) for s, run in runs_of.items() if run != owner_ids.get(s) and s not in rows]
+    moved = [
+        (owner_ids.get(s), trace, s)
+        for s, run in runs_of.items()
+        if run != owner_ids.get(s) and s not in rows
+    ]
     db.executemany("UPDATE spans SET run = ? WHERE trace = ? AND span = ?", moved)
     _put_trace(db, trace, summary, now_s)
 
@@ -88,7 +88,9 @@ def _known(db: sqlite3.Connection, trace: bytes) -> tuple[dict[bytes, Light], di
     if db.execute("SELECT 1 FROM traces WHERE trace = ?", (trace,)).fetchone() is None:
         return {}, {}
     lights, runs_of = {}, {}
-    for span, parent, start_ns, end_ns, kind, name, is_error, service, facts, run in db.execute(OF_TRACE, (trace,)):
+    for span, parent, start_ns, end_ns, kind, name, is_error, service, facts, run in db.execute(
+        OF_TRACE, (trace,)
+    ):
         read = _READ_FACTS.decode(facts) if facts else None
         lights[span] = Light(span, parent, start_ns, end_ns, kind, name, bool(is_error), service, read)
         runs_of[span] = run
@@ -97,7 +99,15 @@ def _known(db: sqlite3.Connection, trace: bytes) -> tuple[dict[bytes, Light], di
 
 def _light(row: Row) -> Light:
     return Light(
-        row.span, row.parent, row.start_ns, row.end_ns, row.kind, row.name, row.is_error, row.service, row.facts
+        row.span,
+        row.parent,
+        row.start_ns,
+        row.end_ns,
+        row.kind,
+        row.name,
+        row.is_error,
+        row.service,
+        row.facts,
     )
 
 
@@ -134,6 +144,10 @@ def forget(db: sqlite3.Connection, trace: bytes, wanted: Iterable[bytes]) -> Non
 
 def forget_trace(db: sqlite3.Connection, trace: bytes) -> None:
     """Take a whole trace out."""
-    forget(db, trace, [span for (span,) in db.execute("SELECT span FROM spans WHERE trace = ?", (trace,)).fetchall()])
+    forget(
+        db,
+        trace,
+        [span for (span,) in db.execute("SELECT span FROM spans WHERE trace = ?", (trace,)).fetchall()],
+    )
     for table in ("runs", "logs", "traces"):
         db.execute(f"DELETE FROM {table} WHERE trace = ?", (trace,))  # noqa: S608 - the names stand above

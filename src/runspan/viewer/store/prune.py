@@ -77,5 +77,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def used_bytes(db: sqlite3.Connection) -> int:
     """Bytes of the file that hold something; pages of removed traces are used again."""
-    pages, free, size = (db.execute(f"PRAGMA {n}").fetchone()[0] for n in ("page_count", "freelist_count", "page_size"))
+    pages, free, size = (
+        db.execute(f"PRAGMA {n}").fetchone()[0] for n in ("page_count", "freelist_count", "page_size")
+    )
     return int((pages - free) * size)

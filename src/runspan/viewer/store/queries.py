@@ -148,7 +148,11 @@ class Store:
         where, values = self._where(of)
         order = f"{SORTS[of.sort]} {'ASC' if of.is_ascending else 'DESC'}"
         # What is not known sorts last, either way.
-        nulls = f"{SORTS[of.sort]} IS NULL, " if of.is_ascending and of.sort in ("queue", "tokens", "cost") else ""
+        nulls = (
+            f"{SORTS[of.sort]} IS NULL, "
+            if of.is_ascending and of.sort in ("queue", "tokens", "cost")
+            else ""
+        )
         sql = f"SELECT {COLUMNS} FROM runs{where} ORDER BY {nulls}{order}, id DESC LIMIT ? OFFSET ?"  # noqa: S608
         return [_run(row) for row in self._all(sql, (*values, limit, offset))]
 
@@ -206,12 +210,16 @@ class Store:
 
     def span(self, trace: str, span: str) -> Span | None:
         """One span, whole."""
-        return next(rows.spans(iter(self._packed("WHERE trace = ? AND span = ?", (_id(trace), _id(span)), 1))), None)
+        return next(
+            rows.spans(iter(self._packed("WHERE trace = ? AND span = ?", (_id(trace), _id(span)), 1))), None
+        )
 
     def run_spans(self, trace: str, span: str) -> list[Span]:
         """A run's spans: itself and what is below it, by start."""
         condition = "WHERE run = (SELECT id FROM runs WHERE trace = ? AND span = ?) AND trace = ?"
-        return list(rows.spans(iter(self._packed(condition, (_id(trace), _id(span), _id(trace)), MAX_TRACE_SPANS))))
+        return list(
+            rows.spans(iter(self._packed(condition, (_id(trace), _id(span), _id(trace)), MAX_TRACE_SPANS)))
+        )
 
     def logs(self, trace: str) -> list[LogRecord]:
         """The log records that stand in a trace."""

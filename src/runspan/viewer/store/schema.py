@@ -84,7 +84,9 @@ def open_file(path: Path) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         is_new = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.DatabaseError as error:
-        raise NotOurFileError(f"{path} is not a runspan store ({error}); name another file with --db") from error
+        raise NotOurFileError(
+            f"{path} is not a runspan store ({error}); name another file with --db"
+        ) from error
     if is_new:
         connection.executescript(
             f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"

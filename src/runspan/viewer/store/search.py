@@ -27,7 +27,13 @@ WITHOUT_BLANKS = re.compile(
 WORD = re.compile(r'"([^"]*)"|(\S+)')
 
 IDS = ("runspan.run.id", "gen_ai.conversation.id", "session.id", "user.id", "gen_ai.tool.call.id")
-VALUES = ("gen_ai.tool.name", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "input.value", "output.value")
+VALUES = (
+    "gen_ai.tool.name",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
+    "input.value",
+    "output.value",
+)
 
 
 def searchable(span: Span, inputs: Saids, outputs: Saids) -> str:

@@ -121,7 +121,11 @@ def _run(light: Light, below: list[Light]) -> RunRow:
     assert light.facts is not None  # noqa: S101 - an owner has facts
     own = light.facts
     calls = sorted(
-        (one for one in below if one.span != light.span and one.facts is not None and one.facts.sort == "llm"),
+        (
+            one
+            for one in below
+            if one.span != light.span and one.facts is not None and one.facts.sort == "llm"
+        ),
         key=lambda one: one.start_ns,
     )
     of_calls = [one.facts for one in calls if one.facts is not None]

@@ -50,4 +50,4 @@ def build(store: Store, checks: Gate, limits: Limits, endpoint: str) -> ASGIApp:
         Mount("/static", _Static(directory=STATIC)),
     ]
     errors = {404: pages.not_found, 500: pages.broken}
-    return Guarded(Starlette(routes=routes, exception_handlers=errors), checks)  # type: ignore[arg-type]
+    return Guarded(Starlette(routes=routes, exception_handlers=errors), checks)

@@ -45,26 +45,32 @@ class Line:
     right: str
     bars: tuple[float, float]
     change: str
-    is_less: bool
+    trend: str  # less, more; empty where there is none
 
 
 def numbers(left: Run, right: Run) -> list[Line]:
-    """The numbers that at least one of them knows."""
+    """The numbers that at least one of them has, and not as a zero."""
     return [
         _line(label, value(left), value(right), write)
         for label, (value, write) in NUMBERS.items()
-        if value(left) is not None or value(right) is not None
+        if value(left) or value(right)
     ]
 
 
 def _line(label: str, left: float | None, right: float | None, write: Callable[[float | None], str]) -> Line:
     top = max(left or 0.0, right or 0.0) or 1.0
     change = ""
-    if left is not None and right is not None and left != right:
-        change = f"{100 * (right - left) / left:+,.0f} %" if left else "new"
-        change = change.replace("-", "−")
+    if left is not None and right is not None:
+        change = (
+            "same"
+            if left == right
+            else f"{100 * (right - left) / left:+,.0f} %".replace("-", "−")
+            if left
+            else "new"
+        )
     bars = (100 * (left or 0.0) / top, 100 * (right or 0.0) / top)
-    return Line(label, write(left), write(right), bars, change, (right or 0.0) < (left or 0.0))
+    trend = "" if change in ("", "same") else "less" if (right or 0.0) < (left or 0.0) else "more"
+    return Line(label, write(left), write(right), bars, change, trend)
 
 
 def texts(left: Run, right: Run) -> list[tuple[str, str, str, bool]]:
@@ -75,9 +81,9 @@ def texts(left: Run, right: Run) -> list[tuple[str, str, str, bool]]:
 
 def tools(left: Sequence[Tool], right: Sequence[Tool]) -> list[tuple[Tool | None, Tool | None]]:
     """Calls of the same names in the same order stand beside each other."""
-    names = [[tool.name for tool in side] for side in (left, right)]
+    names = [tool.name for tool in left], [tool.name for tool in right]
     pairs: list[tuple[Tool | None, Tool | None]] = []
-    for _, a, b, c, d in difflib.SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+    for _, a, b, c, d in difflib.SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes():
         longest = max(b - a, d - c)
         firsts = [*left[a:b], *[None] * (longest - (b - a))]
         seconds = [*right[c:d], *[None] * (longest - (d - c))]
@@ -90,7 +96,7 @@ def words(left: str, right: str) -> tuple[list[tuple[str, bool]], list[tuple[str
     sides = [re.findall(r"\s+|\w+|[^\w\s]", text) for text in (left, right)]
     if not left or not right or max(map(len, sides)) > MAX_WORDS:
         return [(left, False)], [(right, False)]
-    codes = difflib.SequenceMatcher(None, *sides, autojunk=False).get_opcodes()
+    codes = difflib.SequenceMatcher(None, sides[0], sides[1], autojunk=False).get_opcodes()
     return (
         list(_pieces(sides[0], [(code[0] != "equal", code[1], code[2]) for code in codes])),
         list(_pieces(sides[1], [(code[0] != "equal", code[3], code[4]) for code in codes])),

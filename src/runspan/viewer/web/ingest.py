@@ -99,7 +99,9 @@ class Ingest:
                 raise RefusedError(413, f"the body is larger than {self._limits.request_bytes} bytes")
         return bytes(body)
 
-    def _read(self, reader: Callable[[bytes, str], Batch], body: bytes, encoding: str, content_type: str) -> Batch:
+    def _read(
+        self, reader: Callable[[bytes, str], Batch], body: bytes, encoding: str, content_type: str
+    ) -> Batch:
         plain = decompress(body, encoding, self._limits.decoded_bytes)
         try:
             return reader(plain, content_type)

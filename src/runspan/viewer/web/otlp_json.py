@@ -25,9 +25,9 @@ def export(packed: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         by_source[source].scope_spans[0].spans.append(trace_pb2.Span.FromString(body))
     if not by_source:
         return None
-    return json.dumps({"resourceSpans": [_to_json(message) for message in by_source.values()]}, ensure_ascii=False).encode(
-        "utf-8", "replace"
-    )
+    return json.dumps(
+        {"resourceSpans": [_to_json(message) for message in by_source.values()]}, ensure_ascii=False
+    ).encode("utf-8", "replace")
 
 
 def _to_json(message: trace_pb2.ResourceSpans) -> Any:
@@ -39,7 +39,9 @@ def _hex(data: Any) -> Any:
         return [_hex(item) for item in data]
     if isinstance(data, dict):
         return {
-            key: base64.b64decode(value).hex() if key in HEX_FIELDS and isinstance(value, str) else _hex(value)
+            key: base64.b64decode(value).hex()
+            if key in HEX_FIELDS and isinstance(value, str)
+            else _hex(value)
             for key, value in data.items()
         }
     return data

@@ -41,7 +41,9 @@ class Pages:
         of = RunFilter(
             words=asked.get("q", "")[:500],
             **{name: asked.get(name, "")[:500] for name in FILTERS},
-            since_ns=int((time.time() - SINCE_S[asked["since"]]) * 1e9) if asked.get("since") in SINCE_S else 0,
+            since_ns=int((time.time() - SINCE_S[asked["since"]]) * 1e9)
+            if asked.get("since") in SINCE_S
+            else 0,
             sort=asked["sort"] if asked.get("sort") in SORTS else "start",
             is_ascending=asked.get("order") == "asc",
         )
@@ -64,7 +66,12 @@ class Pages:
         found = self._store.traces(words, PAGE + 1, at * PAGE)
         total = at * PAGE + len(found) if words else self._store.count_traces()
         return self._html(
-            request, "traces.html", traces=found[:PAGE], words=words, total=total, pager=_Pager(request, at, total)
+            request,
+            "traces.html",
+            traces=found[:PAGE],
+            words=words,
+            total=total,
+            pager=_Pager(request, at, total),
         )
 
     def threads(self, request: Request) -> Response:
@@ -138,7 +145,13 @@ class Pages:
         turns = list(talk.turns(self._with_spans(runs)))
         whole = runs if total == len(runs) else self._store.runs(of, 10_000)
         return self._html(
-            request, "talk.html", name=name, column=column, turns=turns, totals=talk.totals(whole), earlier=total - len(runs)
+            request,
+            "talk.html",
+            name=name,
+            column=column,
+            turns=turns,
+            totals=talk.totals(whole),
+            earlier=total - len(runs),
         )
 
     def compare(self, request: Request) -> Response:
@@ -213,15 +226,21 @@ class _Pager:
     def to(self, **changes: Any) -> str:
         """This page's address with these parameters instead; None or "" takes one out."""
         kept = {"page": None, **changes}
-        url = self._request.url.remove_query_params([key for key, value in kept.items() if value in (None, "")])
-        url = url.include_query_params(**{key: value for key, value in kept.items() if value not in (None, "")})
+        url = self._request.url.remove_query_params(
+            [key for key, value in kept.items() if value in (None, "")]
+        )
+        url = url.include_query_params(
+            **{key: value for key, value in kept.items() if value not in (None, "")}
+        )
         return f"{url.path}?{url.query}" if url.query else url.path
 
 
 def _page(request: Request) -> int:
     """Zero for the first."""
     asked = request.query_params.get("page", "1")
-    return min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1, 1), 100_000) - 1
+    return (
+        min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1, 1), 100_000) - 1
+    )
 
 
 def _start(request: Request, span: Span) -> int:

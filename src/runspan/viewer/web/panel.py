@@ -99,7 +99,9 @@ def panel(span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_st
         span,
         kind,
         read(span, kind)[0],
-        f"+{units.seconds((span.start_ns - trace_start_ns) / 1e9)}" if span.start_ns >= trace_start_ns > 0 else "",
+        f"+{units.seconds((span.start_ns - trace_start_ns) / 1e9)}"
+        if span.start_ns >= trace_start_ns > 0
+        else "",
         (span.end_ns - span.start_ns) / 1e9 if is_timed else None,
         error(span),
     )
@@ -125,11 +127,16 @@ def panel(span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_st
 
 def summed(span: Span, facts: Facts | None) -> list[tuple[str, float]]:
     """Seconds of each phase; the run's own sums where it gives them."""
-    own = {} if facts is None else {"queue": facts.queue_s, "active": facts.active_s, "wait": facts.tool_wait_s}
+    own = (
+        {} if facts is None else {"queue": facts.queue_s, "active": facts.active_s, "wait": facts.tool_wait_s}
+    )
     drawn: dict[str, float] = {}
     for kind, start_ns, end_ns in phases(span):
         drawn[kind] = drawn.get(kind, 0.0) + (end_ns - start_ns) / 1e9
-    found = [(kind, drawn.get(kind, 0.0) if own.get(kind) is None else own[kind] or 0.0) for kind in ("queue", "active", "wait")]
+    found = [
+        (kind, drawn.get(kind, 0.0) if own.get(kind) is None else own[kind] or 0.0)
+        for kind in ("queue", "active", "wait")
+    ]
     return [*found, ("lag", facts.lag_s)] if facts and facts.lag_s is not None else found
 
 
@@ -140,7 +147,7 @@ def tools(spans: Iterable[Span]) -> list[Tool]:
             span.span_id,
             show(span.attributes.get("gen_ai.tool.name") or span.name),
             _first(span, ARGUMENTS),
-            _first(span, RESULT),
+            _short(span),
             max(0, span.end_ns - span.start_ns) / 1e9,
             is_error(span),
         )
@@ -224,6 +231,18 @@ def _blocks(span: Span, kind: str) -> Iterator[Block]:
         yield Block("Result" if kind == "tool" else "Output", pretty(got), _form(got))
 
 
+def _short(span: Span) -> str:
+    """A tool's result as a step of a conversation: what code printed, what a search found, else the text."""
+    result = _first(span, RESULT)
+    if isinstance(outputs := parse(result), list):
+        printed = [
+            show(of.get("logs", "")) for of in outputs if isinstance(of, dict) and of.get("type") == "logs"
+        ]
+        names = [document.name for document in documents(span) if document.name]
+        return "\n".join(printed) or ", ".join(names) or result
+    return result
+
+
 def _output(of: Any) -> Block:
     if isinstance(of, dict) and of.get("type") == "logs":
         return Block("Logs", show(of.get("logs", "")), "logs")
@@ -238,12 +257,16 @@ def _form(value: str) -> str:
 def documents(span: Span) -> Iterator[Document]:
     """What a search found, by the GenAI conventions, else by OpenInference's."""
     data = parse(span.attributes.get("gen_ai.retrieval.documents"))
+    if not isinstance(data, list) and span.attributes.get("gen_ai.tool.name") == "file_search":
+        data = parse(_first(span, RESULT))
     if isinstance(data, list):
         yield from map(_document, data[:MAX_DOCUMENTS])
         return
     for at in range(MAX_DOCUMENTS):
         prefix = f"retrieval.documents.{at}.document."
-        found = {key[len(prefix) :]: value for key, value in span.attributes.items() if key.startswith(prefix)}
+        found = {
+            key[len(prefix) :]: value for key, value in span.attributes.items() if key.startswith(prefix)
+        }
         if not found:
             return
         yield _document(found)
@@ -255,14 +278,18 @@ def _document(of: Any) -> Document:
     name = of.get("file_name") or of.get("name") or of.get("title") or of.get("id") or of.get("file_id") or ""
     content = of.get("content", of.get("text", ""))
     if isinstance(content, list):
-        content = "\n".join(show(part.get("text", part) if isinstance(part, dict) else part) for part in content)
+        content = "\n".join(
+            show(part.get("text", part) if isinstance(part, dict) else part) for part in content
+        )
     score = of.get("score")
     return Document(show(name), f"{score:.3g}" if isinstance(score, int | float) else "", show(content))
 
 
 def _notes(span: Span, records: Iterable[LogRecord]) -> Iterator[Note]:
     notes = [(event.time_ns, event.name, event.attributes) for event in span.events]
-    notes += [(r.time_ns, r.event_name or r.severity or "log", {"body": r.body, **r.attributes}) for r in records]
+    notes += [
+        (r.time_ns, r.event_name or r.severity or "log", {"body": r.body, **r.attributes}) for r in records
+    ]
     for time_ns, name, attributes in sorted(notes, key=lambda note: note[0])[:MAX_EVENTS]:
         at = f"+{units.seconds((time_ns - span.start_ns) / 1e9)}" if time_ns >= span.start_ns > 0 else ""
         yield Note(name, at, [(key, value) for key, value in shown(attributes) if value])

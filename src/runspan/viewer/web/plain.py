@@ -14,13 +14,17 @@ ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2061-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 MAX_SHOWN = 100_000  # characters of one text; the rest is in the raw file
-MAX_MARKS = re.compile(r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+MAX_MARKS = re.compile(
+    r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
 
 
 def visible(text: str) -> str:
     """The text without anything that acts, at most `MAX_SHOWN` characters of it."""
     if len(text) > MAX_SHOWN:
-        text = f"{text[:MAX_SHOWN]}\n… {len(text) - MAX_SHOWN:,} characters more; download the trace to see them"
+        text = (
+            f"{text[:MAX_SHOWN]}\n… {len(text) - MAX_SHOWN:,} characters more; download the trace to see them"
+        )
     if text.isascii() and text.isprintable():
         return text
     text = ACTING.sub(_picture, text.replace("\r\n", "\n"))

@@ -61,14 +61,22 @@ def took(seconds: float | None) -> str:
 
 def count(number: float | None) -> str:
     """A whole number with its thousands apart."""
-    return DASH if number is None else f"{number:,.0f}".replace(",", "\u202f")
+    return DASH if number is None else f"{number:,.0f}"
 
 
 def money(dollars: float | None) -> str:
     """US dollars, to the digits that tell something."""
     if dollars is None:
         return DASH
-    return "$0" if dollars == 0 else f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}" if dollars >= 0.0001 else f"${dollars:.1e}"
+    return (
+        "$0"
+        if dollars == 0
+        else f"${dollars:,.2f}"
+        if dollars >= 1
+        else f"${dollars:.4f}"
+        if dollars >= 0.0001
+        else f"${dollars:.1e}"
+    )
 
 
 def when(time_ns: int) -> Markup:

@@ -38,7 +38,7 @@ HEADERS: Mapping[str, str] = {
     "Server": "runspan",
 }
 
-TOKEN_PAGE = """This runspan viewer wants its token.
+ASK_FOR_IT = """This runspan viewer wants its token.
 
 Open the address that `runspan ui` printed (it ends in ?token=...), once; this browser is let in from then on.
 Senders give it as a header:  OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20TOKEN"
@@ -126,7 +126,9 @@ class Guarded:
             return None
         if _same(_cookie(headers, self._gate.cookie), token):
             return None
-        return _answer(401, "the token is missing or wrong (Authorization: Bearer ...)", headers, is_export, TOKEN_PAGE)
+        return _answer(
+            401, "the token is missing or wrong (Authorization: Bearer ...)", headers, is_export, ASK_FOR_IT
+        )
 
 
 def _host(header: str) -> str | None:
@@ -163,5 +165,7 @@ def _answer(status: int, message: str, headers: Headers, is_export: bool, page: 
     if is_export:
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         body = refusal(status, message, content_type)
-        return Response(body, status, media_type=content_type if "protobuf" in content_type else "application/json")
+        return Response(
+            body, status, media_type=content_type if "protobuf" in content_type else "application/json"
+        )
     return PlainTextResponse(page or f"{message}\n", status)

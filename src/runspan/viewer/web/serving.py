@@ -141,7 +141,9 @@ def who_answers(host: str, port: int) -> str:
 @contextmanager
 def _running(config: uvicorn.Config, listener: socket.socket) -> Iterator[None]:
     server = _Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="runspan-viewer", daemon=True)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="runspan-viewer", daemon=True
+    )
     thread.start()
     server.ready.wait(10.0)
     try:

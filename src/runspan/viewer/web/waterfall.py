@@ -14,6 +14,7 @@ MAX_ROWS = 5_000  # more than a browser shows with ease; the download has them a
 MIN_PERCENT = 0.25  # of the width: a span of no length is still seen
 MAX_LEVEL = 24  # of indentation
 TICKS = 5
+STEPS = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)  # tenths
 
 # a Run's status -> what is going on while it lasts
 PHASES: Mapping[str, str] = {
@@ -75,19 +76,31 @@ class Waterfall:
 def waterfall(trace: Trace) -> Waterfall:
     """The rows in drawing order."""
     end_ns = max([trace.end_ns, *(span.end_ns + _lag_ns(span) for span in trace.spans)], default=0)
-    total_ns = max(end_ns - trace.start_ns, 1)
+    total_ns = scale_ns(max(end_ns - trace.start_ns, 1))
     rows = []
     for at, entry in enumerate(trace.entries()):
         if at >= MAX_ROWS:
             break
         level = min(len(entry.rails), MAX_LEVEL)
         if entry.span is None:
-            rows.append(Row(f"gap{at}", level, entry.has_children, "gap", entry.note, None, False, "", 0.0, None, ()))
+            rows.append(
+                Row(f"gap{at}", level, entry.has_children, "gap", entry.note, None, False, "", 0.0, None, ())
+            )
             continue
         rows.append(_row(entry.span, level, entry.has_children, trace.start_ns, total_ns))
     spans_shown = sum(row.span is not None for row in rows)
     ticks = tuple((100 * n / TICKS, total_ns / 1e9 * n / TICKS) for n in range(TICKS))
     return Waterfall(tuple(rows), len(trace.spans) - spans_shown, total_ns / 1e9, ticks)
+
+
+def scale_ns(took_ns: int) -> int:
+    """The length of the axis: the shortest that holds this and whose ticks are round numbers."""
+    for exponent in range(20):
+        for step in STEPS:
+            whole = TICKS * step * int(10**exponent) // 10
+            if whole >= took_ns:
+                return whole
+    return took_ns
 
 
 def _row(span: Span, level: int, has_children: bool, from_ns: int, total_ns: int) -> Row:
@@ -112,10 +125,17 @@ def _row(span: Span, level: int, has_children: bool, from_ns: int, total_ns: int
 def badge(span: Span, kind: str) -> str:
     """The one more thing to know of a span at a glance."""
     if SORTS.get(kind) == "llm":
-        return text(span, "gen_ai.response.model") or text(span, "gen_ai.request.model")
+        model = text(span, "gen_ai.response.model") or text(span, "gen_ai.request.model")
+        return "" if model in span.name else model
     if SORTS.get(kind) == "run":
         ended = status(span)
-        return "end not seen" if text(span, "runspan.run.unfinished") else "" if ended in ("completed", "ok") else ended
+        return (
+            "end not seen"
+            if text(span, "runspan.run.unfinished")
+            else ""
+            if ended in ("completed", "ok")
+            else ended
+        )
     return ""
 
 
