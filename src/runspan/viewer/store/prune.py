@@ -41,6 +41,8 @@ class Pruner:
         if old:
             with transaction(db):
                 for (trace,) in old:
+                    if is_too_big and used_bytes(db) <= self._bounds.file_bytes:
+                        break
                     forget_trace(db, trace)
                 # A source that no present trace can have used: none of them had begun to arrive when it was last heard of.
                 db.execute("DELETE FROM sources WHERE seen_s < (SELECT min(first_s) FROM traces)")

@@ -78,26 +78,34 @@ def open_file(path: Path) -> sqlite3.Connection:
     """A connection that may write; makes the file, readable by its owner alone, where there is none."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the journals take over its mode
-    try:
-        connection = connect(path)
-        known = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        is_new = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        raise NotOurFileError(
-            f"{path} is not a runspan store ({error}); name another file with --db"
-        ) from error
+    is_new = _is_new(path)
+    connection = connect(path)
     if is_new:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+            f"BEGIN IMMEDIATE; {TABLES}"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
         )
-    elif known != APPLICATION_ID:
+    return connection
+
+
+def _is_new(path: Path) -> bool:
+    """Whether the file is empty; raises `NotOurFileError` for what is not ours, which stays as it is."""
+    db = sqlite3.connect(path)
+    try:
+        if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return True
+        (known,), (version,) = (db.execute(f"PRAGMA {n}").fetchone() for n in ("application_id", "user_version"))
+    except sqlite3.DatabaseError as error:
+        raise NotOurFileError(f"{path} is not a runspan store ({error}); name another file with --db") from error
+    finally:
+        db.close()
+    if known != APPLICATION_ID:
         raise NotOurFileError(f"{path} is a database of another program; name another file with --db")
-    elif version != VERSION:
+    if version != VERSION:
         raise NotOurFileError(
             f"{path} was written by another version of runspan; move it away, or name another file with --db"
         )
-    return connection
+    return False
 
 
 def connect(path: Path) -> sqlite3.Connection:
