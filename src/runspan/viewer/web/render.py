@@ -49,7 +49,7 @@ def page(template: str, **values: Any) -> str:
 
 
 def _final(value: Any) -> Any:
-    if isinstance(value, Markup):
+    if isinstance(value, Markup | int | float):
         return value
     return "" if value is None else visible(str(value))
 
