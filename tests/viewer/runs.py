@@ -22,7 +22,13 @@ def a_run(
     **facts: Any,
 ) -> tuple[Span, ...]:
     """Root, run, model call, tool: spans 1 to 4 of the trace, from `at_ms` on. `more`: attributes of the run."""
-    facts = {"status": "completed", "queue_s": 0.25, "active_s": 1.0, "tool_wait_s": 0.5, "detection_lag_s": 0.1} | facts
+    facts = {
+        "status": "completed",
+        "queue_s": 0.25,
+        "active_s": 1.0,
+        "tool_wait_s": 0.5,
+        "detection_lag_s": 0.1,
+    } | facts
     of_run = run(polls=4, **facts)
     of_run["attributes"] |= {
         "runspan.run.id": f"run_{trace}",
@@ -33,9 +39,17 @@ def a_run(
         "output.value": answer,
         **(more or {}),
     }
-    changes = ((0, "queued"), (250, "in_progress"), (500, "requires_action"), (1000, "in_progress"), (1750, "completed"))
+    changes = (
+        (0, "queued"),
+        (250, "in_progress"),
+        (500, "requires_action"),
+        (1000, "in_progress"),
+        (1750, "completed"),
+    )
     seen = tuple(
-        Event(f"thread.run.{state}", span(1, 0, "", at_ms + 100 + ms, 0).start_ns, {"runspan.run.status": state})
+        Event(
+            f"thread.run.{state}", span(1, 0, "", at_ms + 100 + ms, 0).start_ns, {"runspan.run.status": state}
+        )
         for ms, state in changes
     )
     call = {
@@ -57,5 +71,13 @@ def a_run(
         span(1, 0, "answer", at_ms, at_ms + 2000, trace, **observed(input_value=question)),
         replace(span(2, 1, "invoke_agent Weather", at_ms + 100, at_ms + 1850, trace, **of_run), events=seen),
         span(3, 2, "chat gpt-4o", at_ms + 350, at_ms + 1850, trace, **operation("chat", call)),
-        span(4, 2, "execute_tool get_weather", at_ms + 700, at_ms + 900, trace, **operation("execute_tool", tool)),
+        span(
+            4,
+            2,
+            "execute_tool get_weather",
+            at_ms + 700,
+            at_ms + 900,
+            trace,
+            **operation("execute_tool", tool),
+        ),
     )

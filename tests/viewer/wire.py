@@ -92,7 +92,9 @@ def call(
         connection.close()
 
 
-def post(port: int, body: bytes, path: str = "/v1/traces", content_type: str = PROTOBUF, **headers: str) -> Answer:
+def post(
+    port: int, body: bytes, path: str = "/v1/traces", content_type: str = PROTOBUF, **headers: str
+) -> Answer:
     """An export; further headers by name, with underscores."""
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     return call(port, "POST", path, body, {"Content-Type": content_type, **more})

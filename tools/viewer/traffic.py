@@ -24,7 +24,9 @@ class Traffic:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         words = random.Random(0)
-        self.words = ["".join(words.choices(SYLLABLES, k=words.randint(1, 4))) + str(n % 97) for n in range(30_000)]
+        self.words = [
+            "".join(words.choices(SYLLABLES, k=words.randint(1, 4))) + str(n % 97) for n in range(30_000)
+        ]
         self._weights = [1 / (rank + 5) for rank in range(len(self.words))]
 
     def export(self, runs: int) -> tuple[bytes, list[str]]:
@@ -46,7 +48,11 @@ class Traffic:
         for n in range(spans):
             parent = self._random.choice(made[-40:]) if made else None
             start = 0 if parent is None else self._random.randrange(10**9)
-            made.append(self._span(scope, trace, f"step {n}", parent, start, start + 10**9, {"input.value": f"item {n}"}))
+            made.append(
+                self._span(
+                    scope, trace, f"step {n}", parent, start, start + 10**9, {"input.value": f"item {n}"}
+                )
+            )
         return request.SerializeToString(), trace.hex()
 
     def _run(self, scope: Any, trace: bytes, pool: Any) -> None:
@@ -61,9 +67,13 @@ class Traffic:
             "session.id": f"s-{rnd.randrange(20_000):x}",
             "user.id": f"user-{rnd.randrange(4_000)}",
         }
-        root = self._span(scope, trace, "handle_message", None, began, began + took, {"input.value": question, **whose})
+        root = self._span(
+            scope, trace, "handle_message", None, began, began + took, {"input.value": question, **whose}
+        )
         for name in ("create_message", "submit_tool_outputs"):
-            self._span(scope, trace, name, root, began, began + 10**7, {"gen_ai.operation.name": name, **whose})
+            self._span(
+                scope, trace, name, root, began, began + 10**7, {"gen_ai.operation.name": name, **whose}
+            )
         status, model = rnd.choice(STATUSES), rnd.choice(MODELS)
         of_run = {
             "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": f"Assistant {rnd.randrange(25)}",
@@ -93,10 +103,25 @@ class Traffic:
                 "gen_ai.tool.call.arguments": json.dumps({"query": text(4)}),
                 "gen_ai.tool.call.result": json.dumps({"found": text(15)}), **whose,
             }  # fmt: skip
-            self._span(scope, trace, f"execute_tool lookup_{n}", run, began + took // 2, began + took * 3 // 5, of_tool)
+            self._span(
+                scope,
+                trace,
+                f"execute_tool lookup_{n}",
+                run,
+                began + took // 2,
+                began + took * 3 // 5,
+                of_tool,
+            )
 
     def _span(
-        self, scope: Any, trace: bytes, name: str, parent: Span | None, start: int, end: int, attributes: Mapping[str, Any]
+        self,
+        scope: Any,
+        trace: bytes,
+        name: str,
+        parent: Span | None,
+        start: int,
+        end: int,
+        attributes: Mapping[str, Any],
     ) -> Span:
         span: Span = scope.spans.add(
             trace_id=trace, span_id=self._random.randbytes(8), name=name, kind=1,

@@ -29,7 +29,9 @@ def test_files_of_every_form_are_read(store: Store, put: Put, tmp_path: Path, fo
     bodies = {
         "json": json.dumps(data).encode(),
         "indented": json.dumps(data, indent=2).encode(),
-        "lines": b"".join(json.dumps({"resourceSpans": [one]}).encode() + b"\n\n" for one in data["resourceSpans"]),  # type: ignore[attr-defined]
+        "lines": b"".join(
+            json.dumps({"resourceSpans": [one]}).encode() + b"\n\n" for one in data["resourceSpans"]
+        ),  # type: ignore[attr-defined]
         "list": json.dumps([data, data]).encode(),
         "protobuf": export(*a_run(5)),
     }
@@ -48,7 +50,9 @@ def test_a_download_has_hex_ids_and_numbers_for_enums(store: Store, put: Put) ->
     assert otlp_json.export(store.packed("00")) is None
 
 
-@pytest.mark.parametrize("body", [b'{"resourceSpans": 5}', b"{", b"[1]", b'{"resourceSpans": []}\n{', b"\x99\x98nonsense"])
+@pytest.mark.parametrize(
+    "body", [b'{"resourceSpans": 5}', b"{", b"[1]", b'{"resourceSpans": []}\n{', b"\x99\x98nonsense"]
+)
 def test_what_is_no_otlp_is_refused_with_the_file_named(store: Store, tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_bytes(body)

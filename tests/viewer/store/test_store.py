@@ -77,7 +77,12 @@ def test_a_model_call_outside_of_any_run_is_a_row_of_its_own(store: Store, put: 
 
 
 def test_circles_of_parents_and_parents_that_never_come_are_no_trouble(store: Store, put: Put) -> None:
-    put(span(1, 2, "a", 0, 1), span(2, 1, "b", 0, 1), span(3, 3, "own parent", 0, 1), span(4, 99, "lost", 0, 1))
+    put(
+        span(1, 2, "a", 0, 1),
+        span(2, 1, "b", 0, 1),
+        span(3, 3, "own parent", 0, 1),
+        span(4, 99, "lost", 0, 1),
+    )
     put(span(5, 1, "chat", 0, 1, **operation("chat")))
     (trace,) = store.traces()
     assert (trace.spans, trace.runs) == (5, 1)
@@ -96,7 +101,14 @@ def many(store: Store) -> None:
             "queue_s": n / 10,
             "more": {"gen_ai.agent.name": f"A{n % 2}", "user.id": f"u{n % 2}", "session.id": "s1"},
         }
-        spans = a_run(n, f"question {n} über Zoë", f"answer number{n}", at_ms=1000 * n, tokens=(100 * (7 - n), 1), **facts)
+        spans = a_run(
+            n,
+            f"question {n} über Zoë",
+            f"answer number{n}",
+            at_ms=1000 * n,
+            tokens=(100 * (7 - n), 1),
+            **facts,
+        )
         store.add(rows.traces(export(*spans), PROTOBUF)).result(10)
 
 
@@ -135,14 +147,21 @@ def test_runs_are_filtered_found_and_sorted(store: Store, of: RunFilter, expecte
 def test_runs_come_in_pages(store: Store) -> None:
     many(store)
     assert numbers(store, RunFilter(), limit=2, offset=2) == [4, 3]
-    assert store.choices() == {"status": ["completed", "failed"], "name": ["A0", "A1"], "model": ["gpt-4o-2024"]}
+    assert store.choices() == {
+        "status": ["completed", "failed"],
+        "name": ["A0", "A1"],
+        "model": ["gpt-4o-2024"],
+    }
     assert [[run.run_id for run in runs] for runs in store.newest_groups("user")] == [
         ["run_2", "run_4", "run_6"],
         ["run_1", "run_3", "run_5"],
     ]
 
 
-@pytest.mark.parametrize(("text", "words"), [("出差的住宿标准是多少？", "住宿标准"), ("สวัสดีครับ", "ดีครับ"), ("ما حالة الطقس", "الطقس")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("出差的住宿标准是多少？", "住宿标准"), ("สวัสดีครับ", "ดีครับ"), ("ما حالة الطقس", "الطقس")],
+)
 def test_words_are_found_in_scripts_without_blanks(store: Store, put: Put, text: str, words: str) -> None:
     put(*a_run(1, text))
     put(*a_run(2, "标住 نعم"))
@@ -237,7 +256,9 @@ def test_more_than_may_wait_is_refused(tmp_path: Path) -> None:
         store.add(batch)
 
 
-def test_a_group_that_can_not_be_written_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_that_can_not_be_written_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise sqlite3.OperationalError("disk is full")
 
@@ -266,7 +287,9 @@ for n in range(1, 100_000):
 def test_a_killed_writer_has_kept_every_acknowledged_span(tmp_path: Path) -> None:
     path, home = tmp_path / "traces.db", Path(__file__).parents[3]
     child = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", KILLED, str(path), str(home)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-W", "ignore", "-c", KILLED, str(path), str(home)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout is not None
     acknowledged = [int(child.stdout.readline()) for _ in range(60)]

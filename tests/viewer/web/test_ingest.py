@@ -38,7 +38,11 @@ def test_protobuf_json_and_compressed_exports_are_taken(viewer: Viewer, tmp_path
         assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"{}", JSON)
         assert other.store.spans(f"{9:032x}") == list(a_run(9))
     answer = post(viewer.port, body)
-    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"", "application/x-protobuf")
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (
+        200,
+        b"",
+        "application/x-protobuf",
+    )
 
 
 def test_what_is_acknowledged_is_there(viewer: Viewer) -> None:
@@ -78,7 +82,12 @@ BOMB = gzip.compress(b"\0" * 50_000_000)
     ids=lambda value: str(value)[:20],
 )  # fmt: skip
 def test_a_bad_body_is_refused_in_otlps_own_form_and_changes_nothing(
-    viewer: Viewer, expected: tuple[int, int], message: str, body: bytes, content_type: str, headers: dict[str, str]
+    viewer: Viewer,
+    expected: tuple[int, int],
+    message: str,
+    body: bytes,
+    content_type: str,
+    headers: dict[str, str],
 ) -> None:
     version = viewer.store.version()
     status, code, said = refused(post(viewer.port, body, content_type=content_type, **headers))
@@ -104,7 +113,9 @@ def test_logs_and_metrics_are_taken_and_refused_alike(viewer: Viewer, path: str)
     assert refused(post(viewer.port, b"{", path=path, content_type=JSON))[:2] == (400, 3)
 
 
-def test_a_log_record_stands_in_its_span(viewer: Viewer, get: Callable[[str], Answer], send: Callable[..., None]) -> None:
+def test_a_log_record_stands_in_its_span(
+    viewer: Viewer, get: Callable[[str], Answer], send: Callable[..., None]
+) -> None:
     spans = a_run(1)
     send(*spans)
     record = {"timeUnixNano": str(spans[2].start_ns + 10**8), "traceId": spans[2].trace_id, "spanId": spans[2].span_id,

@@ -17,7 +17,9 @@ def test_this_machines_own_names_are_let_in(viewer: Viewer, host: str) -> None:
     assert call(viewer.port, "GET", "/about", headers={"Host": f"{host}:{viewer.port}"}).status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::", "", "192.168.1.9"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::", "", "192.168.1.9"]
+)
 @pytest.mark.parametrize("path", ["/", "/about", "/static/main.js", "/live"])
 def test_a_name_that_is_not_this_machines_is_refused(viewer: Viewer, host: str, path: str) -> None:
     # How DNS rebinding would look: the attacker's page is of "the same origin".
@@ -47,7 +49,10 @@ def test_pages_of_other_origins_can_neither_send_nor_read(viewer: Viewer, header
     body = {"Content-Type": "application/x-protobuf", **headers}
     assert call(viewer.port, "POST", "/v1/traces", export(*a_run(1)), body).status == 403
     assert call(viewer.port, "GET", "/live", headers=headers).status == 403
-    assert "access-control-allow-origin" not in call(viewer.port, "OPTIONS", "/v1/traces", headers=headers).headers
+    assert (
+        "access-control-allow-origin"
+        not in call(viewer.port, "OPTIONS", "/v1/traces", headers=headers).headers
+    )
     assert viewer.store.count_spans() == 0
 
 
@@ -58,7 +63,9 @@ def test_its_own_pages_and_links_from_elsewhere_are_let_in(viewer: Viewer) -> No
     assert call(viewer.port, "GET", "/", headers=link).status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/static/base.css", "/static/../app.py", "/trace/xx/otlp.json"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nope", "/static/base.css", "/static/../app.py", "/trace/xx/otlp.json"]
+)
 def test_every_answer_has_the_strict_headers(viewer: Viewer, path: str) -> None:
     headers = call(viewer.port, "GET", path).headers
     policy = headers["content-security-policy"]
@@ -74,7 +81,9 @@ def test_pages_with_content_are_not_kept_by_the_browser(viewer: Viewer) -> None:
     assert "immutable" in call(viewer.port, "GET", "/static/base.css?v=1").headers["cache-control"]
 
 
-@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2fstore/schema.py"])
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2fstore/schema.py"]
+)
 def test_nothing_beside_the_static_files_is_served(viewer: Viewer, path: str) -> None:
     assert call(viewer.port, "GET", path).status == 404
 
@@ -91,7 +100,16 @@ def test_an_address_that_is_too_long_is_refused(viewer: Viewer) -> None:
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("box", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("box", False),
+    ],
 )
 def test_loopback_is_known(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
@@ -129,7 +147,11 @@ def test_with_a_token_nobody_gets_in_without_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["runspan", "receiver", "mute"])
 def test_a_taken_port_names_who_answers_and_the_way_around(tmp_path: Path, name: str) -> None:
-    with serve(port=0, db=tmp_path / "a.db") as viewer, receiver.serve() as other, socket.create_server(("127.0.0.1", 0)) as mute:
+    with (
+        serve(port=0, db=tmp_path / "a.db") as viewer,
+        receiver.serve() as other,
+        socket.create_server(("127.0.0.1", 0)) as mute,
+    ):
         port, said = {
             "runspan": (viewer.port, "another runspan viewer"),
             "receiver": (other.port, "an OTLP receiver"),

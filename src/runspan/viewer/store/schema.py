@@ -94,9 +94,13 @@ def _is_new(path: Path) -> bool:
     try:
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             return True
-        (known,), (version,) = (db.execute(f"PRAGMA {n}").fetchone() for n in ("application_id", "user_version"))
+        (known,), (version,) = (
+            db.execute(f"PRAGMA {n}").fetchone() for n in ("application_id", "user_version")
+        )
     except sqlite3.DatabaseError as error:
-        raise NotOurFileError(f"{path} is not a runspan store ({error}); name another file with --db") from error
+        raise NotOurFileError(
+            f"{path} is not a runspan store ({error}); name another file with --db"
+        ) from error
     finally:
         db.close()
     if known != APPLICATION_ID:
