@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
-ATTACK = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script><svg/onload=window.pwned=1>"\'`{{7*7}}\x1b[31m\u202egnp'
+ATTACK = (
+    '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script><svg/onload=window.pwned=1>'
+    "\"'`{{7*7}}\x1b[31m\u202egnp"
+)
 
 
 @pytest.fixture(scope="module")

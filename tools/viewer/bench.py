@@ -23,8 +23,8 @@ from statistics import quantiles
 from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benches.table import Row, draw  # noqa: E402
-from viewer.traffic import SPANS_PER_RUN, Traffic  # noqa: E402
+from benches.table import Row, draw
+from viewer.traffic import SPANS_PER_RUN, Traffic
 
 RUNS_AT_ONCE = 50
 SERVE = """

@@ -1,4 +1,5 @@
-"""`make fuzz-viewer`: broken bodies against a running viewer, which must answer each in OTLP's form, keep what is good and not grow.
+"""`make fuzz-viewer`: broken bodies against a running viewer, which must answer each in OTLP's own form
+and not grow.
 
 python tools/viewer/fuzz.py [BODIES] [SEED]
 """
@@ -18,9 +19,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from viewer.traffic import Traffic  # noqa: E402
-
-from runspan.viewer.otlp_answers import RPC_CODES  # noqa: E402
+from runspan.viewer.otlp_answers import RPC_CODES
+from viewer.traffic import Traffic
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 EXPECTED = frozenset({200, 400, 413, 415})

@@ -12,10 +12,11 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
 
+from tests.support.browser import missing, start  # noqa: E402
+
 import runspan  # noqa: E402
 from runspan.cli import scene  # noqa: E402
 from runspan.viewer import RunFilter, Store, Viewer, serve  # noqa: E402
-from tests.support.browser import missing, start  # noqa: E402
 
 IMAGES = HOME / "docs" / "images"
 SIZES = {"desktop": (1360, 880, False), "phone": (390, 844, True)}

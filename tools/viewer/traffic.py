@@ -15,7 +15,7 @@ START_NS = 1_790_000_000_000_000_000
 DAYS_NS = 14 * 86_400 * 10**9
 STATUSES = ("completed",) * 17 + ("failed", "expired", "incomplete")
 MODELS = ("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini")
-SYLLABLES = "ba ko ri ten mas lu sha del or vin pa que sto fri no gra mi tu wel zan".split()
+SYLLABLES = tuple("bakoritemalushadelorvipaquestofrinogramituwe"[at : at + 2] for at in range(0, 42, 2))
 
 
 class Traffic:

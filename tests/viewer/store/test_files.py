@@ -56,6 +56,6 @@ def test_a_download_has_hex_ids_and_numbers_for_enums(store: Store, put: Put) ->
 def test_what_is_no_otlp_is_refused_with_the_file_named(store: Store, tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_bytes(body)
-    with pytest.raises(ValueError, match="broken.jsonl"):
+    with pytest.raises(ValueError, match=r"broken\.jsonl"):
         load(store, path)
     assert store.count_spans() == 0

@@ -28,6 +28,7 @@ NUMBERS: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float | Non
     "Tool calls": (lambda run: run.tools, count),
     "Polls": (lambda run: run.polls, count),
 }
+NEITHER_BETTER = frozenset({"of them cached", "Tool calls", "Polls"})
 TEXTS: Mapping[str, Callable[[Run], str]] = {
     "Status": lambda run: run.status,
     "Assistant": lambda run: run.name,
@@ -69,7 +70,13 @@ def _line(label: str, left: float | None, right: float | None, write: Callable[[
             else "new"
         )
     bars = (100 * (left or 0.0) / top, 100 * (right or 0.0) / top)
-    trend = "" if change in ("", "same") else "less" if (right or 0.0) < (left or 0.0) else "more"
+    trend = (
+        ""
+        if change in ("", "same") or label in NEITHER_BETTER
+        else "less"
+        if (right or 0.0) < (left or 0.0)
+        else "more"
+    )
     return Line(label, write(left), write(right), bars, change, trend)
 
 

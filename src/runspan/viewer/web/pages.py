@@ -220,7 +220,7 @@ class _Pager:
         self._request = request
         self.first = at * PAGE + 1
         self.last = min((at + 1) * PAGE, total)
-        self.before = self.to(page=at or None) if at else ""
+        self.before = self.to(page=at if at > 1 else None) if at else ""
         self.after = self.to(page=at + 2) if total > (at + 1) * PAGE else ""
 
     def to(self, **changes: Any) -> str:
