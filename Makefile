@@ -7,8 +7,11 @@ RECORDING ?=
 PROCESSES := tests/processes tests/setup
 BROWSER := tests/browser
 UI ?=
+FUZZ := .venvs/fuzz
+EXAMPLES ?= 3000
+SECONDS ?= 300
 
-.PHONY: demo test test-processes test-browser fuzz-viewer bench-viewer pictures check format test-matrix bench docs clean
+.PHONY: demo test test-processes test-browser check format test-matrix bench bench-peers bench-viewer fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +41,15 @@ check: $(READY)  ## lint, format and types
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
+fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
+	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
+	$(FUZZ)/bin/python tools/fuzzing/guided.py $(SECONDS)
+
+$(FUZZ)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' 'hypothesis>=6.130,<7'
+	@touch $@
+
 docs: $(READY)  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict
 
@@ -49,6 +61,9 @@ bench-viewer: $(READY)  ## the viewer with 100,000 runs: a million spans in, pag
 
 pictures: $(READY)  ## the viewer's pictures in docs/images, from real runs
 	$(BIN)/python tools/viewer/pictures.py
+
+bench-peers: $(READY)  ## what the decorators of other tools cost, each in an environment of its own
+	@$(BIN)/python tools/peers.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

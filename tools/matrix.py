@@ -1,8 +1,8 @@
 """`make test-matrix`: the end-to-end tests on each supported `openai`, and those with neighbours of ours, as a table.
 
 The oldest client runs with the oldest supported OpenTelemetry and wrapt, so both ends of every pinned range are tested.
-Neighbours are what else may be in an app's process: tracer providers of other makers, and `opentelemetry-instrument`. ddtrace
-patches its whole process, so each has an environment of its own.
+Neighbours are what else may be in an app's process: tracer providers of other makers, `opentelemetry-instrument`, arrays and frames
+as arguments. ddtrace patches its whole process, so each has an environment of its own.
 Environments are kept in `.venvs/`; delete the folder to make them anew.
 """
 
@@ -24,9 +24,10 @@ OTEL = ("api", "sdk", "exporter-otlp")
 class Environment:
     name: str
     requirements: tuple[str, ...]
-    tests: tuple[str, ...] = ("tests/e2e", "tests/fake")
+    tests: tuple[str, ...] = ("tests/e2e", "tests/fake", "tests/privacy")
 
 
+NEIGHBOURS = "tests/setup/test_neighbours.py"
 FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
 ENVIRONMENTS = (
     Environment(
@@ -41,8 +42,34 @@ ENVIRONMENTS = (
     Environment("1.109.1", ("openai==1.109.1",)),
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
-    Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, "-k", "logfire")),
+    Environment(
+        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
+    ),
     Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment(
+        "openinference",
+        ("openai>=3,<4", "openinference-instrumentation-openai==0.1.66"),
+        (NEIGHBOURS, "-k", "openinference"),
+    ),
+    Environment(
+        "openllmetry",
+        ("openai>=3,<4", "opentelemetry-instrumentation-openai==0.62.4"),
+        (NEIGHBOURS, "-k", "openllmetry"),
+    ),
+    Environment("agentops", ("openai>=3,<4", "agentops==0.4.21"), (NEIGHBOURS, "-k", "agentops")),
+    Environment(
+        "genai-openai",
+        ("openai>=3,<4", "opentelemetry-instrumentation-genai-openai==1.3b0"),
+        (NEIGHBOURS, "-k", "official"),
+    ),
+    Environment(
+        "redaction",
+        ("openai>=3,<4", "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),
+        ("tests/test_docs.py", "-k", "privacy"),
+    ),
+    Environment(
+        "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
+    ),
     Environment(
         "zero-code",
         ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
@@ -60,6 +87,8 @@ SHOWN = (
     "opentelemetry-sdk",
     "wrapt",
     "pydantic",
+    "numpy",
+    "pandas",
 )
 
 
@@ -96,16 +125,16 @@ def run(environment: Environment) -> tuple[str, str, str, int, int, int, int]:
     return environment.name, versions["openai"], others, counts["passed"], failed, counts["skipped"], seconds
 
 
-def prepared(environment: Environment) -> str:
+def prepared(environment: Environment, tools: tuple[str, ...] = TOOLS) -> str:
     """The interpreter of an environment with everything in it, made when it is not there."""
     folder = ROOT / ".venvs" / environment.name.replace(" ", "-")
     python = str(folder / "bin" / "python")
     ready = folder / ".ready"
-    wanted = "\n".join((*environment.requirements, *TOOLS))
+    wanted = "\n".join((*environment.requirements, *tools))
     if not ready.exists() or ready.read_text() != wanted:
         venv.create(folder, with_pip=True, clear=True)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, *environment.requirements, *TOOLS, "-e", str(ROOT)], check=True)
+        subprocess.run([*install, *environment.requirements, *tools, "-e", str(ROOT)], check=True)
         ready.write_text(wanted)
     return python
 

@@ -14,9 +14,14 @@ from typing import Any
 
 from . import guard
 from .config import Config, ConfigError, resolve
+from .conventions import EXTRAS
+from .conventions.extra import NONE
 from .core.redact import Texts
+from .exporting import otlp
 from .patches.handlers import Exits
+from .patches.helpers import Helpers
 from .patches.install import Installer
+from .patches.neighbours import Neighbours
 from .patches.request import Patch
 from .patches.threads import Pools
 from .providers import Providers
@@ -29,6 +34,7 @@ from .runtime.lru import Lru
 from .runtime.outbox import Flusher, Outbox
 from .runtime.reading import Reader
 from .runtime.records import (
+    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -78,13 +84,17 @@ class Handle:
                 "arequest": lambda *call: self._patch.arequest(*call),
                 "exit": lambda *call: self._exits.exit(*call),
                 "aexit": lambda *call: self._exits.exit(*call),
+                "helper": lambda *call: self._helpers.helper(*call),
+                "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
+        self._neighbours = Neighbours(passes=config.neighbours == "past", ours=self._installer.ours)
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
-        emitter = Emitter(self._providers.current, config.max_attribute_chars)
+        extra = EXTRAS.get(config.backend or "", NONE)
+        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra, config.max_span_chars)
         flusher = Flusher(self._providers.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
@@ -108,16 +118,26 @@ class Handle:
             emitter,
             self._worker.put,
             self._tracker.ours,
-            assistants.peek,
+            # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
+            assistants.peek if config.redact is None else lambda _: None,
+            texts.secrets,
             calls=config.calls,
             joins=config.join == "alive",
             count_unrecorded=self._tracker.count_unrecorded,
             runs=self._tracker.runs,
+            on_run=lambda request: self._worker.put(Ask(lambda: self._neighbours.look(request))),
         )
         self._active = Active(
-            config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek
+            config,
+            texts,
+            self._providers.current,
+            self._tracker.runs,
+            self._tracker.ended.peek,
+            extra,
+            otlp.page(config, self._providers.has_app_provider()),
         )
         self._exits = Exits(self._worker.put)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
 
     # ------------------------------------------------------------ the owner's side
 
@@ -150,6 +170,7 @@ class Handle:
                 _handle = None
         if active.now is self._active:
             active.now = None
+        self._neighbours.remove()
         self._installer.remove()
         self._pools.remove()
         self._close()
@@ -160,6 +181,7 @@ class Handle:
     def _install(self) -> None:
         active.now = self._active
         self._installer.install()
+        self._neighbours.look()
         if self.config.threads:
             self._pools.install()
 

@@ -1,19 +1,60 @@
-"""SpanData -> attributes, one pure module per convention."""
+"""SpanData -> attributes, one pure module per convention. Two are always written, the others by a preset."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..core.model import SpanData
 from ..core.redact import clean, cut
-from . import genai, openinference
+from . import genai, langfuse, mlflow, openinference, others
+from .extra import NONE, Extra
 from .genai import Value
 
-_ALWAYS = (openinference.attributes, genai.attributes)
+EXTRAS: Mapping[str, Extra] = {  # by the name of the backend; one that is not here needs nothing more
+    "langfuse": langfuse.EXTRA,
+    "mlflow": mlflow.EXTRA,
+    "phoenix": others.PHOENIX,
+    "logfire": others.LOGFIRE,
+}
 
 
-def attributes_of(span: SpanData, max_chars: int) -> dict[str, Value]:
-    """What every backend gets; each text fits into `max_chars` characters."""
+def attributes_of(
+    span: SpanData, max_chars: int, extra: Extra = NONE, max_span_chars: int | None = None
+) -> dict[str, Value]:
+    """What every backend gets, and what one of them wants more; each text fits into `max_chars` characters.
+
+    All together fit into `max_span_chars`: the longest are cut to one length, the others stay as they are.
+    """
+    found = _attributes(span, max_chars, extra)
+    if max_span_chars is None:
+        return found
+    sizes = sorted((_size(value) for value in found.values()), reverse=True)
+    if sum(sizes) <= max_span_chars:
+        return found
+    return _attributes(span, _level(sizes, max_span_chars), extra)
+
+
+def _level(sizes: list[int], total: int) -> int:
+    """The most characters that each may have so that all have `total`; `sizes` are the longest first, and too long together."""
+    rest = sum(sizes)
+    for count, size in enumerate(sizes):
+        shorter = sizes[count + 1] if count + 1 < len(sizes) else 0
+        rest -= size
+        level = (total - rest) // (count + 1)
+        if level >= shorter:
+            return max(level, 0)
+    return 0
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, list):
+        return sum(map(len, value))
+    return len(value) if isinstance(value, str) else 0
+
+
+def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:
     merged: dict[str, Value] = {}
-    for convention in _ALWAYS:
+    for convention in (openinference.attributes, genai.attributes, extra.attributes):
         merged.update(convention(span, max_chars))
     return {key: _sound(value, max_chars) for key, value in merged.items()}
 

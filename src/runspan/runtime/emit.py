@@ -17,6 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, Status
 
 from .._version import __version__
 from ..conventions import attributes_of, genai
+from ..conventions.extra import NONE, Extra
 from ..core.model import ApiError, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
@@ -52,6 +53,12 @@ def is_suppressed() -> bool:
     return bool(current) and bool(
         current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation")
     )
+
+
+def name_of_current_scope() -> str:
+    """Who made the span that is current; empty where that is not known."""
+    made_by = getattr(trace.get_current_span(), "instrumentation_scope", None)
+    return str(getattr(made_by, "name", ""))
 
 
 @contextmanager
@@ -115,9 +122,17 @@ def leave(entered: Any) -> None:
 class Emitter:
     """Begins, ends and makes spans. `provider()` says which TracerProvider a span that begins now belongs to."""
 
-    def __init__(self, provider: Callable[[], TracerProvider], max_attribute_chars: int) -> None:
+    def __init__(
+        self,
+        provider: Callable[[], TracerProvider],
+        max_attribute_chars: int,
+        extra: Extra = NONE,
+        max_span_chars: int | None = None,
+    ) -> None:
         self._provider = provider
         self._max_chars = max_attribute_chars
+        self._max_span_chars = max_span_chars
+        self._extra = extra  # what the backend of the preset wants more
         self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
         self._content_events = ContentEvents(SCOPE, max_attribute_chars)
 
@@ -128,7 +143,7 @@ class Emitter:
         span = tracer.start_span(
             _name(data, context),
             kind=_KINDS[data.kind],
-            attributes=_with_scope(attributes_of(data, self._max_chars), context),
+            attributes=_with_scope(attributes_of(data, self._max_chars, self._extra), context),
             start_time=data.start_ns,
             record_exception=False,
             set_status_on_exception=False,
@@ -143,7 +158,7 @@ class Emitter:
             _name(data, under),
             under,
             _KINDS[data.kind],
-            _with_scope(attributes_of(data, self._max_chars), under),
+            _with_scope(attributes_of(data, self._max_chars, self._extra), under),
             start_time=data.start_ns,
         )
         return LiveSpan(span, under, tracer)
@@ -189,7 +204,8 @@ class Emitter:
 
     def _describe(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
-            span.set_attributes(_with_scope(attributes_of(data, _limit(span, self._max_chars)), context))
+            said = attributes_of(data, _limit(span, self._max_chars), self._extra, self._max_span_chars)
+            span.set_attributes(_with_scope(said, context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
             if data.error is not None:

@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..adapters.assistants import Match
+from ..adapters.step_deltas import StepDeltas
 from ..core.model import ApiError, Server
+from .grouped import Group
 
 # One object as the app got it: JSON bytes, or (for a poll that changed nothing) its scalar fields.
 Payload = bytes | Mapping[str, Any] | None
+
+MAX_PARTIAL_CHARS = 1_000_000  # of what one stream brought in pieces, messages and tool calls each
 
 
 def decode(payload: Payload) -> Mapping[str, Any]:
@@ -74,6 +78,7 @@ class Call:
     via: Via | None = None
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
+    group: Group | None = None  # of a helper
     # Polls with the very same answer that joined this one in the queue: (request_ns, response_ns, token).
     merged: list[tuple[int, int, object]] | None = None  # made when the first may join
     newest: tuple[int, int] | None = None  # the last of them
@@ -119,6 +124,9 @@ class StreamRef:
         default_factory=dict
     )  # worker's own: message id -> text so far, until it completes
     chars: int = 0
+    steps: StepDeltas = field(
+        default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
+    )  # worker's own, like `texts`
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
 
@@ -132,10 +140,11 @@ class StreamEvent:
 
 @dataclass(slots=True)
 class StreamDeltas:
-    """Text deltas of one stream, unread: models of the client or dicts."""
+    """Deltas of one stream's messages or (`of_steps`) run steps, unread: models of the client or dicts."""
 
     stream: StreamRef
     data: list[Any]
+    of_steps: bool = False
 
 
 @dataclass(slots=True)
