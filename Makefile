@@ -20,7 +20,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: real recorded traffic; UI=1: in the viewer)
-	@$(BIN)/python -m runspan.cli.demo $(if $(UI),--ui) $(RECORDING)
+	@$(BIN)/python -m runspan.cli demo $(if $(UI),,--terminal) $(RECORDING)
 
 test: $(READY)  ## the tests, in parallel
 	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER)

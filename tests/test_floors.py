@@ -60,6 +60,8 @@ ALLOWED = {  # of the packages that are not the standard library's
     "google": ("viewer", "exporting"),
     "requests": ("exporting",),
     "rich": ("viewer", "cli"),
+    "click": ("cli",),
+    "packaging": ("cli",),
     "pytest": ("testing",),
     "genai_prices": ("pricing",),
     "msgspec": ("observing", "viewer"),

@@ -1,93 +1,103 @@
-"""`make demo`: the main job, without a key and without a network.
+"""`runspan demo` and `make demo`: the main job, without a key and without a network.
 
-Plays a conversation with the fake server, or a recording of real traffic, through the official client; spans travel over real
-OTLP/HTTP to a receiver on loopback, and what arrived there is drawn.
+Plays conversations with the fake server, or a recording of real traffic, through the official client; spans travel over real
+OTLP/HTTP, and what arrived is shown: in the viewer, or drawn in the terminal.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import click
+
 import runspan
-from runspan.cli import recording, scene, tutor
-from runspan.cli.play import play
-from runspan.viewer import DEFAULT_PORT, PortBusyError, Viewer, receiver, serve, tree
+
+from ..viewer import DEFAULT_PORT, PortBusyError, Viewer, receiver, serve, tree
+from . import recording, scene, tutor
+from .output import Problem
+from .play import play
+from .waiting import until_stopped
 
 PACE_S = 0.03  # for each recorded answer: the recordings keep no times
 
 NEXT = """
 This is what one line did:  runspan.instrument()
-Next: start Jaeger (or any OTLP backend) on localhost:4318 and run your own app with that line in it."""
+Next: start `runspan ui` (or any OTLP backend on localhost:4318) and run your own app with that line in it, or with
+`runspan run app.py`."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("recording", nargs="?", type=Path, help="a .jsonl file of recorded API traffic")
-    parser.add_argument("--ui", action="store_true", help="show it in the viewer, until Ctrl-C")
-    options = parser.parse_args(arguments)
+@click.command("demo", short_help="Example conversations, shown.")
+@click.option("--terminal", is_flag=True, help="Draw it here and end, without the viewer.")
+@click.option("--port", type=int, help="Of the viewer; 0 takes a free one. [default: 4318, else a free one]")
+@click.option("--open", "is_opened", is_flag=True, help="Open the viewer in a browser.")
+@click.argument("recording", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(recording: Path | None, terminal: bool, port: int | None, is_opened: bool) -> None:
+    """Play conversations of a sample app and show them: no key, no network, nothing to set up.
+
+    A fake Assistants server, an app that talks to it through the official client, and the viewer, in one process, until Ctrl-C.
+    The store is a temporary one. RECORDING plays recorded API traffic instead: one {"request", "response"} a line.
+
+    \b
+    Examples:
+      runspan demo
+      runspan demo --terminal
+    """
     warnings.filterwarnings("ignore", message="The Assistants API is deprecated|deprecated$")
-    return _in_viewer(options.recording) if options.ui else _in_terminal(options.recording)
+    try:
+        _in_terminal(recording) if terminal else _in_viewer(recording, port, is_opened)
+    except (OSError, ValueError) as error:
+        raise Problem(f"demo: {error}") from None
 
 
-def _in_terminal(path: Path | None) -> int:
+def _in_terminal(path: Path | None) -> None:
     with receiver.serve() as received:
         runspan.instrument(endpoint=received.endpoint, service_name="runspan-demo", set_global=True)
         try:
             if path is None:
-                tutor.hold_conversation(print)
+                tutor.hold_conversation(click.echo)
             else:
                 _play(path)
-        except (OSError, ValueError) as error:
-            print(f"demo: {error}", file=sys.stderr)
-            return 2
         finally:
             runspan.uninstrument()
-        print()
+        click.echo()
         tree.render(received.spans)
-    print(NEXT)
-    return 0
+    click.echo(NEXT)
 
 
-def _in_viewer(path: Path | None) -> int:
+def _in_viewer(path: Path | None, port: int | None, is_opened: bool) -> None:
     """A store of its own, so that the demo's runs stay out of the user's."""
     with (
         tempfile.TemporaryDirectory(prefix="runspan-demo-") as folder,
-        _viewer(Path(folder) / "traces.db") as viewer,
+        _viewer(Path(folder) / "traces.db", port) as viewer,
     ):
-        print(f"The viewer is open: {viewer.url}\n", flush=True)
+        click.echo(f"The viewer is open: {viewer.url}\n")
+        if is_opened:
+            click.launch(viewer.url)
         runspan.instrument(endpoint=viewer.endpoint, service_name="runspan-demo", set_global=True)
         try:
             if path is None:
-                scene.play(print)
+                scene.play(click.echo)
             else:
                 _play(path)
-        except (OSError, ValueError) as error:
-            print(f"demo: {error}", file=sys.stderr)
-            return 2
         finally:
             runspan.uninstrument()
-        print(f"\nNow look at {viewer.url} (Ctrl-C ends it)", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print()
-    return 0
+        click.echo(f"\nNow look at {viewer.url} (Ctrl-C ends it)")
+        until_stopped()
 
 
 @contextmanager
-def _viewer(db: Path) -> Iterator[Viewer]:
-    """On the usual port, else on a free one."""
+def _viewer(db: Path, port: int | None) -> Iterator[Viewer]:
+    """On the port that was asked for, else on the usual one, else on a free one."""
     with ExitStack() as stack:
         try:
-            viewer = stack.enter_context(serve(port=DEFAULT_PORT, db=db))
+            viewer = stack.enter_context(serve(port=DEFAULT_PORT if port is None else port, db=db))
         except PortBusyError:
+            if port is not None:
+                raise
             viewer = stack.enter_context(serve(port=0, db=db))
         yield viewer
 
@@ -97,7 +107,7 @@ def _play(path: Path) -> None:
 
     exchanges = recording.load(path)
     is_azure = any(exchange["request"]["path"].startswith("/openai/") for exchange in exchanges)
-    print(f"Playing {path.name}: {len(exchanges)} recorded calls through openai {openai.__version__}\n")
+    click.echo(f"Playing {path.name}: {len(exchanges)} recorded calls through openai {openai.__version__}\n")
     with recording.served(exchanges, PACE_S) as base_url:
         client: openai.OpenAI
         if is_azure:
@@ -109,9 +119,5 @@ def _play(path: Path) -> None:
             client = openai.OpenAI(api_key="none", base_url=base_url, max_retries=0)
         with client:
             for line in play(client, exchanges):
-                print(f"  {line}")
+                click.echo(f"  {line}")
             runspan.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,7 +17,7 @@ MAX_LINE = 64 * 2**20
 def load(store: Store, path: Path) -> int:
     """The number of spans taken from the file. Raises ValueError, with the file and line, for what is no OTLP; OSError."""
     count = 0
-    for where, body, content_type in _exports(path):
+    for where, body, content_type in exports(path):
         try:
             batch = rows.traces(body, content_type)
         except BadBodyError as error:
@@ -28,7 +28,7 @@ def load(store: Store, path: Path) -> int:
     return count
 
 
-def _exports(path: Path) -> Iterator[tuple[str, bytes, str]]:
+def exports(path: Path) -> Iterator[tuple[str, bytes, str]]:
     """(where in the file, body, content type) of each export in it."""
     with path.open("rb") as file:
         first = file.readline(MAX_LINE)

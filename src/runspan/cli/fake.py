@@ -1,0 +1,51 @@
+"""`runspan fake`: the Assistants server that plays scenarios, for apps that are to be tried without one."""
+
+from __future__ import annotations
+
+import click
+
+from ..fake import serve
+from ..fake.library import SCENARIOS
+from .output import Problem, say_json
+from .waiting import until_stopped
+
+
+@click.command(
+    "fake",
+    short_help="An Assistants server to try things with.",
+    epilog=f"Scenarios: {', '.join(SCENARIOS)}.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=0, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--scenario",
+    type=click.Choice(tuple(SCENARIOS)),
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="What its runs do; the header X-Fake-Scenario names another for one run.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
+def command(host: str, port: int, scenario: str, as_json: bool) -> None:
+    """Serve a fake Assistants API until Ctrl-C: no key, no network, no costs.
+
+    Its address is the first line of the output.
+
+    \b
+    Examples:
+      runspan fake --port 8700
+      OPENAI_BASE_URL=http://127.0.0.1:8700/v1 OPENAI_API_KEY=none python app.py
+      runspan fake --scenario failed
+    """
+    try:
+        with serve(scenario, host=host, port=port) as server:
+            if as_json:
+                say_json({"base_url": server.base_url})
+            else:
+                click.echo(server.base_url)
+                click.echo(
+                    f"OPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=none    (Ctrl-C ends it)", err=True
+                )
+            until_stopped()
+    except OSError as error:
+        raise Problem(f"can't listen on {host}:{port}: {error.strerror or error}", 1) from None

@@ -1,0 +1,48 @@
+"""The commands by name, each imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from . import exits
+
+COMMANDS = ("demo", "ui", "run", "tree", "stats", "replay", "doctor", "fake")  # in the order of the help
+
+CODES = "\n".join(f"  {code:<5} {meaning}" for code, meaning in exits.MEANINGS.items())
+HELP = f"""See every run of an assistant as one trace, on your own machine.
+
+\b
+Begin with:
+  runspan demo          a page with example conversations; no key, no network
+  runspan ui            a page for the traces of your own apps
+  runspan run app.py    start an app traced, without changing it
+  runspan doctor        when nothing arrives
+
+\b
+Exit codes (runspan run ends as the app does):
+{CODES}
+"""
+
+
+class Commands(click.Group):
+    """Files of this folder, each with its `command`: `runspan run` must not load a web server."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"runspan.cli.{cmd_name}").command
+        return command
+
+
+cli = Commands(
+    "runspan",
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Documentation of each command: runspan COMMAND --help",
+)
+click.version_option(package_name="runspan", message="%(package)s %(version)s")(cli)

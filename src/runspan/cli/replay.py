@@ -1,0 +1,136 @@
+"""`runspan replay`: a file of traces, sent on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+
+from ..config import BACKENDS, ConfigError, host_of, resolve
+from ..exporting.resend import Sender, batches, with_resource
+from ..viewer.decode import TRACES, BadBodyError, parse
+from ..viewer.store.files import exports
+from ..viewer.units import count
+from . import exits
+from .output import Problem, say_json
+from .target import target
+
+
+@click.command("replay", short_help="Send a file of traces on.")
+@click.option("--endpoint", metavar="URL", help="Where to, over OTLP/HTTP. [default: as for an app]")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Such as a key; may be given more than once.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    metavar="NAME",
+    help=f"By its own variables: {', '.join(BACKENDS)}.",
+)
+@click.option(
+    "--batch-bytes",
+    type=click.IntRange(16_384),
+    default=3_500_000,
+    show_default=True,
+    metavar="N",
+    help="Encoded bytes of one request.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(
+    endpoint: str | None,
+    headers: tuple[str, ...],
+    backend: str | None,
+    batch_bytes: int,
+    as_json: bool,
+    file: Path,
+) -> None:
+    """Send a saved file on to a backend, as OTLP over HTTP in protobuf.
+
+    FILE is what `instrument(file=...)`, RUNSPAN_FILE or a Collector wrote; spans keep their ids and times, so sending a file twice
+    does no harm where the backend knows spans by id. Requests are cut to size, and tried again where the receiver asks for that.
+    Address and keys come from the options, else from --backend and its variables, else from OTEL_EXPORTER_OTLP_*. The attributes
+    that a backend reads beyond the common ones are those that were recorded: a preset can't add them here.
+
+    \b
+    Examples:
+      runspan replay traces.jsonl --endpoint http://localhost:4318
+      runspan replay traces.jsonl --backend phoenix
+      runspan replay traces.jsonl --endpoint https://otlp.example.com --header "authorization=Bearer $KEY"
+    """
+    sender, resource = _sender(endpoint, headers, backend)
+    try:
+        for batch in batches(with_resource(_parts(file), resource), batch_bytes):
+            sender.send(batch)
+    except (ValueError, OSError) as error:
+        _report(sender, as_json)
+        raise Problem(f"{error}") from None
+    finally:
+        sender.close()
+    _report(sender, as_json)
+    sent = sender.sent
+    if not (sent.delivered or sent.rejected or sent.failed):
+        raise Problem(f"there is no span in {file}", exits.NOT_WELL)
+    if sent.rejected or sent.failed:
+        said = "; ".join(sent.problems) or "it did not say why"
+        raise Problem(f"{host_of(sender.url)} did not take all of them: {said}", exits.NOT_WELL)
+
+
+def _sender(
+    endpoint: str | None, headers: tuple[str, ...], backend: str | None
+) -> tuple[Sender, dict[str, str]]:
+    """And the attributes that the backend wants on every resource."""
+    given = {"endpoint": endpoint, "backend": backend, "headers": dict(map(_pair, headers)) or None}
+    try:
+        to = target(resolve({name: value for name, value in given.items() if value is not None}, os.environ))
+    except ConfigError as error:
+        raise Problem(str(error)) from None
+    return Sender(to.url, to.headers), dict(to.resource)
+
+
+def _pair(header: str) -> tuple[str, str]:
+    name, equals, value = header.partition("=")
+    if not equals or not name.strip():
+        raise Problem("--header wants NAME=VALUE")
+    return name.strip().lower(), value.strip()
+
+
+def _parts(path: Path) -> Iterator[ResourceSpans]:
+    for where, body, content_type in exports(path):
+        yield from _read(body, content_type, f"{path}{where}")
+
+
+def _read(body: bytes, content_type: str, where: str) -> list[ResourceSpans]:
+    try:
+        return list(parse(TRACES, body, content_type, lambda request: request).resource_spans)
+    except BadBodyError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _report(sender: Sender, as_json: bool) -> None:
+    sent = sender.sent
+    if as_json:
+        say_json(
+            {
+                "endpoint": host_of(sender.url),
+                "delivered": sent.delivered,
+                "rejected": sent.rejected,
+                "failed": sent.failed,
+                "requests": sent.requests,
+                "problems": list(sent.problems),
+            }
+        )
+        return
+    more = "".join(
+        f", {n:,} {what}" for what, n in (("rejected", sent.rejected), ("failed", sent.failed)) if n
+    )
+    click.echo(
+        f"{count(sent.delivered, 'span')} delivered{more}, in {count(sent.requests, 'request')}, to {host_of(sender.url)}"
+    )

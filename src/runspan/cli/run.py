@@ -1,0 +1,57 @@
+"""`runspan run`: an app traced without a line of code in it."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from ..config import BACKENDS
+from .app import App
+from .output import Problem
+
+
+@click.command(
+    "run", short_help="Start an unchanged app traced.", context_settings={"allow_interspersed_args": False}
+)
+@click.option("-m", "is_module", is_flag=True, help="TARGET is a module, as for python -m.")
+@click.option("--file", metavar="PATH", help="Write the traces to a file (OTLP JSON lines).")
+@click.option("--endpoint", metavar="URL", help="Send them there over OTLP/HTTP.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Send them to a backend, by its own variables.")
+@click.option("--service-name", metavar="NAME", help="The app's name in its traces.")
+@click.option("--no-content", is_flag=True, help="Record no messages, arguments and results.")
+@click.argument("target")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(
+    is_module: bool,
+    file: str | None,
+    endpoint: str | None,
+    backend: str | None,
+    service_name: str | None,
+    no_content: bool,
+    target: str,
+    arguments: tuple[str, ...],
+) -> App:
+    """Start an unchanged Python app with its runs traced.
+
+    The app is started as `python TARGET ARGUMENTS...` would: its output, exit code and exceptions are its own. Everything after
+    TARGET belongs to it. All RUNSPAN_* and OTEL_* variables count; options beat them. With a setting that is wrong the app runs
+    untraced, and the reason is on stderr. Without any setting traces go to localhost:4318, where `runspan ui` listens.
+
+    Forked processes of the app are traced, too; programs that it starts anew are not.
+
+    \b
+    Examples:
+      runspan run app.py --its own --options
+      runspan run -m uvicorn shop:app --port 8000
+      runspan run --file traces.jsonl app.py && runspan tree traces.jsonl
+      runspan run --backend langfuse app.py
+    """
+    if not is_module and not os.path.exists(target):
+        raise Problem(
+            f"can't find {target}"
+            + ("" if target.endswith(".py") else f" (a module? runspan run -m {target})")
+        )
+    options = {"file": file, "endpoint": endpoint, "backend": backend, "service_name": service_name}
+    given = {name: value for name, value in options.items() if value is not None}
+    return App(target, arguments, is_module, {**given, **({"capture_content": False} if no_content else {})})

@@ -1,0 +1,81 @@
+"""Which runs: the options that `tree` and `stats` share, as one SQL condition."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .units import Seconds
+
+# option -> (condition on a row of the store's table of runs, help)
+CONDITIONS: Mapping[str, tuple[str, str]] = {
+    "assistant": ("instr(lower(name), lower(?))", "Runs of assistants with this in their name."),
+    "model": ("instr(lower(model), lower(?))", "Runs of models with this in their name."),
+    "status": ("status = ?", "Runs with this status: completed, failed, expired, incomplete, cancelled ..."),
+    "thread": ("thread = ?", "Runs on this thread (its id)."),
+    "session": ("session = ?", "Runs of this session."),
+    "user": ("user = ?", "Runs of this user."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`where()` is the condition; empty for all runs."""
+
+    equal: Mapping[str, str]
+    errors: bool = False
+    min_duration_s: float = 0.0
+    since_s: float | None = None  # before now
+
+    @property
+    def is_narrow(self) -> bool:
+        return bool(self.where()[0])
+
+    def where(self) -> tuple[str, tuple[Any, ...]]:
+        """Terms joined by AND, and their values."""
+        terms = [CONDITIONS[name][0] for name in self.equal]
+        values: list[Any] = list(self.equal.values())
+        if self.errors:
+            terms.append("error <> ''")
+        if self.min_duration_s:
+            terms.append("duration_ns >= ?")
+            values.append(int(self.min_duration_s * 1e9))
+        if self.since_s is not None:
+            terms.append("start_ns >= ?")
+            values.append(max(0, time.time_ns() - int(self.since_s * 1e9)))
+        return " AND ".join(terms), tuple(values)
+
+
+def options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds them to a command, which gets `selection` and `db`."""
+
+    @functools.wraps(function)
+    def command(errors: bool, min_duration: float | None, since: float | None, **rest: Any) -> Any:
+        equal = {name: value for name in CONDITIONS if (value := rest.pop(name)) is not None}
+        return function(selection=Selection(equal, errors, min_duration or 0.0, since), **rest)
+
+    added = [click.option(f"--{name}", metavar="TEXT", help=text) for name, (_, text) in CONDITIONS.items()]
+    added += [
+        click.option("--errors", is_flag=True, help="Runs that ended in an error."),
+        click.option(
+            "--min-duration", type=Seconds(), metavar="TIME", help="Runs that took so long: 500ms, 2s, 3m."
+        ),
+        click.option(
+            "--since", type=Seconds(), metavar="TIME", help="Runs that began within the last 30m, 8h, 7d."
+        ),
+        click.option(
+            "--db",
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="The viewer's store, if not in your data folder.",
+        ),
+    ]
+    for one in reversed(added):
+        command = one(command)
+    return command

@@ -1,0 +1,53 @@
+"""`runspan stats`: runs, tokens, cost and latency, by assistant and model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import exits, selection
+from .output import Problem, say_json
+from .selection import Selection
+from .source import opened
+from .summing import BY, grouped, totals
+
+
+@click.command("stats", short_help="Runs, tokens, cost and latency, summed up.")
+@selection.options
+@click.option(
+    "--by",
+    type=click.Choice(tuple(BY)),
+    multiple=True,
+    default=("assistant", "model"),
+    show_default=True,
+    help="One group for each value; may be given more than once.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
+@click.argument("source", metavar="[FILE|TRACE_ID|RUN_ID]", required=False)
+def command(
+    source: str | None, selection: Selection, db: Path | None, by: tuple[str, ...], as_json: bool
+) -> None:
+    """Sum runs up: how many, how they ended, tokens, cost, and percentiles of their times.
+
+    Without a FILE, of the store that `runspan ui` fills. Latency is a run's time from the request to its end; queue is its time
+    until the server began. A run without tokens or cost counts as unknown, not as zero.
+
+    \b
+    Examples:
+      runspan stats traces.jsonl
+      runspan stats --since 24h --by model
+      runspan stats --status failed --by assistant --by status
+      runspan stats --json | jq '.groups[] | {assistant, p95: .latency_s.p95}'
+    """
+    by = tuple(dict.fromkeys(by))
+    with opened(source, db) as found:
+        groups = grouped(found, selection, by)
+    if not groups:
+        raise Problem("no run matches" if selection.is_narrow else "there is no run in it", exits.NOT_WELL)
+    if as_json:
+        say_json({"groups": [group.as_json() for group in groups], "total": totals(groups).as_json()})
+        return
+    from .stats_table import draw
+
+    draw(groups, by)

@@ -1,0 +1,32 @@
+"""Durations as people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+import click
+
+UNITS: Mapping[str, float] = {
+    "ms": 1e-3,
+    "": 1.0,
+    "s": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3_600.0,
+    "d": 86_400.0,
+}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|min|m|h|d|)")
+
+
+class Seconds(click.ParamType[float]):
+    """`1.5`, `500ms`, `2s`, `3m`, `1h`, `7d` -> seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = _DURATION.fullmatch(str(value).strip().lower())
+        if found is None or not math.isfinite(seconds := float(found[1]) * UNITS[found[2]]):
+            self.fail(f"{value!r} is no duration: write 500ms, 2s, 3m, 1h or 7d", param, ctx)
+        return seconds

@@ -1,0 +1,126 @@
+"""`runspan ui`, `runspan fake` and `runspan demo`: what they serve, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import openai
+import pytest
+
+from runspan.viewer import receiver as receivers
+from tests.support.children import PATIENCE_S
+from tests.viewer.runs import a_run
+from tests.viewer.wire import export, post
+
+from .conftest import Command, line
+from .saved import three_runs
+
+
+def page(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def stop(child: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[int, str, str]:
+    os.kill(child.pid, number)
+    out, err = child.communicate(timeout=PATIENCE_S)
+    return child.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_viewer_takes_and_shows_traces_until_it_is_stopped(command: Command, number: int) -> None:
+    with command.started("ui", "--port", "0", "--json") as child:
+        told = json.loads(line(child.stdout))
+        port = int(told["endpoint"].rpartition(":")[2])
+        assert post(port, export(*a_run(1))).status == 200
+        assert "How is the weather?" in page(told["url"])
+        assert Path(told["db"]) == command.db
+        assert stop(child, number) == (0, "", "")
+    assert "invoke_agent Weather" in command("tree").stdout  # it is kept
+
+
+def test_files_are_shown_from_a_store_that_goes_away(command: Command) -> None:
+    file = three_runs(command.home / "traces.jsonl")
+    with command.started("ui", file, "--port", "0") as child:
+        url = line(child.stdout).partition(": ")[2]
+        assert "17 * 23?" in page(url)
+        assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:" in line(child.stdout)
+        assert stop(child)[0] == 0
+    assert not command.db.exists()
+
+
+def test_a_port_that_is_taken_is_told_with_the_way_around(command: Command) -> None:
+    with receivers.serve() as receiver:
+        ended = command("ui", "--port", str(receiver.port))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "an OTLP receiver" in ended.stderr
+    assert f"--port {receiver.port + 1} and OTEL_EXPORTER_OTLP_ENDPOINT=" in ended.stderr
+
+
+def test_beyond_loopback_there_is_a_token(command: Command) -> None:
+    with command.started("ui", "--host", "0.0.0.0", "--port", "0") as child:
+        url = line(child.stdout).partition(": ")[2]
+        line(child.stdout)
+        assert re.search(r"Authorization=Bearer%20[\w-]{32}", line(child.stdout))
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            page(url.partition("?")[0])
+        stop(child)
+
+
+def test_what_is_no_file_of_traces_is_refused(command: Command) -> None:
+    (command.home / "odd").write_text("odd")
+    ended = command("ui", "odd", "--port", "0")
+    assert ended.returncode == 2
+    assert "odd" in ended.stderr
+
+
+def test_the_fake_server_serves_the_real_client(command: Command) -> None:
+    with command.started("fake", "--scenario", "failed") as child:
+        base_url = line(child.stdout)
+        with openai.OpenAI(api_key="none", base_url=base_url) as client:
+            assistant = client.beta.assistants.create(model="gpt-4o")
+            thread = client.beta.threads.create(messages=[{"role": "user", "content": "?"}])
+            runs = client.beta.threads.runs
+            run = runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id, poll_interval_ms=20)
+        assert run.status == "failed"
+        code, _, err = stop(child, signal.SIGTERM)
+        assert (code, err.partition("=")[0]) == (0, "OPENAI_BASE_URL")
+
+
+def test_the_fake_server_tells_a_port_that_is_taken(command: Command) -> None:
+    with receivers.serve() as receiver:
+        ended = command("fake", "--port", str(receiver.port))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"can't listen on 127.0.0.1:{receiver.port}" in ended.stderr
+
+
+def test_the_demo_in_the_terminal_prints_and_ends(command: Command) -> None:
+    ended = command("demo", "--terminal")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "4 runs: 3 completed, 1 failed" in ended.stdout
+    assert "runspan.instrument()" in ended.stdout
+
+
+def test_the_demo_fills_a_viewer(command: Command) -> None:
+    with command.started("demo", "--port", "0") as child:
+        url = line(child.stdout).partition(": ")[2]
+        assert child.stdout is not None
+        while not line(child.stdout).startswith("Now look at"):
+            assert child.poll() is None
+        assert "find_trains" in page(f"{url}?q=find_trains") or "completed" in page(url)
+        assert stop(child) == (0, "", "")
+    assert not command.db.exists()
+
+
+def test_the_demo_refuses_what_is_no_recording(command: Command) -> None:
+    (command.home / "odd.jsonl").write_text('{"a": 1}\n')
+    ended = command("demo", "odd.jsonl", "--terminal")
+    assert ended.returncode == 2
+    assert "odd.jsonl, line 1: not a recorded exchange" in ended.stderr
