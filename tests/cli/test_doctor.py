@@ -1,0 +1,162 @@
+"""`runspan doctor`: each thing that keeps traces from arriving is found, and named with its cure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runspan.cli.health.variables import masked
+from runspan.viewer import Viewer, serve
+from runspan.viewer.receiver import Receiver
+from tests.support.children import black_hole, nobody
+from tests.support.collector import serve_grpc
+from tests.support.otlp import runs
+
+from .conftest import Command
+
+Findings = list[tuple[str, str, str]]
+
+
+def examined(command: Command, *options: str, **env: str) -> tuple[int, dict[str, Any]]:
+    ended = command("doctor", "--json", *options, **env)
+    assert "Traceback" not in ended.stderr
+    return ended.returncode, json.loads(ended.stdout)
+
+
+def bad(told: dict[str, Any]) -> list[str]:
+    return [finding["about"] for finding in told["findings"] if finding["state"] == "bad"]
+
+
+def text(told: dict[str, Any], about: str) -> str:
+    return "\n".join(f"{f['text']} {f['cure']}" for f in told["findings"] if f["about"] == about)
+
+
+@pytest.fixture
+def viewer(tmp_path: Path) -> Any:
+    with serve(port=0, db=tmp_path / "of_the_viewer.db") as running:
+        yield running
+
+
+def test_all_is_well_with_our_viewer_which_is_asked_for_the_trace(command: Command, viewer: Viewer) -> None:
+    code, told = examined(command, OTEL_EXPORTER_OTLP_ENDPOINT=viewer.endpoint)
+    assert (code, told["ok"], bad(told)) == (0, True, [])
+    (trace,) = viewer.store.traces()
+    assert trace.service == "runspan-doctor"
+    assert (
+        text(told, "delivery").strip()
+        == f"the viewer has the test trace: {viewer.endpoint}/trace/{trace.trace}"
+    )
+    assert "is patched by instrument()" in text(told, "client")
+
+
+def test_of_other_receivers_the_answer_counts(command: Command, receiver: Receiver) -> None:
+    code, told = examined(
+        command, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, OTEL_TRACES_SAMPLER="always_on"
+    )
+    assert (code, bad(told)) == (0, [])
+    assert len(runs(receiver)) == 1
+    assert text(told, "delivery").strip() == "the receiver took the test trace"
+
+
+def test_in_words_it_is_marked_and_ends_in_1(command: Command) -> None:
+    with nobody() as address:
+        ended = command("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=address, COLUMNS="50")
+    assert ended.returncode == 1
+    assert "XX  traces go to 127.0.0.1:" in ended.stdout
+    assert "    -> Start `runspan ui`" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 50
+    assert "\x1b" not in ended.stdout
+
+
+def test_nobody_there(command: Command) -> None:
+    with nobody() as address:
+        code, told = examined(command, OTEL_EXPORTER_OTLP_ENDPOINT=address)
+    assert (code, bad(told)) == (1, ["address"])
+    assert "nobody listens there" in text(told, "address")
+    assert text(told, "delivery") == ""  # nothing is sent to nobody
+
+
+def test_somebody_who_does_not_answer(command: Command) -> None:
+    with black_hole() as address:
+        code, told = examined(command, OTEL_EXPORTER_OTLP_ENDPOINT=address)
+    assert (code, bad(told)) == (1, ["address"])
+    assert "does not answer HTTP" in text(told, "address")
+
+
+@pytest.mark.parametrize(("status", "cure"), [(401, "keys"), (404, "/v1/traces"), (415, "protobuf")])
+def test_a_receiver_that_refuses(command: Command, receiver: Receiver, status: int, cure: str) -> None:
+    receiver.answer_with(status)
+    code, told = examined(command, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+    assert (code, bad(told)) == (1, ["address"])
+    assert f"answers {status}" in text(told, "address")
+    assert cure in text(told, "address")
+
+
+def test_the_right_door_over_grpc(command: Command) -> None:
+    with serve_grpc() as got:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": got.endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+        code, told = examined(command, **env)
+    assert (code, bad(told)) == (0, [])
+    assert got.resource["service.name"] == "runspan-doctor"
+    assert "over gRPC" in text(told, "address")
+
+
+@pytest.mark.parametrize(
+    ("env", "about", "said"),
+    [
+        ({"RUNSPAN_CALLS": "some"}, "settings", "RUNSPAN_CALLS='some'"),
+        ({"RUNSPAN_ENABLED": "false"}, "settings", "Unset RUNSPAN_ENABLED."),
+        ({"OTEL_SDK_DISABLED": "true"}, "settings", "Unset OTEL_SDK_DISABLED."),
+        ({"OTEL_TRACES_EXPORTER": "none"}, "variables", "sent nowhere"),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, "variables", "no new trace is recorded"),
+        ({"RUNSPAN_BACKEND": "langfuse"}, "address", "LANGFUSE_"),
+    ],
+)
+def test_settings_that_keep_traces_away(command: Command, env: dict[str, str], about: str, said: str) -> None:
+    code, told = examined(command, "--no-send", **env)
+    assert code == 1
+    assert about in bad(told)
+    assert said in text(told, about)
+
+
+def test_settings_that_are_worth_a_word(command: Command, receiver: Receiver) -> None:
+    env = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{receiver.endpoint}/v1/traces",
+        "OTEL_TRACES_SAMPLER": "traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.1",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20sesame",
+        "RUNSPAN_CAPTURE_CONTNT": "false",
+    }
+    code, told = examined(command, "--no-send", **env)
+    assert (code, bad(told)) == (0, [])
+    said = text(told, "variables")
+    assert "Did you mean RUNSPAN_CAPTURE_CONTENT?" in said
+    assert "a share of 0.1" in said
+    assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT counts for traces" in said
+    assert "sesame" not in json.dumps(told)
+    assert receiver.spans == ()
+
+
+def test_a_file_is_where_the_test_trace_goes(command: Command) -> None:
+    code, told = examined(command, RUNSPAN_FILE="traces.jsonl")
+    assert (code, bad(told)) == (0, [])
+    assert "runspan-doctor" in (command.home / "traces.jsonl").read_text()
+    assert "the file traces.jsonl" in text(told, "delivery")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("LANGFUSE_SECRET_KEY", "sk-lf-1", "********"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b, x-key=c", "a=********,x-key=********"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:pw@host:1/p?k=v", "https://********@host:1/p?********"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://host:1", "http://host:1"),
+        ("RUNSPAN_CALLS", "all", "all"),
+    ],
+)
+def test_secrets_are_masked(name: str, value: str, shown: str) -> None:
+    assert masked(name, value) == shown
