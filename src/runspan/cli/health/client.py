@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 
+from opentelemetry.sdk.trace import TracerProvider
+
 import runspan
 
 from ...patches import neighbours
@@ -24,7 +26,8 @@ def findings() -> Iterator[Finding]:
         return
     yield from _loaded_by_the_launcher()
     before = [f"{owner.__name__}.request" for owner, name in _requests() if _is_wrapped(owner, name)]
-    handle = runspan.instrument(threads=False)
+    # A provider of our own that exports nothing: where traces go is looked at later.
+    handle = runspan.instrument(threads=False, tracer_provider=TracerProvider(shutdown_on_exit=False))
     try:
         missing = [f"{owner.__name__}.{name}" for owner, name in _requests() if not _is_wrapped(owner, name)]
     finally:
