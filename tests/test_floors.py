@@ -60,7 +60,6 @@ ALLOWED = {  # of the packages that are not the standard library's
     "jinja2": ("viewer",),
     "markupsafe": ("viewer",),
     "platformdirs": ("viewer",),
-    "anyio": ("viewer",),
     "starlette": ("fake", "viewer"),
     "uvicorn": ("fake", "viewer"),
 }

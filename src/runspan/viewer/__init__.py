@@ -15,14 +15,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runspan.viewer.store import Bounds, Run, RunFilter, Store, StoreFullError, TraceRow
+    from runspan.viewer.store import Bounds, Run, RunFilter, Stat, Store, StoreFullError, TraceRow
     from runspan.viewer.store.files import load
     from runspan.viewer.store.schema import NotOurFileError
     from runspan.viewer.web.ingest import Limits
     from runspan.viewer.web.serving import DEFAULT_PORT, PortBusyError, Viewer, default_db, run, serve
 
 _HOMES = {
-    "runspan.viewer.store": ("Bounds", "Run", "RunFilter", "Store", "StoreFullError", "TraceRow"),
+    "runspan.viewer.store": ("Bounds", "Run", "RunFilter", "Stat", "Store", "StoreFullError", "TraceRow"),
     "runspan.viewer.store.files": ("load",),
     "runspan.viewer.store.schema": ("NotOurFileError",),
     "runspan.viewer.web.ingest": ("Limits",),
@@ -38,6 +38,7 @@ __all__ = [
     "PortBusyError",
     "Run",
     "RunFilter",
+    "Stat",
     "Store",
     "StoreFullError",
     "TraceRow",

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runspan.viewer.spans import LogRecord, Span
-from runspan.viewer.store import rows
+from runspan.viewer.store import rows, stats
 from runspan.viewer.store.prune import Bounds, used_bytes
 from runspan.viewer.store.rows import Batch
 from runspan.viewer.store.schema import connect
 from runspan.viewer.store.search import query
+from runspan.viewer.store.stats import Stat
 from runspan.viewer.store.writer import Writer
 
 MAX_FOUND = 10_000  # spans that a search looks at, newest first
@@ -173,6 +174,12 @@ class Store:
         sql = f"SELECT {COLUMNS} FROM runs WHERE trace = ? ORDER BY start_ns LIMIT 1000"  # noqa: S608
         return [_run(row) for row in self._all(sql, (_id(trace),))]
 
+    def stats(self, of: RunFilter | None = None) -> list[Stat]:
+        """Runs, failures, latency percentiles, tokens and cost by assistant and model, the most used first."""
+        where, values = self._where(of or RunFilter())
+        sql = f"SELECT {stats.COLUMNS} FROM runs{where} ORDER BY name, model, duration_ns"  # noqa: S608
+        return stats.stats(self._all(sql, values))
+
     def choices(self) -> dict[str, list[str]]:
         """The values that runs can be filtered by, of status, assistant and model: the 200 first in order."""
         return {name: self._distinct(name) for name in ("status", "name", "model")}
@@ -248,7 +255,7 @@ class Store:
         return int(self._all("SELECT coalesce(sum(spans), 0) FROM traces", ())[0][0])
 
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Rows of a query of the caller's own, for tables made of runs (`runspan stats`); columns as in `Run`."""
+        """Rows of a query of the caller's own; the tables are those of `schema.py`."""
         return self._all(sql, values)
 
     # ---------------------------------------------------------------- pieces

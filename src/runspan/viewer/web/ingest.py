@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import anyio.to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -81,7 +81,7 @@ class Ingest:
             raise RefusedError(408, "the body did not arrive in time") from None
         encoding = request.headers.get("content-encoding", "")
         reader = READERS[request.url.path]
-        batch = await anyio.to_thread.run_sync(self._read, reader, body, encoding, content_type)
+        batch = await run_in_threadpool(self._read, reader, body, encoding, content_type)
         if not batch.rows and not batch.logs:
             return
         try:

@@ -17,8 +17,9 @@ from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import Run, RunFilter, Store
 from runspan.viewer.store.queries import MAX_COUNTED, SORTS
 from runspan.viewer.web import comparing, otlp_json, talk
-from runspan.viewer.web.panel import exchange, panel, tools
+from runspan.viewer.web.panel import exchange, panel
 from runspan.viewer.web.render import page
+from runspan.viewer.web.results import tools
 from runspan.viewer.web.waterfall import waterfall
 
 PAGE = 50
