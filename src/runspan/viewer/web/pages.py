@@ -165,7 +165,7 @@ class Pages:
         for run, spans, logs in sides:
             own = next((span for span in spans if span.span_id == run.span), None)
             asked, answered = exchange(own, spans, logs) if own else ((), ())
-            said.append(("\n\n".join(s.text for s in asked), "\n\n".join(s.text for s in answered)))
+            said.append(tuple("\n\n".join(s.text for s in side if s.text) for side in (asked, answered)))
         calls = [tools(spans)[:200] for _, spans, _ in sides]
         return self._html(
             request,

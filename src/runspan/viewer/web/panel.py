@@ -123,7 +123,14 @@ def exchange(
     attributes = [call.attributes for call in calls] or [run.attributes]
     asked = conversation.new(conversation.given(attributes[0]))
     answered = conversation.answered(attributes[-1])
+    if tools(below):  # they have spans of their own, with times
+        asked, answered = (tuple(filter(_is_spoken, saids)) for saids in (asked, answered))
     return asked or _plain(run, "input.value", "user"), answered or _plain(run, "output.value", "assistant")
+
+
+def _is_spoken(said: Said) -> bool:
+    """Whether a message is more than tool calls and their results."""
+    return not said.parts or any(part.kind not in ("tool_call", "tool_result") for part in said.parts)
 
 
 def _plain(span: Span, key: str, role: str) -> tuple[Said, ...]:
