@@ -173,7 +173,7 @@ def test_a_fault_of_ours_is_a_page_that_says_so(
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the store")
 
-    monkeypatch.setattr(viewer.store, "count_runs", broken)
+    monkeypatch.setattr(viewer.store, "page", broken)
     answer = get("/")
     assert answer.status == 500
     assert "secret" not in answer.text

@@ -21,7 +21,7 @@ from runspan.viewer.store.stats import Stat
 from runspan.viewer.store.writer import Writer
 
 MAX_FOUND = 10_000  # spans that a search looks at, newest first
-MAX_COUNTED = 100_000
+MAX_COUNTED = 10_000  # runs that match a filter
 MAX_READERS = 8  # connections that stay open
 MAX_TRACE_SPANS = 20_000  # that one page reads
 
@@ -32,6 +32,7 @@ SORTS: Mapping[str, str] = {
     "tokens": "tokens",
     "cost": "cost",
 }
+NULLABLE = frozenset({"queue_s", "tokens", "cost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,24 +145,26 @@ class Store:
 
     # ---------------------------------------------------------------- runs
 
+    def page(self, of: RunFilter, limit: int = 50, offset: int = 0) -> tuple[list[Run], int]:
+        """One page of runs, and how many there are (of a part of them, up to `MAX_COUNTED`)."""
+        where, values = self._where(of)
+        column, direction = SORTS[of.sort], "ASC" if of.is_ascending else "DESC"
+        # What is not known sorts last, either way; in descending order it does so by itself.
+        nulls = " NULLS LAST" if of.is_ascending and column in NULLABLE else ""
+        order = f"{column} {direction}{nulls}, id {direction}"
+        sql = f"SELECT {COLUMNS} FROM runs{where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+        runs = [_run(row) for row in self._all(sql, (*values, limit, offset))] if limit else []
+        at_most = MAX_COUNTED if where else -1
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM runs{where} LIMIT {at_most})"  # noqa: S608
+        return runs, max(int(self._all(sql, values)[0][0]), offset + len(runs) if runs else 0)
+
     def runs(self, of: RunFilter, limit: int = 50, offset: int = 0) -> list[Run]:
         """One page of runs."""
-        where, values = self._where(of)
-        order = f"{SORTS[of.sort]} {'ASC' if of.is_ascending else 'DESC'}"
-        # What is not known sorts last, either way.
-        nulls = (
-            f"{SORTS[of.sort]} IS NULL, "
-            if of.is_ascending and of.sort in ("queue", "tokens", "cost")
-            else ""
-        )
-        sql = f"SELECT {COLUMNS} FROM runs{where} ORDER BY {nulls}{order}, id DESC LIMIT ? OFFSET ?"  # noqa: S608
-        return [_run(row) for row in self._all(sql, (*values, limit, offset))]
+        return self.page(of, limit, offset)[0]
 
     def count_runs(self, of: RunFilter) -> int:
-        """How many there are, up to `MAX_COUNTED`."""
-        where, values = self._where(of)
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM runs{where} LIMIT {MAX_COUNTED})"  # noqa: S608
-        return int(self._all(sql, values)[0][0])
+        """How many there are; of a part of them, up to `MAX_COUNTED`."""
+        return self.page(of, 0)[1]
 
     def run(self, trace: str, span: str) -> Run | None:
         """One run by its span."""
@@ -187,7 +190,8 @@ class Store:
     def newest_groups(self, column: str, limit: int = 50, offset: int = 0) -> list[list[Run]]:
         """The threads or sessions (`column`) heard of last, each with its runs by start, at most 500."""
         names: dict[str, None] = {}
-        sql = f"SELECT {column} FROM runs WHERE {column} <> '' ORDER BY start_ns DESC"  # noqa: S608
+        # By start, not by the index of the column: the plus says so.
+        sql = f"SELECT {column} FROM runs WHERE +{column} <> '' ORDER BY start_ns DESC"  # noqa: S608
         with self._reader() as db:
             for (name,) in db.execute(sql):
                 names[name] = None
@@ -264,7 +268,8 @@ class Store:
         terms, values = [], []
         for name in FIELDS:
             if value := getattr(of, name):
-                terms.append(f"{name} = ?")
+                # The second term lets the planner take the index, which leaves out the empty ones.
+                terms.append(f"{name} = ? AND {name} <> ''")
                 values.append(value)
         if of.since_ns:
             terms.append("start_ns >= ?")

@@ -49,13 +49,13 @@ class Pages:
             is_ascending=asked.get("order") == "asc",
         )
         at = _page(request)
-        total = self._store.count_runs(of)
+        runs, total = self._store.page(of, PAGE + 1, at * PAGE)
         return self._html(
             request,
             "runs.html",
-            runs=self._store.runs(of, PAGE, at * PAGE),
+            runs=runs[:PAGE],
             total=total,
-            is_more=total >= MAX_COUNTED,
+            is_more=of.is_narrow() and total >= MAX_COUNTED,
             of=of,
             since=asked.get("since", "") if asked.get("since") in SINCE_S else "",
             choices=self._store.choices(),
