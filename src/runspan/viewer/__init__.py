@@ -28,6 +28,7 @@ _HOMES = {
     "runspan.viewer.web.ingest": ("Limits",),
     "runspan.viewer.web.serving": ("DEFAULT_PORT", "PortBusyError", "Viewer", "default_db", "run", "serve"),
 }
+_OF_THE_EXTRA = frozenset({"jinja2", "markupsafe", "platformdirs", "starlette", "uvicorn"})
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -53,4 +54,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    try:
+        return getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_THE_EXTRA:
+            raise
+        cure = f"the viewer needs {error.name}: pip install 'runspan[ui]'"
+        raise ModuleNotFoundError(cure, name=error.name) from error
