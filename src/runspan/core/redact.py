@@ -68,7 +68,10 @@ class Texts:
         if whole is not None and len(whole) > self.max_chars:
             fields = {**fields, "original_length": len(whole)}
             whole = cut(whole, self.max_chars)
-        return replace(part, text=whole, fields=fields)
+        is_same = (
+            whole is part.text and fields is part.fields
+        )  # nearly always: a copy costs more than the look
+        return part if is_same else replace(part, text=whole, fields=fields)
 
     def value(self, kind: str, value: Any, key: str = "") -> Any:
         """A JSON value with every text in it kept; `type` is the API's word, not a text."""
