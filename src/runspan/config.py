@@ -70,6 +70,12 @@ class Config:
         "`alive`: also trace runs of other processes that are first met alive by retrieve, cancel or submit.",
         choices=("never", "alive"),
     )
+    neighbours: str = _setting(
+        "past",
+        "RUNSPAN_NEIGHBOURS",
+        "Other tracers of `openai`, on Assistants paths: `past` goes past them, `leave` leaves them, with two sets of spans.",
+        choices=("past", "leave"),
+    )
     threads: bool = _setting(
         True,
         "RUNSPAN_THREADS",

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from runspan import guard
+from runspan.conventions import EXTRAS
+from runspan.presets import PRESETS
 from tests.privacy.exported import Exported, exported
 from tests.privacy.marks import (
     ALL,
@@ -74,6 +76,20 @@ def test_with_content_on_each_text_is_there_and_no_secret_is(kind: str, play: An
     out: Exported = play(kind)
     assert seen_in(out.everything) == of(kind, CONTENT) | set(NAMES)
     assert not seen_in(out.metrics) | seen_in(out.own_lines)
+
+
+@pytest.mark.parametrize("backend", EXTRAS)
+@pytest.mark.parametrize("option", ["capture_content", "redact"])
+def test_nor_by_the_extra_attributes_of_a_backend(
+    option: str, backend: str, play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in PRESETS[backend].needs:
+        monkeypatch.setenv(variable, SECRETS["backend_key"])
+    out: Exported = play(
+        "OpenAI", backend=backend, **{option: {"capture_content": False, "redact": redacted}[option]}
+    )
+    assert seen_in(out.everything) == (set(NAMES) if option == "capture_content" else set())
+    assert (b"langfuse." in out.spans) == (backend == "langfuse")
 
 
 def test_the_switch_of_the_standard_variable_is_the_same_one(
@@ -164,7 +180,13 @@ PLACES: Mapping[str, set[str]] = {
     "own_attribute": at(NAMES["span_name"], "app.plan") | at(TOOL, "app.plan"),
 }
 # On every span below `runspan.context`.
-AROUND = {"context_metadata": "metadata", "session": "session.id", "user": "user.id", "tag": "tag.tags"}
+AROUND = {
+    "context_metadata": "metadata",
+    "context_metadata_key": "metadata",
+    "session": "session.id",
+    "user": "user.id",
+    "tag": "tag.tags",
+}
 AROUND |= {"trace_name": "runspan.trace.name"}
 
 

@@ -31,16 +31,14 @@ def attributes(span: SpanData, max_chars: int) -> dict[str, str | float]:
     """`{attribute: value}` for one span; a `session.id` that the app set itself wins over the thread's id later."""
     facts = span.facts
     found: dict[str, str | float | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    if is_retrieval(span):
+        found[KIND] = "RETRIEVER"
     if span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.assistant is not None:
         found[AGENT_NAME] = facts.assistant.name
     if isinstance(facts, ToolFacts):
-        if facts.call.type in SEARCHES:
-            found[KIND] = "RETRIEVER"
         found |= _values(facts.call.arguments, messages.call_results(facts.call), max_chars)
         found |= _documents(facts.call.documents, max_chars)
     elif isinstance(facts, CallFacts):
-        if span.operation == "retrieval":
-            found[KIND] = "RETRIEVER"
         if facts.search is not None:
             found |= _values("\n".join(facts.search.queries) or None, None, max_chars)
             found |= _documents(facts.search.documents, max_chars)
@@ -48,6 +46,13 @@ def attributes(span: SpanData, max_chars: int) -> dict[str, str | float]:
         asked = [m for m in facts.inputs if m.role == "user"][-1:]
         found |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
     return {key: value for key, value in found.items() if value is not None}
+
+
+def is_retrieval(span: SpanData) -> bool:
+    """A search of stored documents: as a tool of the run, or as a call of the app."""
+    facts = span.facts
+    is_tool = isinstance(facts, ToolFacts) and facts.call.type in SEARCHES
+    return is_tool or span.operation == "retrieval"
 
 
 def _documents(documents: Iterable[Document], max_chars: int) -> dict[str, str | float | None]:

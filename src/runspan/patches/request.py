@@ -27,6 +27,7 @@ from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
 from . import clients, snapshot
 from .clients import OURS
 from .errors import read_error
+from .neighbours import SUPPRESSING
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
 
 Wrapped = Callable[..., Any]
@@ -50,6 +51,7 @@ class Patch:
         joins: bool,
         count_unrecorded: Callable[[], None],
         runs: dict[tuple[str, str], Claimable],
+        on_run: Callable[[Any], None],
     ) -> None:
         self._emitter = emitter
         self._put = put
@@ -59,6 +61,7 @@ class Patch:
         self._calls = calls
         self._joins = joins
         self._count_unrecorded = count_unrecorded
+        self._on_run = on_run  # told what stands on the client itself in place of `request`
         self._runs = runs  # those that live, by (server, run id)
 
     # ------------------------------------------------------------ the two wrappers
@@ -115,7 +118,9 @@ class Patch:
             return None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            if emit.is_suppressed() or _header(options, OURS):  # ddtrace's contexts keep no suppression
+            if (emit.is_suppressed() and not self._is_by_neighbour(client)) or _header(
+                options, OURS
+            ):  # ddtrace's contexts keep no suppression
                 return None
             call = Call(match, clients.server_of(client), now_ns())
             if options.params or "?" in options.url:
@@ -132,6 +137,13 @@ class Patch:
             swallow("begin to observe a call", error)
             return None
 
+    def _is_by_neighbour(self, client: Any) -> bool:
+        """Suppressed by a tracer of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
+        if not emit.name_of_current_scope().startswith(SUPPRESSING):
+            return False
+        self._on_run(_own_request(client))
+        return True
+
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
         sent = _sent(options)
@@ -142,6 +154,7 @@ class Patch:
         if route.starts_run:
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
+            self._on_run(_own_request(client))
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
@@ -151,7 +164,7 @@ class Patch:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
         route, group = call.match.route, grouped.current()
         if group is not None:
-            group.saw(route.operation, is_poll=route.is_poll)
+            group.saw(route.operation, is_poll=not route.is_write)
             return False
         if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
             return False
@@ -351,6 +364,11 @@ def _header(options: Any, name: str) -> str | None:
     headers = options.headers
     value = headers.get(name) if isinstance(headers, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _own_request(client: Any) -> Any:
+    """What stands on the client itself in place of its class's method."""
+    return getattr(client, "__dict__", _NOTHING).get("request")
 
 
 def _call_data(call: Call) -> SpanData:
