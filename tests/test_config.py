@@ -31,6 +31,7 @@ OTHER: Mapping[str, tuple[Any, str]] = {
     "max_live_bytes": (9_000, "9000"),
     "set_global": (True, "1"),
     "threads": (False, "off"),
+    "propagate": ("metadata", "Metadata"),
     "console": (True, "on"),
 }
 

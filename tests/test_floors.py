@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("setup", 5),
     ("providers", 5),
     ("testing", 5),
+    ("processes", 4),
     ("patches", 4),
     ("observing", 4),
     ("runtime", 3),
@@ -41,6 +42,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "wrapt": ("patches",),
     "opentelemetry": (
         "runtime.emit",
+        "runtime.identity",
         "runtime.content_event",
         "observing",
         "setup",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .observing.current import update as update
     from .observing.decorator import observe as observe
     from .observing.score import score as score
+    from .processes import Adopted as Adopted
+    from .processes import adopt as adopt
+    from .processes import handoff as handoff
     from .setup import Handle as Handle
     from .setup import Stats as Stats
     from .setup import flush as flush
@@ -28,14 +31,17 @@ if TYPE_CHECKING:
     from .setup import uninstrument as uninstrument
 
 __all__ = [
+    "Adopted",
     "ConfigError",
     "Handle",
     "Stats",
     "__version__",
+    "adopt",
     "context",
     "current_span_id",
     "current_trace_id",
     "flush",
+    "handoff",
     "instrument",
     "observe",
     "score",
@@ -50,6 +56,7 @@ _HOMES = {
     "context": ".observing.context",
     "observe": ".observing.decorator",
     "score": ".observing.score",
+    **dict.fromkeys(("Adopted", "adopt", "handoff"), ".processes"),
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
     **dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"),
 }

@@ -23,6 +23,7 @@ from .providers import Providers
 from .runtime import active
 from .runtime.active import Active
 from .runtime.calls import Assistants, CallSpans
+from .runtime.custody import Custody
 from .runtime.emit import Emitter
 from .runtime.fetch import Fetcher
 from .runtime.lru import Lru
@@ -48,10 +49,11 @@ REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + live + dropped (`error`, `outbox_full`).
+    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + handed_off + live + dropped.
 
-    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`), and what an exit could not
-    wait for (`exit`).
+    started: created here, or taken over from another process. Runs are `dropped` as `error` or `outbox_full`; what else is counted
+    there is no run: records (`queue_full`), spans (`export_failed_spans`), what an exit could not wait for (`exit`), metadata
+    without room for the key of `propagate="metadata"` (`not_propagated`).
     """
 
     started: int = 0
@@ -59,6 +61,7 @@ class Stats:
     emitted: int = 0
     unfinished: int = 0
     unrecorded: int = 0  # sampled out
+    handed_off: int = 0  # another process emits them
     dropped: Mapping[str, int] = field(default_factory=dict)
     fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
     errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
@@ -92,7 +95,8 @@ class Handle:
         assistants: Assistants = Lru(5_000)
         self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        reader = Reader(tracker, calls, emitter, joins=config.join == "alive")
+        custody = Custody(tracker, emitter, calls, lambda record: self._worker.put(record))
+        reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
         handlers: Mapping[type, Callable[[Any], None]] = {
             Call: reader.call,
@@ -111,11 +115,14 @@ class Handle:
             assistants.peek,
             calls=config.calls,
             joins=config.join == "alive",
+            propagates=config.propagate == "metadata",
             count_unrecorded=self._tracker.count_unrecorded,
+            count_unpropagated=self._tracker.count_unpropagated,
             runs=self._tracker.runs,
+            custody=custody,
         )
         self._active = Active(
-            config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek
+            config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek, custody
         )
         self._exits = Exits(self._worker.put)
 
@@ -128,14 +135,15 @@ class Handle:
         if failed:
             dropped["export_failed_spans"] = failed
         return Stats(
-            counts.started,
-            tracker.live,
-            counts.emitted,
-            counts.unfinished,
-            counts.unrecorded,
-            dropped,
-            dict(self._fetcher.counts),
-            guard.swallowed(),
+            started=counts.started,
+            live=tracker.live,
+            emitted=counts.emitted,
+            unfinished=counts.unfinished,
+            unrecorded=counts.unrecorded,
+            handed_off=counts.handed_off,
+            dropped=dropped,
+            fetches=dict(self._fetcher.counts),
+            errors=guard.swallowed(),
         )
 
     def flush(self, timeout: float = 5.0) -> bool:

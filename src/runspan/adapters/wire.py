@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from ..core.carried import KEY
 from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 
 Wire = Mapping[str, Any]
@@ -95,8 +96,9 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         started_at=number(wire, "started_at"),
         ended_at=first(wire, ends, number),
         expires_at=number(wire, "expires_at"),
-        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str)},
+        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire),
+        carried=text(mapping(wire, "metadata"), KEY),
     )
 
 

@@ -20,10 +20,11 @@ from ..core.model import Assistant, CallFacts, RunFacts, SpanData, SpanKind
 from ..guard import guarded, swallow
 from ..runtime import emit, pending
 from ..runtime.clock import now_ns
+from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
 from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
-from . import clients, snapshot
+from . import clients, propagate, snapshot
 from .clients import OURS
 from .errors import read_error
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
@@ -46,8 +47,11 @@ class Patch:
         *,
         calls: str,
         joins: bool,
+        propagates: bool,
         count_unrecorded: Callable[[], None],
+        count_unpropagated: Callable[[], None],
         runs: dict[tuple[str, str], Claimable],
+        custody: Custody,
     ) -> None:
         self._emitter = emitter
         self._put = put
@@ -55,6 +59,9 @@ class Patch:
         self._assistant_of = assistant_of
         self._calls = calls
         self._joins = joins
+        self._propagates = propagates
+        self._custody = custody
+        self._count_unpropagated = count_unpropagated
         self._count_unrecorded = count_unrecorded
         self._runs = runs  # those that live, by (server, run id)
 
@@ -64,6 +71,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = wrapped(*args, **kwargs)
@@ -88,6 +97,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = await wrapped(*args, **kwargs)
@@ -121,26 +132,40 @@ class Patch:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:
                 call.context = emit.slim_context()
+            if self._may_be_met(call):
                 call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
             return call
         except Exception as error:
             swallow("begin to observe a call", error)
             return None
 
+    def _may_be_met(self, call: Call) -> bool:
+        """Whether this call may be the first here to see a run of another process."""
+        run_id = call.match.run_id
+        return run_id is not None and (run_id not in self._ours or run_id in self._custody.expected)
+
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
         sent = _sent(options)
         call.body = _dumped(sent)
         route = call.match.route
-        if route.starts_run or self._joins:
-            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
         if route.starts_run:
+            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
+            if self._propagates and call.live.span.is_recording():
+                self._propagate(call, call.live, options)
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
                 call.live = self._emitter.begin(_call_data(call))
+
+    def _propagate(self, call: Call, live: LiveSpan, options: Any) -> None:
+        with guarded("put the run's identity into its metadata"):
+            if propagate.has_room(options):
+                call.sends = propagate.with_key(options, self._custody.line_of(live))
+            else:
+                self._count_unpropagated()
 
     def _run_data(self, call: Call, sent: Any) -> SpanData:
         """The run span as far as samplers may want to know it."""
@@ -203,37 +228,46 @@ class Patch:
             return False
         if call.match.route.starts_run:
             self._count_unrecorded()
+            call.unsampled = call.live.span.get_span_context()
         call.live = None
         return True
 
     def _plain(self, call: Call, result: Any) -> None:
-        route = call.match.route
+        route, run_id = call.match.route, call.match.run_id
+        if run_id is not None and run_id not in self._ours:
+            line = snapshot.carried(result)
+            if line is not None:
+                self._custody.share(call, line)
         if route.is_poll:
-            call.result = snapshot.run(result, joins=self._joins)
+            whole = self._joins or call.met is not None or run_id in self._custody.expected
+            call.result = snapshot.run(result, whole=whole)
         elif route.operation.startswith("list_"):
             call.result = snapshot.page(result, route.operation, self._ours)
         else:
             call.result = snapshot.copy(result)
-            if route.starts_run and call.live is not None:
+            if route.starts_run:
                 self._learn(call, snapshot.field(result, "id"))
         self._waits(call, call.result)
         self._put(call)
 
     def _learn(self, call: Call, run_id: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span."""
-        if isinstance(run_id, str):
+        if call.live is None:
+            self._custody.note_unsampled(run_id, call.unsampled)
+        elif isinstance(run_id, str):
+            call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
             self._ours.add(run_id)
-            if call.live is not None:
-                self._runs[call.server.base_url, run_id] = Claimable(call.live)
+            self._runs[call.server.base_url, run_id] = Claimable(call.live)
 
     def _waits(self, call: Call, payload: Any) -> None:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them."""
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
             run = wire.run(decode(payload), call.match.thread_id)
             key = (call.server.base_url, run.id) if run is not None else ("", "")
-            of = self._runs.get(key)
+            of = self._runs.get(key) or self._runs.get((pending.ANYWHERE, key[1]))
             if of is not None and run is not None and run.status == "requires_action":
-                pending.saw(key, pending.calls_of(run, key, of))
+                self._runs.setdefault(key, of)
+                pending.saw(key, pending.calls_of(run, key, of, now_ns()))
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:
@@ -257,7 +291,7 @@ class Patch:
             return
         if http.is_closed and http.is_stream_consumed:
             call.result = http.content
-            if call.live is not None and call.match.route.starts_run:
+            if call.match.route.starts_run:
                 self._learn(call, decode(http.content).get("id"))
             self._waits(call, http.content)
             self._put(call)

@@ -23,6 +23,7 @@ class Active:
     provider: Callable[[], Any]  # the TracerProvider of a span that begins now
     runs: Mapping[tuple[str, str], Claimable]  # (server, run id) of the runs that live
     ended: Callable[[str], Any]  # run id -> SpanContext of its span, while that is remembered
+    custody: Any  # runs that come from other processes and go there
     targets: dict[int, Any] = field(default_factory=dict)  # kept by observing/, by id of the provider
     is_forgotten: bool = False  # of the parent process: its open spans are the parent's to end
 
