@@ -163,6 +163,7 @@ class Patch:
     def _propagate(self, call: Call, live: LiveSpan, options: Any) -> None:
         with guarded("put the run's identity into its metadata"):
             if propagate.has_room(options):
+                live.thread_id = call.match.thread_id
                 call.sends = propagate.with_key(options, self._custody.line_of(live))
             else:
                 self._count_unpropagated()

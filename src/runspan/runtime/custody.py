@@ -19,7 +19,7 @@ from . import clock, identity, pending
 from .calls import CallSpans
 from .emit import Emitter
 from .identity import Headers
-from .live import SECOND_NS, Live
+from .live import Live
 from .lru import Lru
 from .pending import ANYWHERE, Claimable, Pending
 from .records import Ask, Call, LiveSpan, Via
@@ -27,7 +27,6 @@ from .tracker import Tracker
 
 ADOPTED = "adopted"
 MAX_UNSAMPLED = 10_000  # runs that are remembered as not recorded
-STALE_S = 600  # between the key's time and the run's `created_at`: the app took the metadata of another run
 
 _UNKNOWN = Server("", None, None, "openai")
 
@@ -213,7 +212,7 @@ class Custody:
         live = call.met
         if live is None:
             return None
-        if run.created_at is not None and abs(run.created_at - live.request_ns // SECOND_NS) > STALE_S:
+        if live.thread_id not in (None, run.thread_id):  # the app took over the metadata of another run
             self.forget(call)
             return None
         carried = Carried("", "", None, 1, live.request_ns, call.request_ns, request=live.asked)
@@ -232,6 +231,7 @@ class Custody:
             if of is not None and of.live is call.met:
                 self._tracker.runs.pop(key, None)
                 self._tracker.ours.discard(key[1])
+            call.met = None
 
 
 def _weight(past: tuple[Server, Via | None, Observation]) -> int:

@@ -67,8 +67,8 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
 
 
 def _may_have_steps(state: RunState) -> bool:
-    """Function calls alone are known from `requires_action`; server-side tools only from steps."""
-    return any(tool.get("type") != "function" for tool in state.run.tools)
+    """Server-side tools are known only from steps; function calls from `requires_action`, unless others saw the run through."""
+    return any(tool.get("type") != "function" or state.noticed_ns is None for tool in state.run.tools)
 
 
 def _has_unknown_calls(state: RunState, captures: bool) -> bool:
