@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
-PROCESSES := tests/processes tests/setup
+PROCESSES := tests/processes tests/setup tests/recipes
 
 .PHONY: demo test test-processes check format test-matrix bench docs clean
 

@@ -72,6 +72,7 @@ class Handle:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._is_finalized = False
         self._providers = Providers(config, self._at_exit)
         self._build()
         self._pools = Pools()
@@ -189,11 +190,15 @@ class Handle:
         """
         atexit.unregister(self._close)
         atexit.register(self._close)
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            self._finalize_in_child()
 
     def _after_fork(self) -> None:
         """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
         self._providers.after_fork()
         was_active = active.now is self._active
+        self._is_finalized = False
         self._active.is_forgotten = True
         self._build()
         if was_active:
@@ -203,9 +208,12 @@ class Handle:
             util.register_after_fork(self, Handle._finalize_in_child)
 
     def _finalize_in_child(self) -> None:
-        import multiprocessing.util
+        """Children of multiprocessing, but for spawned ones, leave without atexit."""
+        if not self._is_finalized:
+            import multiprocessing.util
 
-        multiprocessing.util.Finalize(None, self._close, exitpriority=100)
+            self._is_finalized = True
+            multiprocessing.util.Finalize(None, self._close, exitpriority=100)
 
 
 _lock = threading.Lock()
