@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -607,3 +608,19 @@ def test_headers_hold_no_text_of_the_app() -> None:
     assert secret not in repr([(s.name, s.attributes, s.events) for s in relay.spans()])
     (run,) = relay.spans("invoke_agent")
     assert attribute(run, "session.id") == "s1"
+
+
+def test_the_console_does_not_wait_for_a_span_that_was_given_away(capsys: pytest.CaptureFixture[str]) -> None:
+    relay = Relay()
+
+    async def case(app: App) -> None:
+        with relay.process("creator", console=True):
+            run = await app.started()
+            runspan.handoff(run.id)
+            for _ in range(2):  # the worker lets go of a record when it takes the next batch
+                await app.flushed()
+            gc.collect()
+            assert "create" in capsys.readouterr().out
+
+    with playing("OpenAI") as app:
+        app.play(case)

@@ -86,6 +86,7 @@ class Custody:
             return context
         held = self._find(run_id)
         if held is not None and held.carrier is None:
+            held.live.is_shared = False  # if it was
             return identity.within(held.live)
         if self._tracker.ended.peek(run_id) is not None and self._tracker.handed.peek(run_id) is None:
             return context  # emitted here: the task came a second time

@@ -260,8 +260,11 @@ class Tracker:
         self.ended.put(key.run_id, live.span.span.get_span_context())
         self._weight -= live.weight
         log = self._unpin(key)
-        is_handed = tools is not None and tools.settle("emitted") == "handed"
-        if is_handed or (live.span.is_shared and unfinished):
+        if tools is not None and tools.settle("emitted") == "handed":
+            self.handed.put(key.run_id, tools.carrier or {})
+            self.counts.handed_off += 1
+            return
+        if live.span.is_shared and unfinished:
             self.counts.handed_off += 1
             return
         try:
@@ -336,7 +339,6 @@ class Tracker:
         live = self.find(run_id)
         of = live and self.runs.get((live.key.server, run_id))
         if live and of and of.carrier is not None:
-            self.handed.put(run_id, of.carrier)
             self.finish(live)
 
     def count_unrecorded(self) -> None:
