@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .observing.current import span as span
     from .observing.current import update as update
     from .observing.decorator import observe as observe
+    from .observing.runs import trace_url as trace_url
     from .observing.score import score as score
     from .processes import Adopted as Adopted
     from .processes import adopt as adopt
@@ -46,6 +47,7 @@ __all__ = [
     "observe",
     "score",
     "span",
+    "trace_url",
     "uninstrument",
     "update",
 ]
@@ -57,6 +59,7 @@ _HOMES = {
     "observe": ".observing.decorator",
     "score": ".observing.score",
     **dict.fromkeys(("Adopted", "adopt", "handoff"), ".processes"),
+    "trace_url": ".observing.runs",
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
     **dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"),
 }

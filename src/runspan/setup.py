@@ -14,8 +14,12 @@ from typing import Any
 
 from . import guard
 from .config import Config, ConfigError, resolve
+from .conventions import EXTRAS
+from .conventions.extra import NONE
 from .core.redact import Texts
+from .exporting import otlp
 from .patches.handlers import Exits
+from .patches.helpers import Helpers
 from .patches.install import Installer
 from .patches.request import Patch
 from .patches.threads import Pools
@@ -82,13 +86,16 @@ class Handle:
                 "arequest": lambda *call: self._patch.arequest(*call),
                 "exit": lambda *call: self._exits.exit(*call),
                 "aexit": lambda *call: self._exits.exit(*call),
+                "helper": lambda *call: self._helpers.helper(*call),
+                "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
-        emitter = Emitter(self._providers.current, config.max_attribute_chars)
+        extra = EXTRAS.get(config.backend or "", NONE)
+        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra)
         flusher = Flusher(self._providers.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
@@ -96,7 +103,7 @@ class Handle:
         assistants: Assistants = Lru(5_000)
         self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        custody = Custody(tracker, emitter, calls, lambda record: self._worker.put(record))
+        custody = Custody(tracker, emitter, calls, lambda record: self._worker.put(record), extra)
         reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
         handlers: Mapping[type, Callable[[Any], None]] = {
@@ -113,19 +120,28 @@ class Handle:
             emitter,
             self._worker.put,
             self._tracker.ours,
-            assistants.peek,
+            # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
+            assistants.peek if config.redact is None else lambda _: None,
+            texts.secrets,
             calls=config.calls,
             joins=config.join == "alive",
             propagates=config.propagate == "metadata",
             count_unrecorded=self._tracker.count_unrecorded,
-            count_unpropagated=self._tracker.count_unpropagated,
             runs=self._tracker.runs,
             custody=custody,
         )
         self._active = Active(
-            config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek, custody
+            config,
+            texts,
+            self._providers.current,
+            self._tracker.runs,
+            self._tracker.ended.peek,
+            custody,
+            extra,
+            otlp.page(config, self._providers.has_app_provider()),
         )
         self._exits = Exits(self._worker.put)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
 
     # ------------------------------------------------------------ the owner's side
 

@@ -145,6 +145,32 @@ def test_work_inside_adopt_lies_beside_the_run_with_the_creators_baggage_and_con
         assert attribute(span, "metadata") == '{"plan":"pro"}'
 
 
+def test_a_root_run_keeps_the_name_of_its_trace_and_gets_the_words_of_the_workers_own_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("HOST", "http://127.0.0.1:1"), ("PUBLIC_KEY", "pk"), ("SECRET_KEY", "sk")):
+        monkeypatch.setenv(f"LANGFUSE_{name}", value)
+    relay = Relay()
+
+    async def case(app: App) -> None:
+        with (
+            relay.process("creator"),
+            runspan.context(session_id="s1", trace_name="turn", metadata={"plan": "pro"}),
+        ):
+            run = app.runs.create(**app.asked)
+            headers = runspan.handoff(run.id)
+        with relay.process("worker", backend="langfuse"):
+            runspan.adopt(run.id, headers)
+            await app.polled(run)
+
+    with playing("OpenAI") as app:
+        app.play(case)
+    (run,) = [s for s in relay.exported["worker"] if attribute(s, "runspan.run.id")]
+    assert (run.name, run.parent) == ("turn", None)
+    assert attribute(run, "langfuse.trace.metadata.plan") == "pro"
+    assert attribute(run, "langfuse.session.id") or attribute(run, "session.id") == "s1"
+
+
 class Wrapping(TracerProvider):
     """Tracers of a class of their own, as logfire's and ddtrace's are."""
 

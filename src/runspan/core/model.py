@@ -163,6 +163,46 @@ class Listing:
     precedes: str | None = None  # the message after its last
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file, a vector store, a file of one, or a batch of such files, as a path and an answer told of it.
+
+    Vector stores index what is put into them in the background: `status` and `counts` say how far that is.
+    """
+
+    file_id: str | None = None
+    file_name: str | None = None
+    file_bytes: int | None = None
+    purpose: str | None = None
+    store_id: str | None = None
+    store_name: str | None = None
+    batch_id: str | None = None
+    status: str | None = None  # in_progress | completed | failed | cancelled | expired
+    counts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # files in_progress, completed, failed, cancelled, total
+    error: ApiError | None = None  # why a file could not be indexed
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One hit of a search."""
+
+    file_id: str | None
+    file_name: str | None
+    score: float | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search in a vector store, and what it found."""
+
+    queries: tuple[str, ...] = ()
+    top_k: int | None = None
+    documents: tuple[Document, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What one call or one stream event told us. It was true at some moment of [request_ns, response_ns].
@@ -186,6 +226,8 @@ class Observation:
     run_id: str | None = None  # the run that steps and outputs belong to
     outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
     assistants: tuple[Assistant, ...] = ()
+    stored: Stored | None = None
+    search: Search | None = None
 
 
 # ---------------------------------------------------------------- what becomes a span
@@ -220,6 +262,18 @@ class RunKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What the tokens of one Run cost, by a price list of a known date. An estimate, not the bill."""
+
+    input: float  # cached tokens at their own price included
+    output: float  # reasoning tokens included
+    total: float
+    currency: str = "USD"
+    source: str | None = None  # the price list: a library with its version, or `user`
+    date: str | None = None  # ISO date of the price list; user prices may have none
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What the run span and the generation span say, in the API's words. Texts are redacted and cut already."""
 
@@ -236,6 +290,7 @@ class RunFacts:
     detection_lag_s: float | None = None
     end_uncertainty_s: float | None = None
     first_chunk_s: float | None = None
+    first_chunk_ns: int | None = None  # the same moment on our clock
     polls: int = 0
     instructions: tuple[str, ...] = ()
     inputs: tuple[Message, ...] = ()
@@ -243,6 +298,7 @@ class RunFacts:
     outputs: tuple[Message, ...] = ()
     pending: tuple[ToolCall, ...] = ()  # calls that still wait for outputs
     captured: bool = True  # False: texts were not kept
+    cost: Cost | None = None  # None: no usage, or no price known for the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +313,10 @@ class ToolFacts:
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """One write that the app made: create, update, delete, cancel, submit."""
+    """One write that the app made: create, update, delete, cancel, submit, upload, search.
+
+    `polls` and `uploads` are those of a helper of the client, which is one call of the app.
+    """
 
     server: Server
     thread_id: str | None = None
@@ -265,6 +324,10 @@ class CallFacts:
     message_id: str | None = None
     assistant: Assistant | None = None
     model: str | None = None
+    stored: Stored | None = None
+    search: Search | None = None
+    polls: int | None = None
+    uploads: int | None = None
 
 
 class SpanKind(str, Enum):

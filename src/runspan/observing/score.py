@@ -12,11 +12,13 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 from .._version import __version__
 from ..conventions import genai
 from ..conventions import observed as words
+from ..core.redact import CUT
 from ..guard import guarded, logger
 from ..runtime import active, clock
 from ..runtime.active import Active
 from ..runtime.content_event import is_real
 from ..runtime.emit import SCOPE
+from .runs import span_of_run
 from .spans import current_context, target_of
 
 
@@ -47,19 +49,14 @@ def score(
         elif about is not None and about.is_recording():
             about.add_event(words.EVALUATION, said)
         else:
-            _span(state, name, said, about)
+            _span(state, str(said[words.EVALUATION_NAME]), said, about)
 
 
 def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Span | None:
     """The span it is about, open or not."""
-    if run_id is not None:
-        for (_, id_), run in list(state.runs.items()):
-            if id_ == run_id:
-                live: trace.Span = run.live.span
-                return live
-        ended: SpanContext | None = state.ended(run_id)
-        if ended is not None:
-            return NonRecordingSpan(ended)
+    of_run = None if run_id is None else span_of_run(state, run_id)
+    if of_run is not None:
+        return of_run
     here = trace.get_current_span()
     if trace_id is None:
         return here if run_id is None and here.get_span_context().is_valid else None
@@ -77,9 +74,9 @@ def _said(
     state: Active, name: str, value: float | bool | str, comment: str | None, run_id: str | None
 ) -> dict[str, Any]:
     texts = target_of(state, current_context()).capture.texts
-    said: dict[str, Any] = {words.EVALUATION_NAME: name}
+    said: dict[str, Any] = {words.EVALUATION_NAME: texts.word("name", name) or CUT}
     if isinstance(value, str):
-        said[words.SCORE_LABEL] = value
+        said[words.SCORE_LABEL] = texts.word("label", value) or CUT
     else:
         said[words.SCORE_VALUE] = float(value)
         if isinstance(value, bool):
@@ -113,7 +110,7 @@ def _span(state: Active, name: str, said: dict[str, Any], about: trace.Span | No
     span = target_of(state, current_context()).tracer.start_span(
         f"score {name}",
         Context(),
-        attributes={**words.attributes("evaluator", name), **said},
+        attributes={**words.attributes("evaluator", name), **state.extra.kinds.get("evaluator", {}), **said},
         links=[Link(of)] if of is not None and of.is_valid else None,
         record_exception=False,
         set_status_on_exception=False,

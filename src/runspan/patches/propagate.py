@@ -11,9 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.carried import KEY
-from ..runtime.records import Call
+from ..guard import guarded
+from ..runtime.custody import Custody
+from ..runtime.records import Call, LiveSpan
 
 MAX_KEYS = 16  # the API's own bound
+
+
+def put_key(call: Call, live: LiveSpan, options: Any, custody: Custody) -> None:
+    """Have the call send it."""
+    with guarded("put the run's identity into its metadata"):
+        if has_room(options):
+            live.thread_id = call.match.thread_id
+            call.sends = with_key(options, custody.line_of(live))
+        else:
+            custody.count_unpropagated()
 
 
 def has_room(options: Any) -> bool:

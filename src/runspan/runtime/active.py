@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import Config
+from ..conventions.extra import NONE, Extra
 from ..core.redact import Texts
 from .pending import Claimable
 
@@ -24,6 +25,8 @@ class Active:
     runs: Mapping[tuple[str, str], Claimable]  # (server, run id) of the runs that live
     ended: Callable[[str], Any]  # run id -> SpanContext of its span, while that is remembered
     custody: Any  # runs that come from other processes and go there
+    extra: Extra = NONE  # what the backend of the preset wants more
+    page: str | None = None  # where it shows a trace, with {trace_id} in it
     targets: dict[int, Any] = field(default_factory=dict)  # kept by observing/, by id of the provider
     is_forgotten: bool = False  # of the parent process: its open spans are the parent's to end
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ..conventions import observed as words
+from ..conventions.extra import NONE, Extra
 from ..core import carried as lines
 from ..core.carried import Carried
 from ..core.lifecycle import Change, Phase, RunState, ToolRound
@@ -42,12 +44,18 @@ NOTHING_TO_ADOPT = (
 
 class Custody:
     def __init__(
-        self, tracker: Tracker, emitter: Emitter, calls: CallSpans, put: Callable[[Any], None]
+        self,
+        tracker: Tracker,
+        emitter: Emitter,
+        calls: CallSpans,
+        put: Callable[[Any], None],
+        extra: Extra = NONE,
     ) -> None:
         self._tracker = tracker
         self._emitter = emitter
         self._calls = calls
         self._put = put
+        self._extra = extra
         self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
         self._unread: dict[str, Live] = {}
         self._strangers = Lru[str, tuple[Server, Via | None, Observation]](256, _weight, 4_000_000)
@@ -115,8 +123,11 @@ class Custody:
         live.is_shared = True
         live.tracer = identity.following(live.tracer, live.span.get_span_context())
         carried = identity.carry(live)
-        no_texts = {k: v for k, v in carried.scope.items() if k != "metadata"}
+        no_texts = {k: v for k, v in carried.scope.items() if k != words.METADATA}
         return lines.encode(replace(carried, response_ns=None, scope=no_texts), lines.MAX_METADATA_CHARS)
+
+    def count_unpropagated(self) -> None:
+        self._tracker.dropped["not_propagated"] += 1
 
     def note_unsampled(self, run_id: object, own: Any) -> None:
         if isinstance(run_id, str):
@@ -140,6 +151,7 @@ class Custody:
         run = Run("", carried.thread_id or "", assistant_id=carried.request.assistant_id)
         facts = RunFacts(_UNKNOWN, carried.request, run, origin=ADOPTED)
         data = SpanData(SpanKind.RUN, "invoke_agent", carried.request_ns, carried.request_ns, facts)
+        context = identity.with_scope(context, carried.scope, self._extra)
         return self._emitter.begin_adopted(self._calls.named(data), carried, context)
 
     def _take(self, run_id: str, carried: Carried, live: LiveSpan) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,12 +21,22 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from ..conventions import observed as words
+from ..conventions.extra import Extra
+from ..conventions.openinference import SESSION
 from ..core import carried as lines
 from ..core.carried import Carried
 from . import scope
 from .records import LiveSpan
 from .scope import Scope
 
+SCOPE = (
+    SESSION,
+    words.USER,
+    words.TAGS,
+    words.TRACE_NAME,
+    words.METADATA,
+)  # what travels of `runspan.context`
 MAX_BAGGAGE_CHARS = 8_192  # the W3C's own bound
 
 _TRACE, _BAGGAGE = TraceContextTextMapPropagator(), W3CBaggagePropagator()
@@ -50,7 +61,7 @@ def carry(live: LiveSpan, **more: Any) -> Carried:
         response_ns=live.response_ns,
         thread_id=live.thread_id,
         request=live.asked,
-        scope=values.attributes if values is not None else {},
+        scope={k: v for k, v in values.attributes.items() if k in SCOPE} if values is not None else {},
         **more,
     )
 
@@ -118,9 +129,23 @@ def _context(carried: Carried, state: TraceState | None, context: Context) -> Co
     if carried.parent_id is not None:
         parent = _span_context(carried, carried.parent_id, state)
         context = trace.set_span_in_context(NonRecordingSpan(parent), context)
-    if carried.scope:
-        context = otel_context.set_value(scope.KEY, Scope(dict(carried.scope)), context)
     return context
+
+
+def with_scope(context: Context, said: Mapping[str, Any], extra: Extra) -> Context:
+    """With what `runspan.context` gave there, and what our own backend's preset makes of it."""
+    if not said:
+        return context
+    try:
+        metadata = json.loads(said.get(words.METADATA, "{}"))
+    except ValueError:
+        metadata = {}
+    attributes = {**said, **extra.of_context(said, metadata)}
+    return otel_context.set_value(
+        scope.KEY,
+        Scope(attributes, metadata, tuple(said.get(words.TAGS, ())), said.get(words.TRACE_NAME)),
+        context,
+    )
 
 
 def own_of(carried: Carried, state: TraceState | None = None) -> SpanContext:

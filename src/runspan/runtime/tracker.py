@@ -344,9 +344,6 @@ class Tracker:
     def count_unrecorded(self) -> None:
         self.counts.unrecorded += 1
 
-    def count_unpropagated(self) -> None:
-        self.dropped["not_propagated"] += 1
-
     @property
     def live(self) -> int:
         return len(self._live)
