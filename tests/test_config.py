@@ -22,6 +22,7 @@ OTHER: Mapping[str, tuple[Any, str]] = {
     "calls": ("all", "ALL"),
     "fetch": ("never", "Never"),
     "join": ("alive", "alive"),
+    "neighbours": ("leave", "leave"),
     "linger_s": (2.5, "2.5"),
     "exit_timeout_s": (0, "0"),
     "max_text_chars": (100, "100"),

@@ -24,9 +24,10 @@ OTEL = ("api", "sdk", "exporter-otlp")
 class Environment:
     name: str
     requirements: tuple[str, ...]
-    tests: tuple[str, ...] = ("tests/e2e", "tests/fake")
+    tests: tuple[str, ...] = ("tests/e2e", "tests/fake", "tests/privacy")
 
 
+NEIGHBOURS = "tests/setup/test_neighbours.py"
 FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
 ENVIRONMENTS = (
     Environment(
@@ -41,8 +42,26 @@ ENVIRONMENTS = (
     Environment("1.109.1", ("openai==1.109.1",)),
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
-    Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, "-k", "logfire")),
+    Environment(
+        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
+    ),
     Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment(
+        "openinference",
+        ("openai>=3,<4", "openinference-instrumentation-openai==0.1.66"),
+        (NEIGHBOURS, "-k", "openinference"),
+    ),
+    Environment(
+        "openllmetry",
+        ("openai>=3,<4", "opentelemetry-instrumentation-openai==0.62.4"),
+        (NEIGHBOURS, "-k", "openllmetry"),
+    ),
+    Environment("agentops", ("openai>=3,<4", "agentops==0.4.21"), (NEIGHBOURS, "-k", "agentops")),
+    Environment(
+        "genai-openai",
+        ("openai>=3,<4", "opentelemetry-instrumentation-genai-openai==1.3b0"),
+        (NEIGHBOURS, "-k", "official"),
+    ),
     Environment(
         "redaction",
         ("openai>=3,<4", "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),

@@ -76,6 +76,12 @@ class Config:
         "`metadata`: put one key of ours into the metadata of new runs, so that the process whose app sees the end traces the run.",
         choices=("never", "metadata"),
     )
+    neighbours: str = _setting(
+        "past",
+        "RUNSPAN_NEIGHBOURS",
+        "Other tracers of `openai`, on Assistants paths: `past` goes past them, `leave` leaves them, with two sets of spans.",
+        choices=("past", "leave"),
+    )
     threads: bool = _setting(
         True,
         "RUNSPAN_THREADS",

@@ -223,7 +223,7 @@ class CarefulExporter(SpanExporter):
     def give_up(self) -> None:
         """The process ends while the exporter still tries (the SDK's retry for 10 s)."""
         if self._trying:
-            self._lose(self._trying)
+            self._lose(self._trying - getattr(self.inner, "delivered", 0))
 
     def _lose(self, count: int) -> None:
         self.failed += count

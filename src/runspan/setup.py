@@ -21,6 +21,7 @@ from .exporting import otlp
 from .patches.handlers import Exits
 from .patches.helpers import Helpers
 from .patches.install import Installer
+from .patches.neighbours import Neighbours
 from .patches.request import Patch
 from .patches.threads import Pools
 from .providers import Providers
@@ -34,6 +35,7 @@ from .runtime.lru import Lru
 from .runtime.outbox import Flusher, Outbox
 from .runtime.reading import Reader
 from .runtime.records import (
+    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -90,6 +92,7 @@ class Handle:
                 "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
+        self._neighbours = Neighbours(passes=config.neighbours == "past", ours=self._installer.ours)
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
@@ -129,6 +132,7 @@ class Handle:
             count_unrecorded=self._tracker.count_unrecorded,
             runs=self._tracker.runs,
             custody=custody,
+            on_run=lambda request: self._worker.put(Ask(lambda: self._neighbours.look(request))),
         )
         self._active = Active(
             config,
@@ -175,6 +179,7 @@ class Handle:
                 _handle = None
         if active.now is self._active:
             active.now = None
+        self._neighbours.remove()
         self._installer.remove()
         self._pools.remove()
         self._close()
@@ -185,6 +190,7 @@ class Handle:
     def _install(self) -> None:
         active.now = self._active
         self._installer.install()
+        self._neighbours.look()
         if self.config.threads:
             self._pools.install()
 

@@ -219,3 +219,9 @@ def test_a_run_that_never_began_is_no_trouble(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["langfuse", "mlflow"])
 def test_every_kind_of_an_observed_span_has_its_word(backend: str) -> None:
     assert EXTRAS[backend].kinds.keys() == KINDS.keys()
+
+
+def test_keys_of_metadata_can_be_encoded() -> None:
+    run = replace(plain.RUN, metadata={"a\ud800": "b\ud800"})
+    found = more("langfuse", SpanKind.RUN, run=run)
+    assert found[f"{LANGFUSE}.metadata.a?"] == "b?"

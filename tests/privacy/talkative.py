@@ -61,7 +61,7 @@ async def say_everything(app: App) -> None:
             session_id=NAMES["session"],
             user_id=NAMES["user"],
             tags=[NAMES["tag"]],
-            metadata={"k": CONTENT["context_metadata"]},
+            metadata={"k": CONTENT["context_metadata"], CONTENT["context_metadata_key"]: 1},
             trace_name=NAMES["trace_name"],
         ),
         here("app"),

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from runspan import guard
+from runspan.conventions import EXTRAS
+from runspan.presets import PRESETS
 from tests.privacy.exported import Exported, exported
 from tests.privacy.marks import (
     ALL,
@@ -74,6 +76,20 @@ def test_with_content_on_each_text_is_there_and_no_secret_is(kind: str, play: An
     out: Exported = play(kind)
     assert seen_in(out.everything) == of(kind, CONTENT) | set(NAMES)
     assert not seen_in(out.metrics) | seen_in(out.own_lines)
+
+
+@pytest.mark.parametrize("backend", EXTRAS)
+@pytest.mark.parametrize("option", ["capture_content", "redact"])
+def test_nor_by_the_extra_attributes_of_a_backend(
+    option: str, backend: str, play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in PRESETS[backend].needs:
+        monkeypatch.setenv(variable, SECRETS["backend_key"])
+    out: Exported = play(
+        "OpenAI", backend=backend, **{option: {"capture_content": False, "redact": redacted}[option]}
+    )
+    assert seen_in(out.everything) == (set(NAMES) if option == "capture_content" else set())
+    assert (b"langfuse." in out.spans) == (backend == "langfuse")
 
 
 def test_the_switch_of_the_standard_variable_is_the_same_one(
@@ -148,7 +164,7 @@ PLACES: Mapping[str, set[str]] = {
     "updated_output": at("answer", "output.value"),
     "updated_metadata": at("answer", "metadata"),
     "comment": at("gen_ai.evaluation.result", "gen_ai.evaluation.explanation"),
-    "assistant_name": at(RUN, "name", "gen_ai.agent.name"),
+    "assistant_name": at(RUN, "name", "gen_ai.agent.name", "agent.name"),
     "tool_name": at(TOOL, "name", "gen_ai.tool.name") | at(CHAT, "gen_ai.tool.definitions"),
     "file_name": at("upload_file", "runspan.file.name") | at("retrieval", "gen_ai.retrieval.documents"),
     "store_name": at("create_vector_store", "runspan.vector_store.name"),
@@ -161,7 +177,13 @@ PLACES: Mapping[str, set[str]] = {
     "own_attribute": at(NAMES["span_name"], "app.plan") | at(TOOL, "app.plan"),
 }
 # On every span below `runspan.context`.
-AROUND = {"context_metadata": "metadata", "session": "session.id", "user": "user.id", "tag": "tag.tags"}
+AROUND = {
+    "context_metadata": "metadata",
+    "context_metadata_key": "metadata",
+    "session": "session.id",
+    "user": "user.id",
+    "tag": "tag.tags",
+}
 AROUND |= {"trace_name": "runspan.trace.name"}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, ToolFacts, Usage
+from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, Usage
 from . import observed, openinference
 from .extra import Extra
 from .genai import Value
@@ -42,17 +42,14 @@ _KINDS: Mapping[str, str] = {
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     facts = span.facts
-    found: dict[str, Value | None] = {TYPE: _type(span)}
+    found: dict[str, Value | None] = {
+        TYPE: "RETRIEVER" if openinference.is_retrieval(span) else _TYPES[span.kind]
+    }
     if span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts) and facts.run is not None:
         found |= _numbers(facts)
         if facts.captured:
             found |= _chat(facts, max_chars)
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _type(span: SpanData) -> str:
-    is_search = isinstance(span.facts, ToolFacts) and span.facts.call.type in openinference.RETRIEVERS
-    return "RETRIEVER" if is_search or span.operation == "retrieval" else _TYPES[span.kind]
 
 
 def _numbers(facts: RunFacts) -> dict[str, Value | None]:

@@ -21,28 +21,33 @@ _KINDS: Mapping[SpanKind, str] = {
     SpanKind.TOOL: "TOOL",
     SpanKind.CALL: "CHAIN",
 }
-RETRIEVERS = frozenset({"file_search", "retrieval"})
+_RETRIEVERS = frozenset({"file_search", "retrieval"})
 
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, str]:
     """`{attribute: value}` for one span; a `session.id` that the app set itself wins over the thread's id later."""
     facts = span.facts
     found: dict[str, str | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    if is_retrieval(span):
+        found[KIND] = "RETRIEVER"
     if span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.assistant is not None:
         found[AGENT_NAME] = facts.assistant.name
     if isinstance(facts, ToolFacts):
-        if facts.call.type in RETRIEVERS:
-            found[KIND] = "RETRIEVER"
         found |= _values(facts.call.arguments, facts.call.output, max_chars)
     elif isinstance(facts, CallFacts):
-        if span.operation == "retrieval":
-            found[KIND] = "RETRIEVER"
         if facts.search is not None:
             found |= _values("\n".join(facts.search.queries) or None, None, max_chars)
     elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:
         asked = [m for m in facts.inputs if m.role == "user"][-1:]
         found |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
     return {key: value for key, value in found.items() if value is not None}
+
+
+def is_retrieval(span: SpanData) -> bool:
+    """A search of stored documents: as a tool of the run, or as a call of the app."""
+    facts = span.facts
+    is_tool = isinstance(facts, ToolFacts) and facts.call.type in _RETRIEVERS
+    return is_tool or span.operation == "retrieval"
 
 
 def _values(given: str | None, result: str | None, max_chars: int) -> dict[str, str | None]:

@@ -28,6 +28,7 @@ from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
 from . import clients, propagate, snapshot
 from .clients import OURS
 from .errors import read_error
+from .neighbours import SUPPRESSING
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
 
 Wrapped = Callable[..., Any]
@@ -53,6 +54,7 @@ class Patch:
         count_unrecorded: Callable[[], None],
         runs: dict[tuple[str, str], Claimable],
         custody: Custody,
+        on_run: Callable[[Any], None],
     ) -> None:
         self._emitter = emitter
         self._put = put
@@ -64,6 +66,7 @@ class Patch:
         self._propagates = propagates
         self._custody = custody
         self._count_unrecorded = count_unrecorded
+        self._on_run = on_run  # told what stands on the client itself in place of `request`
         self._runs = runs  # those that live, by (server, run id)
 
     # ------------------------------------------------------------ the two wrappers
@@ -124,7 +127,9 @@ class Patch:
             return None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            if emit.is_suppressed() or _header(options, OURS):  # ddtrace's contexts keep no suppression
+            if (emit.is_suppressed() and not self._is_by_neighbour(client)) or _header(
+                options, OURS
+            ):  # ddtrace's contexts keep no suppression
                 return None
             call = Call(match, clients.server_of(client), now_ns())
             if options.params or "?" in options.url:
@@ -135,17 +140,19 @@ class Patch:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:
                 call.context = emit.slim_context()
-            if self._may_be_met(call):
+            if self._custody.may_meet(match.run_id):
                 call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
             return call
         except Exception as error:
             swallow("begin to observe a call", error)
             return None
 
-    def _may_be_met(self, call: Call) -> bool:
-        """Whether this call may be the first here to see a run of another process."""
-        run_id = call.match.run_id
-        return run_id is not None and (run_id not in self._ours or run_id in self._custody.expected)
+    def _is_by_neighbour(self, client: Any) -> bool:
+        """Suppressed by a tracer of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
+        if not emit.name_of_current_scope().startswith(SUPPRESSING):
+            return False
+        self._on_run(_own_request(client))
+        return True
 
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
@@ -158,6 +165,7 @@ class Patch:
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
                 propagate.put_key(call, call.live, options, self._custody)
+            self._on_run(_own_request(client))
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
@@ -167,7 +175,7 @@ class Patch:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
         route, group = call.match.route, grouped.current()
         if group is not None:
-            group.saw(route.operation, is_poll=route.is_poll)
+            group.saw(route.operation, is_poll=not route.is_write)
             return False
         if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
             return False
@@ -265,9 +273,7 @@ class Patch:
     def _plain(self, call: Call, result: Any) -> None:
         route, run_id = call.match.route, call.match.run_id
         if run_id is not None and run_id not in self._ours:
-            line = snapshot.carried(result)
-            if line is not None:
-                self._custody.share(call, line)
+            self._custody.share(call, snapshot.carried(result))
         if route.is_poll:
             whole = self._joins or call.met is not None or run_id in self._custody.expected
             call.result = snapshot.run(result, whole=whole)
@@ -379,6 +385,11 @@ def _header(options: Any, name: str) -> str | None:
     headers = options.headers
     value = headers.get(name) if isinstance(headers, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _own_request(client: Any) -> Any:
+    """What stands on the client itself in place of its class's method."""
+    return getattr(client, "__dict__", _NOTHING).get("request")
 
 
 def _call_data(call: Call) -> SpanData:

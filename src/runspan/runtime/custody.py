@@ -106,9 +106,13 @@ class Custody:
             self._put(Ask(lambda: self._declined.put(run_id, True)))
         return identity.within(live)
 
-    def share(self, call: Call, line: str) -> None:
+    def may_meet(self, run_id: str | None) -> bool:
+        """Whether a call may be the first here to see this run of another process."""
+        return run_id is not None and (run_id not in self._tracker.ours or run_id in self.expected)
+
+    def share(self, call: Call, line: str | None) -> None:
         """A run that carries its identity is met for the first time, by this call."""
-        carried = lines.decode(line)
+        carried = None if line is None else lines.decode(line)
         if carried is not None and carried.is_sampled:
             live = self._begin(carried, identity.context_of(carried))
             if live.span.is_recording():

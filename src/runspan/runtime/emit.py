@@ -57,6 +57,12 @@ def is_suppressed() -> bool:
     )
 
 
+def name_of_current_scope() -> str:
+    """Who made the span that is current; empty where that is not known."""
+    made_by = getattr(trace.get_current_span(), "instrumentation_scope", None)
+    return str(getattr(made_by, "name", ""))
+
+
 @contextmanager
 def suppressed() -> Iterator[None]:
     """What is called inside makes no span, neither here nor in instrumented HTTP clients."""
