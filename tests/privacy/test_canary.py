@@ -75,7 +75,8 @@ def test_with_a_redactor_every_text_and_every_name_goes_out_in_its_redacted_form
 def test_with_content_on_each_text_is_there_and_no_secret_is(kind: str, play: Any) -> None:
     out: Exported = play(kind)
     assert seen_in(out.everything) == of(kind, CONTENT) | set(NAMES)
-    assert not seen_in(out.metrics) | seen_in(out.own_lines)
+    assert seen_in(out.metrics) == {"assistant_name", "tool_name"}
+    assert not seen_in(out.own_lines)
 
 
 @pytest.mark.parametrize("backend", EXTRAS)
