@@ -185,7 +185,8 @@ def definitions(tools: Iterable[Mapping[str, Any]]) -> Json:
     for tool in tools:
         kind = str(tool.get("type") or "unknown")
         body = tool.get(kind)
-        flat.append({"type": kind, "name": kind, **(body if isinstance(body, dict) else {})})
+        said = body.items() if isinstance(body, dict) else ()
+        flat.append({"type": kind, "name": kind, **{k: v for k, v in said if v is not None}})
     return flat
 
 
