@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..core import blobs
+from ..core.carried import KEY
 from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from .fields import Wire as Wire  # what other readers of the wire use, too
 from .fields import first, is_number, texts
@@ -67,9 +68,10 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         started_at=number(wire, "started_at"),
         ended_at=first(wire, ends, number),
         expires_at=number(wire, "expires_at"),
-        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str)},
+        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire),
         file_ids=texts(wire, "file_ids"),
+        carried=text(mapping(wire, "metadata"), KEY),
     )
 
 

@@ -239,8 +239,9 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
 
 
 def _message(kind: str, message: Message, texts: Texts, limits: Limits) -> Message:
-    kept = replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
-    return cut_message(kept, limits)
+    parts = tuple(texts.part(kind, part) for part in message.parts)
+    is_same = all(kept is part for kept, part in zip(parts, message.parts, strict=True))
+    return cut_message(message if is_same else replace(message, parts=parts), limits)
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
