@@ -28,7 +28,7 @@ class Environment:
 
 
 NEIGHBOURS = "tests/setup/test_neighbours.py"
-FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
+FOREIGN_PROVIDERS = ("tests/setup/test_foreign_providers.py", "tests/setup/test_foreign_observe.py")
 ENVIRONMENTS = (
     Environment(
         "1.30.5",
@@ -43,9 +43,9 @@ ENVIRONMENTS = (
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
     Environment(
-        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
+        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (*FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
     ),
-    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (*FOREIGN_PROVIDERS, "-k", "ddtrace")),
     Environment(
         "openinference",
         ("openai>=3,<4", "openinference-instrumentation-openai==0.1.66"),
@@ -69,6 +69,11 @@ ENVIRONMENTS = (
     ),
     Environment(
         "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
+    ),
+    Environment(
+        "pyright",
+        ("openai>=3,<4", "mypy>=1.18,<3", "pyright>=1.1.400,<2"),
+        ("tests/observing/test_typing.py",),
     ),
     Environment(
         "zero-code",
@@ -104,6 +109,8 @@ SHOWN = (
     "pydantic",
     "numpy",
     "pandas",
+    "mypy",
+    "pyright",
 )
 
 

@@ -5,6 +5,7 @@ What the OpenTelemetry SDK already has variables for (`OTEL_*`: endpoint, header
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -87,6 +88,17 @@ class Config:
         "RUNSPAN_THREADS",
         "Jobs of thread pools run under the span that submitted them.",
     )
+    cost: bool = _setting(
+        True,
+        "RUNSPAN_COST",
+        "Say what a run's tokens cost where a price is known: from `prices=`, or with `runspan[cost]` installed.",
+    )
+    prices: Mapping[str, Any] | None = _setting(
+        None,
+        "RUNSPAN_PRICES",
+        "Prices of your own, in USD per million tokens, by model (in the variable as JSON): "
+        "`{'gpt-4o': {'input': 2.5, 'output': 10, 'cached': 1.25}, 'my-deployment': 'gpt-4o'}`.",
+    )
     console: bool = _setting(
         False,
         "RUNSPAN_CONSOLE",
@@ -104,8 +116,17 @@ class Config:
     max_text_chars: int = _setting(
         16_384, "RUNSPAN_MAX_TEXT_CHARS", "Characters kept of one text (a message part, an argument).", low=16
     )
+    max_message_chars: int = _setting(
+        65_536, "RUNSPAN_MAX_MESSAGE_CHARS", "Characters kept of one message, all its texts together.", low=16
+    )
     max_attribute_chars: int = _setting(
         131_072, "RUNSPAN_MAX_ATTRIBUTE_CHARS", "Characters of one span attribute.", low=64
+    )
+    max_span_chars: int = _setting(
+        262_144,
+        "RUNSPAN_MAX_SPAN_CHARS",
+        "Characters of all attributes of one span of a run; the longest are cut first.",
+        low=4_096,
     )
     max_input_messages: int = _setting(
         100, "RUNSPAN_MAX_INPUT_MESSAGES", "Messages of the thread kept as a run's input.", low=1
@@ -122,7 +143,10 @@ class Config:
     tracer_provider: Any = _setting(
         None, None, "An OpenTelemetry TracerProvider to use instead of the global or our own."
     )
-    set_global: bool = _setting(False, "RUNSPAN_SET_GLOBAL", "Make our own provider the global one.")
+    meter_provider: Any = _setting(
+        None, None, "An OpenTelemetry MeterProvider to use instead of the global or our own."
+    )
+    set_global: bool = _setting(False, "RUNSPAN_SET_GLOBAL", "Make our own providers the global ones.")
     backend: str | None = _setting(
         None,
         "RUNSPAN_BACKEND",
@@ -226,6 +250,14 @@ def _parsed(variable: str, spec: Any, text: str) -> Any:
             return type(spec.default)(text)
         except ValueError:
             raise ConfigError(f"{variable}={text!r}: write a number.") from None
+    if spec.name == "prices":
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise ConfigError(
+                f"{variable}={text!r}: write JSON, such as "
+                '{"gpt-4o": {"input": 2.5, "output": 10, "cached": 1.25}, "my-deployment": "gpt-4o"}.'
+            ) from None
     return text.lower() if spec.metadata["choices"] else text
 
 
@@ -263,6 +295,17 @@ def _is_provider(value: Any) -> str | None:
     return None if is_one else "must be an OpenTelemetry TracerProvider"
 
 
+def _is_meter_provider(value: Any) -> str | None:
+    if isinstance(value, type):
+        return f"is a class; pass an instance, {value.__name__}()"
+    is_one = value is None or callable(getattr(value, "get_meter", None))
+    return None if is_one else "must be an OpenTelemetry MeterProvider"
+
+
+def _is_prices(value: Any) -> str | None:
+    return None if value is None or isinstance(value, Mapping) else "must map names of models to prices"
+
+
 def _is_headers(value: Any) -> str | None:
     if value is None or (
         isinstance(value, Mapping) and all(isinstance(x, str) for kv in value.items() for x in kv)
@@ -298,6 +341,8 @@ def _is_redact(value: Any) -> str | None:
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "redact": _is_redact,
     "tracer_provider": _is_provider,
+    "meter_provider": _is_meter_provider,
+    "prices": _is_prices,
     "headers": _is_headers,
     "endpoint": _is_url,
     "file": _is_path,

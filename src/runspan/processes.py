@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from .guard import guarded
-from .runtime import active, emit
+from .runtime import active, place
 
 
 def handoff(run_id: str) -> dict[str, str]:
@@ -61,7 +61,7 @@ class Adopted:
 
     def __enter__(self) -> Adopted:
         with guarded("enter the context of an adopted run"):
-            self._tokens.append(None if self._context is None else emit.attach(self._context))
+            self._tokens.append(None if self._context is None else place.attach(self._context))
         return self
 
     def __exit__(
@@ -70,4 +70,4 @@ class Adopted:
         with guarded("leave the context of an adopted run"):
             token = self._tokens.pop()
             if token is not None:
-                emit.detach(token)
+                place.detach(token)

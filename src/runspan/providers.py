@@ -5,9 +5,7 @@ The app's global provider counts if it is a real one at the moment a span begins
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +22,7 @@ from opentelemetry.sdk.trace.export import (
 )
 
 from .config import Config
-from .exporting import otlp
+from .exporting import careful, otlp
 from .guard import logger
 
 _PLACEHOLDERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
@@ -190,17 +188,17 @@ class CarefulExporter(SpanExporter):
         self.failed = 0
         self._is_failing = False
         self._trying = 0  # spans of the batch that is under way
-        _quiet(getattr(inner, "inner", inner))
+        careful.quiet(getattr(inner, "inner", inner))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        _at_work.active = True
+        careful.at_work.active = True
         self._trying = len(spans)
         try:
             result = self.inner.export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
         finally:
-            _at_work.active = False
+            careful.at_work.active = False
             self._trying = 0
         if result is SpanExportResult.SUCCESS:
             self._is_failing = False
@@ -209,16 +207,7 @@ class CarefulExporter(SpanExporter):
         return result
 
     def is_refused(self) -> bool:
-        host, _, port = self.where.rpartition(":")
-        if not (host and port.isdigit()):
-            return False
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=0.2).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:  # slow, unknown, filtered: that is for the exporter to find out
-            return False
-        return False
+        return careful.refuses(self.where)
 
     def give_up(self) -> None:
         """The process ends while the exporter still tries (the SDK's retry for 10 s)."""
@@ -241,24 +230,3 @@ class CarefulExporter(SpanExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self.inner.force_flush(timeout_millis)
-
-
-class _AtWork(threading.local):
-    active = False
-
-
-_at_work = _AtWork()
-
-
-def _not_ours(_: logging.LogRecord) -> bool:
-    return not _at_work.active
-
-
-def _quiet(exporter: SpanExporter) -> None:
-    """Its module's logger and those of the shared code below it; filters do not reach child loggers."""
-    own = type(exporter).__module__
-    shared = [n for n in list(logging.Logger.manager.loggerDict) if n.startswith("opentelemetry.exporter")]
-    for name in {own, *shared}:
-        target = logging.getLogger(name)
-        if _not_ours not in target.filters:
-            target.addFilter(_not_ours)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..core.jsontext import dumps
 from ..core.model import SpanData
 from ..core.redact import clean
 from .genai import Value
-from .messages import dumps
 
 
 def _no_attributes(_: SpanData, __: int) -> dict[str, Value]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
+from ..core.jsontext import dumps, fit
 from ..core.model import Cost, RunFacts, SpanData, SpanKind, Usage
 from . import genai, observed, openinference
 from .extra import Extra, each
 from .genai import Value
-from .messages import dumps, fit
 
 TYPE = "langfuse.observation.type"
 LEVEL = "langfuse.observation.level"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any
 
+from . import steps as steps_of
 from .model import (
     ApiError,
     Observation,
@@ -294,20 +294,10 @@ def _add_steps(state: RunState, seen: Observation) -> RunState:
     steps = dict(state.steps)
     for step in seen.steps:
         known = steps.get(step.id)
-        steps[step.id] = _merge_step(known, step) if known else step
+        steps[step.id] = steps_of.merge(known, step) if known else step
     if seen.all_steps:  # the page tells their order
         steps = {step.id: steps[step.id] for step in seen.steps} | steps
     return replace(state, steps=steps, has_all_steps=state.has_all_steps or seen.all_steps)
-
-
-def _merge_step(known: RunStep, new: RunStep) -> RunStep:
-    newer, older = (known, new) if known.ended_at is not None and new.ended_at is None else (new, known)
-    kept: dict[str, Any] = {
-        f.name: getattr(older, f.name) for f in fields(newer) if getattr(newer, f.name) in (None, ())
-    }
-    kept["seen_ns"] = known.seen_ns if known.seen_ns is not None else new.seen_ns
-    kept["done_ns"] = known.done_ns if known.done_ns is not None else new.done_ns
-    return replace(newer, **kept)
 
 
 # What a poll of an unchanged status can teach. A stream gives whole objects, a poll of a live Run only scalars.

@@ -24,8 +24,9 @@ from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..guard import guarded
-from . import identity, scope
+from . import identity, place, scope
 from .content_event import ContentEvents
+from .metrics import Metrics
 from .records import LiveSpan
 
 SCOPE = "runspan"
@@ -35,8 +36,6 @@ _SUPPRESSED_KEYS = (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     "suppress_instrumentation",
 )
-
-_NOBODY = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 _KINDS: Mapping[Kind, SpanKind] = {
     Kind.RUN: SpanKind.CLIENT,
@@ -82,26 +81,13 @@ def is_under_recording_span() -> bool:
 
 def slim_context() -> Context:
     """The current Context without what it would keep alive: ids of the current span, baggage."""
-    current = otel_context.get_current()
+    current = place.current()
     parent = trace.get_current_span(current).get_span_context()
     slim = trace.set_span_in_context(NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
     for name, value in baggage.get_all(current).items():
         slim = baggage.set_baggage(name, value, slim)
     values = scope.of(current)
     return slim if values is None else otel_context.set_value(scope.KEY, values, slim)
-
-
-def here() -> Context:
-    """The current Context, whole."""
-    return otel_context.get_current()
-
-
-def attach(context: Context) -> Any:
-    return otel_context.attach(context)
-
-
-def detach(token: Any) -> None:
-    otel_context.detach(token)
 
 
 def enter(live: LiveSpan) -> Any:
@@ -117,7 +103,7 @@ def leave(entered: Any) -> None:
     otel_context.detach(token)
     if trace.get_current_span().get_span_context().span_id == span_id:
         if not trace.get_current_span(before).get_span_context().is_valid:
-            before = trace.set_span_in_context(_NOBODY, before)
+            before = trace.set_span_in_context(place.NOBODY, before)
         otel_context.attach(before)
 
 
@@ -125,10 +111,17 @@ class Emitter:
     """Begins, ends and makes spans. `provider()` says which TracerProvider a span that begins now belongs to."""
 
     def __init__(
-        self, provider: Callable[[], TracerProvider], max_attribute_chars: int, extra: Extra = NONE
+        self,
+        provider: Callable[[], TracerProvider],
+        max_attribute_chars: int,
+        extra: Extra = NONE,
+        max_span_chars: int | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._provider = provider
         self._max_chars = max_attribute_chars
+        self._max_span_chars = max_span_chars
         self._extra = extra  # what the backend of the preset wants more
         self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
         self._content_events = ContentEvents(SCOPE, max_attribute_chars)
@@ -188,6 +181,16 @@ class Emitter:
         """A span made afterwards, under `context` (None: a root)."""
         self._make(self._tracer(), data, context or Context())
 
+    def measure(self, live: LiveSpan, data: SpanData) -> None:
+        """Record the metrics of a run, under its span."""
+        if self._metrics is not None:
+            self._metrics.run(data, trace.set_span_in_context(live.span, live.context))
+
+    def measure_unrecorded(self, data: SpanData) -> None:
+        """Count a run that was sampled out."""
+        if self._metrics is not None:
+            self._metrics.unrecorded(data)
+
     # ------------------------------------------------------------ pieces
 
     def _make(self, tracer: Tracer, data: SpanData, context: Context) -> None:
@@ -214,7 +217,7 @@ class Emitter:
 
     def _describe(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
-            said = attributes_of(data, _limit(span, self._max_chars), self._extra)
+            said = attributes_of(data, _limit(span, self._max_chars), self._extra, self._max_span_chars)
             span.set_attributes(_with_scope(said, context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..adapters.assistants import Match
+from ..adapters.step_deltas import StepDeltas
 from ..core.model import ApiError, RunRequest, Server
 from .grouped import Group
 
 # One object as the app got it: JSON bytes, or (for a poll that changed nothing) its scalar fields.
 Payload = bytes | Mapping[str, Any] | None
+
+MAX_PARTIAL_CHARS = 1_000_000  # of what one stream brought in pieces, messages and tool calls each
 
 
 def decode(payload: Payload) -> Mapping[str, Any]:
@@ -132,6 +135,9 @@ class StreamRef:
         default_factory=dict
     )  # worker's own: message id -> text so far, until it completes
     chars: int = 0
+    steps: StepDeltas = field(
+        default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
+    )  # worker's own, like `texts`
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
 
@@ -145,10 +151,11 @@ class StreamEvent:
 
 @dataclass(slots=True)
 class StreamDeltas:
-    """Text deltas of one stream, unread: models of the client or dicts."""
+    """Deltas of one stream's messages or (`of_steps`) run steps, unread: models of the client or dicts."""
 
     stream: StreamRef
     data: list[Any]
+    of_steps: bool = False
 
 
 @dataclass(slots=True)

@@ -13,8 +13,9 @@ from typing import Any
 from ..config import Config
 from ..core import assembly
 from ..core import thread as threads
-from ..core.assembly import Limits
+from ..core.cost import Pricer, no_price
 from ..core.lifecycle import Phase, RunState, advance
+from ..core.limits import Limits
 from ..core.model import (
     ApiError,
     Observation,
@@ -53,11 +54,15 @@ class Tracker:
         assistants: Assistants,
         outbox: Outbox,
         fetcher: Fetcher,
+        price: Pricer = no_price,
     ) -> None:
+        self._price = price
         self._config = config
         self._outbox = outbox
         self._assistants = assistants
-        self._limits = Limits(max_input_messages=config.max_input_messages)
+        self._limits = Limits(
+            max_input_messages=config.max_input_messages, max_message_chars=config.max_message_chars
+        )
         self._texts = texts
         self._event_texts = replace(texts, captures=config.content_events)
         self._keeps_texts = config.capture_content or config.content_events
@@ -173,8 +178,11 @@ class Tracker:
 
     def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:
-            return
-        if not (seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id):
+            if seen.vector_store_ids is None:
+                return
+            seen = replace(seen, messages=(), listing=None)
+        teaches = seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id
+        if not teaches and seen.vector_store_ids is None:
             return
         pinned = self._pinned.get(on_thread)
         if pinned is not None:
@@ -270,7 +278,9 @@ class Tracker:
         try:
             assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
             assistant = self._assistants.get((key.server, assistant_id))
-            data = assembly.assemble(live.state, log, assistant, self._texts, self._limits, unfinished)
+            data = assembly.assemble(
+                live.state, log, assistant, self._texts, self._limits, unfinished, self._price
+            )
             if tools is not None:
                 data = assembly.without_calls(
                     data, lambda call_id: bool(call_id) and not tools.claim(call_id)

@@ -1,0 +1,43 @@
+"""Whole traces, kept as files in tests/traces: polled and streamed, sync and async equal. `pytest --update` rewrites them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from golden_cases import CASES, POLLED, Case, play
+from tests.support import golden
+from tests.support.playing import BOTH, playing
+from tests.support.tracing import traced
+
+PLAYS = [(name, way) for name, case in CASES.items() for way in case.ways]
+
+
+def trace_of(case: Case, way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Polled with one clock for both sides, so with times; streamed in real time, so without."""
+    is_timed = way == POLLED
+    with playing(kind, case.scenario) as app:
+
+        def played() -> dict[str, Any]:
+            with traced() as trace:
+                app.play(lambda one: play(one, case, way))
+                trace.handle.uninstrument()
+                return golden.tree(trace.spans(), trace.run(), is_timed=is_timed)
+
+        if not is_timed:
+            return played()
+        with golden.one_clock(monkeypatch, app.server.clock):
+            return played()
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize(("name", "way"), PLAYS, ids=lambda value: value)
+def test_the_trace_is_the_one_that_is_kept(
+    name: str, way: str, kind: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    found = trace_of(CASES[name], way, kind, monkeypatch)
+    golden.check(f"{name}.{way}", found, update=request.config.getoption("--update"))
+
+
+def test_every_file_belongs_to_a_scenario() -> None:
+    assert {path.stem for path in golden.TRACES.glob("*.json")} == {f"{name}.{way}" for name, way in PLAYS}
