@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from runspan.conventions.messages import arguments, definitions, dumps, fit, message, plain, tool_call_message
+from runspan.conventions.messages import (
+    answers,
+    arguments,
+    definitions,
+    dumps,
+    fit,
+    message,
+    plain,
+    tool_call_message,
+)
 from runspan.core.model import Message, Part, ToolCall
 
 LETTERS = 'abc "\\/\n\t\x00\u2028日本𝄞é\ud800\udfff…'
@@ -119,7 +129,17 @@ def test_calls_that_wait_are_the_last_message() -> None:
     assert tool_call_message([ToolCall("c1", name="f", arguments='{"a":1}')]) == {
         "role": "assistant",
         "parts": [{"type": "tool_call", "id": "c1", "name": "f", "arguments": {"a": 1}}],
+        "finish_reason": "tool_call",
     }
+
+
+def test_every_answer_says_why_it_ended() -> None:
+    """Phoenix leaves out all output messages of a span when one has no finish_reason."""
+    said = [Message(f"m{n}", "assistant", (Part("text", "a"),)) for n in range(3)]
+    assert [m["finish_reason"] for m in answers(said, "length")] == ["stop", "stop", "length"]
+    cut_off = [replace(said[0], status="incomplete"), said[1]]
+    assert [m["finish_reason"] for m in answers(cut_off, None)] == ["error", "error"]
+    assert answers([], "stop") == []
 
 
 def test_definitions_are_flat() -> None:

@@ -144,7 +144,7 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
     )
     yield "gen_ai.input.messages", _list([messages.message(m) for m in facts.inputs], max_chars)
     yield "runspan.input.omitted_messages", facts.omitted_inputs or None
-    outputs = [messages.message(m) for m in facts.outputs]
+    outputs = messages.answers(facts.outputs, facts.finish_reason)
     if facts.pending:
         outputs.append(messages.tool_call_message(facts.pending))
     yield "gen_ai.output.messages", _list(outputs, max_chars)

@@ -68,12 +68,21 @@ def message(of: Message) -> Json:
     return whole
 
 
+def answers(of: Sequence[Message], finish_reason: str | None) -> list[Json]:
+    """Output messages. `finish_reason` is deprecated in them, but Phoenix leaves out the whole list where one lacks it."""
+    cut_or_last = [m.status == "incomplete" or m is of[-1] for m in of]
+    return [
+        {**message(m), "finish_reason": (finish_reason or "error") if ended else "stop"}
+        for m, ended in zip(of, cut_or_last, strict=True)
+    ]
+
+
 def tool_call_message(calls: Iterable[ToolCall]) -> Json:
     """The calls a Run still waits for, as its last message."""
     parts = [
         {"type": "tool_call", "id": c.id, "name": c.name, "arguments": arguments(c.arguments)} for c in calls
     ]
-    return {"role": "assistant", "parts": parts}
+    return {"role": "assistant", "parts": parts, "finish_reason": "tool_call"}
 
 
 def arguments(text: str | None) -> Json:
