@@ -32,6 +32,9 @@ OTHER: Mapping[str, tuple[Any, str]] = {
     "set_global": (True, "1"),
     "threads": (False, "off"),
     "console": (True, "on"),
+    "backend": ("jaeger", "Jaeger"),
+    "file": ("Traces.jsonl", "Traces.jsonl"),
+    "max_batch_bytes": (65_536, "65536"),
 }
 
 
@@ -131,6 +134,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("endpoint", "http://", "http://localhost:4318"),
     ("service_name", 7, "string"),
     ("redact", "email", "function"),
+    ("backend", "zipkin", "'langfuse', 'phoenix'"),
+    ("backend", 7, "'langfuse', 'phoenix'"),
+    ("file", "", "path"),
+    ("file", 3, "path"),
+    ("max_batch_bytes", 100, "at least 16384"),
 ]
 
 
@@ -162,13 +170,14 @@ def test_a_wrong_variable_is_named_with_the_cure(name: str, text: str, cure: str
     assert cure in message
 
 
-@pytest.mark.parametrize("name", ["endpoint", "headers", "service_name", "set_global"])
+@pytest.mark.parametrize("name", ["endpoint", "headers", "service_name", "set_global", "file"])
 def test_a_provider_and_settings_of_ours_contradict_each_other(name: str) -> None:
     values = {
         "endpoint": "http://localhost:4318",
         "headers": {"x-key": "secret"},
         "service_name": "app",
         "set_global": True,
+        "file": "traces.jsonl",
     }
     message = complaint({"tracer_provider": TracerProvider(shutdown_on_exit=False), name: values[name]})
     assert name in message
@@ -179,8 +188,15 @@ def test_a_provider_and_settings_of_ours_contradict_each_other(name: str) -> Non
 def test_nothing_in_the_environment_contradicts_a_provider_that_the_app_passes() -> None:
     """Whoever sets the variables is often not who writes the code: the option wins."""
     provider = TracerProvider(shutdown_on_exit=False)
-    config = resolve({"tracer_provider": provider}, {"RUNSPAN_SET_GLOBAL": "true"})
-    assert (config.tracer_provider, config.set_global) == (provider, False)
+    environ = {"RUNSPAN_SET_GLOBAL": "true", "RUNSPAN_FILE": "traces.jsonl"}
+    config = resolve({"tracer_provider": provider}, environ)
+    assert (config.tracer_provider, config.set_global, config.file) == (provider, False, None)
+
+
+def test_a_backend_beside_a_provider_of_the_app_is_welcome() -> None:
+    """It adds its attributes and its page there."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    assert resolve({"tracer_provider": provider, "backend": "langfuse"}, {}).backend == "langfuse"
 
 
 @pytest.mark.parametrize(

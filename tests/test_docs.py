@@ -68,7 +68,7 @@ def _call(test: Any, request: pytest.FixtureRequest) -> None:
     test(**{name: request.getfixturevalue(name) for name in inspect.signature(test).parameters})
 
 
-@pytest.mark.parametrize("script", ["draw_lifecycle", "write_configuration"])
+@pytest.mark.parametrize("script", ["draw_lifecycle", "write_configuration", "write_presets"])
 def test_what_a_script_writes_into_a_page_is_up_to_date(script: str) -> None:
     done = subprocess.run(
         [sys.executable, f"tools/{script}.py", "--check"], cwd=ROOT, capture_output=True, text=True

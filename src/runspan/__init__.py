@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .observing.current import span as span
     from .observing.current import update as update
     from .observing.decorator import observe as observe
+    from .observing.runs import trace_url as trace_url
     from .observing.score import score as score
     from .setup import Handle as Handle
     from .setup import Stats as Stats
@@ -40,6 +41,7 @@ __all__ = [
     "observe",
     "score",
     "span",
+    "trace_url",
     "uninstrument",
     "update",
 ]
@@ -50,6 +52,7 @@ _HOMES = {
     "context": ".observing.context",
     "observe": ".observing.decorator",
     "score": ".observing.score",
+    "trace_url": ".observing.runs",
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
     **dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"),
 }

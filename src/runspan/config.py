@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+BACKENDS = ("langfuse", "phoenix", "mlflow", "jaeger", "tempo", "collector", "logfire", "honeycomb")
+
 
 class ConfigError(ValueError):
     """A setting is wrong. The message says what to write instead."""
@@ -109,6 +111,23 @@ class Config:
         None, None, "An OpenTelemetry TracerProvider to use instead of the global or our own."
     )
     set_global: bool = _setting(False, "RUNSPAN_SET_GLOBAL", "Make our own provider the global one.")
+    backend: str | None = _setting(
+        None,
+        "RUNSPAN_BACKEND",
+        "Where to, by name: its address, keys and extra attributes from its own variables (see Presets).",
+        choices=BACKENDS,
+    )
+    file: str | None = _setting(
+        None,
+        "RUNSPAN_FILE",
+        "Write OTLP JSON lines to this file, instead of to the default address or beside one that is given.",
+    )
+    max_batch_bytes: int = _setting(
+        3_500_000,
+        "RUNSPAN_MAX_BATCH_BYTES",
+        "Encoded bytes of one request of our own provider (gRPC receivers take 4 MiB).",
+        low=16_384,
+    )
     endpoint: str | None = _setting(
         None, None, "OTLP/HTTP base URL for our own provider; beats `OTEL_EXPORTER_OTLP_ENDPOINT`."
     )
@@ -155,12 +174,12 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
 
 def _unasked(options: Mapping[str, Any]) -> tuple[str, ...]:
     """What the environment says of our own provider does not matter to an app that brings its own."""
-    return ("set_global",) if options.get("tracer_provider") is not None else ()
+    return ("set_global", "file") if options.get("tracer_provider") is not None else ()
 
 
 def _consistent(config: Config) -> Config:
     if config.tracer_provider is not None:
-        for name in ("endpoint", "headers", "service_name", "set_global"):
+        for name in ("endpoint", "headers", "service_name", "set_global", "file"):
             if getattr(config, name):
                 raise ConfigError(
                     f"{name}= configures our own provider, but tracer_provider= was given too: pass only one of them."
@@ -196,7 +215,7 @@ def _parsed(variable: str, spec: Any, text: str) -> Any:
 
 def _checked(name: str, spec: Any, value: Any) -> Any:
     choices, low = spec.metadata["choices"], spec.metadata["low"]
-    if choices and value not in choices:
+    if choices and value not in choices and not (value is None and spec.default is None):
         raise ConfigError(f"{name}={value!r}: use one of {', '.join(map(repr, choices))}.")
     problem = _CHECKS.get(spec.name, _by_default(spec.default))(value)
     if problem:
@@ -236,6 +255,10 @@ def _is_headers(value: Any) -> str | None:
     return "must map header names to strings"
 
 
+def _is_path(value: Any) -> str | None:
+    return None if value is None or (isinstance(value, str) and value) else "must be the path of a file"
+
+
 def _is_url(value: Any) -> str | None:
     if value is None or (
         isinstance(value, str) and value.startswith(("http://", "https://")) and host_of(value)
@@ -261,6 +284,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "tracer_provider": _is_provider,
     "headers": _is_headers,
     "endpoint": _is_url,
+    "file": _is_path,
 }
 
 

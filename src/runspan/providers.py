@@ -9,8 +9,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry import trace
@@ -24,13 +23,10 @@ from opentelemetry.sdk.trace.export import (
     SpanExportResult,
 )
 
-from .config import Config, ConfigError, host_of
+from .config import Config
+from .exporting import otlp
 from .guard import logger
 
-DEFAULT_ENDPOINT = "http://localhost:4318"
-
-# What the SDK calls them, and what they are registered as (entry points of the exporter packages).
-_PROTOCOLS: Mapping[str, str] = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 _PLACEHOLDERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
 
 
@@ -47,12 +43,13 @@ class Providers:
         self._used: dict[int, Any] = {}
         self._exporters: list[CarefulExporter] = []
         self._consoles: list[Any] = []
-        if not self._has_app_provider():
+        if config.file is not None:
+            self._check_file(config.file)
+        if not self.has_app_provider():
             self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(config)]
             # Now, not at the first span: it can't be made any more once the main thread has ended.
-            self._resource = Resource.create(
-                {SERVICE_NAME: config.service_name} if config.service_name else {}
-            )
+            named = {SERVICE_NAME: config.service_name} if config.service_name else {}
+            self._resource = Resource.create({**otlp.destination(config).resource, **named})
             if config.set_global:
                 trace.set_tracer_provider(self._make_own())
                 self.current()
@@ -116,13 +113,23 @@ class Providers:
 
     def describe(self) -> str:
         """For the line at start: where spans go."""
-        if self._has_app_provider():
+        if self.has_app_provider():
             return "the app's TracerProvider"
         return ", ".join(e.where for e in self._exporters) or "nowhere (OTEL_TRACES_EXPORTER=none)"
 
-    def _has_app_provider(self) -> bool:
+    def has_app_provider(self) -> bool:
         provider = self._config.tracer_provider or trace.get_tracer_provider()
         return not isinstance(provider, _PLACEHOLDERS)
+
+    def _check_file(self, path: str) -> None:
+        from .exporting import file
+
+        file.check(path)
+        if self.has_app_provider():
+            logger.warning(
+                "runspan: file= is for our own provider, but the app has set one of its own: nothing is written to %s.",
+                path,
+            )
 
     def after_fork(self) -> None:
         """Another thread may have held any lock of these at the fork, and a socket must not be shared: all anew at first use."""
@@ -152,54 +159,23 @@ class Providers:
 
 def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]]]:
     """(where, factory) for each of `OTEL_TRACES_EXPORTER`. Raises ConfigError for what is not known."""
-    wanted = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip() or "otlp"
     found: list[tuple[str, Callable[[], SpanExporter]]] = []
+    wanted = os.environ.get("OTEL_TRACES_EXPORTER", "").strip()
+    if config.file is not None:
+        found.append(otlp.file_exporter(config.file))
+    if not wanted:
+        is_named = config.endpoint or config.backend or otlp.variable("ENDPOINT")[1]
+        wanted = "otlp" if is_named or config.file is None else "none"
     for name in (part.strip() for part in wanted.split(",")):
         if name == "none":
             continue
         if name == "console":
             found.append(("the console", ConsoleSpanExporter))
         elif name == "otlp":
-            found.append(_otlp(config))
+            found.append(otlp.exporter(config))
         else:
-            found.append((name, _loaded(name)))
+            found.append((name, otlp.loaded(name)))
     return found
-
-
-def _otlp(config: Config) -> tuple[str, Callable[[], SpanExporter]]:
-    variable, protocol = _variable("PROTOCOL")
-    protocol = protocol or "http/protobuf"
-    if protocol not in _PROTOCOLS:
-        raise ConfigError(f"{variable}={protocol!r}: use http/protobuf or grpc.")
-    make = _loaded(_PROTOCOLS[protocol])
-    options: dict[str, Any] = {}
-    if config.headers:  # gRPC takes lower-case names only, HTTP any
-        options["headers"] = {name.lower(): value for name, value in config.headers.items()}
-    if config.endpoint is not None:
-        if protocol == "http/protobuf":
-            options["endpoint"] = config.endpoint.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
-        else:
-            options["endpoint"] = config.endpoint
-    default = DEFAULT_ENDPOINT if protocol == "http/protobuf" else "http://localhost:4317"
-    endpoint = config.endpoint or _variable("ENDPOINT")[1] or default
-    return (host_of(endpoint) or "the OTLP endpoint"), lambda: make(**options)
-
-
-def _variable(name: str) -> tuple[str, str | None]:
-    """The variable that counts, and its value: the one for traces beats the one for all signals."""
-    special, general = f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
-    value = os.environ.get(special)
-    return (special, value) if value else (general, os.environ.get(general))
-
-
-def _loaded(name: str) -> Callable[..., SpanExporter]:
-    for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
-        factory: Callable[..., SpanExporter] = entry.load()
-        return factory
-    known = sorted(e.name for e in entry_points(group="opentelemetry_traces_exporter"))
-    raise ConfigError(
-        f"No exporter {name!r} is installed. OTEL_TRACES_EXPORTER can be otlp, console, none or one of {known}."
-    )
 
 
 class CarefulExporter(SpanExporter):
@@ -214,7 +190,7 @@ class CarefulExporter(SpanExporter):
         self.failed = 0
         self._is_failing = False
         self._trying = 0  # spans of the batch that is under way
-        _quiet(inner)
+        _quiet(getattr(inner, "inner", inner))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         _at_work.active = True
@@ -229,7 +205,7 @@ class CarefulExporter(SpanExporter):
         if result is SpanExportResult.SUCCESS:
             self._is_failing = False
         else:
-            self._lose(len(spans))
+            self._lose(len(spans) - getattr(self.inner, "delivered", 0))
         return result
 
     def is_refused(self) -> bool:
@@ -254,11 +230,10 @@ class CarefulExporter(SpanExporter):
         if not self._is_failing:
             self._is_failing = True
             logger.warning(
-                "runspan: %s does not take spans; %d were lost. Is a receiver running there (Jaeger, the Collector)? "
-                "OTEL_EXPORTER_OTLP_ENDPOINT names another address, OTEL_TRACES_EXPORTER=none sends nothing. "
-                "Said once until it works again.",
+                "runspan: %s does not take spans; %d were lost. %s Said once until it works again.",
                 self.where,
                 count,
+                getattr(self.inner, "cure", otlp.CURE),
             )
 
     def shutdown(self) -> None:

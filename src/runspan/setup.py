@@ -14,7 +14,10 @@ from typing import Any
 
 from . import guard
 from .config import Config, ConfigError, resolve
+from .conventions import EXTRAS
+from .conventions.extra import NONE
 from .core.redact import Texts
+from .exporting import otlp
 from .patches.handlers import Exits
 from .patches.install import Installer
 from .patches.request import Patch
@@ -84,7 +87,8 @@ class Handle:
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
-        emitter = Emitter(self._providers.current, config.max_attribute_chars)
+        extra = EXTRAS.get(config.backend or "", NONE)
+        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra)
         flusher = Flusher(self._providers.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
@@ -115,7 +119,13 @@ class Handle:
             runs=self._tracker.runs,
         )
         self._active = Active(
-            config, texts, self._providers.current, self._tracker.runs, self._tracker.ended.peek
+            config,
+            texts,
+            self._providers.current,
+            self._tracker.runs,
+            self._tracker.ended.peek,
+            extra,
+            otlp.page(config, self._providers.has_app_provider()),
         )
         self._exits = Exits(self._worker.put)
 

@@ -80,6 +80,7 @@ RUN_ATTRIBUTES = {
     **COMMON,
     "gen_ai.operation.name": "invoke_agent",
     "openinference.span.kind": "AGENT",
+    "agent.name": "Math Tutor",
     "gen_ai.agent.id": "asst_1",
     "gen_ai.agent.name": "Math Tutor",
     "gen_ai.agent.description": "Teaches.",

@@ -36,9 +36,11 @@ class _Service(services.TraceServiceServicer):  # type: ignore[misc]  # grpc has
 
 
 @contextmanager
-def serve_grpc() -> Iterator[Grpc]:
+def serve_grpc(max_bytes: int | None = None) -> Iterator[Grpc]:
+    """One message may have `max_bytes`; gRPC's own limit is 4 MiB."""
     got = Grpc()
-    server = grpc.server(futures.ThreadPoolExecutor(2))
+    limits = [] if max_bytes is None else [("grpc.max_receive_message_length", max_bytes)]
+    server = grpc.server(futures.ThreadPoolExecutor(2), options=limits)
     services.add_TraceServiceServicer_to_server(_Service(got), server)
     got.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()

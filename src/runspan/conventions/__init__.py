@@ -1,19 +1,27 @@
-"""SpanData -> attributes, one pure module per convention."""
+"""SpanData -> attributes, one pure module per convention. Two are always written, the others by a preset."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..core.model import SpanData
 from ..core.redact import clean, cut
-from . import genai, openinference
+from . import genai, langfuse, mlflow, openinference, others
+from .extra import NONE, Extra
 from .genai import Value
 
-_ALWAYS = (openinference.attributes, genai.attributes)
+EXTRAS: Mapping[str, Extra] = {  # by the name of the backend; one that is not here needs nothing more
+    "langfuse": langfuse.EXTRA,
+    "mlflow": mlflow.EXTRA,
+    "phoenix": others.PHOENIX,
+    "logfire": others.LOGFIRE,
+}
 
 
-def attributes_of(span: SpanData, max_chars: int) -> dict[str, Value]:
-    """What every backend gets; each text fits into `max_chars` characters."""
+def attributes_of(span: SpanData, max_chars: int, extra: Extra = NONE) -> dict[str, Value]:
+    """What every backend gets, and what one of them wants more; each text fits into `max_chars` characters."""
     merged: dict[str, Value] = {}
-    for convention in _ALWAYS:
+    for convention in (openinference.attributes, genai.attributes, extra.attributes):
         merged.update(convention(span, max_chars))
     return {key: _sound(value, max_chars) for key, value in merged.items()}
 

@@ -49,7 +49,7 @@ def name(span: SpanData) -> str:
     if isinstance(facts, ToolFacts):
         subject = facts.call.name
     elif span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts):
-        subject = _request_model(facts)
+        subject = request_model(facts)
     elif facts.assistant is not None and span.operation in ("invoke_agent", "create_agent", "update_agent"):
         subject = facts.assistant.name
     return clean(f"{span.operation} {subject}" if subject else span.operation)
@@ -90,7 +90,7 @@ def _agent(facts: RunFacts) -> Pairs:
 
 def _common(facts: RunFacts) -> Pairs:
     yield PROVIDER, facts.server.provider
-    yield REQUEST_MODEL, _request_model(facts)
+    yield REQUEST_MODEL, request_model(facts)
     if facts.finish_reason is not None:
         yield "gen_ai.response.finish_reasons", [facts.finish_reason]
     if facts.run is not None:
@@ -177,7 +177,7 @@ def _call(facts: CallFacts) -> Pairs:
 # ---------------------------------------------------------------- pieces
 
 
-def _request_model(facts: RunFacts) -> str | None:
+def request_model(facts: RunFacts) -> str | None:
     """What the app asked for, else what the Run says, else what the assistant is set to."""
     asked = facts.request.model or (facts.run.model if facts.run else None)
     return asked or (facts.assistant.model if facts.assistant else None)

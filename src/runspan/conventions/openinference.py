@@ -13,6 +13,7 @@ from . import messages
 
 KIND = "openinference.span.kind"
 SESSION = "session.id"
+AGENT_NAME = "agent.name"
 
 _KINDS: Mapping[SpanKind, str] = {
     SpanKind.RUN: "AGENT",
@@ -20,15 +21,17 @@ _KINDS: Mapping[SpanKind, str] = {
     SpanKind.TOOL: "TOOL",
     SpanKind.CALL: "CHAIN",
 }
-_RETRIEVERS = frozenset({"file_search", "retrieval"})
+RETRIEVERS = frozenset({"file_search", "retrieval"})
 
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, str]:
     """`{attribute: value}` for one span; a `session.id` that the app set itself wins over the thread's id later."""
     facts = span.facts
     found: dict[str, str | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    if span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.assistant is not None:
+        found[AGENT_NAME] = facts.assistant.name
     if isinstance(facts, ToolFacts):
-        if facts.call.type in _RETRIEVERS:
+        if facts.call.type in RETRIEVERS:
             found[KIND] = "RETRIEVER"
         found |= _values(facts.call.arguments, facts.call.output, max_chars)
     elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:

@@ -146,6 +146,7 @@ def _facts(
         first_chunk_s=None
         if state.first_token_ns is None
         else (state.first_token_ns - state.request_ns) / SECOND_NS,
+        first_chunk_ns=state.first_token_ns,
         polls=state.polls,
         instructions=_instructions(state, texts),
         inputs=tuple(_message("input", m, texts) for m in kept),

@@ -219,6 +219,18 @@ class RunKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What the tokens of one Run cost, by a price list of a known date. An estimate, not the bill."""
+
+    input: float  # cached tokens at their own price included
+    output: float  # reasoning tokens included
+    total: float
+    currency: str = "USD"
+    source: str | None = None  # the price list: a library with its version, or `user`
+    date: str | None = None  # ISO date of the price list; user prices may have none
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What the run span and the generation span say, in the API's words. Texts are redacted and cut already."""
 
@@ -235,6 +247,7 @@ class RunFacts:
     detection_lag_s: float | None = None
     end_uncertainty_s: float | None = None
     first_chunk_s: float | None = None
+    first_chunk_ns: int | None = None  # the same moment on our clock
     polls: int = 0
     instructions: tuple[str, ...] = ()
     inputs: tuple[Message, ...] = ()
@@ -242,6 +255,7 @@ class RunFacts:
     outputs: tuple[Message, ...] = ()
     pending: tuple[ToolCall, ...] = ()  # calls that still wait for outputs
     captured: bool = True  # False: texts were not kept
+    cost: Cost | None = None  # None: no usage, or no price known for the model
 
 
 @dataclass(frozen=True, slots=True)

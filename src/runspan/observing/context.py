@@ -132,6 +132,9 @@ class context:  # noqa: N801 - reads as a statement
         if tags:
             attributes[words.TAGS] = list(tags)
         capture = target_of(state, current).capture
+        plain: dict[str, Any] = {}
         if metadata and capture.texts.captures:
-            attributes[words.METADATA] = capture.dumps(capture.plain("metadata", metadata))
+            plain = capture.plain("metadata", metadata)
+            attributes[words.METADATA] = capture.dumps(plain)
+        attributes |= state.extra.of_context(attributes, plain)
         return Scope(attributes, metadata, tags, trace_name or around.trace_name)

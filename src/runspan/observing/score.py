@@ -17,6 +17,7 @@ from ..runtime import active, clock
 from ..runtime.active import Active
 from ..runtime.content_event import is_real
 from ..runtime.emit import SCOPE
+from .runs import span_of_run
 from .spans import current_context, target_of
 
 
@@ -52,14 +53,9 @@ def score(
 
 def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Span | None:
     """The span it is about, open or not."""
-    if run_id is not None:
-        for (_, id_), run in list(state.runs.items()):
-            if id_ == run_id:
-                live: trace.Span = run.live.span
-                return live
-        ended: SpanContext | None = state.ended(run_id)
-        if ended is not None:
-            return NonRecordingSpan(ended)
+    of_run = None if run_id is None else span_of_run(state, run_id)
+    if of_run is not None:
+        return of_run
     here = trace.get_current_span()
     if trace_id is None:
         return here if run_id is None and here.get_span_context().is_valid else None
@@ -113,7 +109,7 @@ def _span(state: Active, name: str, said: dict[str, Any], about: trace.Span | No
     span = target_of(state, current_context()).tracer.start_span(
         f"score {name}",
         Context(),
-        attributes={**words.attributes("evaluator", name), **said},
+        attributes={**words.attributes("evaluator", name), **state.extra.kinds.get("evaluator", {}), **said},
         links=[Link(of)] if of is not None and of.is_valid else None,
         record_exception=False,
         set_status_on_exception=False,

@@ -127,7 +127,9 @@ class Observed:
     def _note_metadata(self, metadata: Mapping[str, Any]) -> None:
         capture = self.target.capture
         if capture.texts.captures:
-            self.span.set_attribute(words.METADATA, capture.dumps(capture.plain("metadata", dict(metadata))))
+            plain = capture.plain("metadata", dict(metadata))
+            self.span.set_attribute(words.METADATA, capture.dumps(plain))
+            self.span.set_attributes(self.target.state.extra.of_metadata(plain))
 
     # ------------------------------------------------------------ how it ends
 
@@ -236,6 +238,8 @@ def begin(
     target = target_of(state, current)
     values = scope.of(current)
     parent = current
+    if state.extra.kinds:
+        attributes = {**state.extra.kinds[kind], **attributes}
     if values is not None:
         attributes = {**attributes, **values.attributes}
         if values.trace_name and not trace.get_current_span(current).get_span_context().is_valid:

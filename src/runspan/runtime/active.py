@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import Config
+from ..conventions.extra import NONE, Extra
 from ..core.redact import Texts
 from .pending import Claimable
 
@@ -23,6 +24,8 @@ class Active:
     provider: Callable[[], Any]  # the TracerProvider of a span that begins now
     runs: Mapping[tuple[str, str], Claimable]  # (server, run id) of the runs that live
     ended: Callable[[str], Any]  # run id -> SpanContext of its span, while that is remembered
+    extra: Extra = NONE  # what the backend of the preset wants more
+    page: str | None = None  # where it shows a trace, with {trace_id} in it
     targets: dict[int, Any] = field(default_factory=dict)  # kept by observing/, by id of the provider
     is_forgotten: bool = False  # of the parent process: its open spans are the parent's to end
 

@@ -17,6 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, Status
 
 from .._version import __version__
 from ..conventions import attributes_of, genai
+from ..conventions.extra import NONE, Extra
 from ..core.model import ApiError, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
@@ -115,9 +116,12 @@ def leave(entered: Any) -> None:
 class Emitter:
     """Begins, ends and makes spans. `provider()` says which TracerProvider a span that begins now belongs to."""
 
-    def __init__(self, provider: Callable[[], TracerProvider], max_attribute_chars: int) -> None:
+    def __init__(
+        self, provider: Callable[[], TracerProvider], max_attribute_chars: int, extra: Extra = NONE
+    ) -> None:
         self._provider = provider
         self._max_chars = max_attribute_chars
+        self._extra = extra  # what the backend of the preset wants more
         self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
         self._content_events = ContentEvents(SCOPE, max_attribute_chars)
 
@@ -128,7 +132,7 @@ class Emitter:
         span = tracer.start_span(
             _name(data, context),
             kind=_KINDS[data.kind],
-            attributes=_with_scope(attributes_of(data, self._max_chars), context),
+            attributes=_with_scope(attributes_of(data, self._max_chars, self._extra), context),
             start_time=data.start_ns,
             record_exception=False,
             set_status_on_exception=False,
@@ -143,7 +147,7 @@ class Emitter:
             _name(data, under),
             under,
             _KINDS[data.kind],
-            _with_scope(attributes_of(data, self._max_chars), under),
+            _with_scope(attributes_of(data, self._max_chars, self._extra), under),
             start_time=data.start_ns,
         )
         return LiveSpan(span, under, tracer)
@@ -189,7 +193,8 @@ class Emitter:
 
     def _describe(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
-            span.set_attributes(_with_scope(attributes_of(data, _limit(span, self._max_chars)), context))
+            said = attributes_of(data, _limit(span, self._max_chars), self._extra)
+            span.set_attributes(_with_scope(said, context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
             if data.error is not None:

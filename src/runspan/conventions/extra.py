@@ -1,0 +1,48 @@
+"""What one backend reads beyond the set that all get. A preset switches it on (`backend=`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..core.model import SpanData
+from .genai import Value
+from .messages import dumps
+
+
+def _no_attributes(_: SpanData, __: int) -> dict[str, Value]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """`attributes(span, max_chars)` is for spans of runs and calls; the rest for the app's own spans and `runspan.context`."""
+
+    attributes: Callable[[SpanData, int], dict[str, Value]] = _no_attributes
+    kinds: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # kind of an observed span -> attributes
+    twins: Mapping[str, str] = field(
+        default_factory=dict
+    )  # our attribute -> the name by which the backend knows it
+    metadata: str | None = None  # prefix of one attribute per key: metadata of one span ...
+    trace_metadata: str | None = None  # ... and of the whole trace
+
+    def of_context(self, said: Mapping[str, Value], metadata: Mapping[str, object]) -> dict[str, Value]:
+        """For what `runspan.context` said (as attributes already) and its metadata (plain values)."""
+        found = {twin: said[name] for name, twin in self.twins.items() if name in said}
+        return {**found, **_each(self.trace_metadata, metadata)}
+
+    def of_metadata(self, metadata: Mapping[str, object]) -> dict[str, Value]:
+        """For the metadata of one span (plain values)."""
+        return _each(self.metadata, metadata)
+
+
+def _each(prefix: str | None, metadata: Mapping[str, object]) -> dict[str, Value]:
+    if prefix is None or not isinstance(metadata, Mapping):  # what could not be shown is a text
+        return {}
+    known = ((key, value) for key, value in metadata.items() if value is not None)
+    return {f"{prefix}.{key}": value if isinstance(value, str) else dumps(value) for key, value in known}
+
+
+NONE = Extra()

@@ -1,0 +1,128 @@
+"""What MLflow reads first (its `tracing/otel/translation`), where the common set shows less.
+
+It shows no `gen_ai.system_instructions`, and a chat only for messages in the shape of OpenAI's chat API; of costs it takes its own
+key alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, ToolFacts, Usage
+from . import observed, openinference
+from .extra import Extra
+from .genai import Value
+from .messages import dumps, fit
+
+TYPE = "mlflow.spanType"
+INPUTS, OUTPUTS = "mlflow.spanInputs", "mlflow.spanOutputs"
+TOOLS = "mlflow.chat.tools"
+TOKENS = "mlflow.chat.tokenUsage"
+COST = "mlflow.llm.cost"
+
+_TYPES: Mapping[SpanKind, str] = {
+    SpanKind.RUN: "AGENT",
+    SpanKind.GENERATION: "CHAT_MODEL",
+    SpanKind.TOOL: "TOOL",
+    SpanKind.CALL: "TASK",
+}
+_KINDS: Mapping[str, str] = {
+    "span": "CHAIN",
+    "chain": "CHAIN",
+    "agent": "AGENT",
+    "tool": "TOOL",
+    "retriever": "RETRIEVER",
+    "generation": "LLM",
+    "embedding": "EMBEDDING",
+    "evaluator": "EVALUATOR",
+    "guardrail": "GUARDRAIL",
+}
+
+
+def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
+    facts = span.facts
+    found: dict[str, Value | None] = {TYPE: _type(span)}
+    if span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts) and facts.run is not None:
+        found |= _numbers(facts)
+        if facts.captured:
+            found |= _chat(facts, max_chars)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _type(span: SpanData) -> str:
+    is_search = isinstance(span.facts, ToolFacts) and span.facts.call.type in openinference.RETRIEVERS
+    return "RETRIEVER" if is_search or span.operation == "retrieval" else _TYPES[span.kind]
+
+
+def _numbers(facts: RunFacts) -> dict[str, Value | None]:
+    usage, cost = facts.run.usage if facts.run else None, facts.cost
+    return {
+        TOKENS: None if usage is None else dumps(_usage(usage)),
+        COST: dumps({"input_cost": cost.input, "output_cost": cost.output, "total_cost": cost.total})
+        if cost is not None and cost.currency == "USD"
+        else None,
+    }
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    total = usage.prompt_tokens + usage.completion_tokens
+    found = {
+        "input_tokens": usage.prompt_tokens,
+        "output_tokens": usage.completion_tokens,
+        "total_tokens": total,
+    }
+    return found if usage.cached_tokens is None else {**found, "cache_read_input_tokens": usage.cached_tokens}
+
+
+# ---------------------------------------------------------------- in the shape of the chat API
+
+
+def _chat(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:
+    system = [{"role": "system", "content": text} for text in facts.instructions]
+    answers = [_message(m) for m in facts.outputs]
+    if facts.pending:
+        answers.append({"role": "assistant", "content": None, "tool_calls": [*_calls(facts)]})
+    choices = [
+        {"index": i, "message": message, "finish_reason": facts.finish_reason}
+        for i, message in enumerate(answers)
+    ]
+    functions = [tool for tool in (facts.run.tools if facts.run else ()) if tool.get("type") == "function"]
+    return {
+        INPUTS: _wrapped("messages", [*system, *(_message(m) for m in facts.inputs)], max_chars),
+        OUTPUTS: _wrapped("choices", choices, max_chars),
+        TOOLS: fit(functions, max_chars) if functions else None,
+    }
+
+
+def _wrapped(name: str, items: list[Any], max_chars: int) -> str | None:
+    """`{"name": items}`, cut inside the items so that it stays valid."""
+    whole = fit(items, max_chars - len(name) - 5) if items else None
+    return whole and f'{{"{name}":{whole}}}'
+
+
+def _message(message: Message) -> dict[str, Any]:
+    """A text alone is the content; several parts are a list of them."""
+    if all(part.type in ("text", "refusal") for part in message.parts):
+        return {"role": message.role, "content": "\n".join(_texts(message.parts))}
+    return {"role": message.role, "content": [_part(part) for part in message.parts]}
+
+
+def _texts(parts: Iterable[Part]) -> Iterator[str]:
+    return (part.text for part in parts if part.text is not None)
+
+
+def _part(part: Part) -> dict[str, Any]:
+    url = part.fields.get("image_url") or part.fields.get("uri")
+    if part.type == "image_url" and url:
+        return {"type": "image_url", "image_url": url if isinstance(url, dict) else {"url": url}}
+    return {"type": "text", "text": part.text if part.text is not None else f"[{part.type}]"}
+
+
+def _calls(facts: RunFacts) -> Iterator[dict[str, Any]]:
+    for call in facts.pending:
+        function = {"name": call.name or call.type, "arguments": call.arguments or ""}
+        yield {"id": call.id, "type": "function", "function": function}
+
+
+EXTRA = Extra(attributes, kinds={kind: {TYPE: _KINDS[kind]} for kind in observed.KINDS})

@@ -1,0 +1,28 @@
+"""Backends that want one thing more."""
+
+from __future__ import annotations
+
+from ..core.model import RunFacts, SpanData, SpanKind
+from .extra import Extra
+from .genai import Value
+
+REASONING = "llm.token_count.completion_details.reasoning"
+COST = "operation.cost"
+
+
+def phoenix(span: SpanData, _: int) -> dict[str, Value]:
+    """It converts `gen_ai.usage.*`, all but this one. Not for all: to Langfuse each `llm.token_count.*` is one bucket more."""
+    facts = span.facts
+    if span.kind is not SpanKind.GENERATION or not isinstance(facts, RunFacts) or facts.run is None:
+        return {}
+    usage = facts.run.usage
+    return {REASONING: usage.reasoning_tokens} if usage and usage.reasoning_tokens is not None else {}
+
+
+def logfire(span: SpanData, _: int) -> dict[str, Value]:
+    facts = span.facts
+    has_cost = span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts) and facts.cost is not None
+    return {COST: facts.cost.total} if has_cost and isinstance(facts, RunFacts) and facts.cost else {}
+
+
+PHOENIX, LOGFIRE = Extra(phoenix), Extra(logfire)

@@ -1,0 +1,105 @@
+"""`file=`: OTLP JSON lines, appended. Several processes may write to one file: each line is one `write` at its end.
+
+Whoever rotates the file may move it away: it is made anew at the next batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Sequence
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from ..config import ConfigError
+from . import otlp_json, sizes
+
+# The Collector's otlpjsonfile receiver cuts longer lines apart (`max_log_size`, 1 MiB unless set).
+MAX_LINE_BYTES = 1_000_000
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+def check(path: str) -> None:
+    """Raises ConfigError where the file can't be opened. Makes it, if it is not there."""
+    try:
+        os.close(FileExporter(path)._open())
+    except OSError as error:
+        raise ConfigError(
+            f"file={path!r} can't be written to: {error.strerror}. Name a file in a folder that is there and yours."
+        ) from None
+
+
+class FileExporter(SpanExporter):
+    """What goes wrong is a failed export; `check` says it before."""
+
+    cure = "Is the disk full, or the folder gone?"
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))  # the app may go to another folder
+        self.delivered = 0  # spans of the last batch
+        self._lock = threading.Lock()
+        self._is_torn = False  # the last line has no end
+        self._is_closed = False
+        self._file: int | None = None
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """FAILURE: all but `delivered` are lost."""
+        with self._lock:
+            self.delivered = 0
+            try:
+                self._follow()
+                self._write(list(spans))
+            except OSError:
+                return SpanExportResult.FAILURE
+            return SpanExportResult.SUCCESS if self.delivered == len(spans) else SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            self._close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
+
+    def _open(self) -> int:
+        return os.open(self.path, _FLAGS, 0o600)  # what users said is in it
+
+    def _follow(self) -> None:
+        """Open it anew where it was moved away or deleted, or could not be opened the last time."""
+        if self._is_closed:
+            raise OSError("the exporter has ended")
+        with contextlib.suppress(FileNotFoundError):
+            if self._file is not None and os.path.samestat(os.fstat(self._file), os.stat(self.path)):
+                return
+        self._close()
+        self._file = self._open()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+        self._file, self._is_torn = None, False
+
+    def _write(self, spans: list[ReadableSpan]) -> None:
+        line = otlp_json.line(spans)
+        if len(line) <= MAX_LINE_BYTES:
+            self._append(line)
+            self.delivered += len(spans)
+        elif len(spans) > 1:
+            middle = len(spans) // 2
+            self._write(spans[:middle])
+            self._write(spans[middle:])
+        else:
+            smaller = sizes.shrunk(spans[0], MAX_LINE_BYTES, lambda one: len(otlp_json.line(one)))
+            if smaller is not None:
+                self._write([smaller])
+
+    def _append(self, line: bytes) -> None:
+        """One write, if the system takes it whole. On a full disk it takes a part; the next line begins on a line of its own."""
+        assert self._file is not None  # noqa: S101 - see _follow
+        rest = b"\n" + line if self._is_torn else line
+        while rest:
+            written = os.write(self._file, rest)
+            rest = rest[written:]
+            self._is_torn = bool(rest)

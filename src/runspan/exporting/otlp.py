@@ -1,0 +1,141 @@
+"""Where spans go and over which exporter of the SDK: options, then the preset, then the `OTEL_*` variables, then localhost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from .. import presets
+from ..config import Config, ConfigError, host_of
+from ..presets import Destination
+
+HTTP, GRPC = "http/protobuf", "grpc"
+DEFAULTS: Mapping[str, str] = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
+# What they are registered as (entry points of the exporter packages).
+_REGISTERED: Mapping[str, str] = {HTTP: "otlp_proto_http", GRPC: "otlp_proto_grpc"}
+
+CURE = (
+    "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
+    "OTEL_TRACES_EXPORTER=none sends nothing."
+)
+
+Made = tuple[str, Callable[[], SpanExporter]]  # where to, and how it is made
+
+
+def exporter(config: Config) -> Made:
+    """Over HTTP or gRPC. Raises ConfigError for what is not known or missing."""
+    to = destination(config)
+    over = protocol() if to.takes_grpc else HTTP
+    make = loaded(_REGISTERED[over])
+    options: dict[str, Any] = {}
+    headers = {**to.headers, **(config.headers or {})}
+    if headers:  # gRPC takes lower-case names only, HTTP any
+        options["headers"] = {name.lower(): value for name, value in headers.items()}
+    if to.endpoint is not None:
+        is_http = over == HTTP
+        base = to.endpoint.rstrip("/").removesuffix("/v1/traces")
+        options["endpoint"] = base + "/v1/traces" if is_http else to.endpoint
+    where = host_of(to.endpoint or variable("ENDPOINT")[1] or DEFAULTS[over]) or "the OTLP endpoint"
+    is_elsewhere = config.backend is not None and config.endpoint is None and to.endpoint is not None
+    foreign = _named_headers() - options.get("headers", {}).keys() if is_elsewhere else frozenset()
+    cure = _cure(config.backend) if config.backend is not None and is_elsewhere else CURE
+    return where, lambda: _cut_to_size(make, options, over, config.max_batch_bytes, foreign, cure)
+
+
+def destination(config: Config) -> Destination:
+    """The endpoint option beats the backend, which beats the variables. A backend's keys go to its own address only."""
+    if config.endpoint is not None or config.backend is None:
+        return Destination(config.endpoint)
+    return presets.destination(config.backend, os.environ, grpc=protocol() == GRPC)
+
+
+def protocol() -> str:
+    name, value = variable("PROTOCOL")
+    value = value or HTTP
+    if value not in _REGISTERED:
+        raise ConfigError(f"{name}={value!r}: use {HTTP} or {GRPC}.")
+    return value
+
+
+def variable(name: str) -> tuple[str, str | None]:
+    """The variable that counts, and its value: the one for traces beats the one for all signals."""
+    special, general = f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+    value = os.environ.get(special)
+    return (special, value) if value else (general, os.environ.get(general))
+
+
+def page(config: Config, has_app_provider: bool) -> str | None:
+    """Where the backend shows a trace, with {trace_id} in it; None: it has no name, or its page is not known."""
+    name = config.backend
+    if name is None:
+        return None
+    if has_app_provider:  # where that sends to is its own business
+        return presets.page(name, os.environ, "")
+    if presets.PRESETS[name].hosts:
+        return presets.page(name, os.environ, config.endpoint)
+    return presets.page(name, os.environ, config.endpoint or variable("ENDPOINT")[1] or DEFAULTS[HTTP])
+
+
+def loaded(name: str) -> Callable[..., SpanExporter]:
+    for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
+        factory: Callable[..., SpanExporter] = entry.load()
+        return factory
+    known = sorted(e.name for e in entry_points(group="opentelemetry_traces_exporter"))
+    raise ConfigError(
+        f"No exporter {name!r} is installed. OTEL_TRACES_EXPORTER can be otlp, console, none or one of {known}."
+    )
+
+
+def file_exporter(path: str) -> Made:
+    def make() -> SpanExporter:
+        from .file import FileExporter
+
+        return FileExporter(path)
+
+    return f"the file {path}", make
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def _cure(backend: str) -> str:
+    preset = presets.PRESETS[backend]
+    return f"Is {preset.title} there, and are these right: {', '.join(preset.variables)}?"
+
+
+def _named_headers() -> frozenset[str]:
+    """Those in the variables: meant for the address in the variables."""
+    pairs = (variable("HEADERS")[1] or "").split(",")
+    return frozenset(name.strip().lower() for pair in pairs if (name := pair.partition("=")[0]).strip())
+
+
+def _cut_to_size(
+    make: Callable[..., SpanExporter],
+    options: Mapping[str, Any],
+    over: str,
+    max_bytes: int,
+    foreign: frozenset[str],
+    cure: str,
+) -> SpanExporter:
+    from . import answers as receiver
+    from .sized import Sized
+
+    answers = receiver.Answers()
+    given = dict(options)
+    if over == GRPC and foreign:  # without any of ours the SDK would take those of the variables
+        given.setdefault("headers", {"x-runspan": "export"})
+    if over == HTTP and not _has_credential_provider():
+        given["session"] = receiver.http_session(answers, foreign)
+    made = make(**given)
+    if over == GRPC:
+        receiver.listen_to_grpc(made, answers)
+    return Sized(made, max_bytes, answers, cure)
+
+
+def _has_credential_provider() -> bool:
+    """Then the SDK has a session of its own, which is not ours to replace."""
+    return any(n.startswith("OTEL_PYTHON_EXPORTER_OTLP_") and "CREDENTIAL" in n for n in os.environ)

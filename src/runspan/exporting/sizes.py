@@ -1,0 +1,116 @@
+"""How large spans are when encoded, and the same span with shorter texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import Event, ReadableSpan
+
+from ..conventions.messages import arguments, fit, is_json
+from ..core.redact import cut
+
+CUT_TO = "runspan.cut_to_chars"  # on a span that was too large whole
+OVERHEAD = 256  # of one span besides its attributes: ids, times, tags of the encoding
+SMALLEST = 32  # characters; a span that is too large even then is lost
+
+Encoded = Callable[[Sequence[ReadableSpan]], int]
+
+
+def encoded(spans: Sequence[ReadableSpan]) -> int:
+    """Bytes of the request that the SDK makes of them."""
+    size: int = encode_spans(spans).ByteSize()
+    return size
+
+
+def at_most(spans: Sequence[ReadableSpan]) -> int:
+    """No less than `encoded(spans)`, and much cheaper: nothing is encoded."""
+    resources = {id(span.resource): span.resource for span in spans}
+    return sum(map(_span, spans)) + sum(OVERHEAD + _pairs(r.attributes) for r in resources.values())
+
+
+def shrunk(span: ReadableSpan, max_bytes: int, size: Encoded) -> ReadableSpan | None:
+    """The span with its texts cut, JSON inside so that it stays valid, until it fits; None: it never does."""
+    max_chars = max(map(len, _texts(span)), default=0)
+    while max_chars > SMALLEST:
+        max_chars //= 2
+        smaller = _cut(span, max_chars)
+        if size([smaller]) <= max_bytes:
+            return smaller
+    return None
+
+
+# ---------------------------------------------------------------- upper bounds
+
+
+def _span(span: ReadableSpan) -> int:
+    scope = span.instrumentation_scope
+    names = [span.name, span.status.description or "", *(event.name for event in span.events)]
+    inner = [*(event.attributes for event in span.events), *(link.attributes for link in span.links)]
+    states = [span.context.trace_state, *(link.context.trace_state for link in span.links)]
+    return (
+        OVERHEAD * (2 + len(inner))
+        + sum(map(_value, names))
+        + sum(map(_pairs, (span.attributes, *inner, *states)))
+        + (_value(scope.name) + _pairs(scope.attributes) if scope else 0)
+    )
+
+
+def _pairs(attributes: Mapping[str, Any] | None) -> int:
+    return sum(_value(key) + _value(value) + 16 for key, value in (attributes or {}).items())
+
+
+def _value(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value) + 8 if value.isascii() else len(value) * 4 + 8
+    if isinstance(value, bytes):
+        return len(value) + 8
+    if isinstance(value, Mapping):
+        return _pairs(value) + 8
+    return sum(map(_value, value)) + 8 if isinstance(value, Sequence) else 16
+
+
+# ---------------------------------------------------------------- shorter texts
+
+
+def _texts(span: ReadableSpan) -> Iterator[str]:
+    for attributes in (span.attributes, *(event.attributes for event in span.events)):
+        for value in (attributes or {}).values():
+            yield from (
+                item
+                for item in (value if isinstance(value, tuple | list) else (value,))
+                if isinstance(item, str)
+            )
+    yield span.status.description or ""
+
+
+def _cut(span: ReadableSpan, max_chars: int) -> ReadableSpan:
+    status = type(span.status)(span.status.status_code, _shorter(span.status.description, max_chars))
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes={**_cut_all(span.attributes, max_chars), CUT_TO: max_chars},
+        events=[Event(e.name, _cut_all(e.attributes, max_chars), e.timestamp) for e in span.events],
+        links=span.links,
+        kind=span.kind,
+        status=status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _cut_all(attributes: Mapping[str, Any] | None, max_chars: int) -> dict[str, Any]:
+    return {key: _shorter(value, max_chars) for key, value in (attributes or {}).items()}
+
+
+def _shorter(value: Any, max_chars: int) -> Any:
+    if isinstance(value, tuple | list):
+        return [_shorter(item, max_chars) for item in value]
+    if not isinstance(value, str) or len(value) <= max_chars:
+        return value
+    whole = (fit(arguments(value), max_chars) if is_json(value) else None) or value
+    return cut(whole, max_chars)

@@ -1,0 +1,37 @@
+"""The span of a Run, live or over; and the page on which the backend shows its trace."""
+
+from __future__ import annotations
+
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+from ..guard import guarded
+from ..runtime import active
+from ..runtime.active import Active
+
+
+def span_of_run(state: Active, run_id: str) -> trace.Span | None:
+    """None: not of this process, or forgotten."""
+    for (_, id_), run in list(state.runs.items()):
+        if id_ == run_id:
+            live: trace.Span = run.live.span
+            return live
+    ended: SpanContext | None = state.ended(run_id)
+    return None if ended is None else NonRecordingSpan(ended)
+
+
+def trace_url(run_id: str | None = None) -> str | None:
+    """Where the backend shows the trace of the Run `run_id`, or of what is current here.
+
+    None: the preset (`backend=`) knows no page, or there is no such trace (not sampled, not of this process, long over). The page
+    fills when the spans have arrived.
+    """
+    state = active.now
+    if state is None or state.page is None:
+        return None
+    with guarded("find the page of a trace"):
+        span = trace.get_current_span() if run_id is None else span_of_run(state, run_id)
+        context = span.get_span_context() if span is not None else trace.INVALID_SPAN_CONTEXT
+        if context.is_valid and context.trace_flags.sampled:
+            return state.page.replace("{trace_id}", trace.format_trace_id(context.trace_id))
+    return None

@@ -1,0 +1,221 @@
+"""The same spans through each convention, whole values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runspan.conventions import EXTRAS, attributes_of
+from runspan.conventions.observed import KINDS
+from runspan.core.model import (
+    ApiError,
+    CallFacts,
+    Cost,
+    Message,
+    Part,
+    RunFacts,
+    SpanData,
+    SpanKind,
+    ToolCall,
+    ToolFacts,
+    Usage,
+)
+from tests.conventions import test_attributes as plain
+
+FACTS = replace(
+    plain.FACTS,
+    first_chunk_ns=1_700_000_000_123_456_789,
+    cost=Cost(0.00025, 0.0002, 0.00045, "USD", "prices 1.0", "2026-11-01"),
+)
+SEARCH = ToolFacts(
+    plain.SERVER, ToolCall("c2", "file_search", "file_search", "{}", "[]"), "step_2", "thread_1"
+)
+SPANS: Mapping[str, SpanData] = {
+    "run": plain.span(SpanKind.RUN, FACTS, "invoke_agent"),
+    "generation": plain.span(SpanKind.GENERATION, FACTS, "chat"),
+    "tool": plain.span(SpanKind.TOOL, plain.TOOL, "execute_tool"),
+    "search": plain.span(SpanKind.TOOL, SEARCH, "execute_tool"),
+    "call": plain.span(SpanKind.CALL, CallFacts(plain.SERVER, "thread_1"), "create_message"),
+    "store search": plain.span(SpanKind.CALL, CallFacts(plain.SERVER), "retrieval"),
+}
+LANGFUSE = "langfuse.observation"
+MORE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "langfuse": {
+        "run": {f"{LANGFUSE}.type": "agent", f"{LANGFUSE}.metadata.k": "v"},
+        "generation": {
+            f"{LANGFUSE}.type": "generation",
+            f"{LANGFUSE}.model.name": "gpt-4o",
+            f"{LANGFUSE}.model.parameters": '{"reasoning_effort":"high","response_format":"json_object",'
+            '"temperature":0.5,"top_p":1.0,"max_completion_tokens":64,"parallel_tool_calls":true,"max_prompt_tokens":9}',
+            f"{LANGFUSE}.usage_details": '{"input":60,"input_cached_tokens":40,"output":12,'
+            '"output_reasoning_tokens":8,"total":120}',
+            f"{LANGFUSE}.cost_details": '{"input":0.00025,"output":0.0002,"total":0.00045}',
+            f"{LANGFUSE}.completion_start_time": "2023-11-14T22:13:20.123Z",
+        },
+        "tool": {f"{LANGFUSE}.type": "tool"},
+        "search": {f"{LANGFUSE}.type": "retriever"},
+        "call": {f"{LANGFUSE}.type": "span"},
+        "store search": {f"{LANGFUSE}.type": "retriever"},
+    },
+    "mlflow": {
+        "run": {"mlflow.spanType": "AGENT"},
+        "generation": {
+            "mlflow.spanType": "CHAT_MODEL",
+            "mlflow.chat.tokenUsage": '{"input_tokens":100,"output_tokens":20,"total_tokens":120,'
+            '"cache_read_input_tokens":40}',
+            "mlflow.llm.cost": '{"input_cost":0.00025,"output_cost":0.0002,"total_cost":0.00045}',
+            "mlflow.spanInputs": '{"messages":[{"role":"system","content":"Teach."},'
+            '{"role":"user","content":"q1"},{"role":"user","content":"q2"}]}',
+            "mlflow.spanOutputs": '{"choices":[{"index":0,"message":{"role":"assistant","content":"a1"},'
+            '"finish_reason":"stop"}]}',
+        },
+        "tool": {"mlflow.spanType": "TOOL"},
+        "search": {"mlflow.spanType": "RETRIEVER"},
+        "call": {"mlflow.spanType": "TASK"},
+        "store search": {"mlflow.spanType": "RETRIEVER"},
+    },
+    "phoenix": {"generation": {"llm.token_count.completion_details.reasoning": 8}},
+    "logfire": {"generation": {"operation.cost": 0.00045}},
+}
+
+
+def test_every_extra_convention_is_in_the_table() -> None:
+    assert MORE.keys() == EXTRAS.keys()
+
+
+@pytest.mark.parametrize("backend", EXTRAS)
+@pytest.mark.parametrize("name", SPANS)
+def test_a_preset_adds_what_its_backend_wants_and_changes_nothing(backend: str, name: str) -> None:
+    common = attributes_of(SPANS[name], 10_000)
+    whole = attributes_of(SPANS[name], 10_000, EXTRAS[backend])
+    assert whole == {**common, **MORE[backend].get(name, {})}
+    assert not common.keys() & MORE[backend].get(name, {}).keys()
+
+
+# ---------------------------------------------------------------- one thing each
+
+
+def more(backend: str, kind: SpanKind, **changes: Any) -> dict[str, Any]:
+    data = plain.span(
+        kind, replace(FACTS, **changes), "chat" if kind is SpanKind.GENERATION else "invoke_agent"
+    )
+    common = attributes_of(data, 10_000)
+    return {k: v for k, v in attributes_of(data, 10_000, EXTRAS[backend]).items() if k not in common}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unfinished": "stream_closed"}, "unfinished: stream_closed"),
+        (
+            {"run": replace(plain.RUN, status="incomplete", incomplete_reason="max_completion_tokens")},
+            "incomplete: max_completion_tokens",
+        ),
+        ({"run": replace(plain.RUN, status="incomplete")}, "incomplete: reason not told"),
+        ({"run": replace(plain.RUN, status="cancelled")}, None),
+    ],
+)
+def test_an_end_that_was_not_asked_for_is_a_warning_in_langfuse(changes: Any, message: str | None) -> None:
+    found = more("langfuse", SpanKind.RUN, **changes)
+    assert found.get(f"{LANGFUSE}.status_message") == message
+    assert found.get(f"{LANGFUSE}.level") == (message and "WARNING")
+
+
+@pytest.mark.parametrize("backend", ["langfuse", "mlflow"])
+def test_costs_in_another_currency_are_not_told_as_dollars(backend: str) -> None:
+    found = more(backend, SpanKind.GENERATION, cost=Cost(1.0, 1.0, 2.0, "EUR"))
+    assert not [key for key in found if "cost" in key]
+
+
+@pytest.mark.parametrize("backend", EXTRAS)
+def test_without_usage_and_cost_nothing_is_said_of_them(backend: str) -> None:
+    found = more(backend, SpanKind.GENERATION, run=replace(plain.RUN, usage=None), cost=None)
+    assert not [key for key in found if "cost" in key or "usage" in key.lower() or "token" in key]
+
+
+def test_a_total_that_is_smaller_than_its_parts_makes_no_negative_bucket() -> None:
+    run = replace(plain.RUN, usage=Usage(10, 2, 40, 8))
+    usage = json.loads(more("langfuse", SpanKind.GENERATION, run=run)[f"{LANGFUSE}.usage_details"])
+    assert usage == {
+        "input": 0,
+        "input_cached_tokens": 40,
+        "output": 0,
+        "output_reasoning_tokens": 8,
+        "total": 12,
+    }
+
+
+@pytest.mark.parametrize("backend", EXTRAS)
+def test_nothing_captured_is_nothing_said(backend: str) -> None:
+    found = more(backend, SpanKind.GENERATION, captured=False)
+    assert not [key for key in found if "Inputs" in key or "Outputs" in key or "tools" in key]
+
+
+def test_the_chat_of_mlflow_keeps_images_tool_calls_and_tools() -> None:
+    picture = Part("image_url", None, {"image_url": {"url": "https://x.test/a.png"}})
+    file = Part("image_file", None, {"image_file": {"file_id": "f1"}})
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
+    found = more(
+        "mlflow",
+        SpanKind.GENERATION,
+        instructions=(),
+        inputs=(Message("m1", "user", (Part("text", "Look:"), picture, file)),),
+        outputs=(Message("m2", "assistant", (Part("text", "a"), Part("refusal", "no"))),),
+        pending=(ToolCall("c1", "function", "get_weather", '{"city":"Bern"}'),),
+        finish_reason="tool_call",
+        run=replace(plain.RUN, tools=({"type": "file_search"}, tool)),
+    )
+    assert json.loads(found["mlflow.spanInputs"])["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Look:"},
+                {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}},
+                {"type": "text", "text": "[image_file]"},
+            ],
+        }
+    ]
+    assert [choice["message"] for choice in json.loads(found["mlflow.spanOutputs"])["choices"]] == [
+        {"role": "assistant", "content": "a\nno"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "c1",
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": '{"city":"Bern"}'},
+                }
+            ],
+        },
+    ]
+    assert json.loads(found["mlflow.chat.tools"]) == [tool]
+
+
+@pytest.mark.parametrize("max_chars", [64, 100, 300, 1_000])
+@pytest.mark.parametrize("backend", EXTRAS)
+def test_what_is_too_long_is_cut_and_stays_json(backend: str, max_chars: int) -> None:
+    long = Message("m1", "user", (Part("text", "ü" * 5_000),))
+    data = plain.span(SpanKind.GENERATION, replace(FACTS, inputs=(long, long), outputs=(long,)), "chat")
+    for key, value in attributes_of(data, max_chars, EXTRAS[backend]).items():
+        if isinstance(value, str):
+            assert len(value) <= max_chars
+            if key.startswith("mlflow.span") and value[:1] == "{":
+                json.loads(value)
+
+
+@pytest.mark.parametrize("backend", EXTRAS)
+def test_a_run_that_never_began_is_no_trouble(backend: str) -> None:
+    facts = RunFacts(plain.SERVER, plain.FACTS.request)
+    for kind in (SpanKind.RUN, SpanKind.GENERATION):
+        data = plain.span(kind, facts, "invoke_agent", ApiError("not_found"))
+        assert attributes_of(data, 1_000, EXTRAS[backend])["error.type"] == "not_found"
+
+
+@pytest.mark.parametrize("backend", ["langfuse", "mlflow"])
+def test_every_kind_of_an_observed_span_has_its_word(backend: str) -> None:
+    assert EXTRAS[backend].kinds.keys() == KINDS.keys()
