@@ -1,14 +1,14 @@
 """The watched app: real runspan, the real client, a fake Assistants server; its traces go where `OTEL_*` says.
 
-    python -m backends.app '{"service_name": "tutor"}'
+    python -m backends.app
 
-plays every scene once and prints one JSON object: the spans that ended in this process, and runspan's counts. The options are those
-of `instrument()`.
+plays every scene once and prints one JSON object: the spans that ended in this process, and runspan's counts.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -20,7 +20,7 @@ import runspan
 from runspan.fake import FunctionCall, Logs, Message, Scenario, Tools, Usage, serve
 from runspan.fake.scenarios import CodeInterpreter, Ending
 
-SESSION, USER = "session-7", "ann"
+SESSION, USER = os.environ.get("APP_SESSION", "session-7"), "ann"
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": CITY}}
 
@@ -154,7 +154,7 @@ def play() -> None:
 
 
 def main() -> None:
-    handle, told = watched(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}"))
+    handle, told = watched()
     play()
     is_out = runspan.flush(20)
     stats = handle.stats()

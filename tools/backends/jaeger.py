@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -43,7 +44,8 @@ def _asked(at: At, service: str, told: Told) -> Iterator[Check]:
     flagged = [s for s in trace["spans"] if tags(s).get("error") is True]
     yield at.same("a failed run's trace: spans in error", 2, len(flagged))
     yield at.same("  its event", "exception", _events(trace, run["span"])[-1])
-    found = ask(f"{QUERY}/api/traces?service={service}&tags={quote('{"error":"true"}')}&lookback=1h&limit=20")["data"]
+    in_error = quote(json.dumps({"error": "true"}))
+    found = ask(f"{QUERY}/api/traces?service={service}&tags={in_error}&lookback=1h&limit=20")["data"]
     yield at.same("search by error=true", 1, len(found))
     v3 = ask(f"{QUERY}/api/v3/traces/{run['trace']}")["result"]["resourceSpans"]
     in_v3 = [s["name"] for r in v3 for scope in r["scopeSpans"] for s in scope["spans"]]

@@ -17,7 +17,7 @@ from .servers import ask, running, until
 from .told import Seen, Told, compared, play
 
 PAGE = "http://127.0.0.1:5000"
-TYPES = {"invoke_agent": "AGENT", "chat": "LLM", "execute_tool": "TOOL"}
+TYPES = {"invoke_agent": "AGENT", "chat": "CHAT_MODEL", "execute_tool": "TOOL"}
 EXPERIMENT = {"locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}]}
 
 
@@ -38,7 +38,7 @@ def mlflow() -> Iterator[None]:
 
 def checks() -> Iterator[Check]:
     with mlflow():
-        told = play(PAGE, OTEL_EXPORTER_OTLP_HEADERS="x-mlflow-experiment-id=0")
+        told = play(RUNSPAN_BACKEND="mlflow", MLFLOW_TRACKING_URI=PAGE, MLFLOW_EXPERIMENT_ID="0")
         yield from _asked(At("MLflow", MLFLOW.version, "HTTP"), told)
 
 
@@ -48,7 +48,7 @@ def _asked(at: At, told: Told) -> Iterator[Check]:
     seen = until(lambda: _spans(traces), lambda found: len(found) >= len(told.spans))
     yield from compared(at, told, seen, grain_ns=0)
     for operation, kind in TYPES.items():
-        types = {json.loads(s["mlflow.spanType"]) for s in _of(seen, operation)}
+        types = {s["mlflow.spanType"] for s in _of(seen, operation)}
         yield at.same(f"type of {operation}", {kind}, types)
     facts = [trace["trace_metadata"] for trace in traces]
     used = [json.loads(f["mlflow.trace.tokenUsage"]) for f in facts]
@@ -61,13 +61,18 @@ def _asked(at: At, told: Told) -> Iterator[Check]:
     yield at.same("session of each trace", {SESSION}, {f["mlflow.trace.session"] for f in facts})
     yield at.same("user of each trace", {USER}, {f["mlflow.trace.user"] for f in facts})
     chats = _of(seen, "chat")
-    for side, key in (("mlflow.spanInputs", "gen_ai.input.messages"), ("mlflow.spanOutputs", "gen_ai.output.messages")):
-        shown = [json.loads(c[key]) in (json.loads(c[side]), _messages(c[side])) for c in chats if key in c]
-        yield at.same(f"chat: {side} are messages", len(shown), sum(shown))
+    asked = [c["mlflow.spanInputs"]["messages"] for c in chats]
+    yield at.same("chats with system prompt and question", [["system", "user"]] * len(chats), [[m["role"] for m in of] for of in asked])
+    said = [c["mlflow.spanOutputs"]["choices"][-1]["message"]["content"] for c in chats]
+    yield at.same("  and their answers", sorted(map(_answer, told.of("chat"))), sorted(said))
+
+
+def _answer(span: dict[str, Any]) -> str:
+    text: str = json.loads(span["attributes"]["gen_ai.output.messages"])[-1]["parts"][0]["content"]
+    return text
 
 
 def _of(seen: list[Seen], operation: str) -> list[Mapping[str, Any]]:
-    """Their attributes, each value as MLflow keeps it: JSON."""
     return [s.attributes for s in seen if s.attributes and s.attributes.get("gen_ai.operation.name") == operation]
 
 
@@ -89,8 +94,16 @@ def _seen(span: dict[str, Any]) -> Seen:
         span["name"],
         span["end_time_unix_nano"] - span["start_time_unix_nano"],
         span["status"]["code"] == "STATUS_CODE_ERROR",
-        span["attributes"],
+        {key: _decoded(value) for key, value in span["attributes"].items()},
     )
+
+
+def _decoded(value: Any) -> Any:
+    """MLflow keeps each value as JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _hex(encoded: str) -> str:

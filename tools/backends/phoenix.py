@@ -9,14 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .app import SESSION
 from .installs import LOGS, PHOENIX
 from .report import At, Check
 from .servers import ask, running, until
 from .told import Seen, Told, compared, play
 
 PAGE = "http://127.0.0.1:6006"
-TRANSPORTS = (("HTTP", PAGE, "http/protobuf"), ("gRPC", "http://127.0.0.1:4317", "grpc"))
+TRANSPORTS = (("HTTP", "http/protobuf"), ("gRPC", "grpc"))
 KINDS = {"invoke_agent": "AGENT", "chat": "LLM", "execute_tool": "TOOL"}
 QUERY = """{projects{edges{node{name traceCount tokenCountPrompt tokenCountCompletion
   costSummary{total{cost}}
@@ -47,12 +46,14 @@ def phoenix() -> Iterator[None]:
 
 def checks() -> Iterator[Check]:
     with phoenix():
-        for transport, endpoint, protocol in TRANSPORTS:
+        for transport, protocol in TRANSPORTS:
             project = f"tutor-{transport.lower()}"
             told = play(
-                endpoint,
+                RUNSPAN_BACKEND="phoenix",
+                PHOENIX_COLLECTOR_ENDPOINT=PAGE,
+                PHOENIX_PROJECT_NAME=project,
                 OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
-                OTEL_RESOURCE_ATTRIBUTES=f"openinference.project.name={project}",
+                APP_SESSION=project,  # Phoenix knows a session by its id alone, whatever the project
             )
             yield from _asked(At("Phoenix", PHOENIX.version, transport), project, told)
 
@@ -61,6 +62,9 @@ def _asked(at: At, project: str, told: Told) -> Iterator[Check]:
     yield at.same("flush(), dropped, errors", (True, {}, {}), (told.flushed, told.dropped, told.errors))
     seen = until(lambda: _spans(project), lambda found: len(found) >= len(told.spans))
     yield from compared(at, told, seen, grain_ns=2_000)
+    reasoning = "llm.token_count.completion_details.reasoning"
+    found = sum((s.attributes or {}).get(reasoning, 0) for s in seen)
+    yield at.same("reasoning tokens", told.total("gen_ai.usage.reasoning.output_tokens"), found)
     for operation, kind in KINDS.items():
         kinds = {s.attributes["openinference.span.kind"] for s in seen if s.attributes and s.attributes.get("gen_ai.operation.name") == operation}
         yield at.same(f"kind of {operation}", {kind}, kinds)
@@ -72,7 +76,7 @@ def _asked(at: At, project: str, told: Told) -> Iterator[Check]:
     priced = [nodes[s["span"]]["costSummary"]["total"]["cost"] for s in told.of("chat") if s["attributes"].get("gen_ai.usage.input_tokens")]
     yield at.holds("cost of each generation, by its price table", all(priced), len(priced), sum(map(bool, priced)))
     sessions = {e["node"]["sessionId"]: e["node"]["numTraces"] for e in facts["sessions"]["edges"]}
-    yield at.same("session: its traces", {SESSION: len(told.traces)}, sessions)
+    yield at.same("session: its traces", {project: len(told.traces)}, sessions)
     shown = [nodes[s["span"]]["input"] for s in told.of("invoke_agent")]
     yield at.same("runs with an input in the list", len(shown), sum(bool(i and i["value"]) for i in shown))
     chats = [s.attributes or {} for s in seen if (s.attributes or {}).get("gen_ai.operation.name") == "chat"]

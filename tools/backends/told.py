@@ -22,7 +22,6 @@ class Told:
     flushed: bool
     dropped: Mapping[str, int]
     errors: Mapping[str, int]
-    seconds: float = 0.0
 
     def of(self, operation: str) -> list[dict[str, Any]]:
         return [s for s in self.spans if s["attributes"].get("gen_ai.operation.name") == operation]
@@ -35,10 +34,10 @@ class Told:
         return sum(int(s["attributes"].get(key, 0)) for s in self.spans)
 
 
-def play(where: str, *, module: str = "backends.app", options: Mapping[str, Any] | None = None, **env: str) -> Told:
-    """Run the app in a process of its own, its spans going to `where` (an `OTEL_EXPORTER_OTLP_ENDPOINT`)."""
+def play(where: str | None = None, **env: str) -> Told:
+    """Run the app in a process of its own. `where` is its `OTEL_EXPORTER_OTLP_ENDPOINT`; None: a preset's variables are in `env`."""
     child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", module, json.dumps(options or {})],
+        [sys.executable, "-W", "ignore", "-m", "backends.app"],
         env=environment(where, **env),
         stdout=subprocess.PIPE,
         stderr=sys.stderr,
@@ -48,11 +47,11 @@ def play(where: str, *, module: str = "backends.app", options: Mapping[str, Any]
     return Told(**json.loads(child.stdout))
 
 
-def environment(where: str, **env: str) -> dict[str, str]:
+def environment(where: str | None, **env: str) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONPATH": str(TOOLS),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": where,
+        **({"OTEL_EXPORTER_OTLP_ENDPOINT": where} if where else {}),
         "OTEL_SERVICE_NAME": "tutor",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "60",  # a backend that has just started is slow
