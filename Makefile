@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
 PROCESSES := tests/processes tests/setup
+FUZZ := .venvs/fuzz
+EXAMPLES ?= 3000
+SECONDS ?= 300
 
-.PHONY: demo test test-processes check format test-matrix bench docs clean
+.PHONY: demo test test-processes check format test-matrix bench bench-peers fuzz docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,11 +33,23 @@ check: $(READY)  ## lint, format and types
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
+fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
+	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
+	$(FUZZ)/bin/python tools/fuzzing/guided.py $(SECONDS)
+
+$(FUZZ)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' 'hypothesis>=6.130,<7'
+	@touch $@
+
 docs: $(READY)  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict
 
 bench: $(READY)  ## every number of the design beside its budget
 	@$(BIN)/python tools/bench.py
+
+bench-peers: $(READY)  ## what the decorators of other tools cost, each in an environment of its own
+	@$(BIN)/python tools/peers.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,8 +1,8 @@
 """`make test-matrix`: the end-to-end tests on each supported `openai`, and those with neighbours of ours, as a table.
 
 The oldest client runs with the oldest supported OpenTelemetry and wrapt, so both ends of every pinned range are tested.
-Neighbours are what else may be in an app's process: tracer providers of other makers, and `opentelemetry-instrument`. ddtrace
-patches its whole process, so each has an environment of its own.
+Neighbours are what else may be in an app's process: tracer providers of other makers, `opentelemetry-instrument`, arrays and frames
+as arguments. ddtrace patches its whole process, so each has an environment of its own.
 Environments are kept in `.venvs/`; delete the folder to make them anew.
 """
 
@@ -44,6 +44,14 @@ ENVIRONMENTS = (
     Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, "-k", "logfire")),
     Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
     Environment(
+        "redaction",
+        ("openai>=3,<4", "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),
+        ("tests/test_docs.py", "-k", "privacy"),
+    ),
+    Environment(
+        "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
+    ),
+    Environment(
         "zero-code",
         ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
@@ -60,6 +68,8 @@ SHOWN = (
     "opentelemetry-sdk",
     "wrapt",
     "pydantic",
+    "numpy",
+    "pandas",
 )
 
 
@@ -96,16 +106,16 @@ def run(environment: Environment) -> tuple[str, str, str, int, int, int, int]:
     return environment.name, versions["openai"], others, counts["passed"], failed, counts["skipped"], seconds
 
 
-def prepared(environment: Environment) -> str:
+def prepared(environment: Environment, tools: tuple[str, ...] = TOOLS) -> str:
     """The interpreter of an environment with everything in it, made when it is not there."""
     folder = ROOT / ".venvs" / environment.name.replace(" ", "-")
     python = str(folder / "bin" / "python")
     ready = folder / ".ready"
-    wanted = "\n".join((*environment.requirements, *TOOLS))
+    wanted = "\n".join((*environment.requirements, *tools))
     if not ready.exists() or ready.read_text() != wanted:
         venv.create(folder, with_pip=True, clear=True)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, *environment.requirements, *TOOLS, "-e", str(ROOT)], check=True)
+        subprocess.run([*install, *environment.requirements, *tools, "-e", str(ROOT)], check=True)
         ready.write_text(wanted)
     return python
 

@@ -129,7 +129,10 @@ class Config:
         low=16_384,
     )
     endpoint: str | None = _setting(
-        None, None, "OTLP/HTTP base URL for our own provider; beats `OTEL_EXPORTER_OTLP_ENDPOINT`."
+        None,
+        None,
+        "OTLP/HTTP base URL for our own provider; beats `OTEL_EXPORTER_OTLP_ENDPOINT`.",
+        shown=False,
     )
     headers: Mapping[str, str] | None = _setting(
         None, None, "OTLP headers for our own provider; beat `OTEL_EXPORTER_OTLP_HEADERS`.", shown=False
@@ -148,6 +151,7 @@ _CONTENT_MODES: Mapping[str, tuple[bool, bool]] = {
     "event_only": (False, True),
     "span_and_event": (True, True),
 }
+_HIDING = frozenset("@?")  # what stands around passwords and keys in URLs
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -219,7 +223,7 @@ def _checked(name: str, spec: Any, value: Any) -> Any:
         raise ConfigError(f"{name}={value!r}: use one of {', '.join(map(repr, choices))}.")
     problem = _CHECKS.get(spec.name, _by_default(spec.default))(value)
     if problem:
-        is_secret = spec.name == "headers" or "@" in str(value)  # keys; passwords in URLs
+        is_secret = spec.name == "headers" or not _HIDING.isdisjoint(str(value))
         raise ConfigError(f"{name}={'...' if is_secret else repr(value)}: {problem}.")
     if low is not None and value < low:
         raise ConfigError(f"{name}={value!r}: must be at least {low}.")

@@ -19,6 +19,7 @@ from .conventions.extra import NONE
 from .core.redact import Texts
 from .exporting import otlp
 from .patches.handlers import Exits
+from .patches.helpers import Helpers
 from .patches.install import Installer
 from .patches.request import Patch
 from .patches.threads import Pools
@@ -81,6 +82,8 @@ class Handle:
                 "arequest": lambda *call: self._patch.arequest(*call),
                 "exit": lambda *call: self._exits.exit(*call),
                 "aexit": lambda *call: self._exits.exit(*call),
+                "helper": lambda *call: self._helpers.helper(*call),
+                "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
 
@@ -112,7 +115,9 @@ class Handle:
             emitter,
             self._worker.put,
             self._tracker.ours,
-            assistants.peek,
+            # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
+            assistants.peek if config.redact is None else lambda _: None,
+            texts.secrets,
             calls=config.calls,
             joins=config.join == "alive",
             count_unrecorded=self._tracker.count_unrecorded,
@@ -128,6 +133,7 @@ class Handle:
             otlp.page(config, self._providers.has_app_provider()),
         )
         self._exits = Exits(self._worker.put)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
 
     # ------------------------------------------------------------ the owner's side
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from runspan.adapters.sse import MAX_EVENT_BYTES, Parser
+from runspan.adapters.sse import MAX_EVENT_BYTES, Finder, Parser
 
 EVENTS = [
     ("thread.run.created", '{"id":"run_1","note":"日本語 𝄞 é"}'),
@@ -80,3 +80,25 @@ def test_a_large_event_in_small_chunks_is_read_in_reasonable_time() -> None:
     started_s = time.perf_counter()
     assert parsed(*(whole[i : i + 1_024] for i in range(0, len(whole), 1_024))) == [("e", data)]
     assert time.perf_counter() - started_s < 0.5
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_one_kind_of_event_is_found_however_the_bytes_are_cut(seed: int) -> None:
+    dice = random.Random(seed)
+    wanted = ["thread.run.completed", "thread.message.delta"][seed % 2]
+    whole = stream(dice.choice(["\n", "\r\n"]), dice.choice(["", " "])) * 2
+    finder, found = Finder(wanted), []
+    while whole:
+        size = dice.randint(1, 60)
+        found += finder.feed(whole[:size])
+        whole = whole[size:]
+    assert found == [data for name, data in EVENTS if name == wanted] * 2
+
+
+def test_a_name_that_stands_in_a_text_is_no_event() -> None:
+    finder = Finder("thread.run.completed")
+    chunks = (
+        b'event: a\ndata: {"say": "thread.run.completed"}\n\n',
+        b"event: thread.run.completed\ndata: 1\n\n",
+    )
+    assert [finder.feed(chunk) for chunk in chunks] == [(), ("1",)]

@@ -313,6 +313,15 @@ def test_a_function_that_returns_a_generator_expression_is_joined(traces: Traced
     assert ("sibling", "caller") in tree(traces)
 
 
+def test_items_that_are_shown_as_texts_but_are_none_are_not_joined(traces: Traced) -> None:
+    @runspan.observe
+    def things() -> Iterator[Any]:
+        yield from (b"raw", root)
+
+    list(things())
+    assert output(span(traces, "things")) == ["raw", "<function root>"]
+
+
 def test_what_inspect_says_is_preserved() -> None:
     @runspan.observe
     def plain() -> None: ...

@@ -7,8 +7,10 @@ stub that hands those out, and `instrument()` patches the stub: what is timed is
 from __future__ import annotations
 
 import copy
+import json
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,8 +23,10 @@ import runspan
 from benches.table import Row
 from benches.timing import CHUNKS, bare_spans, best_us
 from runspan.fake import Message, Scenario, SimulatedClock, serve
+from runspan.patches.streams import ChunkTap, tap_bytes
+from runspan.runtime.records import StreamRef
 
-CALLS, ROUNDS = 50, 30
+CALLS, ROUNDS, CHUNKED = 50, 30, 500
 LONG_ANSWER = Scenario(phases=(Message("word " * 600),), queue_s=0)
 
 Taken = tuple[tuple[Any, ...], dict[str, Any], Any]
@@ -31,6 +35,7 @@ Taken = tuple[tuple[Any, ...], dict[str, Any], Any]
 def rows() -> Iterator[Row]:
     yield from _polls()
     yield from _events()
+    yield _chunks()
     yield _network_calls()
 
 
@@ -153,6 +158,34 @@ def _events() -> Iterator[Row]:
         times = _streamed(taken, several)
         added = times["with"] - times["without"]
         yield Row(f"added by {what}", added, "us", budget, bare=added / times["bare"])
+
+
+def _chunks() -> Row:
+    """Of an event stream that the app reads itself (`with_streaming_response`), an event a chunk."""
+    data = {
+        "id": "msg_1",
+        "object": "thread.message.delta",
+        "delta": {"content": [{"text": {"value": "word "}}]},
+    }
+    chunk = f"event: thread.message.delta\ndata: {json.dumps(data)}\n\n".encode()
+
+    class Response:
+        def iter_bytes(self) -> Iterator[bytes]:
+            return iter([chunk] * CHUNKED)
+
+        def close(self) -> None: ...
+
+    def drain(response: Response) -> Callable[[], None]:
+        return lambda: [None for _ in response.iter_bytes()].clear()
+
+    ours = Response()
+    tap = ChunkTap(deque[object](maxlen=100).append, StreamRef(None), print, print)  # type: ignore[arg-type]
+    tap_bytes(ours, tap, is_async=False)
+    tap._is_closed = True  # it is drained again and again
+    variants = {"with": drain(ours), "without": drain(Response()), "bare": bare_spans(CHUNKED)}
+    times = best_us(variants, calls=CHUNKED, rounds=ROUNDS, settle=lambda: None)
+    added = times["with"] - times["without"]
+    return Row("added by one chunk of a stream read as bytes", added, "us", 1.0, bare=added / times["bare"])
 
 
 def _taken_stream() -> tuple[Taken, list[Any]]:

@@ -21,12 +21,13 @@ PREFIXES = ("/threads", "/assistants")
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A call of this API. `object_id` is the assistant's, message's or step's."""
+    """A call of this API. `object_id` is the assistant's, message's or step's; of the files API, the file's or batch's."""
 
     route: Route
     thread_id: str | None = None
     run_id: str | None = None
     object_id: str | None = None
+    store_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,18 @@ Reader = Callable[[Exchange], Observation]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. `operation` names the call span of a write; reads have no span of their own."""
+    """One endpoint. `operation` names the call span of a write; reads have no span of their own.
+
+    `is_apart`: it tells nothing of runs, so it matters for its own span alone. `gives_file`: its answer is not looked at.
+    """
 
     operation: str
     read: Reader
     is_write: bool = False
     starts_run: bool = False
     is_poll: bool = False
+    is_apart: bool = False
+    gives_file: bool = False
 
 
 # ---------------------------------------------------------------- readers
@@ -260,6 +266,7 @@ _STEP_STARTS = frozenset({"thread.run.step.created", "thread.run.step.in_progres
 _STEP_ENDS = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed", "cancelled", "expired"))
 MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
 FIRST_TOKEN = "thread.message.delta"  # noqa: S105 - the name of an event
+REQUIRES_ACTION = "thread.run.requires_action"
 
 
 def read_event(name: str, data: Wire, at_ns: int) -> Observation:

@@ -35,6 +35,28 @@ class Parser:
             self._chunks, self._size = [], 0
 
 
+class Finder:
+    """`feed(bytes)` gives the data of events of one name when they are complete. Costs a search, no parsing, before the first."""
+
+    __slots__ = ("_mark", "_name", "_parser", "_tail")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._mark = name.encode()
+        self._parser: Parser | None = None  # from the first mark on, wherever that stood
+        self._tail = b""
+
+    def feed(self, data: bytes) -> tuple[str, ...]:
+        if self._parser is None:
+            seam = self._tail + data if self._tail else data
+            if self._mark not in seam:
+                self._tail = b"" if seam.endswith(b"\n") else seam[1 - len(self._mark) :]
+                return ()
+            self._parser, self._tail = Parser(), b""
+            data = b"event:" + seam[seam.index(self._mark) :]
+        return tuple(text for name, text in self._parser.feed(data) if name == self._name)
+
+
 def _event(block: str) -> Iterator[tuple[str, str]]:
     name, lines = "", []
     for line in block.split("\n"):

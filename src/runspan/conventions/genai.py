@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..core.model import CallFacts, RunFacts, Server, SpanData, SpanKind, ToolFacts, Usage
+from ..core.model import (
+    CallFacts,
+    Document,
+    RunFacts,
+    Search,
+    Server,
+    SpanData,
+    SpanKind,
+    Stored,
+    ToolFacts,
+    Usage,
+)
 from ..core.redact import clean, cut
 from . import messages
 from .messages import fit
@@ -21,6 +32,7 @@ PROVIDER = "gen_ai.provider.name"
 REQUEST_MODEL = "gen_ai.request.model"
 AGENT_ID = "gen_ai.agent.id"
 AGENT_NAME = "gen_ai.agent.name"
+DATA_SOURCE = "gen_ai.data_source.id"
 CONVERSATION = "gen_ai.conversation.id"
 RESPONSE_ID = "gen_ai.response.id"
 ERROR_TYPE = "error.type"
@@ -50,6 +62,8 @@ def name(span: SpanData) -> str:
         subject = facts.call.name
     elif span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts):
         subject = request_model(facts)
+    elif isinstance(facts, CallFacts) and facts.stored is not None:
+        subject = facts.stored.store_id if span.operation == "retrieval" else None
     elif facts.assistant is not None and span.operation in ("invoke_agent", "create_agent", "update_agent"):
         subject = facts.assistant.name
     return clean(f"{span.operation} {subject}" if subject else span.operation)
@@ -68,7 +82,7 @@ def _pairs(span: SpanData, max_chars: int) -> Pairs:
     if isinstance(facts, ToolFacts):
         yield from _tool(facts, max_chars)
     elif isinstance(facts, CallFacts):
-        yield from _call(facts)
+        yield from _call(facts, max_chars)
     else:
         yield from (_run if span.kind is SpanKind.RUN else _generation)(facts, max_chars)
 
@@ -162,7 +176,7 @@ def _tool(facts: ToolFacts, max_chars: int) -> Pairs:
     yield "runspan.step.id", facts.step_id
 
 
-def _call(facts: CallFacts) -> Pairs:
+def _call(facts: CallFacts, max_chars: int) -> Pairs:
     yield PROVIDER, facts.server.provider
     yield REQUEST_MODEL, facts.model
     if facts.assistant is not None:
@@ -172,6 +186,42 @@ def _call(facts: CallFacts) -> Pairs:
     yield "runspan.run.id", facts.run_id
     yield "runspan.message.id", facts.message_id
     yield from server(facts.server)
+    if facts.stored is not None:
+        yield from _stored(facts.stored)
+    yield "runspan.indexing.polls", facts.polls
+    yield "runspan.indexing.uploads", facts.uploads
+    if facts.search is not None:
+        yield from _search(facts.search, max_chars)
+
+
+def _stored(stored: Stored) -> Pairs:
+    yield DATA_SOURCE, stored.store_id
+    yield "runspan.vector_store.name", stored.store_name
+    yield "runspan.file.id", stored.file_id
+    yield "runspan.file.name", stored.file_name
+    yield "runspan.file.bytes", stored.file_bytes
+    yield "runspan.file.purpose", stored.purpose
+    yield "runspan.file_batch.id", stored.batch_id
+    yield "runspan.indexing.status", stored.status
+    for status, count in stored.counts.items():
+        yield f"runspan.indexing.files.{status}", count
+
+
+def _search(search: Search, max_chars: int) -> Pairs:
+    yield "gen_ai.retrieval.query.text", "\n".join(search.queries) or None
+    yield "gen_ai.retrieval.top_k", search.top_k
+    yield "gen_ai.retrieval.documents", _list([_document(d) for d in search.documents], max_chars)
+
+
+def _document(document: Document) -> dict[str, Any]:
+    """`name` is beyond the conventions: a file's id says nothing to a reader."""
+    told = {
+        "id": document.file_id,
+        "score": document.score,
+        "content": document.text,
+        "name": document.file_name,
+    }
+    return {key: value for key, value in told.items() if value is not None}
 
 
 # ---------------------------------------------------------------- pieces

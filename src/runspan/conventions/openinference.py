@@ -34,6 +34,11 @@ def attributes(span: SpanData, max_chars: int) -> dict[str, str]:
         if facts.call.type in RETRIEVERS:
             found[KIND] = "RETRIEVER"
         found |= _values(facts.call.arguments, facts.call.output, max_chars)
+    elif isinstance(facts, CallFacts):
+        if span.operation == "retrieval":
+            found[KIND] = "RETRIEVER"
+        if facts.search is not None:
+            found |= _values("\n".join(facts.search.queries) or None, None, max_chars)
     elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:
         asked = [m for m in facts.inputs if m.role == "user"][-1:]
         found |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)

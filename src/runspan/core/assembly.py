@@ -22,7 +22,7 @@ from .model import (
     SpanKind,
     ToolFacts,
 )
-from .redact import Texts, cut
+from .redact import CUT, Texts, cut
 from .thread import ThreadLog
 from .timing import SECOND_NS, Timeline
 
@@ -159,9 +159,20 @@ def _facts(
 
 def _run(run: Run, texts: Texts) -> Run:
     """The Run without the texts that may not go out."""
-    metadata = {k: kept for k, v in run.metadata.items() if (kept := texts.keep("metadata", v)) is not None}
+    metadata = {
+        key: kept
+        for k, v in run.metadata.items()
+        if (kept := texts.keep("metadata", v)) is not None and (key := texts.keep("metadata", k)) is not None
+    }
     defined = tuple(_redacted("tool.definitions", t, texts) for t in run.tools) if texts.captures else ()
     return replace(run, metadata=metadata, tools=defined, instructions=None, required=(), error=None)
+
+
+# Keys that the API and JSON Schema define. All others are the app's, such as the names of a function's parameters.
+_WIRE_KEYS = frozenset(
+    {"type", "function", "name", "description", "parameters", "strict", "properties", "required", "items"}
+    | {"enum", "title", "default", "format", "additionalProperties", "anyOf", "$defs", "$ref", "$id"}
+)
 
 
 def _redacted(kind: str, value: Any, texts: Texts, key: str = "") -> Any:
@@ -169,10 +180,16 @@ def _redacted(kind: str, value: Any, texts: Texts, key: str = "") -> Any:
     if isinstance(value, str):
         return value if key == "type" else texts.keep(kind, value)
     if isinstance(value, Mapping):
-        return {k: _redacted(kind, v, texts, k) for k, v in value.items()}
+        return {_key(kind, k, texts): _redacted(kind, v, texts, k) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted(kind, v, texts) for v in value]
     return value
+
+
+def _key(kind: str, key: str, texts: Texts) -> str:
+    if kind != "tool.definitions" or key in _WIRE_KEYS:
+        return key
+    return texts.keep(kind, key) or CUT
 
 
 def _request(request: RunRequest) -> RunRequest:
@@ -183,7 +200,16 @@ def _request(request: RunRequest) -> RunRequest:
 def _assistant(assistant: Assistant | None, run: Run, texts: Texts) -> Assistant | None:
     if assistant is None:
         return Assistant(run.assistant_id) if run.assistant_id else None
-    return replace(assistant, description=texts.keep("description", assistant.description))
+    return told(assistant, texts)
+
+
+def told(assistant: Assistant, texts: Texts) -> Assistant:
+    """As it may go out. Its name is what a run is called: it stays with content off."""
+    name, description = (
+        texts.word("name", assistant.name),
+        texts.keep("description", assistant.description),
+    )
+    return replace(assistant, name=name, description=description)
 
 
 def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:

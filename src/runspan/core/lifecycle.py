@@ -226,7 +226,9 @@ def _end(state: RunState, seen: Observation, run: Run) -> RunState:
     if state.is_over:
         if state.over_seen is None or seen.response_ns < state.over_seen[1]:
             state = replace(state, over_seen=(seen.request_ns, seen.response_ns), over_streamed=is_streamed)
-        return replace(state, noticed_ns=noticed_ns, run=_with(run, state.run))
+        started_at = run.started_at if state.run.started_at is None else state.run.started_at
+        known = replace(_with(run, state.run), started_at=started_at)
+        return replace(state, noticed_ns=noticed_ns, run=known)
     # The end is placed by `timing.end` from last_alive_ns and over_seen, so this change needs no bounds of its own.
     change = _change(state, seen, run)
     return replace(
@@ -245,13 +247,19 @@ def _answer(state: RunState, seen: Observation) -> RunState:
     is_repeated = _answered(state).issuperset(call.id for call in seen.outputs)
     if state.is_over or is_repeated or len(state.rounds) >= MAX_CHANGES:
         return _fill_outputs(state, seen)
-    if not state.rounds or state.rounds[-1].closed_ns is not None:
-        opened = Change("requires_action", seen.request_ns, seen.request_ns)  # never seen by us
-        state = replace(state, rounds=(*state.rounds, ToolRound(seen.outputs, opened)))
-    state = _fill_outputs(state, seen)
-    last = replace(state.rounds[-1], closed_ns=seen.request_ns)
-    state = replace(state, rounds=(*state.rounds[:-1], last))
-    if state.phase is Phase.WAITING:
+    is_open = bool(state.rounds) and state.rounds[-1].closed_ns is None
+    closed, opened = (state.rounds[:-1], state.rounds[-1]) if is_open else (state.rounds, None)
+    asked = {call.id for call in opened.calls} if opened else set()
+    more = tuple(call for call in seen.outputs if call.id not in asked)  # odd servers don't say what they ask for
+    is_this = opened is None or not asked or len(more) < len(seen.outputs)
+    if opened is None or not is_this:  # a wait that we never saw
+        unseen = Change("requires_action", seen.request_ns, seen.request_ns)
+        answered = ToolRound(seen.outputs, unseen, seen.request_ns)
+    else:
+        answered = replace(opened, calls=(*opened.calls, *more), closed_ns=seen.request_ns)
+    rounds = (*closed, answered) if is_this or opened is None else (*closed, answered, opened)
+    state = _fill_outputs(replace(state, rounds=rounds), seen)
+    if state.phase is Phase.WAITING and is_this:
         queued = Change("queued", seen.request_ns, seen.request_ns)
         state = replace(
             state, phase=Phase.QUEUED, changes=(*state.changes, queued), sighted_ns=seen.request_ns

@@ -162,6 +162,46 @@ class Listing:
     precedes: str | None = None  # the message after its last
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file, a vector store, a file of one, or a batch of such files, as a path and an answer told of it.
+
+    Vector stores index what is put into them in the background: `status` and `counts` say how far that is.
+    """
+
+    file_id: str | None = None
+    file_name: str | None = None
+    file_bytes: int | None = None
+    purpose: str | None = None
+    store_id: str | None = None
+    store_name: str | None = None
+    batch_id: str | None = None
+    status: str | None = None  # in_progress | completed | failed | cancelled | expired
+    counts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # files in_progress, completed, failed, cancelled, total
+    error: ApiError | None = None  # why a file could not be indexed
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One hit of a search."""
+
+    file_id: str | None
+    file_name: str | None
+    score: float | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search in a vector store, and what it found."""
+
+    queries: tuple[str, ...] = ()
+    top_k: int | None = None
+    documents: tuple[Document, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What one call or one stream event told us. It was true at some moment of [request_ns, response_ns].
@@ -185,6 +225,8 @@ class Observation:
     run_id: str | None = None  # the run that steps and outputs belong to
     outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
     assistants: tuple[Assistant, ...] = ()
+    stored: Stored | None = None
+    search: Search | None = None
 
 
 # ---------------------------------------------------------------- what becomes a span
@@ -270,7 +312,10 @@ class ToolFacts:
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """One write that the app made: create, update, delete, cancel, submit."""
+    """One write that the app made: create, update, delete, cancel, submit, upload, search.
+
+    `polls` and `uploads` are those of a helper of the client, which is one call of the app.
+    """
 
     server: Server
     thread_id: str | None = None
@@ -278,6 +323,10 @@ class CallFacts:
     message_id: str | None = None
     assistant: Assistant | None = None
     model: str | None = None
+    stored: Stored | None = None
+    search: Search | None = None
+    polls: int | None = None
+    uploads: int | None = None
 
 
 class SpanKind(str, Enum):

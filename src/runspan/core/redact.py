@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .secrets import Secrets
 
 Redact = Callable[[str, str], str]  # (kind, text) -> text
 
@@ -15,14 +17,15 @@ class Texts:
     """The owner's wishes about content.
 
     `redact(kind, text)` gets each text once; kind is one of `instructions`, `input`, `output`, `tool.arguments`,
-    `tool.result`, `tool.definitions`, `description`, `metadata`, `comment`, `error`. A text whose redaction raises is dropped:
-    `on_error` hears of it.
+    `tool.result`, `tool.definitions`, `description`, `metadata`, `comment`, `error`; and, of what is kept with content off, too,
+    `name`, `session`, `user`, `tag`, `label`, `attribute`. A text whose redaction raises is dropped: `on_error` hears of it.
     """
 
     captures: bool = True
     redact: Redact | None = None
     max_chars: int = 16_384
     on_error: Callable[[Exception], None] | None = None
+    secrets: Secrets = field(default_factory=Secrets, compare=False)  # masked in every `error`
 
     def keep(self, kind: str, text: str | None) -> str | None:
         """The text as it may go out, cut to `max_chars` characters with a visible mark; None when nothing may."""
@@ -32,6 +35,14 @@ class Texts:
     def redacted(self, kind: str, text: str | None) -> str | None:
         """The text as it may go out, whole."""
         if text is None or not self.captures:
+            return None
+        if kind == "error":
+            text = self.secrets.mask(text)
+        return self.word(kind, text)
+
+    def word(self, kind: str, text: str | None) -> str | None:
+        """What things are called, and ids of the app's own: kept with content off, yet redacted."""
+        if text is None:
             return None
         if self.redact is not None:
             try:

@@ -82,6 +82,7 @@ def _span(state: RunState, found: _Found, line: Timeline, texts: Texts) -> SpanD
     start_ns = min(max(found.start_ns, low), high)
     call = replace(
         found.call,
+        name=texts.word("name", found.call.name),
         arguments=texts.keep("tool.arguments", found.call.arguments),
         output=texts.keep("tool.result", found.call.output),
     )

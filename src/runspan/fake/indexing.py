@@ -1,4 +1,4 @@
-"""Vector stores as the server keeps them. A file is indexed INDEX_S after it was added."""
+"""Vector stores as the server keeps them. Files are indexed one after the other, each in INDEX_S; an empty one fails."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 INDEX_S = 0.05
 STATUSES = ("in_progress", "completed", "failed", "cancelled")
+EMPTY = {"code": "invalid_file", "message": "The file could not be parsed because it is empty."}
 DEFAULT_CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}}
 
 
@@ -23,7 +24,10 @@ def find(api: Api, store_id: str) -> VectorStore:
     for file in store.files.values():
         if file["status"] == "in_progress" and now >= file["_ready_at"]:
             known = api.state.files.get(file["id"])
-            file.update(status="completed", usage_bytes=known.body["bytes"] if known else 0)
+            if known is not None and not known.content:
+                file.update(status="failed", last_error=dict(EMPTY))
+            else:
+                file.update(status="completed", usage_bytes=known.body["bytes"] if known else 0)
     for batch in store.batches.values():
         batch["file_counts"] = counts_of(store.files[id_] for id_ in batch["_file_ids"] if id_ in store.files)
         if batch["status"] == "in_progress" and not batch["file_counts"]["in_progress"]:
@@ -69,7 +73,7 @@ def add_file(api: Api, store: VectorStore, file_id: str, body: Mapping[str, Any]
         "last_error": None,
         "chunking_strategy": _chunking(body),
         "attributes": body.get("attributes") or {},
-        "_ready_at": api.clock.now() + INDEX_S,
+        "_ready_at": api.clock.now() + INDEX_S * (1 + counts_of(store.files.values())["in_progress"]),
     }
     return store.files.put(file_id, made)
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..conventions.messages import fit
-from ..core.redact import Texts, cut
+from ..core.redact import CUT, Texts, cut
 from .values import converter
 from .walk import Walk
 
@@ -56,6 +56,15 @@ class Capture:
             walk = Walk(converter, self.texts, kind, self._max_chars, MAX_NODES)
             return cut(walk.text(value) or "", self._max_chars), False
         return self._json(kind, value), True
+
+    def attributes(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Attributes that the app names and fills itself: as they are, but for the redactor."""
+        return given if self._is_free else {key: self._attribute(value) for key, value in given.items()}
+
+    def _attribute(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.texts.word("attribute", value) or CUT
+        return [self._attribute(one) for one in value] if isinstance(value, list | tuple) else value
 
     def plain(self, kind: str, value: Any) -> Any:
         """`value` as JSON would hold it, bounded."""

@@ -36,6 +36,7 @@ class Console(SpanProcessor):
     def __init__(self) -> None:
         self.is_on = True
         self._lock = threading.Lock()
+        self._printing = threading.Lock()
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -51,7 +52,8 @@ class Console(SpanProcessor):
             if over is not None:
                 from ..viewer import tree
 
-                tree.render(map(_shown, over.spans))
+                with self._printing:  # two traces may end at once
+                    tree.render(map(_shown, over.spans))
 
     def _ended(self, span: ReadableSpan) -> _Trace | None:
         """The trace, if this was the last of it."""

@@ -12,6 +12,7 @@ from opentelemetry.context import Context
 
 from ..conventions import observed as words
 from ..conventions.openinference import SESSION
+from ..core.redact import CUT
 from ..guard import swallow
 from ..runtime import active, scope
 from ..runtime.active import Active
@@ -120,18 +121,19 @@ class context:  # noqa: N801 - reads as a statement
     def _scope(self, state: Active, current: Context) -> Scope:
         session_id, user_id, tags, metadata, trace_name = self._given
         around = scope.of(current) or Scope()
-        tags = tuple(dict.fromkeys((*around.tags, *map(str, tags))))
+        capture = target_of(state, current).capture
+        word = capture.texts.word
+        tags = tuple(dict.fromkeys((*around.tags, *(word("tag", str(tag)) or CUT for tag in tags))))
         metadata = {**around.metadata, **metadata}
         attributes = dict(around.attributes)
         if session_id is not None:
-            attributes[SESSION] = str(session_id)
+            attributes[SESSION] = word("session", str(session_id)) or CUT
         if user_id is not None:
-            attributes[words.USER] = str(user_id)
+            attributes[words.USER] = word("user", str(user_id)) or CUT
         if trace_name is not None:
-            attributes[words.TRACE_NAME] = str(trace_name)
+            attributes[words.TRACE_NAME] = trace_name = word("name", str(trace_name)) or CUT
         if tags:
             attributes[words.TAGS] = list(tags)
-        capture = target_of(state, current).capture
         plain: dict[str, Any] = {}
         if metadata and capture.texts.captures:
             plain = capture.plain("metadata", metadata)

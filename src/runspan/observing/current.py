@@ -9,10 +9,11 @@ from typing import Any
 from opentelemetry import trace
 
 from ..conventions import observed as words
+from ..core.redact import CUT
 from ..guard import guarded, swallow
 from ..runtime import active
 from .capture import Capture, Shown
-from .spans import UNSET, Observed, begin, current_context, is_idle, nearest
+from .spans import UNSET, Observed, begin, current_context, is_idle, nearest, target_of
 
 
 class span:  # noqa: N801 - reads as a statement
@@ -49,12 +50,17 @@ class span:  # noqa: N801 - reads as a statement
         try:
             current = current_context()
             if not is_idle(state, current):
-                attributes = {**words.attributes(self._kind, self._name), **self._attributes}
+                capture = target_of(state, current).capture
+                name = capture.texts.word("name", self._name) or CUT
+                attributes = {
+                    **words.attributes(self._kind, name),
+                    **capture.attributes(self._attributes),
+                }
                 observed = begin(
                     state,
                     current,
                     self._kind,
-                    words.span_name(self._kind, self._name),
+                    words.span_name(self._kind, name),
                     attributes,
                     show=None if self._input is UNSET else self._show,
                 )

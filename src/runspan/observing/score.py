@@ -12,6 +12,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 from .._version import __version__
 from ..conventions import genai
 from ..conventions import observed as words
+from ..core.redact import CUT
 from ..guard import guarded, logger
 from ..runtime import active, clock
 from ..runtime.active import Active
@@ -48,7 +49,7 @@ def score(
         elif about is not None and about.is_recording():
             about.add_event(words.EVALUATION, said)
         else:
-            _span(state, name, said, about)
+            _span(state, str(said[words.EVALUATION_NAME]), said, about)
 
 
 def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Span | None:
@@ -73,9 +74,9 @@ def _said(
     state: Active, name: str, value: float | bool | str, comment: str | None, run_id: str | None
 ) -> dict[str, Any]:
     texts = target_of(state, current_context()).capture.texts
-    said: dict[str, Any] = {words.EVALUATION_NAME: name}
+    said: dict[str, Any] = {words.EVALUATION_NAME: texts.word("name", name) or CUT}
     if isinstance(value, str):
-        said[words.SCORE_LABEL] = value
+        said[words.SCORE_LABEL] = texts.word("label", value) or CUT
     else:
         said[words.SCORE_VALUE] = float(value)
         if isinstance(value, bool):

@@ -15,6 +15,7 @@ from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from ..conventions import genai
 from ..conventions import observed as words
+from ..core.redact import CUT
 from ..guard import guarded, swallow
 from ..runtime import pending, scope
 from ..runtime.active import Active
@@ -112,6 +113,7 @@ class Observed:
         if not self.span.is_recording():
             return
         if name is not None:
+            name = self.target.capture.texts.word("name", name) or CUT
             self.span.update_name(words.span_name(self.kind, name))
         if given is not UNSET and self.takes_input:
             self.span.set_attributes(_input(self.kind, self.target.capture.value("input", given)))
@@ -122,7 +124,7 @@ class Observed:
             around = scope.of(self.outer)
             self._note_metadata({**(around.metadata if around else {}), **self._metadata})
         if attributes:
-            self.span.set_attributes(attributes)
+            self.span.set_attributes(self.target.capture.attributes(attributes))
 
     def _note_metadata(self, metadata: Mapping[str, Any]) -> None:
         capture = self.target.capture

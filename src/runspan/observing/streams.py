@@ -139,7 +139,7 @@ class Stream:
                 value = transformed(spec.reduce, list(items))
             elif not items:
                 value = result
-            elif all(type(item) is str for item in items):
+            elif self._others == MAX_OTHERS and all(type(item) is str for item in items):
                 value = "".join(items)
             if spec.transform_output is not None and value is not UNSET:
                 value = transformed(spec.transform_output, value)

@@ -5,8 +5,9 @@ Clients are held weakly. `openai` is imported here only once a client of it exis
 
 from __future__ import annotations
 
+import re
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,19 @@ def server_of(client: Any) -> Server:
     server = Server(str(url), host, port, "azure.ai.openai" if is_azure else "openai")
     _servers[client] = (identity, server)
     return server
+
+
+_SECRET_NAMES = re.compile(r"key|token|secret|auth|cookie|password|signature", re.IGNORECASE)
+
+
+def secrets_of(client: Any) -> Iterator[object]:
+    """Keys it sends: its own, a password in its URL, headers and query parameters that are called like one."""
+    for name in ("api_key", "admin_api_key", "_azure_ad_token"):
+        yield getattr(client, name, None)
+    yield urlsplit(str(client.base_url)).password
+    for given in (getattr(client, "_custom_headers", None), getattr(client, "_custom_query", None)):
+        if isinstance(given, Mapping):
+            yield from (value for name, value in given.items() if _SECRET_NAMES.search(str(name)))
 
 
 def via(client: Any, beta: str | None, *, is_async: bool) -> Via:

@@ -29,6 +29,16 @@ TARGETS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("AssistantStreamManager", "__exit__", "exit"),
         ("AsyncAssistantStreamManager", "__aexit__", "aexit"),
     ),
+    # Vector stores were in beta up to 1.65.
+    **{
+        f"openai.resources.{folder}vector_stores.{module}": tuple(
+            (f"{mode}{owner}", method, f"{mode[:1].lower()}helper")
+            for mode in ("", "Async")
+            for method in ("create_and_poll", "upload_and_poll")
+        )
+        for folder in ("", "beta.")
+        for module, owner in (("files", "Files"), ("file_batches", "FileBatches"))
+    },
 }
 
 

@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from ..adapters import assistants, wire
+from ..adapters import routes, wire
 from ..adapters.assistants import Match
 from ..adapters.wire import run_request
-from ..core.model import Assistant, CallFacts, RunFacts, SpanData, SpanKind
+from ..core.model import Assistant, CallFacts, RunFacts, SpanData, SpanKind, Stored
+from ..core.secrets import Secrets
 from ..guard import guarded, swallow
-from ..runtime import emit, pending
+from ..runtime import emit, grouped, pending
 from ..runtime.clock import now_ns
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
@@ -43,6 +44,7 @@ class Patch:
         put: Callable[[Any], None],
         ours: set[str],
         assistant_of: Callable[[tuple[str, str]], Assistant | None],
+        secrets: Secrets,
         *,
         calls: str,
         joins: bool,
@@ -53,6 +55,7 @@ class Patch:
         self._put = put
         self._ours = ours
         self._assistant_of = assistant_of
+        self._secrets = secrets
         self._calls = calls
         self._joins = joins
         self._count_unrecorded = count_unrecorded
@@ -70,7 +73,7 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 self._leave(token)
-            self._failed(call, error)
+            self._failed(call, error, client)
             raise
         if token is not None:
             self._leave(token)
@@ -94,7 +97,7 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 self._leave(token)
-            self._failed(call, error)
+            self._failed(call, error, client)
             raise
         if token is not None:
             self._leave(token)
@@ -117,6 +120,8 @@ class Patch:
             call = Call(match, clients.server_of(client), now_ns())
             if options.params or "?" in options.url:
                 call.query = _query(options)
+            if match.route.is_apart:
+                return call if self._begin_apart(call, options) else None
             if match.route.is_write:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:
@@ -142,6 +147,20 @@ class Patch:
             if self._calls == "all" or emit.is_under_recording_span():
                 call.live = self._emitter.begin(_call_data(call))
 
+    def _begin_apart(self, call: Call, options: Any) -> bool:
+        """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
+        route, group = call.match.route, grouped.current()
+        if group is not None:
+            group.saw(route.operation, is_poll=route.is_poll)
+            return False
+        if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
+            return False
+        call.context = emit.slim_context()
+        if self._calls == "all" or emit.is_under_recording_span():
+            call.body = _dumped(_sent(options))  # never a file: those travel apart
+            call.live = self._emitter.begin(_call_data(call))
+        return True
+
     def _run_data(self, call: Call, sent: Any) -> SpanData:
         """The run span as far as samplers may want to know it."""
         request = run_request(sent if isinstance(sent, dict) else {}, call.streams)
@@ -166,9 +185,10 @@ class Patch:
 
     # ------------------------------------------------------------ after
 
-    def _failed(self, call: Call, error: BaseException) -> None:
+    def _failed(self, call: Call, error: BaseException, client: Any) -> None:
         with guarded("note a failed call"):
             call.response_ns = now_ns()
+            self._secrets.add(clients.secrets_of(client))  # servers repeat them in what they say
             call.error = read_error(error)
             self._let_go_unrecorded(call)
             self._put(call)
@@ -176,6 +196,9 @@ class Patch:
     def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
         try:
             call.response_ns = now_ns()
+            if call.match.route.is_apart:
+                self._done_apart(call, result, is_async=is_async)
+                return
             if call.match.route.operation == "submit_tool_outputs":
                 pending.submitted((call.server.base_url, str(call.match.run_id)))
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
@@ -192,10 +215,26 @@ class Patch:
             with guarded("let go of a call"):
                 self._let_go(call)
 
+    def _done_apart(self, call: Call, result: Any, *, is_async: bool) -> None:
+        self._let_go_unrecorded(call)
+        if call.live is None:
+            return
+        http = getattr(result, "__dict__", _NOTHING).get("http_response")
+        if call.match.route.gives_file or call.match.route.operation.startswith("list_"):
+            self._put(
+                call
+            )  # without its answer: files are the app's alone, a list says nothing that its span would
+        elif http is not None:
+            self._raw(call, http, is_async=is_async)
+        else:
+            call.result = snapshot.copy(result)
+            self._put(call)
+
     def _let_go(self, call: Call) -> None:
-        """We failed on it, but its run span is open: have the worker end it."""
-        if call.live is not None and call.match.route.starts_run:
-            self._put(StreamClosed(StreamRef(call), now_ns()) if call.streams else call)
+        """We failed on it, but its span is open: have the worker end it."""
+        if call.live is not None:
+            is_stream = call.streams and call.match.route.starts_run
+            self._put(StreamClosed(StreamRef(call), now_ns()) if is_stream else call)
 
     def _let_go_unrecorded(self, call: Call) -> bool:
         """Sampled out: the run is neither followed nor fetched, a write makes no span."""
@@ -214,17 +253,16 @@ class Patch:
             call.result = snapshot.page(result, route.operation, self._ours)
         else:
             call.result = snapshot.copy(result)
-            if route.starts_run and call.live is not None:
+            if route.starts_run:
                 self._learn(call, snapshot.field(result, "id"))
         self._waits(call, call.result)
         self._put(call)
 
     def _learn(self, call: Call, run_id: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span."""
-        if isinstance(run_id, str):
+        if call.match.route.starts_run and call.live is not None and isinstance(run_id, str):
             self._ours.add(run_id)
-            if call.live is not None:
-                self._runs[call.server.base_url, run_id] = Claimable(call.live)
+            self._runs[call.server.base_url, run_id] = Claimable(call.live)
 
     def _waits(self, call: Call, payload: Any) -> None:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them."""
@@ -256,13 +294,17 @@ class Patch:
             tap_bytes(http, self._tap(ChunkTap, call), is_async=is_async)
             return
         if http.is_closed and http.is_stream_consumed:
-            call.result = http.content
-            if call.live is not None and call.match.route.starts_run:
-                self._learn(call, decode(http.content).get("id"))
-            self._waits(call, http.content)
-            self._put(call)
+            self._body(call, http.content)
         else:
-            tap_bytes(http, BodyTap(self._put, call), is_async=is_async)
+            tap_bytes(http, BodyTap(lambda body: self._body(call, body)), is_async=is_async)
+
+    def _body(self, call: Call, body: bytes | None) -> None:
+        """The body of a raw response, now whole."""
+        call.result = body
+        if call.match.route.starts_run:
+            self._learn(call, decode(body).get("id"))
+        self._waits(call, body)
+        self._put(call)
 
 
 # ---------------------------------------------------------------- pieces
@@ -271,7 +313,7 @@ class Patch:
 def _match(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
     try:
         options = args[1] if len(args) > 1 else kwargs["options"]
-        return assistants.match(options.method, options.url)
+        return routes.match(options.method, options.url)
     except Exception as error:
         swallow("look at a call", error)
         return None
@@ -312,5 +354,6 @@ def _header(options: Any, name: str) -> str | None:
 
 
 def _call_data(call: Call) -> SpanData:
-    facts = CallFacts(call.server, call.match.thread_id, call.match.run_id)
+    stored = Stored(store_id=call.match.store_id) if call.match.store_id else None
+    facts = CallFacts(call.server, call.match.thread_id, call.match.run_id, stored=stored)
     return SpanData(SpanKind.CALL, call.match.route.operation, call.request_ns, call.request_ns, facts)

@@ -11,10 +11,11 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from ..adapters.assistants import DELTAS, FIRST_TOKEN, MESSAGE_ENDS
+from ..adapters.assistants import DELTAS, FIRST_TOKEN, MESSAGE_ENDS, REQUIRES_ACTION
+from ..adapters.sse import Finder
 from ..guard import guarded, swallow
 from ..runtime.clock import now_ns
-from ..runtime.records import Call, StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
+from ..runtime.records import StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef, decode
 from .errors import read_error
 from .snapshot import copy, fields_of
 
@@ -78,7 +79,7 @@ class Tap:
                     self._deltas = []
                 elif name == "thread.run.created":
                     self._learn(fields_of(data).get("id"))
-                elif name == "thread.run.requires_action":
+                elif name == REQUIRES_ACTION:
                     self._waits(payload)
             self._put(StreamEvent(stream, name, at_ns, payload))
         except Exception as error:
@@ -169,7 +170,7 @@ class _AsyncEvents:
 def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> None:
     """Look into a `Stream` or `AsyncStream` of typed events from now on."""
     stream._iterator = (_AsyncEvents if is_async else _Events)(stream._iterator, tap)
-    _shadow_close(stream, tap, "close", is_async=is_async)
+    _shadow_close(stream, tap.close, "close", is_async=is_async)
 
 
 def tap_of(stream: Any) -> Tap | None:
@@ -178,7 +179,7 @@ def tap_of(stream: Any) -> Tap | None:
     return events._tap if isinstance(events, _Events | _AsyncEvents) else None
 
 
-def _shadow_close(owner: Any, tap: Tap, name: str, *, is_async: bool) -> None:
+def _shadow_close(owner: Any, closed: Callable[[], None], name: str, *, is_async: bool) -> None:
     inner = getattr(owner, name)
     if is_async:
 
@@ -186,7 +187,7 @@ def _shadow_close(owner: Any, tap: Tap, name: str, *, is_async: bool) -> None:
             try:
                 return await inner()
             finally:
-                tap.close()
+                closed()
 
         setattr(owner, name, aclose)
     else:
@@ -195,7 +196,7 @@ def _shadow_close(owner: Any, tap: Tap, name: str, *, is_async: bool) -> None:
             try:
                 return inner()
             finally:
-                tap.close()
+                closed()
 
         setattr(owner, name, close)
 
@@ -204,18 +205,19 @@ def _shadow_close(owner: Any, tap: Tap, name: str, *, is_async: bool) -> None:
 
 
 class BodyTap:
-    """Keeps a copy of a body that the app reads itself, and hands over the call when the body is whole."""
+    """Keeps a copy of a body that the app reads itself; `done` is told it when it is whole, None if it is no JSON."""
 
     MAX_BYTES = 8_000_000
 
-    def __init__(self, put: Put, call: Call) -> None:
-        self._put = put
-        self._call = call
+    def __init__(self, done: Callable[[bytes | None], None]) -> None:
+        self._done = done
         self._chunks: list[bytes] = []
         self._size = 0
         self._is_closed = False
+        self.is_inside = False
 
     def see(self, data: bytes) -> None:
+        """Cannot fail."""
         self._size += len(data)
         if not self._is_closed and self._size <= self.MAX_BYTES:
             self._chunks.append(data)
@@ -226,8 +228,7 @@ class BodyTap:
         self._is_closed = True
         with guarded("note the end of a body"):
             body = b"".join(self._chunks)
-            self._call.result = body if _is_json(body) else None
-            self._put(self._call)
+            self._done(body if _is_json(body) else None)
 
     def __del__(self) -> None:
         self.close()
@@ -242,12 +243,25 @@ def _is_json(body: bytes) -> bool:
 
 
 class ChunkTap(Tap):
-    """A tap of an event stream that is read as bytes."""
+    """A tap of an event stream that is read as bytes: parsed on the worker, but for what the app's tools must know at once."""
 
-    __slots__ = ()
+    __slots__ = ("_asks", "is_inside")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._asks = Finder(REQUIRES_ACTION)
+        self.is_inside = False
 
     def see(self, data: bytes) -> None:
-        self._put(StreamChunk(self.stream, now_ns(), data))
+        try:
+            for text in self._asks.feed(data):
+                payload = text.encode()
+                if self.stream.run_id is None:  # the worker has not come to it yet
+                    self._learn(decode(payload).get("id"))
+                self._waits(payload)
+            self._put(StreamChunk(self.stream, now_ns(), data))
+        except Exception as error:
+            swallow("look at a chunk of a stream", error)
 
 
 def tap_bytes(response: Any, tap: BodyTap | ChunkTap, *, is_async: bool) -> None:
@@ -255,19 +269,30 @@ def tap_bytes(response: Any, tap: BodyTap | ChunkTap, *, is_async: bool) -> None
     name = "aiter_bytes" if is_async else "iter_bytes"
     inner = getattr(response, name)
     setattr(response, name, _async_bytes(inner, tap) if is_async else _bytes(inner, tap))
-    _shadow_close(response, tap, "aclose" if is_async else "close", is_async=is_async)  # type: ignore[arg-type]
+
+    def closed() -> None:
+        if (
+            not tap.is_inside
+        ):  # the client closes the connection at its end, before it hands out its last bytes
+            tap.close()
+
+    _shadow_close(response, closed, "aclose" if is_async else "close", is_async=is_async)
 
 
 def _bytes(inner: Callable[..., Iterator[bytes]], tap: BodyTap | ChunkTap) -> Callable[..., Iterator[bytes]]:
     def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+        tap.is_inside = True
         try:
             for data in inner(*args, **kwargs):
-                with guarded("look at a body"):
-                    tap.see(data)
+                tap.is_inside = False
+                tap.see(data)
                 yield data
+                tap.is_inside = True
         except BaseException as error:
+            tap.is_inside = False
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
+        tap.is_inside = False
         tap.close()
 
     return iter_bytes
@@ -277,14 +302,18 @@ def _async_bytes(
     inner: Callable[..., AsyncIterator[bytes]], tap: BodyTap | ChunkTap
 ) -> Callable[..., AsyncIterator[bytes]]:
     async def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+        tap.is_inside = True
         try:
             async for data in inner(*args, **kwargs):
-                with guarded("look at a body"):
-                    tap.see(data)
+                tap.is_inside = False
+                tap.see(data)
                 yield data
+                tap.is_inside = True
         except BaseException as error:
+            tap.is_inside = False
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
+        tap.is_inside = False
         tap.close()
 
     return aiter_bytes

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..guard import swallow
-from ..runtime import emit, pending
+from ..runtime import emit, grouped, pending
 
 
 class Pools:
@@ -46,12 +46,12 @@ class Pools:
 
 def _carrying(job: Callable[..., Any]) -> Callable[..., Any]:
     """`job`, in the context of now; itself where there is nothing to carry."""
-    context, calls = emit.here(), pending.seen()
-    if not context and not calls:
+    context, calls, group = emit.here(), pending.seen(), grouped.current()
+    if not context and not calls and group is None:
         return job
 
     def carried(*args: Any, **kwargs: Any) -> Any:
-        tokens = _enter(context, calls)
+        tokens = _enter(context, calls, group)
         try:
             return job(*args, **kwargs)
         finally:
@@ -60,9 +60,9 @@ def _carrying(job: Callable[..., Any]) -> Callable[..., Any]:
     return carried
 
 
-def _enter(context: Any, calls: tuple[pending.Pending, ...]) -> Any:
+def _enter(context: Any, calls: tuple[pending.Pending, ...], group: grouped.Group | None) -> Any:
     try:
-        return emit.attach(context), pending.carry(calls)
+        return emit.attach(context), pending.carry(calls), grouped.enter(group)
     except Exception as error:
         swallow("enter the context of a pool's job", error)
         return None
@@ -71,7 +71,9 @@ def _enter(context: Any, calls: tuple[pending.Pending, ...]) -> Any:
 def _leave(tokens: Any) -> None:
     try:
         if tokens is not None:
-            emit.detach(tokens[0])
-            pending.put_down(tokens[1])
+            context, calls, group = tokens
+            grouped.leave(group)
+            emit.detach(context)
+            pending.put_down(calls)
     except Exception as error:
         swallow("leave the context of a pool's job", error)

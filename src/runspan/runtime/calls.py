@@ -14,8 +14,10 @@ from ..core.model import (
     Run,
     RunFacts,
     RunRequest,
+    Search,
     SpanData,
     SpanKind,
+    Stored,
 )
 from ..core.redact import Texts
 from ..guard import guarded
@@ -109,8 +111,7 @@ class CallSpans:
         known = self._assistants.get((facts.server.base_url, facts.request.assistant_id))
         if known is None:
             return data
-        known = replace(known, description=self._texts.keep("description", known.description))
-        return replace(data, facts=replace(facts, assistant=known))
+        return replace(data, facts=replace(facts, assistant=assembly.told(known, self._texts)))
 
     def _data(self, call: Call, seen: Observation | None) -> SpanData:
         match = call.match
@@ -123,11 +124,45 @@ class CallSpans:
             thread_id=match.thread_id or (seen.thread_id if seen else None),
             run_id=match.run_id,
             message_id=(match.object_id or _only_id(seen)) if "message" in match.route.operation else None,
-            assistant=assistant,
+            assistant=assistant and assembly.told(assistant, self._texts),
             model=assistant.model if assistant else None,
+            stored=self._stored(seen.stored) if seen and seen.stored else None,
+            search=self._search(seen.search) if seen and seen.search else None,
+            polls=call.group.polls if call.group else None,
+            uploads=len(call.group.uploads) or None if call.group else None,
         )
-        error = call.error and replace(call.error, message=self._texts.keep("error", call.error.message))
+        error = call.error or _indexing_error(seen)
+        error = error and replace(error, message=self._texts.keep("error", error.message))
         return SpanData(SpanKind.CALL, match.route.operation, call.request_ns, call.response_ns, facts, error)
+
+    def _stored(self, stored: Stored) -> Stored:
+        """Names of files and vector stores are content."""
+        keep = self._texts.keep
+        return replace(
+            stored,
+            file_name=keep("name", stored.file_name),
+            store_name=keep("name", stored.store_name),
+            error=None,
+        )
+
+    def _search(self, search: Search) -> Search | None:
+        if not self._texts.captures:
+            return None
+        keep = self._texts.keep
+        found = (
+            replace(d, file_name=keep("name", d.file_name), text=keep("output", d.text))
+            for d in search.documents
+        )
+        queries = tuple(kept for q in search.queries if (kept := keep("input", q)) is not None)
+        return replace(search, queries=queries, documents=tuple(found))
+
+
+def _indexing_error(seen: Observation | None) -> ApiError | None:
+    """The call went well, yet what the app waited for did not."""
+    stored = seen.stored if seen else None
+    if stored is None or stored.status != "failed":
+        return None
+    return stored.error or ApiError("failed")
 
 
 def _only_id(seen: Observation | None) -> str | None:

@@ -35,6 +35,8 @@ class Reader:
     def _read(self, call: Call) -> None:
         if call.match.route.starts_run:
             self._start(call)
+        elif call.match.route.is_apart:
+            self._calls.write(call, call.match.route.read(_exchange(call, _response(call.result))))
         elif call.error is not None:
             self._calls.write(call, None)
         else:  # of a streamed submit_tool_outputs the outputs count at once; its run follows in events

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..adapters.assistants import Match
 from ..core.model import ApiError, Server
+from .grouped import Group
 
 # One object as the app got it: JSON bytes, or (for a poll that changed nothing) its scalar fields.
 Payload = bytes | Mapping[str, Any] | None
@@ -74,6 +75,7 @@ class Call:
     via: Via | None = None
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
+    group: Group | None = None  # of a helper
     # Polls with the very same answer that joined this one in the queue: (request_ns, response_ns, token).
     merged: list[tuple[int, int, object]] | None = None  # made when the first may join
     newest: tuple[int, int] | None = None  # the last of them

@@ -55,6 +55,7 @@ class Worker:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._is_running = False
         self._is_ending = False
+        self._is_stopped = False  # whatever comes now is of calls that were in flight
         self._starting = threading.Lock()
         self._waiting_polls: dict[tuple[str, str | None], Call] = {}
         self._flushes: list[_Flush] = []
@@ -111,7 +112,11 @@ class Worker:
         return self._is_running and flush.done.wait(timeout_s) and flush.ok
 
     def stop(self, last: Callable[[], None]) -> None:
-        """Let both threads end once they have nothing to do, after `last`; a later record starts them again."""
+        """Let both threads end once they have nothing to do, after `last`.
+
+        The record of a call that was in flight starts them again: nobody will see the end of its run, so it goes out at once.
+        """
+        self._is_stopped = True
         if self._is_running:
             self._queue.put(Ask(self._end))
         self._flusher.stop(last)
@@ -144,6 +149,10 @@ class Worker:
             self._outbox.pump()
         if self._flushes:
             self._go_on_flushing()
+        elif self._is_stopped and self._queue.empty():
+            with guarded("emit what came after the end"):
+                self._tracker.emit_all()
+            self._is_ending = not self._outbox.is_waiting
 
     def _next(self) -> Any:
         try:

@@ -1,0 +1,178 @@
+"""Files and vector stores: what apps do around runs. (method, path) -> Route -> Observation, one table.
+
+The bytes of files are never looked at; their names are content. openai 1.30 has vector stores under `client.beta`, later ones under
+`client`: the paths are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ..core.model import Document, Observation, Search, Stored
+from . import wire
+from .assistants import Exchange, Match, Reader, Route
+from .wire import Wire
+
+PREFIXES = ("/files", "/vector_stores")
+
+COUNTS = ("in_progress", "completed", "failed", "cancelled", "total")
+
+# ---------------------------------------------------------------- readers
+
+
+def _seen(exchange: Exchange, stored: Stored, search: Search | None = None) -> Observation:
+    times = exchange.request_ns, exchange.response_ns
+    return Observation(request_ns=times[0], response_ns=times[1], stored=stored, search=search)
+
+
+def _file(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            file_id=exchange.match.object_id or wire.text(told, "id"),
+            file_name=wire.text(told, "filename"),
+            file_bytes=wire.number(told, "bytes"),
+            purpose=wire.text(told, "purpose") or wire.text(exchange.body, "purpose"),
+        ),
+    )
+
+
+def _store(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            store_id=exchange.match.store_id or wire.text(told, "id"),
+            store_name=wire.text(told, "name"),
+            status=wire.text(told, "status"),
+            counts=_counts(told),
+        ),
+    )
+
+
+def _store_file(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            file_id=exchange.match.object_id or wire.text(told, "id") or wire.text(exchange.body, "file_id"),
+            store_id=exchange.match.store_id,
+            status=wire.text(told, "status"),
+            error=wire.error(wire.mapping(told, "last_error")),
+        ),
+    )
+
+
+def _batch(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            store_id=exchange.match.store_id,
+            batch_id=exchange.match.object_id or wire.text(told, "id"),
+            status=wire.text(told, "status"),
+            counts=_counts(told),
+        ),
+    )
+
+
+def _search(exchange: Exchange) -> Observation:
+    query, top_k = exchange.body.get("query"), wire.number(exchange.body, "max_num_results")
+    queries = [query] if isinstance(query, str) else query if isinstance(query, list) else []
+    found = tuple(map(_document, wire.items(exchange.response, "data")))
+    search = Search(tuple(q for q in queries if isinstance(q, str)), top_k, found)
+    return _seen(exchange, Stored(store_id=exchange.match.store_id), search)
+
+
+def _document(wire_: Wire) -> Document:
+    score = wire_.get("score")
+    texts = [text for part in wire.items(wire_, "content") if (text := wire.text(part, "text")) is not None]
+    return Document(
+        file_id=wire.text(wire_, "file_id"),
+        file_name=wire.text(wire_, "filename"),
+        score=float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None,
+        text="\n".join(texts) if texts else None,
+    )
+
+
+def _counts(told: Wire) -> Mapping[str, int]:
+    counts = wire.mapping(told, "file_counts")
+    return {name: number for name in COUNTS if (number := wire.number(counts, name)) is not None}
+
+
+# ---------------------------------------------------------------- the table
+
+
+def _write(operation: str, read: Reader) -> Route:
+    return Route(operation, read, is_write=True, is_apart=True)
+
+
+def _read(operation: str, read: Reader, *, is_poll: bool = False, gives_file: bool = False) -> Route:
+    return Route(operation, read, is_poll=is_poll, is_apart=True, gives_file=gives_file)
+
+
+# (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2 and 4.
+ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
+    ("post", 1, "files", "", ""): _write("upload_file", _file),
+    ("get", 1, "files", "", ""): _read("list_files", _file),
+    ("get", 2, "files", "", ""): _read("get_file", _file),
+    ("delete", 2, "files", "", ""): _write("delete_file", _file),
+    ("get", 3, "files", "content", ""): _read("get_file_content", _file, gives_file=True),
+    ("post", 1, "vector_stores", "", ""): _write("create_vector_store", _store),
+    ("get", 1, "vector_stores", "", ""): _read("list_vector_stores", _store),
+    ("get", 2, "vector_stores", "", ""): _read("get_vector_store", _store),
+    ("post", 2, "vector_stores", "", ""): _write("update_vector_store", _store),
+    ("delete", 2, "vector_stores", "", ""): _write("delete_vector_store", _store),
+    ("post", 3, "vector_stores", "search", ""): _write("retrieval", _search),
+    ("post", 3, "vector_stores", "files", ""): _write("create_vector_store_file", _store_file),
+    ("get", 3, "vector_stores", "files", ""): _read("list_vector_store_files", _store),
+    ("get", 4, "vector_stores", "files", ""): _read("get_vector_store_file", _store_file, is_poll=True),
+    ("post", 4, "vector_stores", "files", ""): _write("update_vector_store_file", _store_file),
+    ("delete", 4, "vector_stores", "files", ""): _write("delete_vector_store_file", _store_file),
+    ("get", 5, "vector_stores", "files", "content"): _read(
+        "get_vector_store_file_content", _store_file, gives_file=True
+    ),
+    ("post", 3, "vector_stores", "file_batches", ""): _write("create_file_batch", _batch),
+    ("get", 4, "vector_stores", "file_batches", ""): _read("get_file_batch", _batch, is_poll=True),
+    ("post", 5, "vector_stores", "file_batches", "cancel"): _write("cancel_file_batch", _batch),
+    ("get", 5, "vector_stores", "file_batches", "files"): _read("list_file_batch_files", _batch),
+}
+
+
+def match(method: str, url: str) -> Match | None:
+    """The endpoint of a call, or None: then it is none of our business."""
+    if not url.startswith(PREFIXES):
+        url = _path(url)
+    segments = url.partition("?")[0].strip("/").split("/")
+    count, is_store = len(segments), segments[0] == "vector_stores"
+    third, fifth = segments[2] if count > 2 else "", segments[4] if count > 4 else ""
+    route = ROUTES.get((method.lower(), count, segments[0], third, fifth))
+    if route is None:
+        return None
+    second, fourth = segments[1] if count > 1 else None, segments[3] if count > 3 else None
+    return Match(route, store_id=second, object_id=fourth) if is_store else Match(route, object_id=second)
+
+
+_WORD = re.compile(r"/(files|vector_stores)(?=/|$)")
+
+
+def _path(url: str) -> str:
+    """As for the Assistants API: of an absolute URL what follows its host, from the first word of ours on."""
+    _, is_absolute, rest = url.partition("://")
+    if not is_absolute:
+        return "/" + url
+    found = _WORD.search("/" + rest.partition("/")[2].partition("?")[0])
+    return found.string[found.start() :] if found else ""
+
+
+# ---------------------------------------------------------------- helpers of the client
+
+# What a helper that uploads, creates and polls is, as one call: (resource, method) -> Route.
+HELPERS: Mapping[tuple[str, str], Route] = {
+    ("FileBatches", "upload_and_poll"): _write("upload_file_batch", _batch),
+    ("FileBatches", "create_and_poll"): _write("create_file_batch", _batch),
+    ("Files", "upload_and_poll"): _write("upload_vector_store_file", _store_file),
+    ("Files", "create_and_poll"): _write("create_vector_store_file", _store_file),
+}

@@ -1,0 +1,46 @@
+"""Keys in error texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from runspan.core.redact import Texts
+from runspan.core.secrets import MASKED, MAX_KNOWN, Secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Incorrect API key provided: abcdefgh1.", f"Incorrect API key provided: {MASKED}."),
+        ("abcdefgh1 and abcdefgh123", f"{MASKED} and {MASKED}"),
+        ("no route to http://me:pass@host/v1", f"no route to http://{MASKED}@host/v1"),
+        ("sent Authorization: Bearer abc.def-123", f"sent Authorization: Bearer {MASKED}"),
+        ("key sk-proj-0123456789abcdef is revoked", f"key {MASKED} is revoked"),
+        ("none of these is a key: dummy, sk-none, user@host, http://host/a@b", None),
+    ],
+)
+def test_known_keys_and_what_looks_like_one(text: str, masked: str | None) -> None:
+    secrets = Secrets()
+    secrets.add(["abcdefgh1", "abcdefgh123", "none", "dummy", None, 5])
+    assert secrets.mask(text) == (text if masked is None else masked)
+
+
+def test_only_so_many_are_known() -> None:
+    secrets = Secrets()
+    secrets.add(f"key-number-{i}" for i in range(10_000))
+    assert sum(secrets.mask(f"key-number-{i}-") == MASKED + "-" for i in range(10_000)) <= MAX_KNOWN * 2
+    assert len(secrets._known) == MAX_KNOWN
+
+
+def test_errors_are_masked_before_the_redactor_sees_them_and_other_texts_are_left_alone() -> None:
+    heard: list[str] = []
+
+    def redact(kind: str, text: str) -> str:
+        heard.append(text)
+        return text
+
+    texts = Texts(redact=redact)
+    texts.secrets.add(["abcdefgh1"])
+    assert texts.keep("error", "bad abcdefgh1") == f"bad {MASKED}"
+    assert texts.keep("input", "my abcdefgh1") == "my abcdefgh1"
+    assert heard == [f"bad {MASKED}", "my abcdefgh1"]
