@@ -54,8 +54,8 @@ REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
 class Stats:
     """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + live + dropped (`error`, `outbox_full`).
 
-    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`), and what an exit could not
-    wait for (`exit`).
+    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`, `export_queue_full_spans`), and
+    what an exit could not wait for (`exit`).
     """
 
     started: int = 0
@@ -140,9 +140,7 @@ class Handle:
     def stats(self) -> Stats:
         counts, tracker = self._tracker.counts, self._tracker
         dropped = {**tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
-        failed = self._providers.failed_spans()
-        if failed:
-            dropped["export_failed_spans"] = failed
+        dropped |= self._providers.lost_spans()
         return Stats(
             counts.started,
             tracker.live,
