@@ -35,7 +35,11 @@ def collector(path: Path, **variables: str) -> dict[str, Any]:
 def ports(config: Any) -> set[int]:
     """Of every address that something in it listens at."""
     receivers = config["receivers"]["otlp"]["protocols"].values()
-    listening = [*receivers, *config.get("extensions", {}).values(), config["exporters"].get("prometheus", {})]
+    listening = [
+        *receivers,
+        *config.get("extensions", {}).values(),
+        config["exporters"].get("prometheus", {}),
+    ]
     found = {int(one["endpoint"].rpartition(":")[2]) for one in listening if "endpoint" in one}
     metrics = config["service"].get("telemetry", {}).get("metrics", {})
     own = [reader["pull"]["exporter"]["prometheus"]["port"] for reader in metrics.get("readers", ())]
@@ -88,7 +92,9 @@ def test_the_collector_finds_the_stores() -> None:
 def test_prometheus_scrapes_what_the_collector_offers() -> None:
     config = collector(DEPLOY / "collector" / "host.yaml")
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text("utf-8"))["scrape_configs"]
-    targets = [target.split(":") for job in scraped for of in job["static_configs"] for target in of["targets"]]
+    targets = [
+        target.split(":") for job in scraped for of in job["static_configs"] for target in of["targets"]
+    ]
     assert {host for host, _ in targets} == {"collector"}
     assert {int(port) for _, port in targets} <= ports(config)
 

@@ -3,9 +3,9 @@
     python tools/try_backends.py                 all
     python tools/try_backends.py jaeger mlflow   some
 
-Installing needs the network, and takes its time once: Phoenix and MLflow from PyPI, Jaeger and the Collector built with Go, each pinned,
-kept in `.backends/`. Everything then runs in a network namespace of its own, because some servers listen on all interfaces whatever they are
-told; that takes root, or a kernel that lets users make namespaces.
+Installing needs the network, and takes its time once: Phoenix and MLflow from PyPI, Jaeger and the Collector built with Go, each
+pinned, kept in `.backends/`. Everything then runs in a network namespace of its own, because some servers listen on all interfaces
+whatever they are told; that takes root, or a kernel that lets users make namespaces.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 
-from backends.installs import JAEGER, MLFLOW, OTELCOL, PHOENIX, CannotInstall, Program, prometheus
+from backends.installs import JAEGER, MLFLOW, OTELCOL, PHOENIX, CannotInstallError, Program, prometheus
 from backends.report import Check, Skipped, draw
-from backends.servers import NotStarted
+from backends.servers import NotStartedError
 
 # Module of `tools/backends/` and what it needs; "prometheus" is Debian's.
 SUBJECTS: dict[str, tuple[Program | str, ...]] = {
@@ -52,7 +52,9 @@ def main(wanted: list[str]) -> int:
     checked = [row for row in rows if isinstance(row, Check)]
     wrong = sum(not row.is_held for row in checked)
     skipped = len(rows) - len(checked)
-    print(f"\n{len(checked)} checks, {wrong or 'none'} wrong, {skipped or 'none'} skipped, {time.monotonic() - began:.0f} s")
+    print(
+        f"\n{len(checked)} checks, {wrong or 'none'} wrong, {skipped or 'none'} skipped, {time.monotonic() - began:.0f} s"
+    )
     return 1 if wrong or not checked else 0
 
 
@@ -64,7 +66,7 @@ def _rows(name: str, lacking: Mapping[str, str]) -> Iterator[Check | Skipped]:
     print(f"trying: {name}", file=sys.stderr, flush=True)
     try:
         yield from importlib.import_module(f"backends.{name}").checks()
-    except NotStarted as error:
+    except NotStartedError as error:
         print(error, file=sys.stderr)
         yield Check(name, "", "", "it starts", True, False)
     except Exception as error:
@@ -83,7 +85,7 @@ def _lacking(need: Program | str) -> str | None:
             prometheus()
         else:
             need.ensure()
-    except CannotInstall as error:
+    except CannotInstallError as error:
         return str(error)
     return None
 

@@ -54,8 +54,8 @@ REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
 class Stats:
     """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + live + dropped (`error`, `outbox_full`).
 
-    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`, `export_queue_full_spans`), and
-    what an exit could not wait for (`exit`).
+    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`,
+    `export_queue_full_spans`), and what an exit could not wait for (`exit`).
     """
 
     started: int = 0

@@ -82,7 +82,9 @@ def test_what_waits_at_the_end_is_counted_with_what_is_on_its_way(caplog: pytest
     end_spans(provider, ROOM // 2)
     exporter.give_up()
     assert exporter.failed == BATCH + ROOM // 2
-    assert [record.getMessage()[:43] for record in caplog.records] == ["runspan: there does not take spans; 48 were"]
+    assert [record.getMessage()[:43] for record in caplog.records] == [
+        "runspan: there does not take spans; 48 were"
+    ]
     inner.opened.set()
     provider.shutdown()
     assert exporter.failed == BATCH + ROOM // 2  # whatever became of them: they are counted once

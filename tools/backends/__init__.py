@@ -1,1 +1,1 @@
-"""The real programs that people look at traces in: installed, started, used and asked what arrived. Run by `tools/try_backends.py`."""
+"""The real programs that people look at traces in: installed, started, used, asked what arrived. See `tools/try_backends.py`."""

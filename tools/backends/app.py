@@ -26,7 +26,12 @@ WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters":
 
 ASKS_WEATHER = Scenario(
     phases=(
-        Tools((FunctionCall("get_weather", '{"city": "Paris"}'), FunctionCall("get_weather", '{"city": "Oslo"}'))),
+        Tools(
+            (
+                FunctionCall("get_weather", '{"city": "Paris"}'),
+                FunctionCall("get_weather", '{"city": "Oslo"}'),
+            )
+        ),
         Message("Paris is warmer.", usage=Usage(1200, 80, cached_tokens=1024, reasoning_tokens=32)),
     )
 )
@@ -108,7 +113,9 @@ def ask_weather(client: OpenAI) -> str:
 
 @runspan.observe
 def stream_poem(client: OpenAI) -> str:
-    poet = client.beta.assistants.create(model="gpt-4o", name="Poet", instructions="Write a line about trees.")
+    poet = client.beta.assistants.create(
+        model="gpt-4o", name="Poet", instructions="Write a line about trees."
+    )
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "Begin."}])
     with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=poet.id) as stream:
         return "".join(stream.text_deltas)
@@ -160,7 +167,12 @@ def main() -> None:
     stats = handle.stats()
     runspan.uninstrument()
     json.dump(
-        {"spans": told.spans, "flushed": is_out, "dropped": dict(stats.dropped), "errors": dict(stats.errors)},
+        {
+            "spans": told.spans,
+            "flushed": is_out,
+            "dropped": dict(stats.dropped),
+            "errors": dict(stats.errors),
+        },
         sys.stdout,
     )
 

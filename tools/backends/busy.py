@@ -2,9 +2,9 @@
 
     python -m backends.busy '{"runs": 300, "flush_s": 3, "endpoint": ...}'
 
-It makes half of its runs, prints `half`, waits for a line, makes the rest, flushes, and ends as any process does. What it prints last is
-printed at the very end of its exit, after runspan's own exit hook: the spans that were made, how long calls took, what was counted, what
-was logged.
+It makes half of its runs, prints `half`, waits for a line, makes the rest, flushes, and ends as any process does. Its last line is
+printed at the very end of its exit, after runspan's own exit hook: the spans that were made, how long calls took, what was counted,
+what was logged.
 """
 
 from __future__ import annotations

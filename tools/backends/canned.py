@@ -1,4 +1,4 @@
-"""A client of the official kind whose server answers without a socket: for thousands of calls, and for times without a network in them."""
+"""The official client with a server that answers without a socket: for thousands of calls, and times without a network in them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,13 @@ def _run(number: str, status: str) -> dict[str, Any]:
 
 def _messages(number: str) -> dict[str, Any]:
     data = [_message(number, "2", "assistant", "42."), _message(number, "1", "user", "What is 6 times 7?")]
-    return {"object": "list", "data": data, "has_more": False, "first_id": data[0]["id"], "last_id": data[-1]["id"]}
+    return {
+        "object": "list",
+        "data": data,
+        "has_more": False,
+        "first_id": data[0]["id"],
+        "last_id": data[-1]["id"],
+    }
 
 
 def _message(number: str, index: str, role: str, text: str) -> dict[str, Any]:

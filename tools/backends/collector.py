@@ -15,8 +15,10 @@ from .servers import until
 from .told import compared, play
 
 HTTP, GRPC = "http://127.0.0.1:4318", "http://127.0.0.1:4317"
+READS = Path(__file__).with_name("sink-file.yaml")
 BEHIND = [  # Jaeger where the deploy files look for it: the Collector has the ports that apps send to
-    f"--set=receivers.otlp.protocols.{name}.endpoint=127.0.0.1:{port}" for name, port in (("grpc", 14317), ("http", 14318))
+    f"--set=receivers.otlp.protocols.{name}.endpoint=127.0.0.1:{port}"
+    for name, port in (("grpc", 14317), ("http", 14318))
 ]
 
 
@@ -24,24 +26,44 @@ def checks() -> Iterator[Check]:
     at = At("Collector", OTELCOL.version, "files")
     for config in (*sorted(DEPLOY.glob("*.yaml")), SINK):
         yield at.same(f"validate {config.name}", "", validated(config))
+    with TemporaryDirectory() as folder:
+        yield from _file(Path(folder))
     with TemporaryDirectory() as folder, jaeger.jaeger(*BEHIND):
         yield from _laptop(Path(folder))
         yield from _host(Path(folder))
 
 
+def _file(folder: Path) -> Iterator[Check]:
+    """What runspan writes with `file=`, the Collector reads: days later, on another machine."""
+    written, read = folder / "traces.jsonl", folder / "read.jsonl"
+    told = play(RUNSPAN_FILE=str(written))
+    at = At("Collector", OTELCOL.version, "file=, otlpjsonfile")
+    yield at.same("flush(), dropped, errors", (True, {}, {}), (told.flushed, told.dropped, told.errors))
+    yield at.same("spans in the file", len(told.spans), len(spans_in(written)))
+    with sink(read, READS, READ_FILE=str(written)):
+        found = until(lambda: spans_in(read), lambda f: len(f) >= len(told.spans))
+    yield from compared(at, told, found, grain_ns=0)
+
+
 def _laptop(folder: Path) -> Iterator[Check]:
     file = folder / "traces.jsonl"
     with collector(DEPLOY / "laptop.yaml", ready="http://127.0.0.1:8889/metrics", TRACES_FILE=str(file)):
-        for transport, where, protocol in (("HTTP", HTTP, "http/protobuf"), ("gRPC", GRPC, "grpc")):
-            at = At("Collector", OTELCOL.version, f"{transport}, laptop")
-            service = f"laptop-{transport.lower()}"
-            told = play(where, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
-            yield at.same("flush(), dropped, errors", (True, {}, {}), (told.flushed, told.dropped, told.errors))
-            yield at.same("spans in Jaeger", len(told.spans), len(jaeger.spans_of(service, len(told.spans))))
-            found = until(lambda: [s for s in spans_in(file) if s.trace in told.traces], lambda f: len(f) >= len(told.spans))
-            yield from compared(at, told, found, grain_ns=0)
-            runs = until(lambda: _spanmetric(service), lambda n: n >= len(told.of("invoke_agent")))
-            yield at.same("runs in spanmetrics", len(told.of("invoke_agent")), runs)
+        yield from _through_laptop("HTTP", HTTP, "http/protobuf", file)
+        yield from _through_laptop("gRPC", GRPC, "grpc", file)
+
+
+def _through_laptop(transport: str, where: str, protocol: str, file: Path) -> Iterator[Check]:
+    at = At("Collector", OTELCOL.version, f"{transport}, laptop")
+    service = f"laptop-{transport.lower()}"
+    told = play(where, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
+    yield at.same("flush(), dropped, errors", (True, {}, {}), (told.flushed, told.dropped, told.errors))
+    yield at.same("spans in Jaeger", len(told.spans), len(jaeger.spans_of(service, len(told.spans))))
+    found = until(
+        lambda: [s for s in spans_in(file) if s.trace in told.traces], lambda f: len(f) >= len(told.spans)
+    )
+    yield from compared(at, told, found, grain_ns=0)
+    runs = until(lambda: _spanmetric(service), lambda n: n >= len(told.of("invoke_agent")))
+    yield at.same("runs in spanmetrics", len(told.of("invoke_agent")), runs)
 
 
 def _host(folder: Path) -> Iterator[Check]:

@@ -38,7 +38,9 @@ class Gate:
             return self.refuse, b""
         time.sleep(self.delay_s)
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.to + path, body, headers), timeout=20) as response:
+            with urllib.request.urlopen(
+                urllib.request.Request(self.to + path, body, headers), timeout=20
+            ) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -55,7 +57,9 @@ def gate(to: str, **how: object) -> Iterator[Gate]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept = {k: v for k, v in self.headers.items() if k.lower() in ("content-type", "content-encoding")}
+            kept = {
+                k: v for k, v in self.headers.items() if k.lower() in ("content-type", "content-encoding")
+            }
             status, answer = state.answer(self.path, kept, body)
             state.answers.append(status)
             self.send_response(status)
@@ -63,7 +67,7 @@ def gate(to: str, **how: object) -> Iterator[Gate]:
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     class Server(ThreadingHTTPServer):

@@ -25,7 +25,12 @@ EXPERIMENT = {"locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {
 def mlflow() -> Iterator[None]:
     with TemporaryDirectory() as folder:
         arguments = ["server", "--host", "127.0.0.1", "--port", "5000", "--workers", "1"]
-        store = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts"]
+        store = [
+            "--backend-store-uri",
+            f"sqlite:///{folder}/mlflow.db",
+            "--artifacts-destination",
+            f"{folder}/artifacts",
+        ]
         with running(
             [MLFLOW.ensure(), *arguments, *store],
             log=LOGS / "mlflow.log",
@@ -53,16 +58,26 @@ def _asked(at: At, told: Told) -> Iterator[Check]:
     facts = [trace["trace_metadata"] for trace in traces]
     used = [json.loads(f["mlflow.trace.tokenUsage"]) for f in facts]
     sent = (told.total("gen_ai.usage.input_tokens"), told.total("gen_ai.usage.output_tokens"))
-    yield at.same("tokens in, out", sent, tuple(sum(u[k] for u in used) for k in ("input_tokens", "output_tokens")))
+    yield at.same(
+        "tokens in, out", sent, tuple(sum(u[k] for u in used) for k in ("input_tokens", "output_tokens"))
+    )
     cached = sum(u.get("cache_read_input_tokens", 0) for u in used)
     yield at.same("  of them cached", told.total("gen_ai.usage.cache_read.input_tokens"), cached)
     priced = sum(json.loads(f.get("mlflow.trace.cost", "{}")).get("total_cost", 0) > 0 for f in facts)
-    yield at.same("traces with a cost", sum(s["attributes"].get("gen_ai.usage.input_tokens", 0) > 0 for s in told.of("chat")), priced)
+    yield at.same(
+        "traces with a cost",
+        sum(s["attributes"].get("gen_ai.usage.input_tokens", 0) > 0 for s in told.of("chat")),
+        priced,
+    )
     yield at.same("session of each trace", {SESSION}, {f["mlflow.trace.session"] for f in facts})
     yield at.same("user of each trace", {USER}, {f["mlflow.trace.user"] for f in facts})
     chats = _of(seen, "chat")
     asked = [c["mlflow.spanInputs"]["messages"] for c in chats]
-    yield at.same("chats with system prompt and question", [["system", "user"]] * len(chats), [[m["role"] for m in of] for of in asked])
+    yield at.same(
+        "chats with system prompt and question",
+        [["system", "user"]] * len(chats),
+        [[m["role"] for m in of] for of in asked],
+    )
     said = [c["mlflow.spanOutputs"]["choices"][-1]["message"]["content"] for c in chats]
     yield at.same("  and their answers", sorted(map(_answer, told.of("chat"))), sorted(said))
 
@@ -73,11 +88,15 @@ def _answer(span: dict[str, Any]) -> str:
 
 
 def _of(seen: list[Seen], operation: str) -> list[Mapping[str, Any]]:
-    return [s.attributes for s in seen if s.attributes and s.attributes.get("gen_ai.operation.name") == operation]
+    return [
+        s.attributes for s in seen if s.attributes and s.attributes.get("gen_ai.operation.name") == operation
+    ]
 
 
 def _traces() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ask(f"{PAGE}/api/3.0/mlflow/traces/search", {**EXPERIMENT, "max_results": 50})["traces"]
+    found: list[dict[str, Any]] = ask(
+        f"{PAGE}/api/3.0/mlflow/traces/search", {**EXPERIMENT, "max_results": 50}
+    )["traces"]
     return found
 
 

@@ -66,21 +66,33 @@ def _asked(at: At, project: str, told: Told) -> Iterator[Check]:
     found = sum((s.attributes or {}).get(reasoning, 0) for s in seen)
     yield at.same("reasoning tokens", told.total("gen_ai.usage.reasoning.output_tokens"), found)
     for operation, kind in KINDS.items():
-        kinds = {s.attributes["openinference.span.kind"] for s in seen if s.attributes and s.attributes.get("gen_ai.operation.name") == operation}
+        kinds = {
+            s.attributes["openinference.span.kind"]
+            for s in seen
+            if s.attributes and s.attributes.get("gen_ai.operation.name") == operation
+        }
         yield at.same(f"kind of {operation}", {kind}, kinds)
     facts = _project(project)
     sent = (told.total("gen_ai.usage.input_tokens"), told.total("gen_ai.usage.output_tokens"))
     yield at.same("tokens in, out", sent, (facts["tokenCountPrompt"], facts["tokenCountCompletion"]))
     yield at.same("traces", len(told.traces), facts["traceCount"])
     nodes = {e["node"]["spanId"]: e["node"] for e in facts["spans"]["edges"]}
-    priced = [nodes[s["span"]]["costSummary"]["total"]["cost"] for s in told.of("chat") if s["attributes"].get("gen_ai.usage.input_tokens")]
-    yield at.holds("cost of each generation, by its price table", all(priced), len(priced), sum(map(bool, priced)))
+    priced = [
+        nodes[s["span"]]["costSummary"]["total"]["cost"]
+        for s in told.of("chat")
+        if s["attributes"].get("gen_ai.usage.input_tokens")
+    ]
+    yield at.holds(
+        "cost of each generation, by its price table", all(priced), len(priced), sum(map(bool, priced))
+    )
     sessions = {e["node"]["sessionId"]: e["node"]["numTraces"] for e in facts["sessions"]["edges"]}
     yield at.same("session: its traces", {project: len(told.traces)}, sessions)
     shown = [nodes[s["span"]]["input"] for s in told.of("invoke_agent")]
     yield at.same("runs with an input in the list", len(shown), sum(bool(i and i["value"]) for i in shown))
     chats = [s.attributes or {} for s in seen if (s.attributes or {}).get("gen_ai.operation.name") == "chat"]
-    yield at.same("generations as chat: with llm.input_messages", len(chats), sum(_is_chat(a, "input") for a in chats))
+    yield at.same(
+        "generations as chat: with llm.input_messages", len(chats), sum(_is_chat(a, "input") for a in chats)
+    )
     answered = [s for s in told.of("chat") if "gen_ai.output.messages" in s["attributes"]]
     yield at.same("  with llm.output_messages", len(answered), sum(_is_chat(a, "output") for a in chats))
 

@@ -44,15 +44,23 @@ def checks() -> Iterator[Check]:
         odd = {first["order"][int(n)]: what for n, what in ODD_FIRST.items()}
         odd |= {second["order"][int(n)]: f"{what}, in the second process" for n, what in ODD_SECOND.items()}
         wanted = sum(made[trace] for trace in odd)
-        found = until(lambda: spans_in(file), lambda f: sum(s.trace in odd for s in f) >= wanted, timeout_s=60)
-        yield at.same("traces, spans offered", (TRACES, sum(made.values())), (len(made), len({*first["spans"], *second["spans"]})))
+        found = until(
+            lambda: spans_in(file), lambda f: sum(s.trace in odd for s in f) >= wanted, timeout_s=60
+        )
+        yield at.same(
+            "traces, spans offered",
+            (TRACES, sum(made.values())),
+            (len(made), len({*first["spans"], *second["spans"]})),
+        )
         yield at.same("dropped by the apps", ({}, {}), (first["dropped"], second["dropped"]))
         kept = Counter(s.trace for s in found)
         for trace, what in odd.items():
             yield at.same(f"spans of the run that is {what}", made[trace], kept[trace])
         rest = [trace for trace in made if trace not in odd]
         sampled = [trace for trace in rest if kept[trace]]
-        yield at.holds(f"of the other {len(rest)}, at 1 %", len(sampled) < MANY, len(rest) // 100, len(sampled))
+        yield at.holds(
+            f"of the other {len(rest)}, at 1 %", len(sampled) < MANY, len(rest) // 100, len(sampled)
+        )
         halves = [trace for trace in kept if kept[trace] != made[trace]]
         yield at.same("traces kept by halves", 0, len(halves))
 
@@ -63,8 +71,18 @@ def _played() -> tuple[dict[str, Any], dict[str, Any]]:
     processes = []
     for role, host, odd in (("first", HOSTS[0], ODD_FIRST), ("second", HOSTS[1], ODD_SECOND)):
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "backends.pair", role, json.dumps({"traces": TRACES, "odd": odd})],
-            env=environment(f"http://{host}:4318", OTEL_BSP_SCHEDULE_DELAY="500", OTEL_SERVICE_NAME=f"{role}-half"),
+            [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-m",
+                "backends.pair",
+                role,
+                json.dumps({"traces": TRACES, "odd": odd}),
+            ],
+            env=environment(
+                f"http://{host}:4318", OTEL_BSP_SCHEDULE_DELAY="500", OTEL_SERVICE_NAME=f"{role}-half"
+            ),
             stdin=subprocess.DEVNULL if role == "first" else from_first,
             stdout=to_second if role == "first" else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -73,5 +91,7 @@ def _played() -> tuple[dict[str, Any], dict[str, Any]]:
         processes.append(process)
     os.close(from_first)
     os.close(to_second)
-    first, second = (json.loads(process.communicate(timeout=180)[1].splitlines()[-1]) for process in processes)
+    first, second = (
+        json.loads(process.communicate(timeout=180)[1].splitlines()[-1]) for process in processes
+    )
     return first, second

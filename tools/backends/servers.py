@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0  # cold, and on a busy machine
 
 
-class NotStarted(Exception):
+class NotStartedError(Exception):
     """The program ended, or did not answer in time. The message has the end of its log."""
 
 
@@ -58,7 +58,7 @@ def wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not answers(url):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise NotStarted(f"{process.args!s:.200}: no answer at {url}\n{tail(log)}")
+            raise NotStartedError(f"{process.args!s:.200}: no answer at {url}\n{tail(log)}")
         time.sleep(0.1)
 
 

@@ -35,7 +35,7 @@ class Told:
 
 
 def play(where: str | None = None, **env: str) -> Told:
-    """Run the app in a process of its own. `where` is its `OTEL_EXPORTER_OTLP_ENDPOINT`; None: a preset's variables are in `env`."""
+    """Run the app in a process of its own. `where`: its `OTEL_EXPORTER_OTLP_ENDPOINT`; None: a preset's variables are in `env`."""
     child = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "backends.app"],
         env=environment(where, **env),
@@ -107,7 +107,11 @@ def compared(at: At, told: Told, seen: list[Seen], *, grain_ns: int = 1_000) -> 
         yield at.same("durations", *_agreeing([(True, o <= grain_ns) for o in off]))
     if both and both[0][1].attributes is not None:
         for key in ATTRIBUTES:
-            values = [(t["attributes"][key], (s.attributes or {}).get(key)) for t, s in both if key in t["attributes"]]
+            values = [
+                (t["attributes"][key], (s.attributes or {}).get(key))
+                for t, s in both
+                if key in t["attributes"]
+            ]
             yield at.same(key, *_agreeing(values))
 
 

@@ -1,6 +1,7 @@
 """A batch processor that knows how many spans it was given, so that those lost on its way can be told.
 
-The SDK's own keeps 2,048 spans and drops what comes on top, and what still waits in it when the process ends is gone: both without a count.
+The SDK's own keeps 2,048 spans and drops what comes on top, and what still waits in it when the process ends is gone: both
+without a count.
 """
 
 from __future__ import annotations
