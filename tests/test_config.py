@@ -32,6 +32,8 @@ OTHER: Mapping[str, tuple[Any, str]] = {
     "set_global": (True, "1"),
     "threads": (False, "off"),
     "console": (True, "on"),
+    "cost": (False, "off"),
+    "prices": ({"my-gpt4o": "gpt-4o"}, '{"my-gpt4o": "gpt-4o"}'),
     "backend": ("jaeger", "Jaeger"),
     "file": ("Traces.jsonl", "Traces.jsonl"),
     "max_batch_bytes": (65_536, "65536"),

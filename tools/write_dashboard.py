@@ -1,8 +1,8 @@
 """Writes deploy/grafana/dashboards/runspan.json from the table below; `tests/test_dashboard.py` fails where the two differ.
 
-Metrics come from runspan (`OTEL_METRICS_EXPORTER=otlp`) through the Collector's prometheus exporter, which turns dots into underscores
-and appends units; `traces_span_metrics_*` from its spanmetrics connector. Metrics hold names, never ids: from a panel to single runs
-it goes by TraceQL (docs/backends/grafana.md).
+Metrics come from runspan (`OTEL_METRICS_EXPORTER=otlp`) through the Collector's prometheus exporter, which turns dots into
+underscores and appends units; `traces_span_metrics_*` from its spanmetrics connector. Metrics hold names, never ids: from a panel
+to single runs it goes by TraceQL (docs/backends/grafana.md).
 """
 
 from __future__ import annotations

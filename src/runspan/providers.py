@@ -5,9 +5,7 @@ The app's global provider counts if it is a real one at the moment a span begins
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +21,7 @@ from opentelemetry.sdk.trace.export import (
 )
 
 from .config import Config
-from .exporting import otlp
+from .exporting import careful, otlp
 from .exporting.counted import Counted
 from .guard import logger
 
@@ -200,16 +198,16 @@ class CarefulExporter(SpanExporter):
         self._is_failing = False
         self._is_given_up = False
         self._processor: Counted | None = None
-        _quiet(getattr(inner, "inner", inner))
+        careful.quiet(getattr(inner, "inner", inner))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        _at_work.active = True
+        careful.at_work.active = True
         try:
             result = self.inner.export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
         finally:
-            _at_work.active = False
+            careful.at_work.active = False
         self._settled += len(spans)
         if self._is_given_up:  # they were counted then
             return result
@@ -235,16 +233,7 @@ class CarefulExporter(SpanExporter):
             self.overflown = max(self.overflown, taken - self._settled)
 
     def is_refused(self) -> bool:
-        host, _, port = self.where.rpartition(":")
-        if not (host and port.isdigit()):
-            return False
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=0.2).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:  # slow, unknown, filtered: that is for the exporter to find out
-            return False
-        return False
+        return careful.refuses(self.where)
 
     def give_up(self) -> None:
         """The process ends while the exporter still tries (the SDK's retry for 10 s): what it has, and what waits for it."""
@@ -269,24 +258,3 @@ class CarefulExporter(SpanExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self.inner.force_flush(timeout_millis)
-
-
-class _AtWork(threading.local):
-    active = False
-
-
-_at_work = _AtWork()
-
-
-def _not_ours(_: logging.LogRecord) -> bool:
-    return not _at_work.active
-
-
-def _quiet(exporter: SpanExporter) -> None:
-    """Its module's logger and those of the shared code below it; filters do not reach child loggers."""
-    own = type(exporter).__module__
-    shared = [n for n in list(logging.Logger.manager.loggerDict) if n.startswith("opentelemetry.exporter")]
-    for name in {own, *shared}:
-        target = logging.getLogger(name)
-        if _not_ours not in target.filters:
-            target.addFilter(_not_ours)

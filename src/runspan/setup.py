@@ -18,11 +18,13 @@ from .conventions import EXTRAS
 from .conventions.extra import NONE
 from .core.redact import Texts
 from .exporting import otlp
+from .meters import Meters
 from .patches.handlers import Exits
 from .patches.helpers import Helpers
 from .patches.install import Installer
 from .patches.request import Patch
 from .patches.threads import Pools
+from .pricing import pricer
 from .providers import Providers
 from .runtime import active
 from .runtime.active import Active
@@ -30,6 +32,7 @@ from .runtime.calls import Assistants, CallSpans
 from .runtime.emit import Emitter
 from .runtime.fetch import Fetcher
 from .runtime.lru import Lru
+from .runtime.metrics import Metrics
 from .runtime.outbox import Flusher, Outbox
 from .runtime.reading import Reader
 from .runtime.records import (
@@ -73,7 +76,9 @@ class Handle:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._price = pricer(config)
         self._providers = Providers(config, self._at_exit)
+        self._meters = Meters(config, self._at_exit)
         self._build()
         self._pools = Pools()
         self._installer = Installer(
@@ -90,14 +95,15 @@ class Handle:
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
+        self._metrics = Metrics(self._meters.current, self._dropped)
         extra = EXTRAS.get(config.backend or "", NONE)
-        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra)
-        flusher = Flusher(self._providers.flush)
+        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra, self._metrics)
+        flusher = Flusher(self._providers.flush, self._meters.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
         texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
         assistants: Assistants = Lru(5_000)
-        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher)
+        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
         reader = Reader(tracker, calls, emitter, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
@@ -139,18 +145,21 @@ class Handle:
 
     def stats(self) -> Stats:
         counts, tracker = self._tracker.counts, self._tracker
-        dropped = {**tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
-        dropped |= self._providers.lost_spans()
         return Stats(
             counts.started,
             tracker.live,
             counts.emitted,
             counts.unfinished,
             counts.unrecorded,
-            dropped,
+            self._dropped(),
             dict(self._fetcher.counts),
             guard.swallowed(),
         )
+
+    def _dropped(self) -> dict[str, int]:
+        """By cause; asked on any thread."""
+        dropped = {**self._tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
+        return {**dropped, **self._providers.lost_spans()}
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Have everything that is over exported within `timeout` seconds. False: something is left."""
@@ -167,7 +176,7 @@ class Handle:
         self._installer.remove()
         self._pools.remove()
         self._close()
-        self._worker.stop(self._providers.close)
+        self._worker.stop(self._close_providers)
 
     # ------------------------------------------------------------ beginnings and ends
 
@@ -188,6 +197,14 @@ class Handle:
             self._providers.give_up()
         self._fetcher.close()
 
+    def _close_providers(self) -> None:
+        """Ours; blocks as long as the SDK does."""
+        self._metrics.close()
+        try:
+            self._providers.close()
+        finally:
+            self._meters.close()
+
     def _at_exit(self) -> None:
         """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.
 
@@ -199,6 +216,7 @@ class Handle:
     def _after_fork(self) -> None:
         """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
         self._providers.after_fork()
+        self._meters.after_fork()
         was_active = active.now is self._active
         self._active.is_forgotten = True
         self._build()
@@ -243,8 +261,9 @@ def instrument(**options: Any) -> Handle:
         _forks.add(handle)
         _handle = handle
     logger.info(
-        "runspan: traces go to %s; content %s, background fetch %s",
+        "runspan: traces go to %s; metrics %s, content %s, background fetch %s",
         handle._providers.describe(),
+        handle._meters.describe(),
         "on" if config.capture_content else "off",
         "on" if config.fetch == "auto" else "off",
     )

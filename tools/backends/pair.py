@@ -2,8 +2,8 @@
 
     python -m backends.pair first '{"traces": 200, "odd": {"7": "failed"}}' | python -m backends.pair second '{...}'
 
-`odd` says what is the matter with the Run of that trace in this process: failed, slow, expensive. The traces go from one to the other
-as `traceparent` lines; the last line of each is what it made.
+`odd` says what is the matter with the Run of that trace in this process: failed, slow, expensive. The traces go from one to the
+other as `traceparent` lines; the last line of each is what it made.
 """
 
 from __future__ import annotations

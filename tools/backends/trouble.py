@@ -1,8 +1,8 @@
 """Delivery under trouble, with the real Collector: what runspan does to its app, and what becomes of the spans.
 
-Of each case: the app's calls are not slowed, `flush()` and exit keep their deadlines, sent = arrived + counted, nothing arrives twice,
-and what is lost is said once. Calls are compared with those of the untroubled case; the factor is wide, because what is looked for is
-a call that waits for the network (seconds), not noise.
+Of each case: the app's calls are not slowed, `flush()` and exit keep their deadlines, sent = arrived + counted, nothing arrives
+twice, and what is lost is said once. Calls are compared with those of the untroubled case; the factor is wide, because what is
+looked for is a call that waits for the network (seconds), not noise.
 """
 
 from __future__ import annotations

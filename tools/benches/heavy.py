@@ -1,4 +1,4 @@
-"""The load's run: ten messages, two function calls answered by the app, three calls of the code interpreter. Seven spans, seven records.
+"""The load's run: ten messages, two function calls that the app answers, three of the code interpreter. 7 spans, 7 records.
 
 Payloads are templates with the number put in, so that making them costs next to nothing beside reading them.
 """

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.model import (
     CallFacts,
+    Cost,
     Document,
     RunFacts,
     Search,
@@ -17,6 +18,7 @@ from ..core.model import (
     SpanData,
     SpanKind,
     Stored,
+    ToolCall,
     ToolFacts,
     Usage,
 )
@@ -143,6 +145,7 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
         return
     yield "gen_ai.response.model", run.model
     yield from _usage(run.usage)
+    yield from _cost(facts.cost)
     yield "gen_ai.response.time_to_first_chunk", facts.first_chunk_s
     if facts.request.stream:
         yield "gen_ai.request.stream", True
@@ -169,7 +172,7 @@ def _tool(facts: ToolFacts, max_chars: int) -> Pairs:
     call = facts.call
     yield CONVERSATION, facts.thread_id
     yield "gen_ai.tool.name", call.name
-    yield "gen_ai.tool.type", _TOOL_TYPES.get(call.type, "extension")
+    yield "gen_ai.tool.type", tool_type(call)
     yield "gen_ai.tool.call.id", call.id or None
     yield "gen_ai.tool.call.arguments", _cut(call.arguments, max_chars)
     yield "gen_ai.tool.call.result", _cut(call.output, max_chars)
@@ -233,6 +236,10 @@ def request_model(facts: RunFacts) -> str | None:
     return asked or (facts.assistant.model if facts.assistant else None)
 
 
+def tool_type(call: ToolCall) -> str:
+    return _TOOL_TYPES.get(call.type, "extension")
+
+
 def _usage(usage: Usage | None) -> Pairs:
     if usage is None:
         return
@@ -240,6 +247,15 @@ def _usage(usage: Usage | None) -> Pairs:
     yield "gen_ai.usage.output_tokens", usage.completion_tokens
     yield "gen_ai.usage.cache_read.input_tokens", usage.cached_tokens
     yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens
+
+
+def _cost(cost: Cost | None) -> Pairs:
+    if cost is None:
+        return
+    yield "gen_ai.usage.cost", cost.total  # no convention has it; Langfuse, OpenLIT and others read this key
+    yield "runspan.cost.currency", cost.currency
+    yield "runspan.cost.source", cost.source
+    yield "runspan.cost.prices_date", cost.date
 
 
 def _list(value: list[Any], max_chars: int) -> str | None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import thread, timing, tools
+from .cost import Pricer, no_price
 from .lifecycle import RunState
 from .model import (
     ApiError,
     Assistant,
+    Cost,
     Message,
     Part,
     Run,
@@ -51,12 +53,14 @@ def assemble(
     texts: Texts,
     limits: Limits = Limits(),
     unfinished: str | None = None,
+    price: Pricer = no_price,
 ) -> SpanData:
     """The spans of one Run. Everything lies inside the run span."""
     line = timing.timeline(state)
     error = _error(state, texts)
     of_tools = tools.spans(state, line, texts)
     facts = _facts(state, log, assistant, texts, limits, line, of_tools, unfinished)
+    facts = replace(facts, cost=_cost(facts, price, line.start_ns))
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
     return SpanData(
         SpanKind.RUN,
@@ -79,15 +83,18 @@ def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, li
     line = timing.timeline(state)
     told = tools.spans(state, line, texts)
     whole = _facts(state, log, facts.assistant, texts, limits, line, told, facts.unfinished)
+    whole = replace(whole, cost=facts.cost)
     return replace(data, children=(replace(generation, event_facts=whole), *of_tools))
 
 
 def without_calls(data: SpanData, is_taken: Callable[[str], bool]) -> SpanData:
     """Without the tool calls whose span the app's own function is. Each call is asked about once."""
-    kept = tuple(
-        c for c in data.children if not isinstance(c.facts, ToolFacts) or not is_taken(c.facts.call.id)
-    )
-    return replace(data, children=kept)
+    kept: list[SpanData] = []
+    taken: list[SpanData] = []
+    for child in data.children:
+        is_told = isinstance(child.facts, ToolFacts) and is_taken(child.facts.call.id)
+        (taken if is_told else kept).append(child)
+    return replace(data, children=tuple(kept), elsewhere=tuple(taken))
 
 
 def failed_request(
@@ -155,6 +162,14 @@ def _facts(
         pending=tools.pending(state, line, of_tools),
         captured=texts.captures,
     )
+
+
+def _cost(facts: RunFacts, price: Pricer, at_ns: int) -> Cost | None:
+    """Of the model that answered, as far as the API says it."""
+    if facts.run is None or facts.run.usage is None:
+        return None
+    model = facts.run.model or facts.request.model
+    return price(facts.server.provider, model, facts.run.usage, at_ns) if model else None
 
 
 def _run(run: Run, texts: Texts) -> Run:

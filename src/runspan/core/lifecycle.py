@@ -250,7 +250,9 @@ def _answer(state: RunState, seen: Observation) -> RunState:
     is_open = bool(state.rounds) and state.rounds[-1].closed_ns is None
     closed, opened = (state.rounds[:-1], state.rounds[-1]) if is_open else (state.rounds, None)
     asked = {call.id for call in opened.calls} if opened else set()
-    more = tuple(call for call in seen.outputs if call.id not in asked)  # odd servers don't say what they ask for
+    more = tuple(
+        call for call in seen.outputs if call.id not in asked
+    )  # odd servers don't say what they ask for
     is_this = opened is None or not asked or len(more) < len(seen.outputs)
     if opened is None or not is_this:  # a wait that we never saw
         unseen = Change("requires_action", seen.request_ns, seen.request_ns)

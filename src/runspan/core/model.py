@@ -350,4 +350,5 @@ class SpanData:
     error: ApiError | None = None
     events: tuple[SpanEvent, ...] = ()
     children: tuple[SpanData, ...] = ()
+    elsewhere: tuple[SpanData, ...] = ()  # tool calls whose span the app's own function is
     event_facts: RunFacts | None = None  # with content, where content goes on a log record

@@ -204,11 +204,13 @@ class Patch:
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
             # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
             http = getattr(result, "__dict__", _NOTHING).get("http_response")
-            if http is not None and not (is_unrecorded_run and call.streams):
+            if is_unrecorded_run and call.streams:
+                self._put(call)  # to be counted
+            elif http is not None:
                 self._raw(call, http, is_async=is_async)
             elif not call.streams:
                 self._plain(call, result)
-            elif not is_unrecorded_run:
+            else:
                 self._stream(call, result, is_async=is_async)
         except Exception as error:
             swallow("observe a call", error)

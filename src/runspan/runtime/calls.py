@@ -87,6 +87,11 @@ class CallSpans:
         data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
         self._counts.unfinished += self._outbox.send(call.live, self.named(data))
 
+    def unrecorded(self, call: Call, request: RunRequest) -> SpanData:
+        """What is known of a Run that was sampled out."""
+        facts = RunFacts(call.server, request)
+        return self.named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.response_ns, facts))
+
     def abandon(self, call: Call) -> None:
         """We failed on this call: its span must not stay open."""
         if call.live is None:

@@ -24,6 +24,7 @@ from ..core.redact import clean
 from ..guard import guarded
 from . import scope
 from .content_event import ContentEvents
+from .metrics import Metrics
 from .records import LiveSpan
 
 SCOPE = "runspan"
@@ -117,8 +118,13 @@ class Emitter:
     """Begins, ends and makes spans. `provider()` says which TracerProvider a span that begins now belongs to."""
 
     def __init__(
-        self, provider: Callable[[], TracerProvider], max_attribute_chars: int, extra: Extra = NONE
+        self,
+        provider: Callable[[], TracerProvider],
+        max_attribute_chars: int,
+        extra: Extra = NONE,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._provider = provider
         self._max_chars = max_attribute_chars
         self._extra = extra  # what the backend of the preset wants more
@@ -166,6 +172,16 @@ class Emitter:
     def make(self, data: SpanData, context: Context | None) -> None:
         """A span made afterwards, under `context` (None: a root)."""
         self._make(self._tracer(), data, context or Context())
+
+    def measure(self, live: LiveSpan, data: SpanData) -> None:
+        """Record the metrics of a run, under its span."""
+        if self._metrics is not None:
+            self._metrics.run(data, trace.set_span_in_context(live.span, live.context))
+
+    def measure_unrecorded(self, data: SpanData) -> None:
+        """Count a run that was sampled out."""
+        if self._metrics is not None:
+            self._metrics.unrecorded(data)
 
     # ------------------------------------------------------------ pieces
 

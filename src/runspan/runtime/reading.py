@@ -78,6 +78,8 @@ class Reader:
 
     def _start(self, call: Call) -> None:
         request = wire.run_request(decode(call.body), call.streams)
+        if call.live is None:
+            self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
             self._calls.failed_start(call, request, call.error)
             return

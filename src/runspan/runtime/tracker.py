@@ -14,6 +14,7 @@ from ..config import Config
 from ..core import assembly
 from ..core import thread as threads
 from ..core.assembly import Limits
+from ..core.cost import Pricer, no_price
 from ..core.lifecycle import Phase, RunState, advance
 from ..core.model import (
     ApiError,
@@ -53,7 +54,9 @@ class Tracker:
         assistants: Assistants,
         outbox: Outbox,
         fetcher: Fetcher,
+        price: Pricer = no_price,
     ) -> None:
+        self._price = price
         self._config = config
         self._outbox = outbox
         self._assistants = assistants
@@ -241,7 +244,9 @@ class Tracker:
         try:
             assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
             assistant = self._assistants.get((key.server, assistant_id))
-            data = assembly.assemble(live.state, log, assistant, self._texts, self._limits, unfinished)
+            data = assembly.assemble(
+                live.state, log, assistant, self._texts, self._limits, unfinished, self._price
+            )
             if tools is not None:
                 data = assembly.without_calls(
                     data, lambda call_id: bool(call_id) and not tools.claim(call_id)
