@@ -56,8 +56,10 @@ def of_phoenix() -> None:
         )
         projects = ask(f"{phoenix.PAGE}/v1/projects")["data"]
         project = next(p["id"] for p in projects if p["name"] == "tutor")
-        time.sleep(2)
-        picture(f"{phoenix.PAGE}/projects/{project}/traces/{_weather(told)}", "phoenix")
+        spans = ask(f"{phoenix.PAGE}/v1/projects/tutor/spans?limit=1000")["data"]
+        trace = _weather(told)
+        chat = next(s["id"] for s in spans if s["context"]["trace_id"] == trace and s["name"].startswith("chat"))
+        picture(f"{phoenix.PAGE}/projects/{project}/traces/{trace}?selectedSpanNodeId={chat}", "phoenix")
 
 
 def of_mlflow() -> None:
