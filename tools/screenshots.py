@@ -6,21 +6,25 @@ that does. Look at what it made before it is committed: a page may have changed.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from backends import mlflow, phoenix
-from backends.installs import ROOT
-from backends.servers import ask, until
+from backends.installs import LOGS, ROOT
+from backends.servers import ask, running, until
 from backends.told import Told, play
 
 IMAGES = ROOT / "docs" / "images"
 INSIDE = "RUNSPAN_BACKENDS_INSIDE"
-SIZE = "1440,860"
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -31,18 +35,53 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--window-size=1440,900",
 )
+DRIVER = "http://127.0.0.1:9515"
 
 
-def picture(url: str, name: str, budget_ms: int = 60_000) -> None:
-    """`budget_ms`: how long the page may think it has taken. The browser skips waiting, so that is not how long it takes."""
-    IMAGES.mkdir(exist_ok=True)
-    with TemporaryDirectory() as profile:
+class Browser:
+    """A page of Chromium, over ChromeDriver's own JSON."""
+
+    def __init__(self, profile: str) -> None:
+        options = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
+        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+        self._session = f"{DRIVER}/session/{ask(f'{DRIVER}/session', wanted)['value']['sessionId']}"
+
+    def open(self, url: str) -> None:
+        ask(f"{self._session}/url", {"url": url})
+
+    def shows(self, text: str) -> bool:
+        """Waits for it."""
+        return until(lambda: text in self.run("return document.body.innerText"), bool, timeout_s=90)
+
+    def run(self, script: str) -> Any:
+        return ask(f"{self._session}/execute/sync", {"script": script, "args": []})["value"]
+
+    def click(self, text: str) -> None:
+        """The innermost element with that text or label, if there is one."""
+        wanted = json.dumps(text)
+        self.run(
+            "const all = [...document.querySelectorAll('button, a, span, div')];"
+            f"const found = all.filter(e => e.innerText === {wanted} || e.ariaLabel === {wanted});"
+            "if (found.length) found[found.length - 1].click();"
+        )
+
+    def save(self, name: str) -> None:
+        IMAGES.mkdir(exist_ok=True)
         target = IMAGES / f"{name}.png"
-        seen = [f"--window-size={SIZE}", f"--virtual-time-budget={budget_ms}", f"--user-data-dir={profile}"]
-        command = ["chromium", *FLAGS, *seen, f"--screenshot={target}", url]
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
-        print(f"{target.relative_to(ROOT)}: {target.stat().st_size // 1024} KB from {url}", flush=True)
+        target.write_bytes(base64.b64decode(ask(f"{self._session}/screenshot")["value"]))
+        print(f"{target.relative_to(ROOT)}: {target.stat().st_size // 1024} KB", flush=True)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    driver = ["chromedriver", "--port=9515"]
+    with (
+        TemporaryDirectory() as profile,
+        running(driver, log=LOGS / "chromedriver.log", ready=f"{DRIVER}/status"),
+    ):
+        yield Browser(profile)
 
 
 def of_phoenix() -> None:
@@ -58,8 +97,14 @@ def of_phoenix() -> None:
         project = next(p["id"] for p in projects if p["name"] == "tutor")
         spans = ask(f"{phoenix.PAGE}/v1/projects/tutor/spans?limit=1000")["data"]
         trace = _weather(told)
-        chat = next(s["id"] for s in spans if s["context"]["trace_id"] == trace and s["name"].startswith("chat"))
-        picture(f"{phoenix.PAGE}/projects/{project}/traces/{trace}?selectedSpanNodeId={chat}", "phoenix")
+        chat = next(
+            s["id"] for s in spans if s["context"]["trace_id"] == trace and s["name"].startswith("chat")
+        )
+        with browser() as page:
+            page.open(f"{phoenix.PAGE}/projects/{project}/traces/{trace}?selectedSpanNodeId={chat}")
+            page.shows("Paris is warmer.")
+            time.sleep(5)  # what moves
+            page.save("phoenix")
 
 
 def of_mlflow() -> None:
@@ -71,7 +116,13 @@ def of_mlflow() -> None:
             )["traces"],
             lambda found: len(found) == len(told.traces),
         )
-        picture(f"{mlflow.PAGE}/#/experiments/0/traces?selectedEvaluationId=tr-{_weather(told)}", "mlflow")
+        with browser() as page:
+            page.open(f"{mlflow.PAGE}/#/experiments/0/traces?selectedEvaluationId=tr-{_weather(told)}")
+            page.shows("Paris is warmer.")
+            for button in ("Got it", "Close MLflow Assistant", "Close Assistant", "Got it", "chat gpt-4o"):
+                page.click(button)
+                time.sleep(3)
+            page.save("mlflow")
 
 
 def _weather(told: Told) -> str:
@@ -80,8 +131,8 @@ def _weather(told: Told) -> str:
 
 
 def main() -> int:
-    if not shutil.which("chromium"):
-        print("no chromium: apt-get install chromium")
+    if not shutil.which("chromedriver"):
+        print("no ChromeDriver: apt-get install chromium-driver")
         return 1
     if INSIDE not in os.environ:
         command = f'ip link set lo up && exec "{sys.executable}" "$@"'
