@@ -23,7 +23,7 @@ from runspan.fake.library import SCENARIOS
 
 from .app import watched
 
-SLOW_S = 2.0
+SLOW_S = 6.0
 RUNS = {
     "failed": SCENARIOS["failed"].but(queue_s=0.0),
     "slow": Scenario(phases=(Message("At last.", seconds=SLOW_S),), queue_s=0.0),
@@ -32,8 +32,8 @@ RUNS = {
 PLAIN = Scenario(phases=(Message("Fine.", seconds=0.0, usage=Usage(20, 2)),), queue_s=0.0)
 
 
-def a_run(client: OpenAI) -> None:
-    run = client.beta.threads.create_and_run(assistant_id="asst_1", model="gpt-4o", instructions="Be brief.")
+def a_run(client: OpenAI, assistant_id: str) -> None:
+    run = client.beta.threads.create_and_run(assistant_id=assistant_id)
     while run.status in ("queued", "in_progress"):
         time.sleep(0.005)
         run = client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
@@ -54,11 +54,12 @@ def main() -> None:
     odd = told_by["odd"]
     handle, told = watched()
     with serve() as server, OpenAI(base_url=server.base_url, api_key="none", max_retries=0) as client:
+        tutor = client.beta.assistants.create(model="gpt-4o", name="Tutor", instructions="Be brief.")
         for number, parent in enumerate(parents(role, told_by["traces"])):
             token = context.attach(parent)
             with runspan.span(f"{role} half"):
                 server.play_next(RUNS[odd[str(number)]] if str(number) in odd else PLAIN)
-                a_run(client)
+                a_run(client, tutor.id)
                 if role == "first":
                     carrier: dict[str, str] = {}
                     propagate.inject(carrier)

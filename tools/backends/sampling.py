@@ -23,7 +23,7 @@ TRACES = 200
 ODD_FIRST = {"7": "failed", "31": "slow", "57": "expensive"}
 ODD_SECOND = {"88": "failed", "120": "slow"}
 MANY = TRACES // 10  # 1 % of 200 is 2; twenty would be an accident of one in a billion
-SETTINGS = {"DECISION_WAIT": "20s", "SLOW_MS": "1500", "PERCENT": "1"}
+SETTINGS = {"DECISION_WAIT": "20s", "SLOW_MS": "5000", "PERCENT": "1"}
 HOSTS = ("127.0.0.1", "127.0.0.2")
 
 
