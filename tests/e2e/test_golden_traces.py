@@ -19,7 +19,7 @@ def trace_of(case: Case, way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -
     with playing(kind, case.scenario) as app:
 
         def played() -> dict[str, Any]:
-            with traced() as trace:
+            with traced(cost=False) as trace:
                 app.play(lambda one: play(one, case, way))
                 trace.handle.uninstrument()
                 return golden.tree(trace.spans(), trace.run(), is_timed=is_timed)
