@@ -64,7 +64,10 @@ ALLOWED = {  # of the packages that are not the standard library's
     "rich": ("viewer", "cli"),
     "pytest": ("testing",),
     "genai_prices": ("pricing",),
-    "msgspec": ("observing",),
+    "msgspec": ("observing", "viewer"),
+    "jinja2": ("viewer",),
+    "markupsafe": ("viewer",),
+    "platformdirs": ("viewer",),
     "starlette": ("fake", "viewer"),
     "uvicorn": ("fake", "viewer"),
 }
