@@ -54,9 +54,13 @@ def series() -> dict[str, set[str]]:
             found |= {f"{name}_{part}": ours | {"le"} for part in ("bucket", "sum", "count")}
     config = yaml.safe_load((ROOT / "deploy" / "collector" / "host.yaml").read_text("utf-8"))
     spans = config["connectors"]["spanmetrics"]
-    of_spans = {row["name"].replace(".", "_") for row in spans["dimensions"]} | {"job", "le", "span_name"}
+    of_spans = {row["name"].replace(".", "_") for row in spans["dimensions"]} | {
+        "job",
+        "span_name",
+        "status_code",
+    }
     name = f"traces_span_metrics_duration{UNITS[spans['histogram']['unit']]}"
-    return found | {f"{name}_bucket": of_spans}
+    return found | {f"{name}_bucket": of_spans | {"le"}, "traces_span_metrics_calls_total": of_spans}
 
 
 def test_it_is_what_the_table_says() -> None:

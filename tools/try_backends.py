@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 
-from backends.installs import JAEGER, MLFLOW, OTELCOL, PHOENIX, CannotInstallError, Program, prometheus
+from backends.installs import JAEGER, LOGS, MLFLOW, OTELCOL, PHOENIX, CannotInstallError, Program, prometheus
 from backends.report import Check, Skipped, draw
 from backends.servers import NotStartedError
 
@@ -66,8 +66,11 @@ def _rows(name: str, lacking: Mapping[str, str]) -> Iterator[Check | Skipped]:
     print(f"trying: {name}", file=sys.stderr, flush=True)
     try:
         for check in importlib.import_module(f"backends.{name}").checks():
-            if not check.is_held:
-                print(f"WRONG: {check}", file=sys.stderr, flush=True)
+            LOGS.mkdir(exist_ok=True)
+            with (LOGS / "checks.log").open(
+                "a", encoding="utf-8"
+            ) as log:  # what was found, should all this not end well
+                print(check, "" if check.is_held else "WRONG", file=log)
             yield check
     except NotStartedError as error:
         print(error, file=sys.stderr)

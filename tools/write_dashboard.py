@@ -52,6 +52,7 @@ def percentiles(metric: str, where: str = OF) -> tuple[tuple[str, str], ...]:
 
 
 FAILED = f'{OF}, error_type!=""'
+TOOL_FAILED = f'{SERVICE}, gen_ai_operation_name="execute_tool", status_code="STATUS_CODE_ERROR"'
 ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
         "Runs",
@@ -202,13 +203,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                     (
                         "{{gen_ai_tool_name}} {{error_type}}",
                         rate(
-                            f"{TOOLS}_count",
+                            "traces_span_metrics_calls_total",
                             "gen_ai_tool_name, error_type",
-                            f'{SERVICE}, error_type!=""',
+                            TOOL_FAILED,
                             " * 60",
                         ),
                     ),
                 ),
+                about="By the spanmetrics connector, which also sees the app's own functions fail; the API does not.",
             ),
         ),
     ),

@@ -28,7 +28,9 @@ def get_weather(city: str) -> str:
 @runspan.observe
 def ask_nowhere(client: OpenAI) -> None:
     """A function tool that fails: the app says so to the model, and the run goes on."""
-    helper = client.beta.assistants.create(model="gpt-4o-mini", name="Weather", tools=[WEATHER])
+    helper = client.beta.assistants.create(
+        model="gpt-4o-mini", name="Weather", instructions="Look it up.", tools=[WEATHER]
+    )
     run = client.beta.threads.create_and_run_poll(assistant_id=helper.id, poll_interval_ms=10)
     while run.status == "requires_action":
         outputs = []

@@ -26,7 +26,7 @@ from .otelcol import sink, spans_in
 from .report import At, Check
 from .told import environment
 
-RUNS = 300
+RUNS = 150
 FLUSH_S, EXIT_S = 3.0, 3.0
 LATE_S = 2.0  # what a busy machine may add to a deadline
 SLOWER = 5.0
