@@ -10,7 +10,7 @@ FUZZ := .venvs/fuzz
 EXAMPLES ?= 3000
 SECONDS ?= 300
 
-.PHONY: demo test test-processes test-prometheus check format test-matrix bench bench-peers fuzz docs clean
+.PHONY: demo test test-processes test-prometheus check format test-matrix test-backends load bench bench-peers fuzz docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +45,12 @@ $(FUZZ)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(FUZZ)
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' 'hypothesis>=6.130,<7'
 	@touch $@
+
+test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow, Prometheus: installed, used, asked; as a table (needs root)
+	@$(BIN)/python tools/try_backends.py
+
+load: $(READY)  ## 500 runs a second through the Collector, where dropping begins, and the real client's highest rate
+	@$(BIN)/python tools/load.py
 
 docs: $(READY)  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict

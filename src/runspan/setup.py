@@ -61,8 +61,8 @@ class Stats:
     """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + handed_off + live + dropped.
 
     started: created here, or taken over from another process. Runs are `dropped` as `error` or `outbox_full`; what else is counted
-    there is no run: records (`queue_full`), spans (`export_failed_spans`), what an exit could not wait for (`exit`), metadata
-    without room for the key of `propagate="metadata"` (`not_propagated`).
+    there is no run: records (`queue_full`), spans (`export_failed_spans`, `export_queue_full_spans`), what an exit could not wait
+    for (`exit`), metadata without room for the key of `propagate="metadata"` (`not_propagated`).
     """
 
     started: int = 0
@@ -174,8 +174,7 @@ class Handle:
     def _dropped(self) -> dict[str, int]:
         """By cause; asked on any thread."""
         dropped = {**self._tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
-        failed = self._providers.failed_spans()
-        return {**dropped, "export_failed_spans": failed} if failed else dropped
+        return {**dropped, **self._providers.lost_spans()}
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Have everything that is over exported within `timeout` seconds. False: something is left."""
