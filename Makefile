@@ -4,14 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
-PROCESSES := tests/processes tests/setup
+PROCESSES := tests/processes tests/setup tests/recipes
+BACKENDS := tests/backends
 BROWSER := tests/browser
 UI ?=
 FUZZ := .venvs/fuzz
 EXAMPLES ?= 3000
 SECONDS ?= 300
 
-.PHONY: demo test test-processes test-browser check format test-matrix bench bench-peers bench-viewer fuzz fuzz-viewer pictures docs clean
+.PHONY: demo test test-processes test-prometheus test-browser check format test-matrix test-backends load
+.PHONY: bench bench-peers bench-viewer fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,7 +24,7 @@ demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: 
 	@$(BIN)/python -m runspan.cli.demo $(if $(UI),--ui) $(RECORDING)
 
 test: $(READY)  ## the tests, in parallel
-	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) --ignore=$(BROWSER)
+	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER)
 
 test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
 	$(BIN)/python -m pytest -n auto $(PROCESSES)
@@ -38,6 +40,9 @@ check: $(READY)  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Prometheus (Debian: apt-get install prometheus)
+	$(BIN)/python -m pytest -n 0 -rs $(BACKENDS)/test_prometheus.py
+
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
@@ -49,6 +54,12 @@ $(FUZZ)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(FUZZ)
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' 'hypothesis>=6.130,<7'
 	@touch $@
+
+test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow, Prometheus: installed, used, asked; as a table (needs root)
+	@$(BIN)/python tools/try_backends.py
+
+load: $(READY)  ## 500 runs a second through the Collector, where dropping begins, and the real client's highest rate
+	@$(BIN)/python tools/load.py
 
 docs: $(READY)  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict

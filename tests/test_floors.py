@@ -19,11 +19,14 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("cli", 6),
     ("setup", 5),
     ("providers", 5),
+    ("meters", 5),
     ("testing", 5),
+    ("processes", 4),
     ("exporting", 4),
     ("patches", 4),
     ("observing", 4),
     ("runtime", 3),
+    ("pricing", 2),
     ("adapters", 2),
     ("conventions", 2),
     ("core.model", 0),
@@ -33,7 +36,7 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("guard", 0),
     ("_version", 0),
 )
-TOGETHER = {"setup", "providers", "testing"}  # one floor, in one another's sight
+TOGETHER = {"setup", "providers", "meters", "testing"}  # one floor, in one another's sight
 PURE = ("core", "adapters", "conventions")
 CLOCKS_AND_LOCKS = frozenset(
     {"time", "threading", "asyncio", "queue", "_thread", "socket", "concurrent", "logging", "os"}
@@ -43,11 +46,15 @@ ALLOWED = {  # of the packages that are not the standard library's
     "wrapt": ("patches",),
     "opentelemetry": (
         "runtime.emit",
+        "runtime.identity",
         "runtime.content_event",
+        "runtime.metrics",
+        "runtime.place",
         "observing",
         "exporting",
         "setup",
         "providers",
+        "meters",
         "testing",
         "cli",
     ),
@@ -56,6 +63,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "requests": ("exporting",),
     "rich": ("viewer", "cli"),
     "pytest": ("testing",),
+    "genai_prices": ("pricing",),
     "msgspec": ("observing", "viewer"),
     "jinja2": ("viewer",),
     "markupsafe": ("viewer",),

@@ -28,7 +28,7 @@ class Environment:
 
 
 NEIGHBOURS = "tests/setup/test_neighbours.py"
-FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
+FOREIGN_PROVIDERS = ("tests/setup/test_foreign_providers.py", "tests/setup/test_foreign_observe.py")
 ENVIRONMENTS = (
     Environment(
         "1.30.5",
@@ -43,9 +43,9 @@ ENVIRONMENTS = (
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
     Environment(
-        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
+        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (*FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
     ),
-    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (*FOREIGN_PROVIDERS, "-k", "ddtrace")),
     Environment(
         "openinference",
         ("openai>=3,<4", "openinference-instrumentation-openai==0.1.66"),
@@ -71,9 +71,26 @@ ENVIRONMENTS = (
         "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
     ),
     Environment(
+        "pyright",
+        ("openai>=3,<4", "mypy>=1.18,<3", "pyright>=1.1.400,<2"),
+        ("tests/observing/test_typing.py",),
+    ),
+    Environment(
         "zero-code",
         ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
+    ),
+    Environment(
+        "recipes",
+        (
+            "openai>=3,<4",
+            "celery==5.7.0",
+            "rq==3.0.0",
+            "redis==8.1.0",
+            "fastapi==0.165.0",
+            "uvicorn>=0.30,<1",
+        ),
+        ("tests/recipes",),
     ),
 )
 TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "rich>=13.7,<16")
@@ -82,6 +99,9 @@ SHOWN = (
     "logfire",
     "ddtrace",
     "opentelemetry-distro",
+    "celery",
+    "rq",
+    "fastapi",
     "httpx",
     "httpx2",
     "opentelemetry-sdk",
@@ -89,6 +109,8 @@ SHOWN = (
     "pydantic",
     "numpy",
     "pandas",
+    "mypy",
+    "pyright",
 )
 
 

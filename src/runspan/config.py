@@ -5,6 +5,7 @@ What the OpenTelemetry SDK already has variables for (`OTEL_*`: endpoint, header
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -70,6 +71,12 @@ class Config:
         "`alive`: also trace runs of other processes that are first met alive by retrieve, cancel or submit.",
         choices=("never", "alive"),
     )
+    propagate: str = _setting(
+        "never",
+        "RUNSPAN_PROPAGATE",
+        "`metadata`: put one key of ours into the metadata of new runs, so that the process whose app sees the end traces the run.",
+        choices=("never", "metadata"),
+    )
     neighbours: str = _setting(
         "past",
         "RUNSPAN_NEIGHBOURS",
@@ -80,6 +87,17 @@ class Config:
         True,
         "RUNSPAN_THREADS",
         "Jobs of thread pools run under the span that submitted them.",
+    )
+    cost: bool = _setting(
+        True,
+        "RUNSPAN_COST",
+        "Say what a run's tokens cost where a price is known: from `prices=`, or with `runspan[cost]` installed.",
+    )
+    prices: Mapping[str, Any] | None = _setting(
+        None,
+        "RUNSPAN_PRICES",
+        "Prices of your own, in USD per million tokens, by model (in the variable as JSON): "
+        "`{'gpt-4o': {'input': 2.5, 'output': 10, 'cached': 1.25}, 'my-deployment': 'gpt-4o'}`.",
     )
     console: bool = _setting(
         False,
@@ -125,7 +143,10 @@ class Config:
     tracer_provider: Any = _setting(
         None, None, "An OpenTelemetry TracerProvider to use instead of the global or our own."
     )
-    set_global: bool = _setting(False, "RUNSPAN_SET_GLOBAL", "Make our own provider the global one.")
+    meter_provider: Any = _setting(
+        None, None, "An OpenTelemetry MeterProvider to use instead of the global or our own."
+    )
+    set_global: bool = _setting(False, "RUNSPAN_SET_GLOBAL", "Make our own providers the global ones.")
     backend: str | None = _setting(
         None,
         "RUNSPAN_BACKEND",
@@ -229,6 +250,14 @@ def _parsed(variable: str, spec: Any, text: str) -> Any:
             return type(spec.default)(text)
         except ValueError:
             raise ConfigError(f"{variable}={text!r}: write a number.") from None
+    if spec.name == "prices":
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise ConfigError(
+                f"{variable}={text!r}: write JSON, such as "
+                '{"gpt-4o": {"input": 2.5, "output": 10, "cached": 1.25}, "my-deployment": "gpt-4o"}.'
+            ) from None
     return text.lower() if spec.metadata["choices"] else text
 
 
@@ -266,6 +295,17 @@ def _is_provider(value: Any) -> str | None:
     return None if is_one else "must be an OpenTelemetry TracerProvider"
 
 
+def _is_meter_provider(value: Any) -> str | None:
+    if isinstance(value, type):
+        return f"is a class; pass an instance, {value.__name__}()"
+    is_one = value is None or callable(getattr(value, "get_meter", None))
+    return None if is_one else "must be an OpenTelemetry MeterProvider"
+
+
+def _is_prices(value: Any) -> str | None:
+    return None if value is None or isinstance(value, Mapping) else "must map names of models to prices"
+
+
 def _is_headers(value: Any) -> str | None:
     if value is None or (
         isinstance(value, Mapping) and all(isinstance(x, str) for kv in value.items() for x in kv)
@@ -301,6 +341,8 @@ def _is_redact(value: Any) -> str | None:
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "redact": _is_redact,
     "tracer_provider": _is_provider,
+    "meter_provider": _is_meter_provider,
+    "prices": _is_prices,
     "headers": _is_headers,
     "endpoint": _is_url,
     "file": _is_path,

@@ -75,7 +75,8 @@ def test_with_a_redactor_every_text_and_every_name_goes_out_in_its_redacted_form
 def test_with_content_on_each_text_is_there_and_no_secret_is(kind: str, play: Any) -> None:
     out: Exported = play(kind)
     assert seen_in(out.everything) == of(kind, CONTENT) | set(NAMES)
-    assert not seen_in(out.metrics) | seen_in(out.own_lines)
+    assert seen_in(out.metrics) == {"assistant_name", "tool_name"}
+    assert not seen_in(out.own_lines)
 
 
 @pytest.mark.parametrize("backend", EXTRAS)
@@ -142,6 +143,10 @@ PLACES: Mapping[str, set[str]] = {
     "answer": at(CHAT, "gen_ai.input.messages", "gen_ai.output.messages") | at(RUN, "output.value"),
     "code": at(TOOL, *ARGUMENTS) | at(CHAT, "gen_ai.output.messages"),
     "code_logs": at(TOOL, *RESULT) | at(CHAT, "gen_ai.output.messages"),
+    "hit_name": at(TOOL, *RESULT, "gen_ai.retrieval.documents", "retrieval.documents.0.document.metadata")
+    | at(CHAT, "gen_ai.output.messages"),
+    "hit_text": at(TOOL, "gen_ai.retrieval.documents", "retrieval.documents.0.document.content"),
+    "refusal": at(CHAT, "gen_ai.input.messages", "gen_ai.output.messages") | at(RUN, "output.value"),
     "arguments": at(TOOL, *ARGUMENTS) | at(CHAT, "gen_ai.output.messages"),
     "result": at(TOOL, *RESULT) | at(CHAT, "gen_ai.output.messages"),
     "tool_description": at(CHAT, "gen_ai.tool.definitions") | at(TOOL, "gen_ai.tool.description"),

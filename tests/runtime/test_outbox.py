@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,10 @@ LIVE = LiveSpan(None, None, None)
 class Emitter:
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.measured: list[str] = []
+
+    def measure(self, live: LiveSpan, data: SpanData) -> None:
+        self.measured.append(data.operation)
 
     def end(self, live: LiveSpan, data: SpanData) -> None:
         self.log += [data.operation] * (1 + len(data.children))
@@ -37,7 +42,8 @@ class LazyFlusher:
         self._emitter = emitter
         self.asked: list[Callable[[bool], None]] = []
 
-    def ask(self, done: Callable[[bool], None]) -> None:
+    def ask(self, done: Callable[[bool], None], *, burst: bool = False) -> None:
+        assert burst
         self.asked.append(done)
         self._emitter.log.append("flush")
 
@@ -138,6 +144,33 @@ def test_with_nobody_flushing_memory_is_bounded(
     assert box.dropped == {"outbox_full": 3_000 - taken}
     assert box.abandon() == 50
     assert len([n for n in emitter.log if n != "flush"]) == taken - 50
+
+
+def test_a_run_is_measured_once_and_at_once_whatever_becomes_of_its_spans(
+    monkeypatch: pytest.MonkeyPatch, box: Outbox, emitter: Emitter
+) -> None:
+    monkeypatch.setattr(outbox, "MAX_WAITING", 0)
+    assert not box.send(LIVE, span("dropped"))
+    monkeypatch.undo()
+    for i in range(1_500):
+        box.send(LIVE, span(f"{i}"))
+    box.send(None, span("call"))
+    assert emitter.measured == ["dropped", *(f"{i}" for i in range(1_500))]
+
+
+def test_metrics_are_flushed_when_somebody_asks_and_not_between_bursts() -> None:
+    flushed: list[str] = []
+
+    def flush(what: str, ok: bool) -> Callable[[], bool]:
+        return lambda: (flushed.append(what), ok)[1]
+
+    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    flusher = Flusher(flush("spans", True), flush("metrics", False))
+    flusher.ask(answers.put, burst=True)
+    flusher.ask(answers.put)
+    assert [answers.get(timeout=5) for _ in range(2)] == [True, False]
+    assert flushed == ["spans", "spans", "metrics"]
+    flusher.stop(lambda: None)
 
 
 @pytest.mark.expects_swallowed

@@ -11,12 +11,14 @@ from typing import Any
 from ..core.jsontext import dumps, fit, fit_json, fit_text
 from ..core.model import (
     CallFacts,
+    Cost,
     RunFacts,
     Search,
     Server,
     SpanData,
     SpanKind,
     Stored,
+    ToolCall,
     ToolFacts,
     Usage,
 )
@@ -151,6 +153,7 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
         return
     yield "gen_ai.response.model", run.model
     yield from _usage(run.usage)
+    yield from _cost(facts.cost)
     yield "gen_ai.response.time_to_first_chunk", facts.first_chunk_s
     if facts.request.stream:
         yield "gen_ai.request.stream", True
@@ -165,7 +168,8 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
     yield from _json("gen_ai.input.messages", [messages.message(m) for m in facts.inputs], max_chars)
     yield "runspan.input.omitted_messages", facts.omitted_inputs or None
     yield "runspan.input.incomplete", not facts.has_all_inputs or None  # older messages may be missing
-    yield from _json("gen_ai.output.messages", [messages.message(m) for m in facts.outputs], max_chars)
+    answers = messages.answers(facts.outputs, facts.finish_reason)
+    yield from _json("gen_ai.output.messages", answers, max_chars)
     yield from _json("gen_ai.tool.definitions", messages.definitions(run.tools), max_chars)
 
 
@@ -173,7 +177,7 @@ def _tool(facts: ToolFacts, max_chars: int) -> Pairs:
     call = facts.call
     yield CONVERSATION, facts.thread_id
     yield TOOL_NAME, call.name
-    yield "gen_ai.tool.type", _TOOL_TYPES.get(call.type, "extension")
+    yield "gen_ai.tool.type", tool_type(call)
     yield "gen_ai.tool.call.id", call.id or None
     yield "gen_ai.tool.description", facts.description
     length = call.original_length
@@ -240,6 +244,10 @@ def request_model(facts: RunFacts) -> str | None:
     return asked or (facts.assistant.model if facts.assistant else None)
 
 
+def tool_type(call: ToolCall) -> str:
+    return _TOOL_TYPES.get(call.type, "extension")
+
+
 def _usage(usage: Usage | None) -> Pairs:
     if usage is None:
         return
@@ -247,6 +255,15 @@ def _usage(usage: Usage | None) -> Pairs:
     yield "gen_ai.usage.output_tokens", usage.completion_tokens
     yield "gen_ai.usage.cache_read.input_tokens", usage.cached_tokens
     yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens
+
+
+def _cost(cost: Cost | None) -> Pairs:
+    if cost is None:
+        return
+    yield "gen_ai.usage.cost", cost.total  # no convention has it; Langfuse, OpenLIT and others read this key
+    yield "runspan.cost.currency", cost.currency
+    yield "runspan.cost.source", cost.source
+    yield "runspan.cost.prices_date", cost.date
 
 
 def _json(key: str, value: list[Any], max_chars: int, original_length: int | None = None) -> Pairs:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from . import thread, timing, tools, transcript
+from .cost import Pricer, no_price
 from .lifecycle import RunState
 from .limits import DEFAULT, Limits, newest
 from .limits import message as cut_message
 from .model import (
     ApiError,
     Assistant,
+    Cost,
     Message,
     Part,
     Run,
@@ -45,12 +47,14 @@ def assemble(
     texts: Texts,
     limits: Limits = DEFAULT,
     unfinished: str | None = None,
+    price: Pricer = no_price,
 ) -> SpanData:
     """The spans of one Run. Everything lies inside the run span."""
     line = timing.timeline(state)
     error = _error(state, texts)
     uses = tools.used(state, line, texts)
     facts = _facts(state, log, assistant, texts, limits, line, uses, unfinished)
+    facts = replace(facts, cost=_cost(facts, price, line.start_ns))
     descriptions = _descriptions(state.run, facts.run)
     of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
@@ -75,15 +79,18 @@ def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, li
     line = timing.timeline(state)
     uses = tools.used(state, line, texts)
     whole = _facts(state, log, facts.assistant, texts, limits, line, uses, facts.unfinished)
+    whole = replace(whole, cost=facts.cost)
     return replace(data, children=(replace(generation, event_facts=whole), *of_tools))
 
 
 def without_calls(data: SpanData, is_taken: Callable[[str], bool]) -> SpanData:
     """Without the tool calls whose span the app's own function is. Each call is asked about once."""
-    kept = tuple(
-        c for c in data.children if not isinstance(c.facts, ToolFacts) or not is_taken(c.facts.call.id)
-    )
-    return replace(data, children=kept)
+    kept: list[SpanData] = []
+    taken: list[SpanData] = []
+    for child in data.children:
+        is_told = isinstance(child.facts, ToolFacts) and is_taken(child.facts.call.id)
+        (taken if is_told else kept).append(child)
+    return replace(data, children=tuple(kept), elsewhere=tuple(taken))
 
 
 def failed_request(
@@ -124,7 +131,7 @@ def _facts(
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
     written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    told = [_message("output", m, texts, limits) for m in written]
+    told = [_message("output", m, texts) for m in written]
     outputs = transcript.outputs(state, told, uses) if texts.captures else ()
     kept = newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
@@ -150,13 +157,21 @@ def _facts(
         polls=state.polls,
         instructions=tuple(cut(text, texts.max_chars) for text in instructions),
         instructions_length=sum(map(len, instructions)) if is_cut else None,
-        inputs=tuple(_message("input", m, texts, limits) for m in kept),
+        inputs=tuple(cut_message(_message("input", m, texts), limits) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
         has_all_inputs=thread.has_all_inputs(log),
         outputs=tuple(cut_message(m, limits) for m in outputs),
         data_source_id=_data_source_id(state, log, assistant),
         captured=texts.captures,
     )
+
+
+def _cost(facts: RunFacts, price: Pricer, at_ns: int) -> Cost | None:
+    """Of the model that answered, as far as the API says it."""
+    if facts.run is None or facts.run.usage is None:
+        return None
+    model = facts.run.model or facts.request.model
+    return price(facts.server.provider, model, facts.run.usage, at_ns) if model else None
 
 
 def _run(run: Run, texts: Texts) -> Run:
@@ -223,9 +238,10 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
     )
 
 
-def _message(kind: str, message: Message, texts: Texts, limits: Limits) -> Message:
-    kept = replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
-    return cut_message(kept, limits)
+def _message(kind: str, message: Message, texts: Texts) -> Message:
+    parts = tuple(texts.part(kind, part) for part in message.parts)
+    is_same = all(kept is part for kept, part in zip(parts, message.parts, strict=True))
+    return message if is_same else replace(message, parts=parts)
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:

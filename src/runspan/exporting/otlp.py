@@ -16,7 +16,7 @@ from ..presets import Destination
 HTTP, GRPC = "http/protobuf", "grpc"
 DEFAULTS: Mapping[str, str] = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
 # What they are registered as (entry points of the exporter packages).
-_REGISTERED: Mapping[str, str] = {HTTP: "otlp_proto_http", GRPC: "otlp_proto_grpc"}
+REGISTERED: Mapping[str, str] = {HTTP: "otlp_proto_http", GRPC: "otlp_proto_grpc"}
 
 CURE = (
     "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
@@ -30,7 +30,7 @@ def exporter(config: Config) -> Made:
     """Over HTTP or gRPC. Raises ConfigError for what is not known or missing."""
     to = destination(config)
     over = protocol() if to.takes_grpc else HTTP
-    make = loaded(_REGISTERED[over])
+    make = loaded(REGISTERED[over])
     options: dict[str, Any] = {}
     headers = {**to.headers, **(config.headers or {})}
     if headers:  # gRPC takes lower-case names only, HTTP any
@@ -53,17 +53,17 @@ def destination(config: Config) -> Destination:
     return presets.destination(config.backend, os.environ, grpc=protocol() == GRPC)
 
 
-def protocol() -> str:
-    name, value = variable("PROTOCOL")
+def protocol(signal: str = "TRACES") -> str:
+    name, value = variable("PROTOCOL", signal)
     value = value or HTTP
-    if value not in _REGISTERED:
+    if value not in REGISTERED:
         raise ConfigError(f"{name}={value!r}: use {HTTP} or {GRPC}.")
     return value
 
 
-def variable(name: str) -> tuple[str, str | None]:
-    """The variable that counts, and its value: the one for traces beats the one for all signals."""
-    special, general = f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+def variable(name: str, signal: str = "TRACES") -> tuple[str, str | None]:
+    """The variable that counts, and its value: the one for the signal beats the one for all."""
+    special, general = f"OTEL_EXPORTER_OTLP_{signal}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
     value = os.environ.get(special)
     return (special, value) if value else (general, os.environ.get(general))
 
@@ -80,13 +80,14 @@ def page(config: Config, has_app_provider: bool) -> str | None:
     return presets.page(name, os.environ, config.endpoint or variable("ENDPOINT")[1] or DEFAULTS[HTTP])
 
 
-def loaded(name: str) -> Callable[..., SpanExporter]:
-    for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
-        factory: Callable[..., SpanExporter] = entry.load()
+def loaded(name: str, signal: str = "TRACES") -> Callable[..., Any]:
+    group = f"opentelemetry_{signal.lower()}_exporter"
+    for entry in entry_points(group=group, name=name):
+        factory: Callable[..., Any] = entry.load()
         return factory
-    known = sorted(e.name for e in entry_points(group="opentelemetry_traces_exporter"))
+    known = sorted(e.name for e in entry_points(group=group))
     raise ConfigError(
-        f"No exporter {name!r} is installed. OTEL_TRACES_EXPORTER can be otlp, console, none or one of {known}."
+        f"No exporter {name!r} is installed. OTEL_{signal}_EXPORTER can be otlp, console, none or one of {known}."
     )
 
 

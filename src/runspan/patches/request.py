@@ -21,10 +21,11 @@ from ..core.secrets import Secrets
 from ..guard import guarded, swallow
 from ..runtime import emit, grouped, pending
 from ..runtime.clock import now_ns
+from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
 from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
-from . import clients, snapshot
+from . import clients, propagate, snapshot
 from .clients import OURS
 from .errors import read_error
 from .neighbours import SUPPRESSING
@@ -49,8 +50,10 @@ class Patch:
         *,
         calls: str,
         joins: bool,
+        propagates: bool,
         count_unrecorded: Callable[[], None],
         runs: dict[tuple[str, str], Claimable],
+        custody: Custody,
         on_run: Callable[[Any], None],
     ) -> None:
         self._emitter = emitter
@@ -60,6 +63,8 @@ class Patch:
         self._secrets = secrets
         self._calls = calls
         self._joins = joins
+        self._propagates = propagates
+        self._custody = custody
         self._count_unrecorded = count_unrecorded
         self._on_run = on_run  # told what stands on the client itself in place of `request`
         self._runs = runs  # those that live, by (server, run id)
@@ -70,6 +75,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = wrapped(*args, **kwargs)
@@ -94,6 +101,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = await wrapped(*args, **kwargs)
@@ -131,6 +140,7 @@ class Patch:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:
                 call.context = emit.slim_context()
+            if self._custody.may_meet(match.run_id):
                 call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
             return call
         except Exception as error:
@@ -149,11 +159,12 @@ class Patch:
         sent = _sent(options)
         call.body = _dumped(sent)
         route = call.match.route
-        if route.starts_run or self._joins:
-            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
         if route.starts_run:
+            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
+            if self._propagates and call.live.span.is_recording():
+                propagate.put_key(call, call.live, options, self._custody)
             self._on_run(_own_request(client))
         elif self._calls != "none":
             call.context = emit.slim_context()
@@ -217,11 +228,13 @@ class Patch:
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
             # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
             http = getattr(result, "__dict__", _NOTHING).get("http_response")
-            if http is not None and not (is_unrecorded_run and call.streams):
+            if is_unrecorded_run and call.streams:
+                self._put(call)  # to be counted
+            elif http is not None:
                 self._raw(call, http, is_async=is_async)
             elif not call.streams:
                 self._plain(call, result)
-            elif not is_unrecorded_run:
+            else:
                 self._stream(call, result, is_async=is_async)
         except Exception as error:
             swallow("observe a call", error)
@@ -255,13 +268,17 @@ class Patch:
             return False
         if call.match.route.starts_run:
             self._count_unrecorded()
+            call.unsampled = call.live.span.get_span_context()
         call.live = None
         return True
 
     def _plain(self, call: Call, result: Any) -> None:
-        route = call.match.route
+        route, run_id = call.match.route, call.match.run_id
+        if run_id is not None and run_id not in self._ours:
+            self._custody.share(call, snapshot.carried(result))
         if route.is_poll:
-            call.result = snapshot.run(result, joins=self._joins)
+            whole = self._joins or call.met is not None or run_id in self._custody.expected
+            call.result = snapshot.run(result, whole=whole)
         elif route.operation.startswith("list_"):
             call.result = snapshot.page(result, route.operation, self._ours)
         else:
@@ -273,7 +290,12 @@ class Patch:
 
     def _learn(self, call: Call, run_id: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span."""
-        if call.match.route.starts_run and call.live is not None and isinstance(run_id, str):
+        if not call.match.route.starts_run:
+            return
+        if call.live is None:
+            self._custody.note_unsampled(run_id, call.unsampled)
+        elif isinstance(run_id, str):
+            call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
             self._ours.add(run_id)
             self._runs[call.server.base_url, run_id] = Claimable(call.live)
 
@@ -282,9 +304,10 @@ class Patch:
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
             run = wire.run(decode(payload), call.match.thread_id)
             key = (call.server.base_url, run.id) if run is not None else ("", "")
-            of = self._runs.get(key)
+            of = self._runs.get(key) or self._runs.get((pending.ANYWHERE, key[1]))
             if of is not None and run is not None and run.status == "requires_action":
-                pending.saw(key, pending.calls_of(run, key, of))
+                self._runs.setdefault(key, of)
+                pending.saw(key, pending.calls_of(run, key, of, now_ns()))
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:

@@ -30,11 +30,13 @@ Assistants = Lru[tuple[str, str], Assistant]  # by (server, assistant id)
 
 @dataclass
 class Counts:
-    """Every recorded run that began is one of these in the end: started = emitted + unfinished + live + dropped."""
+    """Every recorded run that began is one of these in the end: started = emitted + unfinished + handed_off
+    + live + dropped."""
 
     started: int = 0
     emitted: int = 0
     unfinished: int = 0
+    handed_off: int = 0  # another process emits it
     unrecorded: int = 0  # begun under an unsampled parent: neither followed nor emitted
 
 
@@ -86,6 +88,11 @@ class CallSpans:
         generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
         data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
         self._counts.unfinished += self._outbox.send(call.live, self.named(data))
+
+    def unrecorded(self, call: Call, request: RunRequest) -> SpanData:
+        """What is known of a Run that was sampled out."""
+        facts = RunFacts(call.server, request)
+        return self.named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.response_ns, facts))
 
     def abandon(self, call: Call) -> None:
         """We failed on this call: its span must not stay open."""

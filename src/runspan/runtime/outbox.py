@@ -25,9 +25,10 @@ MAX_WAITING = 10_000  # finished runs and calls; what comes on top is dropped, a
 class Flusher:
     """Runs flushes of the provider one after the other on a daemon thread of its own."""
 
-    def __init__(self, flush: Callable[[], bool]) -> None:
+    def __init__(self, flush: Callable[[], bool], flush_metrics: Callable[[], bool] = lambda: True) -> None:
         self._flush = flush
-        self._asked: queue.SimpleQueue[Callable[[bool], None] | None] = queue.SimpleQueue()
+        self._flush_metrics = flush_metrics
+        self._asked: queue.SimpleQueue[tuple[Callable[[bool], None], bool] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._last: Callable[[], None] = lambda: None
 
@@ -37,9 +38,9 @@ class Flusher:
             self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
             self._thread.start()
 
-    def ask(self, done: Callable[[bool], None]) -> None:
-        """Flush, then `done(ok)` on the helper's thread."""
-        self._asked.put(done)
+    def ask(self, done: Callable[[bool], None], *, burst: bool = False) -> None:
+        """Flush, then `done(ok)` on the helper's thread. Between the bursts of spans, metrics can wait."""
+        self._asked.put((done, burst))
         if self._thread is None:
             self.start()
 
@@ -51,10 +52,14 @@ class Flusher:
             self.start()
 
     def _work(self) -> None:
-        while (done := self._asked.get()) is not None:
+        while (asked := self._asked.get()) is not None:
+            done, is_burst = asked
             ok = False
             with guarded("flush the provider"):
                 ok = self._flush()
+            if not is_burst:
+                with guarded("flush the metrics"):
+                    ok = self._flush_metrics() and ok
             done(ok)
         with guarded("close the provider"):
             self._last()
@@ -77,8 +82,11 @@ class Outbox:
     def send(self, where: LiveSpan | Any, data: SpanData) -> bool:
         """End the live span `where`, or make a new span under the context `where`; later, if a burst is on its way.
 
-        False: too much waits already, this one is dropped.
+        False: too much waits already, this one is dropped. A run is measured at once, whatever becomes of its spans.
         """
+        if isinstance(where, LiveSpan):
+            with guarded("measure a run"):
+                self._emitter.measure(where, data)
         if len(self._waiting) >= MAX_WAITING:
             self.dropped["outbox_full"] += 1
             return False
@@ -92,7 +100,7 @@ class Outbox:
             self._emit(where, data)
             if self._spent >= BURST:
                 self._is_flushing = True
-                self._flusher.ask(self._flushed)
+                self._flusher.ask(self._flushed, burst=True)
 
     def drain(self, deadline_s: float) -> bool:
         """Emit what waits, flush by flush, until `deadline_s` (monotonic). False: something is left."""

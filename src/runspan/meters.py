@@ -1,0 +1,150 @@
+"""Which MeterProvider metrics go to: the app's, else a private one of ours, if the `OTEL_*` variables ask for metrics.
+
+Ours is made only where `OTEL_METRICS_EXPORTER` or `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` says so. The specification's default would
+be to send metrics wherever traces go; but Jaeger, Langfuse and Phoenix take traces alone and answer 404 to the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    ConsoleMetricExporter,
+    MetricExporter,
+    MetricReader,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+
+from .config import Config, ConfigError
+from .exporting import metrics as exporters
+from .exporting import otlp
+from .exporting.metrics import CarefulMetricExporter
+from .guard import guarded
+
+_INSTANCE = "service.instance.id"
+
+
+class Meters:
+    """`current()` for a run that ends now; `flush()` for what is ours."""
+
+    def __init__(self, config: Config, on_bind: Callable[[], None]) -> None:
+        self._config = config
+        self._on_bind = on_bind  # told of each provider once, when it is first used
+        self._own: MeterProvider | None = None
+        self._exporters: list[CarefulMetricExporter] = []
+        self._used: dict[int, Any] = {}
+        self._is_closed = False
+        self._is_asked = config.enabled and bool(exporters.wanted()) and not self._has_app_provider()
+        if self._is_asked:  # now: at the end of the process its thread could not be started any more
+            self._own = self._made()
+            if config.set_global and config.meter_provider is None:
+                metrics.set_meter_provider(self._own)
+
+    def current(self) -> Any | None:
+        """Where metrics are recorded now; None: nowhere."""
+        provider = self._config.meter_provider or metrics.get_meter_provider()
+        if not is_real(provider):
+            if self._is_closed:
+                return None
+            provider = self._own or self._anew()
+        if provider is not None and id(provider) not in self._used:
+            self._used[id(provider)] = provider
+            self._on_bind()
+        return provider
+
+    def flush(self) -> bool:
+        """Ours alone: a scrape after a flush of the app's Prometheus reader would get each series twice.
+
+        Blocks as long as the SDK does; called on a helper thread.
+        """
+        own = self._own
+        if own is None or not self._exporters:
+            return True
+        failed_before = sum(e.failed for e in self._exporters)
+        if any(e.is_refused() for e in self._exporters):  # the SDK would try for 10 s
+            return False
+        return own.force_flush() and sum(e.failed for e in self._exporters) == failed_before
+
+    def close(self) -> None:
+        """Let ours end, with its thread and connection; blocks as long as the SDK does."""
+        self._is_closed = True
+        own, self._own = self._own, None
+        if own is not None and not self._config.set_global:
+            self._used.pop(id(own), None)
+            own.shutdown()
+
+    def after_fork(self) -> None:
+        """The child's copy of ours would send the parent's counts a second time, so it is muted; a new one comes at first use."""
+        if self._own is not None and not self._config.set_global:
+            self._used.pop(id(self._own), None)
+            self._own = None
+            for exporter in self._exporters:
+                exporter.is_muted = True
+
+    def describe(self) -> str:
+        """For the line at start."""
+        if self._has_app_provider():
+            return "the app's MeterProvider"
+        return ", ".join(e.where for e in self._exporters) or ("a reader" if self._is_asked else "off")
+
+    def _has_app_provider(self) -> bool:
+        return is_real(self._config.meter_provider or metrics.get_meter_provider())
+
+    def _anew(self) -> MeterProvider | None:
+        """Ours once more, in a forked child."""
+        if self._is_asked:
+            self._is_asked = False  # what fails is not tried again
+            with guarded("make a MeterProvider"):
+                self._own = self._made()
+                self._is_asked = True
+        return self._own
+
+    def _made(self) -> MeterProvider:
+        self._exporters = []
+        readers = [reader for name in exporters.wanted() for reader in self._readers(name)]
+        return MeterProvider(readers, _resource(self._config), shutdown_on_exit=False)
+
+    def _readers(self, name: str) -> Sequence[MetricReader]:
+        if name == "console":
+            return [_periodic(ConsoleMetricExporter())]
+        if name == "otlp":
+            exporter = exporters.exporter(self._config)
+        else:
+            made = otlp.loaded(name, "METRICS")()
+            if isinstance(made, MetricReader):  # Prometheus: it is asked, and sends nothing
+                return [made]
+            exporter = CarefulMetricExporter(name, made)
+        self._exporters.append(exporter)
+        return [_periodic(self._exporters[-1])]
+
+
+def is_real(provider: Any) -> bool:
+    """The API's own providers (no-op, proxy) stand for "none was set"; the proxy's class is not exported."""
+    return provider is not None and not type(provider).__module__.startswith("opentelemetry.metrics")
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def _resource(config: Config) -> Resource:
+    """With an id of this process, else the series of two processes would be taken for one."""
+    given = {SERVICE_NAME: config.service_name} if config.service_name else {}
+    if _INSTANCE not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
+        given[_INSTANCE] = str(uuid.uuid4())
+    return Resource.create(given)
+
+
+def _periodic(exporter: MetricExporter) -> MetricReader:
+    try:
+        return PeriodicExportingMetricReader(exporter)
+    except ValueError:
+        interval = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL")
+        raise ConfigError(
+            f"OTEL_METRIC_EXPORT_INTERVAL={interval!r}: write milliseconds, such as 60000."
+        ) from None
