@@ -62,7 +62,9 @@ def _in_viewer(path: Path | None) -> int:
         _viewer(Path(folder) / "traces.db") as viewer,
     ):
         print(f"The viewer is open: {viewer.url}\n", flush=True)
-        runspan.instrument(endpoint=viewer.endpoint, service_name="runspan-demo", set_global=True)
+        runspan.instrument(
+            endpoint=viewer.endpoint, service_name="runspan-demo", set_global=True, prices=scene.PRICES
+        )
         try:
             if path is None:
                 scene.play(print)
