@@ -141,7 +141,7 @@ def _pages(server: Server, traffic: Traffic) -> Iterator[Row]:
     searches = [f"/?q={quote(rnd.choice(rare))}" for _ in range(30)]
     searches += [f"/?q={quote(rnd.choice(common))}" for _ in range(30)]
     searches += [f"/?q={quote(' '.join(rnd.choices(common, k=2)))}&status=completed" for _ in range(20)]
-    searches += [f"/?q={quote(rnd.choice(rare)[:3])}&sort=cost" for _ in range(20)]
+    searches += [f"/?q={quote(rnd.choice(rare)[:4])}&sort=cost" for _ in range(20)]
     yield from _timed("runs page", server, filters * 8, 150)
     yield from _timed("text search", server, searches, 150)
     body, long_id = traffic.long_trace(1_000)

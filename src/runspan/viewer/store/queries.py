@@ -20,7 +20,7 @@ from runspan.viewer.store.search import query
 from runspan.viewer.store.stats import Stat
 from runspan.viewer.store.writer import Writer
 
-MAX_FOUND = 10_000  # spans that a search looks at, newest first
+MAX_FOUND = 2_000  # spans that a search looks at, newest first
 MAX_COUNTED = 10_000  # runs that match a filter
 MAX_READERS = 8  # connections that stay open
 MAX_TRACE_SPANS = 20_000  # that one page reads

@@ -19,6 +19,7 @@ from runspan.viewer.store.facts import SORTS, error
 MAX_TEXT = 20_000  # characters of one span that are indexed
 MAX_QUERY = 500
 MAX_WORDS = 16
+MIN_BEGINNING = 4  # letters; shorter ones begin too many words to be quick, or to tell anything
 
 # Thai, Lao, Myanmar, Khmer; kana, ideographs, their extensions
 WITHOUT_BLANKS = re.compile(
@@ -85,5 +86,6 @@ def query(words: str) -> str:
     for quoted, bare in WORD.findall(words[:MAX_QUERY])[:MAX_WORDS]:
         term = " ".join(re.findall(r"\w+", spaced(quoted or bare)))
         if term:
-            terms.append(f'"{term}"' + ("" if quoted else "*"))
+            is_whole = quoted or len(term) < MIN_BEGINNING
+            terms.append(f'"{term}"' + ("" if is_whole else "*"))
     return " ".join([*(term.removesuffix("*") for term in terms[:-1]), *terms[-1:]])
