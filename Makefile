@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
-PROCESSES := tests/processes tests/setup
+PROCESSES := tests/processes tests/setup tests/recipes tests/chaos
 BACKENDS := tests/backends
 BROWSER := tests/browser
 UI ?=
@@ -12,7 +12,8 @@ FUZZ := .venvs/fuzz
 EXAMPLES ?= 3000
 SECONDS ?= 300
 
-.PHONY: demo test test-processes test-browser test-prometheus check format test-matrix bench bench-peers bench-viewer fuzz fuzz-viewer pictures docs clean
+.PHONY: demo test test-processes test-prometheus test-browser check format test-matrix test-backends load
+.PHONY: bench bench-peers bench-viewer chaos fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,7 +26,7 @@ demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: 
 test: $(READY)  ## the tests, in parallel
 	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER)
 
-test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
+test-processes: $(READY)  ## the tests that start processes and crowds of threads: exit, fork, signals, exporters, imports, chaos
 	$(BIN)/python -m pytest -n auto $(PROCESSES)
 
 test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriver; skipped where there are none)
@@ -45,6 +46,9 @@ test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Pro
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
+chaos: $(READY)  ## crowds of threads, tasks, signals and finalizers at the size of a bad day
+	RUNSPAN_CHAOS=1 $(BIN)/python -m pytest -n 0 tests/chaos
+
 fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
 	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
 	$(FUZZ)/bin/python tools/fuzzing/guided.py $(SECONDS)
@@ -53,6 +57,12 @@ $(FUZZ)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(FUZZ)
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' 'hypothesis>=6.130,<7'
 	@touch $@
+
+test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow, Prometheus: installed, used, asked; as a table (needs root)
+	@$(BIN)/python tools/try_backends.py
+
+load: $(READY)  ## 500 runs a second through the Collector, where dropping begins, and the real client's highest rate
+	@$(BIN)/python tools/load.py
 
 docs: $(READY)  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict

@@ -34,6 +34,7 @@ OTHER: Mapping[str, tuple[Any, str]] = {
     "max_live_bytes": (9_000, "9000"),
     "set_global": (True, "1"),
     "threads": (False, "off"),
+    "propagate": ("metadata", "Metadata"),
     "console": (True, "on"),
     "cost": (False, "off"),
     "prices": ({"my-gpt4o": "gpt-4o"}, '{"my-gpt4o": "gpt-4o"}'),

@@ -21,6 +21,7 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("providers", 5),
     ("meters", 5),
     ("testing", 5),
+    ("processes", 4),
     ("exporting", 4),
     ("patches", 4),
     ("observing", 4),
@@ -45,6 +46,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "wrapt": ("patches",),
     "opentelemetry": (
         "runtime.emit",
+        "runtime.identity",
         "runtime.content_event",
         "runtime.metrics",
         "runtime.place",
@@ -68,7 +70,6 @@ ALLOWED = {  # of the packages that are not the standard library's
     "jinja2": ("viewer",),
     "markupsafe": ("viewer",),
     "platformdirs": ("viewer",),
-    "anyio": ("viewer",),
     "starlette": ("fake", "viewer"),
     "uvicorn": ("fake", "viewer"),
 }

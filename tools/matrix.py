@@ -80,6 +80,18 @@ ENVIRONMENTS = (
         ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
     ),
+    Environment(
+        "recipes",
+        (
+            "openai>=3,<4",
+            "celery==5.7.0",
+            "rq==3.0.0",
+            "redis==8.1.0",
+            "fastapi==0.165.0",
+            "uvicorn>=0.30,<1",
+        ),
+        ("tests/recipes",),
+    ),
 )
 TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "rich>=13.7,<16")
 SHOWN = (
@@ -87,6 +99,9 @@ SHOWN = (
     "logfire",
     "ddtrace",
     "opentelemetry-distro",
+    "celery",
+    "rq",
+    "fastapi",
     "httpx",
     "httpx2",
     "opentelemetry-sdk",

@@ -71,6 +71,12 @@ class Config:
         "`alive`: also trace runs of other processes that are first met alive by retrieve, cancel or submit.",
         choices=("never", "alive"),
     )
+    propagate: str = _setting(
+        "never",
+        "RUNSPAN_PROPAGATE",
+        "`metadata`: put one key of ours into the metadata of new runs, so that the process whose app sees the end traces the run.",
+        choices=("never", "metadata"),
+    )
     neighbours: str = _setting(
         "past",
         "RUNSPAN_NEIGHBOURS",

@@ -14,7 +14,6 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import (
-    BatchSpanProcessor,
     ConsoleSpanExporter,
     SimpleSpanProcessor,
     SpanExporter,
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace.export import (
 
 from .config import Config
 from .exporting import careful, otlp
+from .exporting.counted import Counted
 from .guard import logger
 
 _PLACEHOLDERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
@@ -71,13 +71,18 @@ class Providers:
 
     def flush(self) -> bool:
         """Blocks as long as the SDK does; called on a helper thread. False: something was not delivered."""
-        failed_before = sum(e.failed for e in self._exporters)
+        lost_before, taken = self._lost(), [e.taken for e in self._exporters]
         ok = True
         for provider in list(self._used.values()):
             force_flush = getattr(provider, "force_flush", None)
             if force_flush is not None:
                 ok = force_flush() is not False and ok
-        return ok and sum(e.failed for e in self._exporters) == failed_before
+        for exporter, before in zip(self._exporters, taken, strict=True):
+            exporter.flushed(before)
+        return ok and self._lost() == lost_before
+
+    def _lost(self) -> int:
+        return sum(e.failed + e.overflown for e in self._exporters)
 
     def _show(self, provider: Any) -> None:
         from .observing.console import Console
@@ -105,9 +110,13 @@ class Providers:
         for exporter in self._exporters:
             exporter.give_up()
 
-    def failed_spans(self) -> int:
-        """Spans that our own exporters could not deliver."""
-        return sum(e.failed for e in self._exporters)
+    def lost_spans(self) -> dict[str, int]:
+        """Spans of our own provider that were not delivered, by cause."""
+        found = {
+            "export_failed_spans": sum(e.failed for e in self._exporters),
+            "export_queue_full_spans": sum(e.overflown for e in self._exporters),
+        }
+        return {cause: count for cause, count in found.items() if count}
 
     def describe(self) -> str:
         """For the line at start: where spans go."""
@@ -146,7 +155,7 @@ class Providers:
                 for exporter in self._exporters:
                     is_console = isinstance(exporter.inner, ConsoleSpanExporter)
                     own.add_span_processor(
-                        SimpleSpanProcessor(exporter) if is_console else BatchSpanProcessor(exporter)
+                        SimpleSpanProcessor(exporter) if is_console else exporter.batched()
                     )
                 self._own = own
             return self._own
@@ -186,33 +195,57 @@ class CarefulExporter(SpanExporter):
         self.where = where
         self.inner = inner
         self.failed = 0
+        self.overflown = 0  # ended faster than they went out; known after a flush
+        self._settled = 0  # delivered or failed
+        self._is_trying = False
         self._is_failing = False
-        self._trying = 0  # spans of the batch that is under way
+        self._is_given_up = False
+        self._processor: Counted | None = None
         careful.quiet(getattr(inner, "inner", inner))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        careful.at_work.active = True
-        self._trying = len(spans)
+        careful.at_work.active = self._is_trying = True
         try:
             result = self.inner.export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
         finally:
-            careful.at_work.active = False
-            self._trying = 0
+            careful.at_work.active = self._is_trying = False
+        self._settled += len(spans)
+        if self._is_given_up:  # they were counted then
+            return result
         if result is SpanExportResult.SUCCESS:
             self._is_failing = False
         else:
             self._lose(len(spans) - getattr(self.inner, "delivered", 0))
         return result
 
+    def batched(self) -> Counted:
+        """The processor in front of it."""
+        self._processor = Counted(self)
+        return self._processor
+
+    @property
+    def taken(self) -> int:
+        """Spans that were to be delivered, so far."""
+        return self._processor.taken if self._processor is not None else self._settled
+
+    def flushed(self, taken: int) -> None:
+        """So many spans had ended before a flush that is over now: those that did not come here are gone."""
+        if not self._is_given_up:
+            self.overflown = max(self.overflown, taken - self._settled)
+
     def is_refused(self) -> bool:
         return careful.refuses(self.where)
 
     def give_up(self) -> None:
-        """The process ends while the exporter still tries (the SDK's retry for 10 s)."""
-        if self._trying:
-            self._lose(self._trying - getattr(self.inner, "delivered", 0))
+        """The process ends while the exporter still tries (the SDK's retry for 10 s): what it has, and what waits for it."""
+        left = self.taken - self._settled - self.overflown
+        if self._is_trying:  # in pieces: some may be there already
+            left -= getattr(self.inner, "delivered", 0)
+        self._is_given_up = True
+        if left > 0:
+            self._lose(left)
 
     def _lose(self, count: int) -> None:
         self.failed += count

@@ -30,7 +30,7 @@ ATTACK = (
 @pytest.fixture(scope="module")
 def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
     with serve(port=0, db=tmp_path_factory.mktemp("store") / "traces.db") as running:
-        runspan.instrument(endpoint=running.endpoint, service_name="support-app", set_global=False)
+        runspan.instrument(endpoint=running.endpoint, service_name="support-app", prices=scene.PRICES)
         try:
             scene.play(lambda _: None)
         finally:
@@ -91,6 +91,7 @@ def test_the_runs_are_listed_and_filtered(page: Page) -> None:
     page.until(lambda: "status=failed" in page.path)
     page.until(lambda: page.texts(".c-state") == ["failed"])
     assert "rate_limit_exceeded" in page.one(".c-what").text
+    assert page.one(".c-cost").text == "$0"
     page.one(".chip").click()
     page.until(lambda: len(page.all("tr[data-row]")) == 11)
 

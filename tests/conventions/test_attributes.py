@@ -129,7 +129,7 @@ GENERATION_ATTRIBUTES = {
     "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"q1"}]},'
     '{"role":"user","parts":[{"type":"text","content":"q2"}]}]',
     "runspan.input.omitted_messages": 3,
-    "gen_ai.output.messages": '[{"role":"assistant","parts":[{"type":"text","content":"a1"}]}]',
+    "gen_ai.output.messages": '[{"role":"assistant","parts":[{"type":"text","content":"a1"}],"finish_reason":"stop"}]',
     "gen_ai.tool.definitions": '[{"type":"file_search","name":"file_search"}]',
 }
 TOOL = ToolFacts(

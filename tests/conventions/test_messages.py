@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runspan.conventions.messages import definitions, message, part, plain
+from runspan.conventions.messages import answers, definitions, message, part, plain
 from runspan.core.model import Document, Message, Part, ToolCall
 
 
@@ -132,6 +132,15 @@ def test_what_was_cut_says_how_long_it_was() -> None:
     cut = replace(WEATHER, original_length={"arguments": 900, "output": 800})
     assert part(Part("tool_call", call=cut))["original_length"] == 900
     assert part(Part("tool_call_response", call=cut))["original_length"] == 800
+
+
+def test_every_answer_says_why_it_ended() -> None:
+    """Phoenix leaves out all output messages of a span when one has no finish_reason."""
+    said = [Message(f"m{n}", "assistant", (Part("text", "a"),)) for n in range(3)]
+    assert [m["finish_reason"] for m in answers(said, "length")] == ["stop", "stop", "length"]
+    cut_off = [replace(said[0], status="incomplete"), said[1]]
+    assert [m["finish_reason"] for m in answers(cut_off, None)] == ["error", "error"]
+    assert answers([], "stop") == []
 
 
 def test_definitions_are_flat() -> None:

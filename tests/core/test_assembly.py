@@ -166,6 +166,14 @@ def test_instructions_are_the_runs_and_what_was_added_unless_they_hold_it_alread
         assert facts(tree(state)).instructions == expected
 
 
+def test_a_long_answer_is_cut_once_and_keeps_its_length() -> None:
+    parts = tuple(Part("text", letter * 50) for letter in "abc")
+    log = ThreadLog((Message("m2", "assistant", parts, A + 2, "run_1"),))
+    (told,) = facts(tree(ended("completed"), log, limits=Limits(max_message_chars=60))).outputs
+    assert told.original_length == 150
+    assert [part.fields.get("original_length") for part in told.parts] == [None, 50, 50]
+
+
 def test_instructions_that_were_cut_say_how_long_they_were() -> None:
     state = after(event(S, "completed", instructions="x" * 200))
     found = facts(tree(state, texts=Texts(max_chars=50)))

@@ -10,6 +10,8 @@ from tests.support import golden
 from tests.support.playing import BOTH, playing
 from tests.support.tracing import traced
 
+# Of the owner, so that no price list of a later day changes a trace. In USD per million tokens.
+PRICES = {model: {"input": 2.0, "cached": 1.0, "output": 8.0} for model in ("gpt-4o-mini", "gpt-4.1")}
 PLAYS = [(name, way) for name, case in CASES.items() for way in case.ways]
 
 
@@ -19,7 +21,7 @@ def trace_of(case: Case, way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -
     with playing(kind, case.scenario) as app:
 
         def played() -> dict[str, Any]:
-            with traced() as trace:
+            with traced(prices=PRICES) as trace:
                 app.play(lambda one: play(one, case, way))
                 trace.handle.uninstrument()
                 return golden.tree(trace.spans(), trace.run(), is_timed=is_timed)

@@ -143,6 +143,10 @@ PLACES: Mapping[str, set[str]] = {
     "answer": at(CHAT, "gen_ai.input.messages", "gen_ai.output.messages") | at(RUN, "output.value"),
     "code": at(TOOL, *ARGUMENTS) | at(CHAT, "gen_ai.output.messages"),
     "code_logs": at(TOOL, *RESULT) | at(CHAT, "gen_ai.output.messages"),
+    "hit_name": at(TOOL, *RESULT, "gen_ai.retrieval.documents", "retrieval.documents.0.document.metadata")
+    | at(CHAT, "gen_ai.output.messages"),
+    "hit_text": at(TOOL, "gen_ai.retrieval.documents", "retrieval.documents.0.document.content"),
+    "refusal": at(CHAT, "gen_ai.input.messages", "gen_ai.output.messages") | at(RUN, "output.value"),
     "arguments": at(TOOL, *ARGUMENTS) | at(CHAT, "gen_ai.output.messages"),
     "result": at(TOOL, *RESULT) | at(CHAT, "gen_ai.output.messages"),
     "tool_description": at(CHAT, "gen_ai.tool.definitions") | at(TOOL, "gen_ai.tool.description"),

@@ -25,15 +25,16 @@ TOOK_NS = 1_000  # one call
 
 
 class Door:
-    """`take` reads a record at once, `put` hands it to the worker's thread."""
+    """`take` reads a record at once, `put` hands it to the worker's thread. Without a processor: runspan's own provider."""
 
-    def __init__(self, processor: SpanProcessor, *, simulated: bool, **options: Any) -> None:
+    def __init__(self, processor: SpanProcessor | None, *, simulated: bool, **options: Any) -> None:
         self.now_ns = clock.now_ns()
         if simulated:
             clock.now_ns = lambda: self.now_ns
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(processor)
-        self.handle = Handle(resolve({"tracer_provider": provider, "fetch": "never", **options}, {}))
+        if processor is not None:
+            options["tracer_provider"] = TracerProvider(shutdown_on_exit=False)
+            options["tracer_provider"].add_span_processor(processor)
+        self.handle = Handle(resolve({"fetch": "never", **options}, {}))
         self._worker = self.handle._worker
         self.put = self._worker.put
         self.take = self._worker._handle
@@ -46,6 +47,11 @@ class Door:
         while outbox.is_waiting:  # for the flush of the burst before
             time.sleep(0.0005)
             outbox.pump()
+
+    def emit_over(self) -> None:
+        """Runs that are over go out now, whatever they still wait for."""
+        self.handle._tracker.emit_over()
+        self.tick()
 
     # ------------------------------------------------------------ records
 
@@ -60,6 +66,9 @@ class Door:
 
     def polled(self, number: int, status: str) -> Call:
         return self._call("get", f"/threads/thread_{number}/runs/run_{number}", None, run(number, status))
+
+    def answered(self, method: str, path: str, result: Any) -> Call:
+        return self._call(method, path, None, result)
 
     def listed(self, number: int, messages: list[dict[str, str]]) -> Call:
         """`messages.list`: the answer and what was asked, newest first."""

@@ -1,8 +1,9 @@
 """`make bench-viewer`: a store of 100,000 runs (1,000,000 spans) through the front door, and what it is like to use.
 
-    python tools/viewer/bench.py [RUNS]
+    python tools/viewer/bench.py [RUNS [DB]]
 
-The viewer runs in a process of its own; one sender posts 500 spans at a time and waits for each acknowledgement.
+The viewer runs in a process of its own; one sender posts 500 spans at a time and waits for each acknowledgement. A DB that is
+there already is measured as it is, and changed.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def main(arguments: list[str]) -> int:
     runs = int(arguments[0]) if arguments else 100_000
     with tempfile.TemporaryDirectory(prefix="runspan-bench-") as folder:
         rows = []
-        for row in _rows(Path(folder) / "traces.db", runs):
+        db = Path(arguments[1]) if arguments[1:] else Path(folder) / "traces.db"
+        for row in _rows(db, runs):
             print(f"  {row.what}: {row.value:,.1f} {row.unit}", file=sys.stderr, flush=True)
             rows.append(row)
     print(draw(rows))
@@ -100,13 +102,15 @@ def main(arguments: list[str]) -> int:
 
 def _rows(db: Path, runs: int) -> Iterator[Row]:
     traffic = Traffic(1)
+    is_new = not db.exists()
     server = Server(db)
     try:
-        yield from _ingest(server, traffic, runs)
+        if is_new:
+            yield from _ingest(server, traffic, runs)
         yield from _pages(server, traffic)
         yield Row("memory of the viewer's own", server.memory_mb("RssAnon"), "MB", 400)
         yield Row("memory with the mapped file", server.memory_mb(), "MB", 2_000)
-        size = sum(path.stat().st_size for path in db.parent.iterdir())
+        size = sum(path.stat().st_size for path in db.parent.glob(f"{db.name}*"))
         yield Row("store on disk, a span", size / (runs * SPANS_PER_RUN), "bytes", 2_000)
         yield Row("store on disk", size / 2**20, "MB", 2_048)
     finally:
@@ -137,7 +141,7 @@ def _pages(server: Server, traffic: Traffic) -> Iterator[Row]:
     searches = [f"/?q={quote(rnd.choice(rare))}" for _ in range(30)]
     searches += [f"/?q={quote(rnd.choice(common))}" for _ in range(30)]
     searches += [f"/?q={quote(' '.join(rnd.choices(common, k=2)))}&status=completed" for _ in range(20)]
-    searches += [f"/?q={quote(rnd.choice(rare)[:3])}&sort=cost" for _ in range(20)]
+    searches += [f"/?q={quote(rnd.choice(rare)[:4])}&sort=cost" for _ in range(20)]
     yield from _timed("runs page", server, filters * 8, 150)
     yield from _timed("text search", server, searches, 150)
     body, long_id = traffic.long_trace(1_000)

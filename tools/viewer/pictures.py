@@ -30,7 +30,7 @@ def main() -> int:
     warnings.filterwarnings("ignore", message="The Assistants API is deprecated|deprecated$")
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, serve(port=0, db=Path(folder) / "traces.db") as viewer:
-        runspan.instrument(endpoint=viewer.endpoint, service_name="support-app")
+        runspan.instrument(endpoint=viewer.endpoint, service_name="support-app", prices=scene.PRICES)
         scene.play(print, [talk for talk in scene.TALKS if talk.user != "mei" or has_font("zh")])
         runspan.uninstrument()
         for size, (width, height, is_phone) in SIZES.items():

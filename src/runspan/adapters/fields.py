@@ -49,3 +49,10 @@ def texts(wire: Wire, key: str) -> tuple[str, ...]:
 
 def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | None]) -> T | None:
     return next((value for key in keys if (value := read(wire, key)) is not None), None)
+
+
+def without_nulls(value: Any) -> Any:
+    """Newer clients fill in what the server left out, as null."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    return [without_nulls(v) for v in value] if isinstance(value, list) else value

@@ -11,9 +11,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ..core import blobs
+from ..core.carried import KEY
 from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from .fields import Wire as Wire  # what other readers of the wire use, too
-from .fields import first, is_number, texts
+from .fields import first, is_number, texts, without_nulls
 from .fields import items as items
 from .fields import mapping as mapping
 from .fields import number as number
@@ -67,9 +68,10 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         started_at=number(wire, "started_at"),
         ended_at=first(wire, ends, number),
         expires_at=number(wire, "expires_at"),
-        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str)},
+        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire),
         file_ids=texts(wire, "file_ids"),
+        carried=text(mapping(wire, "metadata"), KEY),
     )
 
 
@@ -136,9 +138,8 @@ def part(wire: Wire) -> Part:
     body = wire.get(kind)
     if kind in ("text", "refusal"):
         value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
-        return Part(
-            kind, value, {k: v for k, v in mapping(wire, kind).items() if k != "value" and v} or EMPTY
-        )
+        more = without_nulls({k: v for k, v in mapping(wire, kind).items() if k != "value" and v})
+        return Part(kind, value, more or EMPTY)
     fields = body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
     blob = blobs.of_data_url(text(fields, "url") or "") if kind == "image_url" else None
     if blob is not None:  # megabytes, perhaps: they are let go here

@@ -77,7 +77,9 @@ def _in_viewer(path: Path | None, port: int | None, is_opened: bool) -> None:
         click.echo(f"The viewer is open: {viewer.url}\n")
         if is_opened:
             click.launch(viewer.url)
-        runspan.instrument(endpoint=viewer.endpoint, service_name="runspan-demo", set_global=True)
+        runspan.instrument(
+            endpoint=viewer.endpoint, service_name="runspan-demo", set_global=True, prices=scene.PRICES
+        )
         try:
             if path is None:
                 scene.play(click.echo)

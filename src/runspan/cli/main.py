@@ -12,7 +12,16 @@ from importlib.util import find_spec
 from . import exits
 from .app import App
 
-NEEDED = ("click", "jinja2", "packaging", "platformdirs", "rich", "starlette", "uvicorn")  # by runspan[ui]
+NEEDED = (
+    "click",
+    "jinja2",
+    "markupsafe",
+    "packaging",
+    "platformdirs",
+    "rich",
+    "starlette",
+    "uvicorn",
+)  # by runspan[ui]
 
 INSTALL = """The runspan command needs its extra ({missing} not found). Install it:
 

@@ -58,6 +58,12 @@ HANDBOOK = {
     "tools": [{"type": "file_search"}],
 }
 
+PRICES = {  # USD per million tokens
+    "gpt-4o": {"input": 2.5, "output": 10, "cached": 1.25},
+    "gpt-4o-mini": {"input": 0.15, "output": 0.6, "cached": 0.075},
+    "gpt-4.1": {"input": 2, "output": 8, "cached": 0.5},
+}
+
 COMPOUND = """principal, rate, years = 1_000, 0.04, 10
 for year in range(1, years + 1):
     principal *= 1 + rate

@@ -28,10 +28,10 @@ def attributes_of(
     found = _attributes(span, max_chars, extra)
     if max_span_chars is None:
         return found
-    sizes = sorted((_size(value) for value in found.values()), reverse=True)
+    sizes = [len(value) for value in found.values() if isinstance(value, str)]
     if sum(sizes) <= max_span_chars:
         return found
-    return _attributes(span, _level(sizes, max_span_chars), extra)
+    return _attributes(span, _level(sorted(sizes, reverse=True), max_span_chars), extra)
 
 
 def _level(sizes: list[int], total: int) -> int:
@@ -46,21 +46,18 @@ def _level(sizes: list[int], total: int) -> int:
     return 0
 
 
-def _size(value: Value) -> int:
-    if isinstance(value, list):
-        return sum(map(len, value))
-    return len(value) if isinstance(value, str) else 0
-
-
 def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:
     merged: dict[str, Value] = {}
     for convention in (openinference.attributes, genai.attributes, extra.attributes):
         merged.update(convention(span, max_chars))
-    return {key: _sound(value, max_chars) for key, value in merged.items()}
+    return {
+        key: value if isinstance(value, int | float) else _sound(value, max_chars)
+        for key, value in merged.items()
+    }
 
 
 def _sound(value: Value, max_chars: int) -> Value:
     """Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already)."""
     if isinstance(value, str):
-        return cut(clean(value), max_chars)
+        return value if value.isascii() and len(value) <= max_chars else cut(clean(value), max_chars)
     return [cut(clean(item), max_chars) for item in value] if isinstance(value, list) else value

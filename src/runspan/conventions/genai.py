@@ -168,7 +168,8 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
     yield from _json("gen_ai.input.messages", [messages.message(m) for m in facts.inputs], max_chars)
     yield "runspan.input.omitted_messages", facts.omitted_inputs or None
     yield "runspan.input.incomplete", not facts.has_all_inputs or None  # older messages may be missing
-    yield from _json("gen_ai.output.messages", [messages.message(m) for m in facts.outputs], max_chars)
+    answers = messages.answers(facts.outputs, facts.finish_reason)
+    yield from _json("gen_ai.output.messages", answers, max_chars)
     yield from _json("gen_ai.tool.definitions", messages.definitions(run.tools), max_chars)
 
 

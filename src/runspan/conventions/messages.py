@@ -5,7 +5,7 @@ A span attribute is a string with a limit, so values are cut inside their parts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core import transcript
@@ -125,6 +125,17 @@ def message(of: Message) -> Json:
     return whole
 
 
+def answers(of: Sequence[Message], finish_reason: str | None) -> list[Json]:
+    """Output messages. `finish_reason` is deprecated in them, but Phoenix leaves out the whole list where one lacks it."""
+    return [{**message(m), "finish_reason": _ending(m, m is of[-1], finish_reason)} for m in of]
+
+
+def _ending(of: Message, is_last: bool, finish_reason: str | None) -> str:
+    if any(p.type == "tool_call" for p in of.parts):
+        return "tool_call"
+    return finish_reason or "error" if is_last or of.status == "incomplete" else "stop"
+
+
 # ---------------------------------------------------------------- tool calls
 
 
@@ -185,7 +196,8 @@ def definitions(tools: Iterable[Mapping[str, Any]]) -> Json:
     for tool in tools:
         kind = str(tool.get("type") or "unknown")
         body = tool.get(kind)
-        flat.append({"type": kind, "name": kind, **(body if isinstance(body, dict) else {})})
+        said = body.items() if isinstance(body, dict) else ()
+        flat.append({"type": kind, "name": kind, **{k: v for k, v in said if v is not None}})
     return flat
 
 

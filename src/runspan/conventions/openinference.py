@@ -6,8 +6,9 @@ Never a plain-text `input.value` on the generation span: it would hide the messa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring
 
-from ..core.jsontext import dumps, fit_text, is_json
+from ..core.jsontext import fit_text, is_json
 from ..core.model import CallFacts, Document, RunFacts, SpanData, SpanKind, ToolFacts
 from ..core.redact import cut
 from ..core.tools import SEARCHES
@@ -62,8 +63,13 @@ def _documents(documents: Iterable[Document], max_chars: int) -> dict[str, str |
         found[f"{prefix}.id"] = document.file_id
         found[f"{prefix}.score"] = document.score
         found[f"{prefix}.content"] = document.text and cut(document.text, max_chars)
-        found[f"{prefix}.metadata"] = document.file_name and dumps({"file_name": document.file_name})
+        found[f"{prefix}.metadata"] = document.file_name and _named(document.file_name)
     return found
+
+
+def _named(file_name: str) -> str:
+    """`{"file_name": ...}`: a search has many, and an encoder of its own for each would cost most of its span."""
+    return f'{{"file_name":{encode_basestring(file_name)}}}'
 
 
 def _values(given: str | None, result: str | None, max_chars: int) -> dict[str, str | float | None]:

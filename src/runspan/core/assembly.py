@@ -131,7 +131,7 @@ def _facts(
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
     written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    told = [_message("output", m, texts, limits) for m in written]
+    told = [_message("output", m, texts) for m in written]
     outputs = transcript.outputs(state, told, uses) if texts.captures else ()
     kept = newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
@@ -157,7 +157,7 @@ def _facts(
         polls=state.polls,
         instructions=tuple(cut(text, texts.max_chars) for text in instructions),
         instructions_length=sum(map(len, instructions)) if is_cut else None,
-        inputs=tuple(_message("input", m, texts, limits) for m in kept),
+        inputs=tuple(cut_message(_message("input", m, texts), limits) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
         has_all_inputs=thread.has_all_inputs(log),
         outputs=tuple(cut_message(m, limits) for m in outputs),
@@ -238,9 +238,10 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
     )
 
 
-def _message(kind: str, message: Message, texts: Texts, limits: Limits) -> Message:
-    kept = replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
-    return cut_message(kept, limits)
+def _message(kind: str, message: Message, texts: Texts) -> Message:
+    parts = tuple(texts.part(kind, part) for part in message.parts)
+    is_same = all(kept is part for kept, part in zip(parts, message.parts, strict=True))
+    return message if is_same else replace(message, parts=parts)
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:

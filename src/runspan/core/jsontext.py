@@ -14,13 +14,18 @@ from .redact import clean, cut
 
 Json = Any
 
+# Made once: `json.dumps` makes one for each call that has options, which costs more than a short value.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, check_circular=True
+).encode
+
 
 def dumps(value: Json) -> str:
     """Compact, readable in every script, and encodable as UTF-8."""
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
+        text = _encode(value)
     except ValueError:  # NaN and infinities are JSON for Python alone
-        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str)
+        text = _encode(_finite(value))
     return clean(text)
 
 

@@ -150,6 +150,7 @@ class Run:
         default_factory=dict
     )  # temperature, top_p, max_completion_tokens ...
     file_ids: tuple[str, ...] = ()  # of the API's first version
+    carried: str | None = None  # our own key of its metadata: see `core.carried`
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +298,7 @@ class RunFacts:
     run: Run | None = None  # None: the POST failed, there is no Run
     assistant: Assistant | None = None
     unfinished: str | None = None  # why the end was never seen
-    origin: str | None = None  # joined
+    origin: str | None = None  # joined, adopted
     finish_reason: str | None = None
     queue_s: float | None = None
     active_s: float | None = None

@@ -68,12 +68,16 @@ class Texts:
         if whole is not None and len(whole) > self.max_chars:
             fields = {**fields, "original_length": len(whole)}
             whole = cut(whole, self.max_chars)
-        return replace(part, text=whole, fields=fields)
+        is_same = (
+            whole is part.text and fields is part.fields
+        )  # nearly always: a copy costs more than the look
+        return part if is_same else replace(part, text=whole, fields=fields)
 
     def value(self, kind: str, value: Any, key: str = "") -> Any:
-        """A JSON value with every text in it kept; `type` is the API's word, not a text."""
+        """A JSON value with every text in it kept; some keys hold the API's own words and ids, which are no texts."""
         if isinstance(value, str):
-            return value if key == "type" else self.keep(kind, value)
+            is_word = key == "type" or (key in _WORDS and kind != "tool.definitions")
+            return value if is_word else self.keep(kind, value)
         if isinstance(value, Mapping):
             return {self._key(kind, k): self.value(kind, v, k) for k, v in value.items()} if value else value
         if isinstance(value, list | tuple):
@@ -85,6 +89,8 @@ class Texts:
             return key
         return self.keep(kind, key) or CUT
 
+
+_WORDS = frozenset({"file_id", "detail", "mime_type", "sha256"})  # of content parts
 
 # Keys that the API and JSON Schema define. All others are the app's, such as the names of a function's parameters.
 _WIRE_KEYS = frozenset(

@@ -33,7 +33,10 @@ class Use:
 def used(state: RunState, line: Timeline, texts: Texts) -> tuple[Use, ...]:
     """In the order in which they began. Every text is redacted once."""
     found = sorted(_found(state, line).values(), key=lambda use: use.start_ns)
-    return tuple(replace(use, call=_kept(use.call, texts), name=use.call.name) for use in found)
+    return tuple(
+        Use(_kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)
+        for use in found
+    )
 
 
 def spans(
@@ -96,13 +99,15 @@ def _kept(call: ToolCall, texts: Texts) -> ToolCall:
         for kind, text in (("tool.arguments", call.arguments), ("tool.result", call.output))
     )
     lengths = {"arguments": len(arguments or ""), "output": len(output or "")}
-    return replace(
-        call,
+    return ToolCall(
+        call.id,
+        call.type,
         name=texts.word("name", call.name),
         arguments=arguments and fit_text(arguments, texts.max_chars),
         output=output and fit_text(output, texts.max_chars),
         outputs=tuple(texts.part("tool.result", part) for part in call.outputs) if texts.captures else (),
         documents=tuple(_document(document, texts) for document in call.documents),
+        is_incomplete=call.is_incomplete,
         original_length={name: n for name, n in lengths.items() if n > texts.max_chars},
     )
 
@@ -110,10 +115,11 @@ def _kept(call: ToolCall, texts: Texts) -> ToolCall:
 def _document(document: Document, texts: Texts) -> Document:
     """Which file, and how well it fitted, are no texts of anybody; its name and content are."""
     whole = texts.redacted("tool.result", document.text)
-    return replace(
-        document,
-        file_name=texts.keep("tool.result", document.file_name),
-        text=texts.cut(whole),
+    return Document(
+        document.file_id,
+        texts.keep("tool.result", document.file_name),
+        document.score,
+        texts.cut(whole),
         original_length=len(whole) if whole and len(whole) > texts.max_chars else None,
     )
 

@@ -7,11 +7,9 @@ outcome, and its result is handed back as the very same object.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 
 from ..adapters import routes, wire
 from ..adapters.assistants import Match
@@ -21,10 +19,12 @@ from ..core.secrets import Secrets
 from ..guard import guarded, swallow
 from ..runtime import emit, grouped, pending
 from ..runtime.clock import now_ns
+from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
 from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
-from . import clients, snapshot
+from . import clients, propagate, snapshot
+from . import options as options_of
 from .clients import OURS
 from .errors import read_error
 from .neighbours import SUPPRESSING
@@ -49,8 +49,10 @@ class Patch:
         *,
         calls: str,
         joins: bool,
+        propagates: bool,
         count_unrecorded: Callable[[], None],
         runs: dict[tuple[str, str], Claimable],
+        custody: Custody,
         on_run: Callable[[Any], None],
     ) -> None:
         self._emitter = emitter
@@ -60,6 +62,8 @@ class Patch:
         self._secrets = secrets
         self._calls = calls
         self._joins = joins
+        self._propagates = propagates
+        self._custody = custody
         self._count_unrecorded = count_unrecorded
         self._on_run = on_run  # told what stands on the client itself in place of `request`
         self._runs = runs  # those that live, by (server, run id)
@@ -70,6 +74,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = wrapped(*args, **kwargs)
@@ -94,6 +100,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = await wrapped(*args, **kwargs)
@@ -118,20 +126,20 @@ class Patch:
             return None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            if (emit.is_suppressed() and not self._is_by_neighbour(client)) or _header(
-                options, OURS
-            ):  # ddtrace's contexts keep no suppression
+            is_ours = options_of.header(options, OURS)  # ddtrace's contexts keep no suppression
+            if is_ours or (emit.is_suppressed() and not self._is_by_neighbour(client)):
                 return None
             call = Call(match, clients.server_of(client), now_ns())
             if options.params or "?" in options.url:
-                call.query = _query(options)
+                call.query = options_of.query(options)
             if match.route.is_apart:
                 return call if self._begin_apart(call, options) else None
             if match.route.is_write:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:
                 call.context = emit.slim_context()
-                call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
+            if self._custody.may_meet(match.run_id):
+                call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
             return call
         except Exception as error:
             swallow("begin to observe a call", error)
@@ -146,14 +154,15 @@ class Patch:
 
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
-        sent = _sent(options)
-        call.body = _dumped(sent)
+        sent = options_of.sent(options)
+        call.body = options_of.dumped(sent)
         route = call.match.route
-        if route.starts_run or self._joins:
-            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
         if route.starts_run:
+            call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
+            if self._propagates and call.live.span.is_recording():
+                propagate.put_key(call, call.live, options, self._custody)
             self._on_run(_own_request(client))
         elif self._calls != "none":
             call.context = emit.slim_context()
@@ -170,7 +179,7 @@ class Patch:
             return False
         call.context = emit.slim_context()
         if self._calls == "all" or emit.is_under_recording_span():
-            call.body = _dumped(_sent(options))  # never a file: those travel apart
+            call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
             call.live = self._emitter.begin(_call_data(call))
         return True
 
@@ -257,13 +266,17 @@ class Patch:
             return False
         if call.match.route.starts_run:
             self._count_unrecorded()
+            call.unsampled = call.live.span.get_span_context()
         call.live = None
         return True
 
     def _plain(self, call: Call, result: Any) -> None:
-        route = call.match.route
+        route, run_id = call.match.route, call.match.run_id
+        if run_id is not None and run_id not in self._ours:
+            self._custody.share(call, snapshot.carried(result))
         if route.is_poll:
-            call.result = snapshot.run(result, joins=self._joins)
+            whole = self._joins or call.met is not None or run_id in self._custody.expected
+            call.result = snapshot.run(result, whole=whole)
         elif route.operation.startswith("list_"):
             call.result = snapshot.page(result, route.operation, self._ours)
         else:
@@ -275,7 +288,12 @@ class Patch:
 
     def _learn(self, call: Call, run_id: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span."""
-        if call.match.route.starts_run and call.live is not None and isinstance(run_id, str):
+        if not call.match.route.starts_run:
+            return
+        if call.live is None:
+            self._custody.note_unsampled(run_id, call.unsampled)
+        elif isinstance(run_id, str):
+            call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
             self._ours.add(run_id)
             self._runs[call.server.base_url, run_id] = Claimable(call.live)
 
@@ -284,9 +302,10 @@ class Patch:
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
             run = wire.run(decode(payload), call.match.thread_id)
             key = (call.server.base_url, run.id) if run is not None else ("", "")
-            of = self._runs.get(key)
+            of = self._runs.get(key) or self._runs.get((pending.ANYWHERE, key[1]))
             if of is not None and run is not None and run.status == "requires_action":
-                pending.saw(key, pending.calls_of(run, key, of))
+                self._runs.setdefault(key, of)
+                pending.saw(key, pending.calls_of(run, key, of, now_ns()))
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:
@@ -332,40 +351,6 @@ def _match(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
     except Exception as error:
         swallow("look at a call", error)
         return None
-
-
-def _sent(options: Any) -> Any:
-    """What the client sends as JSON, `extra_body` included: the app's own objects, which it may change later."""
-    body, extra = options.json_data, getattr(options, "extra_json", None)
-    if isinstance(body, Mapping) or extra:
-        return {**(body if isinstance(body, Mapping) else {}), **(extra or {})}
-    return body
-
-
-def _dumped(sent: Any) -> bytes | None:
-    if sent is None:
-        return None
-    return json.dumps(sent, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _jsonable(value: Any) -> Any:
-    """What a request may hold beside JSON: iterables for lists, models."""
-    if hasattr(value, "__pydantic_serializer__"):
-        return json.loads(snapshot.copy(value) or b"null")  # type: ignore[arg-type]
-    return str(type(value).__name__)
-
-
-def _query(options: Any) -> Mapping[str, Any]:
-    """Parameters given apart, and those that an app wrote into the URL."""
-    _, _, in_url = options.url.partition("?")
-    given = dict(options.params) if options.params else {}
-    return {**dict(parse_qsl(in_url)), **given} if in_url else given
-
-
-def _header(options: Any, name: str) -> str | None:
-    headers = options.headers
-    value = headers.get(name) if isinstance(headers, dict) else None
-    return value if isinstance(value, str) else None
 
 
 def _own_request(client: Any) -> Any:

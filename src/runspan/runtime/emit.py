@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry import baggage, trace
@@ -18,11 +19,12 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, Status
 from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..conventions.extra import NONE, Extra
-from ..core.model import ApiError, SpanData, SpanEvent
+from ..core.carried import Carried
+from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..guard import guarded
-from . import place, scope
+from . import identity, place, scope
 from .content_event import ContentEvents
 from .metrics import Metrics
 from .records import LiveSpan
@@ -136,7 +138,7 @@ class Emitter:
             record_exception=False,
             set_status_on_exception=False,
         )
-        return LiveSpan(span, context, tracer)
+        return LiveSpan(span, context, tracer, data.start_ns, asked=_asked(data))
 
     def begin_joined(self, data: SpanData, context: Context | None) -> LiveSpan:
         """Start a span on the worker, under the context of the call that met the run."""
@@ -150,6 +152,19 @@ class Emitter:
             start_time=data.start_ns,
         )
         return LiveSpan(span, under, tracer)
+
+    def begin_adopted(self, data: SpanData, carried: Carried, context: Context) -> LiveSpan:
+        """Take on the run span of another process, begun in `context` there."""
+        tracer, under = identity.taking_on(self._tracer(), carried, context)
+        span = tracer.start_span(
+            _name(data, context),
+            under,
+            _KINDS[data.kind],
+            _with_scope(attributes_of(data, self._max_chars, self._extra), under),
+            start_time=data.start_ns,
+        )
+        times = carried.request_ns, carried.response_ns
+        return LiveSpan(span, under, tracer, *times, carried.thread_id, carried.request)
 
     def end(self, live: LiveSpan, data: SpanData) -> None:
         """Give the live span its final name, attributes, events and status, make its children, and end it."""
@@ -215,6 +230,13 @@ class Emitter:
         if known is None:
             known = self._tracers[id(provider)] = (provider, provider.get_tracer(SCOPE, __version__))
         return known[1]
+
+
+def _asked(data: SpanData) -> RunRequest:
+    """What the app asked for, without its texts; they would live as long as the span."""
+    if not isinstance(data.facts, RunFacts):
+        return RunRequest()
+    return replace(data.facts.request, additional_instructions=None, additional_messages=())
 
 
 def _name(data: SpanData, context: Context) -> str:

@@ -26,7 +26,7 @@ MAX_CHARS = 128  # of one value
 OTHER = "other"
 
 # There from the start, so that a rate sees the first one too.
-CAUSES = ("queue_full", "outbox_full", "error", "exit", "export_failed_spans")
+CAUSES = ("queue_full", "outbox_full", "error", "exit", "export_failed_spans", "export_queue_full_spans")
 
 Counts = Callable[[], Mapping[str, int]]
 

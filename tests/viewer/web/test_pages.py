@@ -9,7 +9,7 @@ import pytest
 from runspan.viewer import Viewer
 from runspan.viewer.spans import Link
 
-from ..hand_made import ERROR, operation, span
+from ..hand_made import ERROR, messages, operation, span
 from ..runs import a_run
 from ..wire import Answer
 
@@ -173,7 +173,7 @@ def test_a_fault_of_ours_is_a_page_that_says_so(
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the store")
 
-    monkeypatch.setattr(viewer.store, "count_runs", broken)
+    monkeypatch.setattr(viewer.store, "page", broken)
     answer = get("/")
     assert answer.status == 500
     assert "secret" not in answer.text
@@ -199,3 +199,16 @@ def test_nothing_of_a_span_is_lost_on_its_page(get: Get, send: Send) -> None:
     said = plain(get(f"/trace/{1:032x}"))
     assert all(f"value-{n}" in said for n in range(50))
     assert "[1, &#34;two&#34;, [3.5]]" in said
+
+
+def test_tool_calls_in_messages_are_not_shown_beside_their_spans(get: Get, send: Send) -> None:
+    spans = a_run(1, answer="Sunny.")
+    call = {"type": "tool_call", "id": "c1", "name": "get_weather", "arguments": {"city": "Paris"}}
+    result = {"type": "tool_call_response", "id": "c1", "response": {"celsius": 18}}
+    said = messages(("assistant", [call]), ("tool", [result]), ("assistant", "Sunny."))
+    changed = replace(spans[2], attributes={**spans[2].attributes, "gen_ai.output.messages": said})
+    send(*spans[:2], changed, spans[3])
+    page = get("/thread?id=thread_1").text
+    assert re.findall(r'class="bubble r-(\w+)"', page) == ["user", "assistant"]
+    whole = get(f"/trace/{1:032x}?span={3:016x}").text
+    assert re.findall(r'class="bubble r-(\w+)"', whole) == ["user", "assistant", "tool", "assistant"]

@@ -111,7 +111,7 @@ def test_a_trace_without_end_is_cut_and_says_so() -> None:
 
 
 def test_tool_calls_of_the_same_name_stand_beside_each_other() -> None:
-    from runspan.viewer.web.panel import tools
+    from runspan.viewer.web.results import tools
 
     def calls(*names: str) -> list[comparing.Tool]:
         spans = [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -28,8 +29,8 @@ PUT_SOURCE = """
 INSERT INTO sources (digest, seen_s, body) VALUES (?, ?, ?)
 ON CONFLICT (digest) DO UPDATE SET seen_s = excluded.seen_s RETURNING id"""
 INSERT_SPAN = """
-INSERT INTO spans (trace, span, parent, start_ns, end_ns, kind, name, is_error, service, run, facts, source, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"""
+INSERT INTO spans (id, trace, span, parent, start_ns, end_ns, kind, name, is_error, service, run, facts, source, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 OF_TRACE = "SELECT span, parent, start_ns, end_ns, kind, name, is_error, service, facts, run FROM spans WHERE trace = ?"
 
 _READ_FACTS = msgspec.json.Decoder(Facts)
@@ -44,8 +45,10 @@ def insert(db: sqlite3.Connection, batch: Batch) -> None:
     by_trace: dict[bytes, dict[bytes, Row]] = {}
     for row in batch.rows:
         by_trace.setdefault(row.trace, {})[row.span] = row
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM spans").fetchone()
+    ids_of_spans = itertools.count(last + 1)
     for trace, rows in by_trace.items():
-        _insert_trace(db, trace, rows, sources, now_s)
+        _insert_trace(db, trace, rows, sources, now_s, ids_of_spans)
     db.executemany(
         "INSERT INTO logs (trace, span, time_ns, source, seen_s, body) VALUES (?, ?, ?, ?, ?, ?)",
         [(log.trace, log.span, log.time_ns, sources[log.source], now_s, log.body) for log in batch.logs],
@@ -53,7 +56,12 @@ def insert(db: sqlite3.Connection, batch: Batch) -> None:
 
 
 def _insert_trace(
-    db: sqlite3.Connection, trace: bytes, rows: Mapping[bytes, Row], sources: Mapping[bytes, int], now_s: int
+    db: sqlite3.Connection,
+    trace: bytes,
+    rows: Mapping[bytes, Row],
+    sources: Mapping[bytes, int],
+    now_s: int,
+    ids_of_spans: Iterator[int],
 ) -> None:
     lights, runs_of = _known(db, trace)
     forget(db, trace, [span for span in rows if span in lights])
@@ -63,17 +71,17 @@ def _insert_trace(
     for stale in {run for run in runs_of.values() if run is not None} - set(ids.values()):
         db.execute("DELETE FROM runs WHERE id = ?", (stale,))
     owner_ids = {span: ids[owner] for span, owner in summary.owners.items()}
-    words = []
-    for span, row in rows.items():
-        facts = msgspec.json.encode(row.facts).decode() if row.facts is not None else None
-        (span_id,) = db.execute(
-            INSERT_SPAN,
-            (trace, span, row.parent, row.start_ns, row.end_ns, row.kind, row.name, row.is_error, row.service,
-             owner_ids.get(span), facts, sources[row.source], row.body),
-        ).fetchone()  # fmt: skip
-        if row.words:
-            words.append((span_id, row.words))
-    db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
+    numbered = [(next(ids_of_spans), row) for row in rows.values()]
+    db.executemany(
+        INSERT_SPAN,
+        [(number, trace, row.span, row.parent, row.start_ns, row.end_ns, row.kind, row.name, row.is_error, row.service,
+          owner_ids.get(row.span), None if row.facts is None else msgspec.json.encode(row.facts).decode(),
+          sources[row.source], row.body) for number, row in numbered],
+    )  # fmt: skip
+    db.executemany(
+        "INSERT INTO words (rowid, text) VALUES (?, ?)",
+        [(number, row.words) for number, row in numbered if row.words],
+    )
     moved = [
         (owner_ids.get(s), trace, s)
         for s, run in runs_of.items()

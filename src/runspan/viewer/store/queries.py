@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runspan.viewer.spans import LogRecord, Span
-from runspan.viewer.store import rows
+from runspan.viewer.store import rows, stats
 from runspan.viewer.store.prune import Bounds, used_bytes
 from runspan.viewer.store.rows import Batch
 from runspan.viewer.store.schema import connect
 from runspan.viewer.store.search import query
+from runspan.viewer.store.stats import Stat
 from runspan.viewer.store.writer import Writer
 
-MAX_FOUND = 10_000  # spans that a search looks at, newest first
-MAX_COUNTED = 100_000
+MAX_FOUND = 2_000  # spans that a search looks at, newest first
+MAX_COUNTED = 10_000  # runs that match a filter
 MAX_READERS = 8  # connections that stay open
 MAX_TRACE_SPANS = 20_000  # that one page reads
 
@@ -31,6 +32,7 @@ SORTS: Mapping[str, str] = {
     "tokens": "tokens",
     "cost": "cost",
 }
+NULLABLE = frozenset({"queue_s", "tokens", "cost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,24 +145,26 @@ class Store:
 
     # ---------------------------------------------------------------- runs
 
+    def page(self, of: RunFilter, limit: int = 50, offset: int = 0) -> tuple[list[Run], int]:
+        """One page of runs, and how many there are (of a part of them, up to `MAX_COUNTED`)."""
+        where, values = self._where(of)
+        column, direction = SORTS[of.sort], "ASC" if of.is_ascending else "DESC"
+        # What is not known sorts last, either way; in descending order it does so by itself.
+        nulls = " NULLS LAST" if of.is_ascending and column in NULLABLE else ""
+        order = f"{column} {direction}{nulls}, id {direction}"
+        sql = f"SELECT {COLUMNS} FROM runs{where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+        runs = [_run(row) for row in self._all(sql, (*values, limit, offset))] if limit else []
+        at_most = MAX_COUNTED if where else -1
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM runs{where} LIMIT {at_most})"  # noqa: S608
+        return runs, max(int(self._all(sql, values)[0][0]), offset + len(runs) if runs else 0)
+
     def runs(self, of: RunFilter, limit: int = 50, offset: int = 0) -> list[Run]:
         """One page of runs."""
-        where, values = self._where(of)
-        order = f"{SORTS[of.sort]} {'ASC' if of.is_ascending else 'DESC'}"
-        # What is not known sorts last, either way.
-        nulls = (
-            f"{SORTS[of.sort]} IS NULL, "
-            if of.is_ascending and of.sort in ("queue", "tokens", "cost")
-            else ""
-        )
-        sql = f"SELECT {COLUMNS} FROM runs{where} ORDER BY {nulls}{order}, id DESC LIMIT ? OFFSET ?"  # noqa: S608
-        return [_run(row) for row in self._all(sql, (*values, limit, offset))]
+        return self.page(of, limit, offset)[0]
 
     def count_runs(self, of: RunFilter) -> int:
-        """How many there are, up to `MAX_COUNTED`."""
-        where, values = self._where(of)
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM runs{where} LIMIT {MAX_COUNTED})"  # noqa: S608
-        return int(self._all(sql, values)[0][0])
+        """How many there are; of a part of them, up to `MAX_COUNTED`."""
+        return self.page(of, 0)[1]
 
     def run(self, trace: str, span: str) -> Run | None:
         """One run by its span."""
@@ -173,6 +177,12 @@ class Store:
         sql = f"SELECT {COLUMNS} FROM runs WHERE trace = ? ORDER BY start_ns LIMIT 1000"  # noqa: S608
         return [_run(row) for row in self._all(sql, (_id(trace),))]
 
+    def stats(self, of: RunFilter | None = None) -> list[Stat]:
+        """Runs, failures, latency percentiles, tokens and cost by assistant and model, the most used first."""
+        where, values = self._where(of or RunFilter())
+        sql = f"SELECT {stats.COLUMNS} FROM runs{where} ORDER BY name, model, duration_ns"  # noqa: S608
+        return stats.stats(self._all(sql, values))
+
     def choices(self) -> dict[str, list[str]]:
         """The values that runs can be filtered by, of status, assistant and model: the 200 first in order."""
         return {name: self._distinct(name) for name in ("status", "name", "model")}
@@ -180,7 +190,8 @@ class Store:
     def newest_groups(self, column: str, limit: int = 50, offset: int = 0) -> list[list[Run]]:
         """The threads or sessions (`column`) heard of last, each with its runs by start, at most 500."""
         names: dict[str, None] = {}
-        sql = f"SELECT {column} FROM runs WHERE {column} <> '' ORDER BY start_ns DESC"  # noqa: S608
+        # By start, not by the index of the column: the plus says so.
+        sql = f"SELECT {column} FROM runs WHERE +{column} <> '' ORDER BY start_ns DESC"  # noqa: S608
         with self._reader() as db:
             for (name,) in db.execute(sql):
                 names[name] = None
@@ -248,7 +259,7 @@ class Store:
         return int(self._all("SELECT coalesce(sum(spans), 0) FROM traces", ())[0][0])
 
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Rows of a query of the caller's own, for tables made of runs (`runspan stats`); columns as in `Run`."""
+        """Rows of a query of the caller's own; the tables are those of `schema.py`."""
         return self._all(sql, values)
 
     # ---------------------------------------------------------------- pieces
@@ -257,7 +268,8 @@ class Store:
         terms, values = [], []
         for name in FIELDS:
             if value := getattr(of, name):
-                terms.append(f"{name} = ?")
+                # The second term lets the planner take the index, which leaves out the empty ones.
+                terms.append(f"{name} = ? AND {name} <> ''")
                 values.append(value)
         if of.since_ns:
             terms.append("start_ns >= ?")

@@ -34,7 +34,7 @@ CREATE TABLE runs (
     reasoning_tokens INTEGER, tokens INTEGER, cost REAL, tools INTEGER NOT NULL, error TEXT NOT NULL,
     question TEXT NOT NULL, answer TEXT NOT NULL);
 CREATE UNIQUE INDEX runs_by_id ON runs (trace, span);
-CREATE INDEX runs_by_start ON runs (start_ns);
+CREATE INDEX runs_by_start ON runs (start_ns, thread, session); -- covers the search for the newest of both
 CREATE INDEX runs_by_duration ON runs (duration_ns);
 CREATE INDEX runs_by_queue ON runs (queue_s);
 CREATE INDEX runs_by_tokens ON runs (tokens);

@@ -11,14 +11,15 @@ from collections.abc import Iterator
 
 from runspan.viewer import conversation
 from runspan.viewer.conversation import Saids
-from runspan.viewer.kinds import is_error
+from runspan.viewer.kinds import is_error, word
 from runspan.viewer.messages import show
 from runspan.viewer.spans import Span
-from runspan.viewer.store.facts import error
+from runspan.viewer.store.facts import SORTS, error
 
 MAX_TEXT = 20_000  # characters of one span that are indexed
 MAX_QUERY = 500
 MAX_WORDS = 16
+MIN_BEGINNING = 4  # letters; shorter ones begin too many words to be quick, or to tell anything
 
 # Thai, Lao, Myanmar, Khmer; kana, ideographs, their extensions
 WITHOUT_BLANKS = re.compile(
@@ -55,13 +56,20 @@ def _pieces(span: Span, inputs: Saids, outputs: Saids) -> Iterator[str]:
         yield from (part.text for part in said.parts if part.text)
     if is_error(span):
         yield error(span)
-    for key in (*VALUES, *IDS):
+    for key in _keys(span):
         value = attributes.get(key)
         if value is not None and (shown := show(value)) not in seen:
             seen.add(shown)
             yield shown
     if system := conversation.instructions(attributes):
         yield system
+
+
+def _keys(span: Span) -> tuple[str, ...]:
+    """Ids stand on every span of a run; they are found at the run and its model call. A started Run's texts are its call's."""
+    if word(span)[0] not in SORTS:
+        return VALUES
+    return IDS if "runspan.run.started_at" in span.attributes else (*VALUES, *IDS)
 
 
 def spaced(text: str) -> str:
@@ -78,5 +86,6 @@ def query(words: str) -> str:
     for quoted, bare in WORD.findall(words[:MAX_QUERY])[:MAX_WORDS]:
         term = " ".join(re.findall(r"\w+", spaced(quoted or bare)))
         if term:
-            terms.append(f'"{term}"' + ("" if quoted else "*"))
+            is_whole = quoted or len(term) < MIN_BEGINNING
+            terms.append(f'"{term}"' + ("" if is_whole else "*"))
     return " ".join([*(term.removesuffix("*") for term in terms[:-1]), *terms[-1:]])

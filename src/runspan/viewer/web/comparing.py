@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runspan.viewer.store import Run
-from runspan.viewer.web.panel import Tool
 from runspan.viewer.web.render import count, money, took
+from runspan.viewer.web.results import Tool
 
 MAX_WORDS = 800  # of an answer, for the comparison by words
 

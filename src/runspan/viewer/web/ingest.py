@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-import anyio.to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -17,6 +18,7 @@ from runspan.viewer.store import Store, StoreFullError, rows
 from runspan.viewer.store.rows import Batch
 
 RETRY_AFTER_S = 5
+DRAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +63,8 @@ class Ingest:
                 await self._take(request, content_type)
         except (RefusedError, ClientDisconnect) as refused:
             status = refused.status if isinstance(refused, RefusedError) else 400
+            await self._drain(request, status)
             answered_in = content_type if content_type in SUCCESS else JSON
-            # What is left of the body is not read: the connection ends with the answer.
             headers = {"Connection": "close"} | ({"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {})
             return Response(refusal(status, str(refused), answered_in), status, headers, answered_in)
         return Response(SUCCESS[content_type], 200, media_type=content_type)
@@ -81,7 +83,7 @@ class Ingest:
             raise RefusedError(408, "the body did not arrive in time") from None
         encoding = request.headers.get("content-encoding", "")
         reader = READERS[request.url.path]
-        batch = await anyio.to_thread.run_sync(self._read, reader, body, encoding, content_type)
+        batch = await run_in_threadpool(self._read, reader, body, encoding, content_type)
         if not batch.rows and not batch.logs:
             return
         try:
@@ -98,6 +100,14 @@ class Ingest:
             if len(body) > self._limits.request_bytes:
                 raise RefusedError(413, f"the body is larger than {self._limits.request_bytes} bytes")
         return bytes(body)
+
+    async def _drain(self, request: Request, status: int) -> None:
+        """Read what is left, within bounds: a connection closed over unread bytes is reset, and the answer may be lost."""
+        if status not in (408, 413):
+            with suppress(
+                RefusedError, ClientDisconnect, asyncio.TimeoutError, RuntimeError
+            ):  # RuntimeError: it was read
+                await asyncio.wait_for(self._body(request), DRAIN_S)
 
     def _read(
         self, reader: Callable[[bytes, str], Batch], body: bytes, encoding: str, content_type: str

@@ -17,8 +17,9 @@ from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import Run, RunFilter, Store
 from runspan.viewer.store.queries import MAX_COUNTED, SORTS
 from runspan.viewer.web import comparing, otlp_json, talk
-from runspan.viewer.web.panel import exchange, panel, tools
+from runspan.viewer.web.panel import exchange, panel
 from runspan.viewer.web.render import page
+from runspan.viewer.web.results import tools
 from runspan.viewer.web.waterfall import waterfall
 
 PAGE = 50
@@ -48,13 +49,13 @@ class Pages:
             is_ascending=asked.get("order") == "asc",
         )
         at = _page(request)
-        total = self._store.count_runs(of)
+        runs, total = self._store.page(of, PAGE + 1, at * PAGE)
         return self._html(
             request,
             "runs.html",
-            runs=self._store.runs(of, PAGE, at * PAGE),
+            runs=runs[:PAGE],
             total=total,
-            is_more=total >= MAX_COUNTED,
+            is_more=of.is_narrow() and total >= MAX_COUNTED,
             of=of,
             since=asked.get("since", "") if asked.get("since") in SINCE_S else "",
             choices=self._store.choices(),
@@ -164,7 +165,7 @@ class Pages:
         for run, spans, logs in sides:
             own = next((span for span in spans if span.span_id == run.span), None)
             asked, answered = exchange(own, spans, logs) if own else ((), ())
-            said.append(("\n\n".join(s.text for s in asked), "\n\n".join(s.text for s in answered)))
+            said.append(tuple("\n\n".join(s.text for s in side if s.text) for side in (asked, answered)))
         calls = [tools(spans)[:200] for _, spans, _ in sides]
         return self._html(
             request,

@@ -9,38 +9,18 @@ from typing import Any
 
 from runspan.viewer import conversation, units
 from runspan.viewer.conversation import Said
-from runspan.viewer.kinds import is_error, word
-from runspan.viewer.messages import parse, show
+from runspan.viewer.kinds import word
+from runspan.viewer.messages import show
 from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store.facts import SORTS, Facts, error
 from runspan.viewer.store.rows import read
-from runspan.viewer.web.render import count, money, pretty, took
+from runspan.viewer.web.render import count, money, took
+from runspan.viewer.web.results import Block, Document, Tool, blocks, documents, tools
 from runspan.viewer.web.waterfall import phases
 
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"  # a log record that holds what a span may not
 CONTENT = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
-ARGUMENTS = ("gen_ai.tool.call.arguments", "input.value")
-RESULT = ("gen_ai.tool.call.result", "output.value")
-MAX_DOCUMENTS = 100
 MAX_EVENTS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A text under a title. `form`: json, code, logs, text."""
-
-    title: str
-    text: str
-    form: str = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """Something retrieved."""
-
-    name: str
-    score: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +30,6 @@ class Note:
     name: str
     at: str
     attributes: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A tool call as a step of a conversation."""
-
-    span_id: str
-    name: str
-    arguments: str
-    result: str
-    took_s: float
-    is_error: bool
 
 
 @dataclass(slots=True)
@@ -115,7 +83,7 @@ def panel(span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_st
     elif sort == "llm":
         _conversation(made, _with_content(span, records))
     if not (made.asked or made.answered):
-        made.blocks = list(_blocks(span, kind))
+        made.blocks = list(blocks(span, kind))
     made.documents = list(documents(span))
     made.notes = list(_notes(span, records))
     made.links = [(link.trace_id, link.span_id) for link in span.links]
@@ -140,22 +108,6 @@ def summed(span: Span, facts: Facts | None) -> list[tuple[str, float]]:
     return [*found, ("lag", facts.lag_s)] if facts and facts.lag_s is not None else found
 
 
-def tools(spans: Iterable[Span]) -> list[Tool]:
-    """The tool calls among these, by start."""
-    return [
-        Tool(
-            span.span_id,
-            show(span.attributes.get("gen_ai.tool.name") or span.name),
-            _first(span, ARGUMENTS),
-            _short(span),
-            max(0, span.end_ns - span.start_ns) / 1e9,
-            is_error(span),
-        )
-        for span in spans
-        if word(span)[0] in ("tool", "find", "guard", "rank")
-    ]
-
-
 def model_calls(spans: Iterable[Span], logs: Iterable[LogRecord]) -> list[Span]:
     """The model calls among these, by start, with the content that went on log records."""
     records = [record for record in logs if record.event_name == DETAILS_EVENT]
@@ -171,7 +123,14 @@ def exchange(
     attributes = [call.attributes for call in calls] or [run.attributes]
     asked = conversation.new(conversation.given(attributes[0]))
     answered = conversation.answered(attributes[-1])
+    if tools(below):  # they have spans of their own, with times
+        asked, answered = (tuple(filter(_is_spoken, saids)) for saids in (asked, answered))
     return asked or _plain(run, "input.value", "user"), answered or _plain(run, "output.value", "assistant")
+
+
+def _is_spoken(said: Said) -> bool:
+    """Whether a message is more than tool calls and their results."""
+    return not said.parts or any(part.kind not in ("tool_call", "tool_result") for part in said.parts)
 
 
 def _plain(span: Span, key: str, role: str) -> tuple[Said, ...]:
@@ -219,72 +178,6 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "Polls", count(facts.polls)
 
 
-def _blocks(span: Span, kind: str) -> Iterator[Block]:
-    given, got = _first(span, ARGUMENTS), _first(span, RESULT)
-    is_code = span.attributes.get("gen_ai.tool.name") == "code_interpreter"
-    if given:
-        title = "Code" if is_code else "Arguments" if kind == "tool" else "Input"
-        yield Block(title, given if is_code else pretty(given), "code" if is_code else _form(given))
-    if is_code and isinstance(outputs := parse(got), list):
-        yield from map(_output, outputs)
-    elif got:
-        yield Block("Result" if kind == "tool" else "Output", pretty(got), _form(got))
-
-
-def _short(span: Span) -> str:
-    """A tool's result as a step of a conversation: what code printed, what a search found, else the text."""
-    result = _first(span, RESULT)
-    if isinstance(outputs := parse(result), list):
-        printed = [
-            show(of.get("logs", "")) for of in outputs if isinstance(of, dict) and of.get("type") == "logs"
-        ]
-        names = [document.name for document in documents(span) if document.name]
-        return "\n".join(printed) or ", ".join(names) or result
-    return result
-
-
-def _output(of: Any) -> Block:
-    if isinstance(of, dict) and of.get("type") == "logs":
-        return Block("Logs", show(of.get("logs", "")), "logs")
-    name = show(of.get("type", "output")).capitalize() if isinstance(of, dict) else "Output"
-    return Block(name, pretty(show(of)), "json")
-
-
-def _form(value: str) -> str:
-    return "json" if isinstance(parse(value), dict | list) else "text"
-
-
-def documents(span: Span) -> Iterator[Document]:
-    """What a search found, by the GenAI conventions, else by OpenInference's."""
-    data = parse(span.attributes.get("gen_ai.retrieval.documents"))
-    if not isinstance(data, list) and span.attributes.get("gen_ai.tool.name") == "file_search":
-        data = parse(_first(span, RESULT))
-    if isinstance(data, list):
-        yield from map(_document, data[:MAX_DOCUMENTS])
-        return
-    for at in range(MAX_DOCUMENTS):
-        prefix = f"retrieval.documents.{at}.document."
-        found = {
-            key[len(prefix) :]: value for key, value in span.attributes.items() if key.startswith(prefix)
-        }
-        if not found:
-            return
-        yield _document(found)
-
-
-def _document(of: Any) -> Document:
-    if not isinstance(of, dict):
-        return Document("", "", show(of))
-    name = of.get("file_name") or of.get("name") or of.get("title") or of.get("id") or of.get("file_id") or ""
-    content = of.get("content", of.get("text", ""))
-    if isinstance(content, list):
-        content = "\n".join(
-            show(part.get("text", part) if isinstance(part, dict) else part) for part in content
-        )
-    score = of.get("score")
-    return Document(show(name), f"{score:.3g}" if isinstance(score, int | float) else "", show(content))
-
-
 def _notes(span: Span, records: Iterable[LogRecord]) -> Iterator[Note]:
     notes = [(event.time_ns, event.name, event.attributes) for event in span.events]
     notes += [
@@ -303,7 +196,3 @@ def shown(attributes: Any) -> list[tuple[str, str]]:
 def raw(span: Span) -> str:
     """The span as JSON, in the field names of `spans.Span`."""
     return json.dumps(asdict(span), ensure_ascii=False, indent=2, default=repr)
-
-
-def _first(span: Span, keys: Iterable[str]) -> str:
-    return next((show(span.attributes[key]) for key in keys if span.attributes.get(key) is not None), "")

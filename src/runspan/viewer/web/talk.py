@@ -10,7 +10,7 @@ from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import Run
 from runspan.viewer.store.summary import total
 from runspan.viewer.web import panel
-from runspan.viewer.web.panel import Tool
+from runspan.viewer.web.results import Tool, tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def turns(runs: Iterable[tuple[Run, Sequence[Span], Sequence[LogRecord]]]) -> It
         known = unanswered.get(run.thread, ())
         news = asked[len(known) :] if known and asked[: len(known)] == known else asked
         unanswered[run.thread] = () if answered else asked
-        yield Turn(run, news, panel.tools(spans), answered, run.thread != seen)
+        yield Turn(run, news, tools(spans), answered, run.thread != seen)
         seen = run.thread
 
 

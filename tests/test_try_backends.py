@@ -1,0 +1,93 @@
+"""The checks of `make test-backends` see what is wrong; the programs themselves are that target's business."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOOLS = str(Path(__file__).parents[1] / "tools")
+
+
+@pytest.fixture(autouse=True)
+def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)
+
+
+def made(**changes: Any) -> dict[str, Any]:
+    whole = {
+        "trace": "a" * 32,
+        "span": "1" * 16,
+        "parent": "2" * 16,
+        "name": "chat gpt-4o",
+        "start_ns": 1_000,
+        "end_ns": 5_000,
+        "is_error": False,
+        "attributes": {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7},
+    }
+    return {**whole, **changes}
+
+
+def wrong(*, twice: bool = False, **changes: Any) -> list[str]:
+    """What the checks object to when a backend gives one of two spans back changed."""
+    from backends.report import At
+    from backends.told import Seen, Told, compared
+
+    sent = [made(), made(span="3" * 16)]
+    seen = [
+        Seen(
+            s["trace"], s["span"], s["parent"], s["name"], s["end_ns"] - s["start_ns"], False, s["attributes"]
+        )
+        for s in sent
+    ]
+    seen[0] = replace(seen[0], **changes)
+    if twice:
+        seen.append(seen[1])
+    checks = compared(At("P", "1", "HTTP"), Told(sent, True, {}, {}), seen, grain_ns=0)
+    return [check.what.strip() for check in checks if not check.is_held]
+
+
+def test_what_arrived_as_it_was_sent_is_in_order() -> None:
+    assert wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "objections"),
+    [
+        ({"span": "9" * 16}, ["each once, known by id"]),
+        ({"twice": True}, ["spans"]),
+        ({"parent": None}, ["parents"]),
+        ({"name": "chat"}, ["names"]),
+        ({"is_error": True}, ["error flags"]),
+        ({"duration_ns": 4_001}, ["durations"]),
+        ({"trace": "b" * 32}, ["trace ids"]),
+        ({"attributes": {"gen_ai.operation.name": "chat"}}, ["gen_ai.usage.input_tokens"]),
+    ],
+    ids=["lost", "twice", "parent", "name", "error", "duration", "trace", "attribute"],
+)
+def test_what_did_not_is_named(changes: dict[str, Any], objections: list[str]) -> None:
+    assert wrong(**changes) == objections
+
+
+def test_the_table_names_what_was_skipped_and_what_is_wrong() -> None:
+    from backends.report import At, Skipped, draw
+
+    at = At("Jaeger", "2", "HTTP")
+    lines = draw(
+        [at.same("spans", 2, 2), at.same("parents", 2, 1), Skipped("mlflow", "3", "no network")]
+    ).splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == ["ok", "WRONG", "network"]
+    assert "SKIPPED: no network" in lines[3]
+    assert lines[1].startswith("Jaeger")
+    assert lines[2].startswith(" ")
+
+
+def test_every_subject_can_be_named_and_is_there() -> None:
+    import try_backends
+
+    assert [
+        name for name in try_backends.SUBJECTS if not Path(TOOLS, "backends", f"{name}.py").exists()
+    ] == []
+    assert try_backends.main(["nonesuch"]) == 2

@@ -1,0 +1,78 @@
+"""One thing checked at one program, and how all of them are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """`sent` is what the app's process knows, `found` what the program's own API answered; `held=None`: equal, or not."""
+
+    program: str
+    version: str
+    transport: str
+    what: str
+    sent: Any
+    found: Any
+    held: bool | None = None
+
+    @property
+    def is_held(self) -> bool:
+        return self.sent == self.found if self.held is None else self.held
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A program that could not be installed or started here, and why."""
+
+    program: str
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class At:
+    """Makes checks of one program over one transport."""
+
+    program: str
+    version: str
+    transport: str
+
+    def same(self, what: str, sent: Any, found: Any) -> Check:
+        return Check(self.program, self.version, self.transport, what, sent, found)
+
+    def holds(self, what: str, held: bool, sent: Any = "", found: Any = "") -> Check:
+        return Check(self.program, self.version, self.transport, what, sent, found, held)
+
+
+HEAD = ("program", "version", "transport", "checked", "sent", "found", "")
+WIDEST = 58
+
+
+def draw(rows: Iterable[Check | Skipped]) -> str:
+    """A table in plain text, one check a line; what repeats is left out."""
+    cells = [HEAD, *map(_cells, rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(HEAD))]
+    lines, before = [], ("", "", "")
+    for row in cells:
+        shown = tuple("" if row[:3] == before else cell for cell in row[:3]) + row[3:]
+        before = row[:3]
+        lines.append("  ".join(cell.ljust(width) for cell, width in zip(shown, widths, strict=True)).rstrip())
+    return "\n".join(lines)
+
+
+def _cells(row: Check | Skipped) -> tuple[str, ...]:
+    if isinstance(row, Skipped):
+        return row.program, row.version, "", f"SKIPPED: {row.reason}", "", "", ""
+    sent, found = _short(row.sent), _short(row.found)
+    if row.is_held and row.held is None and sent == found and len(sent) > 24:
+        found = "the same"
+    return row.program, row.version, row.transport, row.what, sent, found, "ok" if row.is_held else "WRONG"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
