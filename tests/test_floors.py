@@ -60,7 +60,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     ),
     "opentelemetry.proto": ("viewer",),
     "google": ("viewer", "exporting"),
-    "requests": ("exporting",),
+    "requests": ("exporting", "cli.health"),
     "rich": ("viewer", "cli"),
     "click": ("cli",),
     "packaging": ("cli",),

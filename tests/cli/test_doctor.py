@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from runspan import fake
 from runspan.cli.health.variables import masked
 from runspan.viewer import Viewer, serve
 from runspan.viewer.receiver import Receiver
-from tests.support.children import black_hole, nobody
+from tests.support.children import ROOT, black_hole, nobody
 from tests.support.collector import serve_grpc
 from tests.support.otlp import runs
 
 from .conftest import Command
 
-Findings = list[tuple[str, str, str]]
+SCRIPT = ROOT / "tests" / "support" / "tutor_script.py"
 
 
 def examined(command: Command, *options: str, **env: str) -> tuple[int, dict[str, Any]]:
@@ -160,3 +161,42 @@ def test_a_file_is_where_the_test_trace_goes(command: Command) -> None:
 )
 def test_secrets_are_masked(name: str, value: str, shown: str) -> None:
     assert masked(name, value) == shown
+
+
+def test_an_app_is_run_and_told_about(command: Command, receiver: Receiver) -> None:
+    with fake.serve("text") as server:
+        ended = command(
+            "doctor", SCRIPT, APP_SERVER=server.base_url, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint
+        )
+    assert ended.returncode == 0
+    assert ended.stdout.endswith(" completed\n")
+    assert len(ended.stdout.splitlines()) == 1  # the app's own
+    assert "ok  1 run(s) recorded: 1 emitted" in ended.stderr
+    assert len(runs(receiver)) == 1
+
+
+def test_what_an_app_lost_is_told_with_its_cause(command: Command) -> None:
+    with fake.serve("text") as server, nobody() as address:
+        ended = command(
+            "doctor", "--json", SCRIPT, APP_SERVER=server.base_url, OTEL_EXPORTER_OTLP_ENDPOINT=address
+        )
+    told = json.loads(ended.stderr.splitlines()[-1])
+    assert (ended.returncode, told["ok"]) == (0, False)
+    assert "address" in bad(told)
+    assert "export_failed_spans" in text(told, "dropped")
+    assert "does not take spans" in text(told, "told")
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("", "the app did not import openai"),
+        ("import openai", "the app made no run"),
+        ("import runspan; runspan.uninstrument()", "the app was not traced"),
+    ],
+)
+def test_an_app_without_runs_is_told_so(command: Command, script: str, said: str) -> None:
+    (command.home / "app.py").write_text(f"{script}\nraise SystemExit(7)")
+    ended = command("doctor", "app.py", OTEL_TRACES_EXPORTER="none")
+    assert (ended.returncode, ended.stdout) == (7, "")
+    assert f"XX  {said}" in ended.stderr

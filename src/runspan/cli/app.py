@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .finding import Finding
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -15,3 +17,5 @@ class App:
     arguments: tuple[str, ...] = ()
     is_module: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)  # of instrument()
+    examined: tuple[Finding, ...] | None = None  # by the doctor, who goes on when the app has ended
+    as_json: bool = False  # that report

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
-
 import click
 
 from . import exits
+from .app import App
 from .finding import Finding, State
 from .output import say_json
 
-SIGNS = {
-    State.OK: ("ok", "green"),
-    State.NOTE: ("--", "dim"),
-    State.WARN: ("!!", "yellow"),
-    State.BAD: ("XX", "bold red"),
-}
 
-
-@click.command("doctor", short_help="Why nothing arrives.")
+@click.command(
+    "doctor", short_help="Why nothing arrives.", context_settings={"allow_interspersed_args": False}
+)
 @click.option("--no-send", is_flag=True, help="Look only; send no test trace.")
 @click.option(
     "--timeout", default=10.0, show_default=True, metavar="SECONDS", help="For the test trace to arrive."
 )
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
-def command(no_send: bool, timeout: float, as_json: bool) -> None:
+@click.option("-m", "is_module", is_flag=True, help="TARGET is a module, as for python -m.")
+@click.argument("target", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(
+    no_send: bool,
+    timeout: float,
+    as_json: bool,
+    is_module: bool,
+    target: str | None,
+    arguments: tuple[str, ...],
+) -> App | int:
     """Look for what keeps traces from arriving, in this environment.
 
     Run it where your app runs: same Python, same variables. It looks at versions, settings and variables (secrets masked), at who
@@ -35,48 +38,31 @@ def command(no_send: bool, timeout: float, as_json: bool) -> None:
 
     The exit code is 1 when anything is marked XX.
 
+    With a TARGET the app is run as by `runspan run`, in place of the test, and its end is followed by what became of its runs: how
+    many, what was dropped and why, who else traces its client. All of this is on stderr, and the exit code is the app's.
+
     \b
     Examples:
       runspan doctor
       OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 runspan doctor
+      runspan doctor app.py --its own --options
       runspan doctor --json | jq '.findings[] | select(.state == "bad")'
     """
+    from .drawing import draw
     from .health import examine
 
     findings: list[Finding] = []
-    for finding in examine(sends=not no_send, timeout_s=timeout):
+    for finding in examine(
+        of_app=target is not None, sends=not no_send and target is None, timeout_s=timeout
+    ):
         findings.append(finding)
         if not as_json:
-            _draw(finding)
+            draw(finding, to_stderr=target is not None)
+    if target is not None:
+        return App(target, arguments, is_module, examined=tuple(findings), as_json=as_json)
     is_well = all(finding.state is not State.BAD for finding in findings)
     if as_json:
         say_json({"ok": is_well, "findings": [finding.as_json() for finding in findings]})
     elif not is_well:
         click.echo("\nWhat is marked XX keeps traces from arriving.")
-    sys.exit(exits.DONE if is_well else exits.NOT_WELL)
-
-
-def _draw(finding: Finding) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    from .output import shown
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    sign, style = SIGNS[finding.state]
-    for lead, lines in (
-        ((f"{sign}  ", style), _lines(finding.text)),
-        (("    -> ", "dim"), _lines(finding.cure)),
-    ):
-        for at, line in enumerate(lines):
-            text = Text(shown(line))
-            indent = len(lead[0])
-            for number, wrapped in enumerate(text.wrap(console, max(20, console.width - indent))):
-                first = at == number == 0
-                console.print(
-                    Text.assemble(lead if first else " " * indent, wrapped), no_wrap=True, crop=False
-                )
-
-
-def _lines(text: str) -> Iterable[str]:
-    return text.splitlines()
+    return exits.DONE if is_well else exits.NOT_WELL

@@ -11,9 +11,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Mapping
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from typing import Any
 
 import runspan
 
@@ -23,7 +21,7 @@ from .app import App
 
 def launch(app: App) -> int:
     """0 when the app ran to its end; what it raises comes out."""
-    _instrument(app.options)
+    _instrument(app)
     main = _new_main()
     sys.argv[:] = [app.target, *app.arguments]
     try:
@@ -49,11 +47,15 @@ def _new_main() -> types.ModuleType:
     return main
 
 
-def _instrument(options: Mapping[str, Any]) -> None:
+def _instrument(app: App) -> None:
     """As for `opentelemetry-instrument`: with a wrong setting the app runs untraced, and the reason is said."""
     with guarded("instrument the app"):
         try:
-            runspan.instrument(**options)
+            if app.examined is not None:
+                from .health.app import report_at_exit
+
+                report_at_exit(app.examined, app.as_json)
+            runspan.instrument(**app.options)
         except runspan.ConfigError as error:
             sys.stderr.write(f"runspan: {error} Nothing is traced.\n")
 

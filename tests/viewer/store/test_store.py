@@ -348,3 +348,19 @@ def test_observed_functions_are_no_runs(store: Store, put: Put) -> None:
     put(span(1, 0, "f", 0, 1, **observed(input_value="x")))
     assert (store.count_runs(RunFilter()), store.count_traces()) == (0, 1)
     assert store.traces("x")[0].name == "f"
+
+
+def test_a_lone_surrogate_that_json_escapes_keeps_nobody_from_the_store(store: Store, put: Put) -> None:
+    """Models return them, and senders escape them inside of an attribute's JSON."""
+    put(*a_run(1), *a_run(2))
+    lone = a_run(3, "y")
+    call = replace(
+        lone[2],
+        attributes={
+            **lone[2].attributes,
+            "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "text", "content": "lone \\ud800 日本 surrogate"}]}]',
+        },
+    )
+    put(*(call if span is lone[2] else span for span in lone))
+    assert store.count_runs(RunFilter()) == 3
+    assert [run.trace for run in store.runs(RunFilter(words="surrogate"))] == [f"{3:032x}"]

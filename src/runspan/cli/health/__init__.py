@@ -10,7 +10,7 @@ from ..finding import Finding, State, bad, ok, warn
 from . import address, client, delivery, variables, versions
 
 
-def examine(*, sends: bool, timeout_s: float) -> Iterator[Finding]:
+def examine(*, of_app: bool, sends: bool, timeout_s: float) -> Iterator[Finding]:
     """Each finding as soon as it is known. What can't be tried any more is left out."""
     environ = dict(os.environ)
     yield from versions.findings()
@@ -20,7 +20,8 @@ def examine(*, sends: bool, timeout_s: float) -> Iterator[Finding]:
         yield finding
     if config is None or not config.enabled:
         return
-    yield from client.findings()
+    if not of_app:  # whose own client is looked at when it has ended
+        yield from client.findings()
     is_there = True
     for finding in address.findings(config):
         yield finding

@@ -140,7 +140,12 @@ def exchange(span: Span, inputs: Saids, outputs: Saids) -> tuple[str, str]:
 
 def preview(of: str) -> str:
     """One line for a list. Cut before it is split, as texts may be megabytes."""
-    return " ".join(of[: 4 * PREVIEW].split())[:PREVIEW]
+    return whole(" ".join(of[: 4 * PREVIEW].split())[:PREVIEW])
+
+
+def whole(text: str) -> str:
+    """Without lone surrogates: JSON inside of an attribute may escape them (`\\ud800`), and no file can hold them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _number(span: Span, keys: tuple[str, ...]) -> float | None:

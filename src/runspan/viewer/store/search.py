@@ -14,7 +14,7 @@ from runspan.viewer.conversation import Saids
 from runspan.viewer.kinds import is_error, word
 from runspan.viewer.messages import show
 from runspan.viewer.spans import Span
-from runspan.viewer.store.facts import SORTS, error
+from runspan.viewer.store.facts import SORTS, error, whole
 
 MAX_TEXT = 20_000  # characters of one span that are indexed
 MAX_QUERY = 500
@@ -73,8 +73,8 @@ def _keys(span: Span) -> tuple[str, ...]:
 
 
 def spaced(text: str) -> str:
-    """Text in which each letter of a script without blanks is a word."""
-    return text if text.isascii() else WITHOUT_BLANKS.sub(r" \g<0> ", text)
+    """Text in which each letter of a script without blanks is a word, and which SQLite takes."""
+    return text if text.isascii() else WITHOUT_BLANKS.sub(r" \g<0> ", whole(text))
 
 
 def query(words: str) -> str:
