@@ -58,7 +58,7 @@ def _report(before: tuple[Finding, ...], said: _Said, as_json: bool) -> None:
 def _findings(said: _Said) -> Iterator[Finding]:
     for text, level in said.records.items():
         yield (warn if level >= logging.WARNING else note)("told", shown(text))
-    handle = runspan.setup._handle  # type: ignore[attr-defined]
+    handle = runspan.setup._handle
     if handle is None:
         yield bad(
             "runs",
@@ -78,7 +78,7 @@ def _findings(said: _Said) -> Iterator[Finding]:
         yield bad(
             "runs",
             f"{stats.unrecorded} run(s), none recorded",
-            "The sampler left them out: OTEL_TRACES_SAMPLER, or the app's.",
+            "The sampler left them out.",
         )
     else:
         yield bad(
