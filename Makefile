@@ -4,27 +4,36 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
-PROCESSES := tests/processes tests/setup
+PROCESSES := tests/processes tests/setup tests/recipes
 BACKENDS := tests/backends
+BROWSER := tests/browser
+UI ?=
 FUZZ := .venvs/fuzz
 EXAMPLES ?= 3000
 SECONDS ?= 300
 
-.PHONY: demo test test-processes test-prometheus check format test-matrix test-backends load bench bench-peers fuzz docs clean
+.PHONY: demo test test-processes test-prometheus test-browser check format test-matrix test-backends load
+.PHONY: bench bench-peers bench-viewer fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: real recorded traffic)
-	@$(BIN)/python -m runspan.cli.demo $(RECORDING)
+demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: real recorded traffic; UI=1: in the viewer)
+	@$(BIN)/python -m runspan.cli.demo $(if $(UI),--ui) $(RECORDING)
 
 test: $(READY)  ## the tests, in parallel
-	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) --ignore=$(BACKENDS)
+	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER)
 
 test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
 	$(BIN)/python -m pytest -n auto $(PROCESSES)
+
+test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriver; skipped where there are none)
+	$(BIN)/python -m pytest -n 0 -rs $(BROWSER)
+
+fuzz-viewer: $(READY)  ## 20,000 broken bodies against a running viewer
+	@$(BIN)/python tools/viewer/fuzz.py
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
@@ -57,6 +66,12 @@ docs: $(READY)  ## the documentation, into site/
 
 bench: $(READY)  ## every number of the design beside its budget
 	@$(BIN)/python tools/bench.py
+
+bench-viewer: $(READY)  ## the viewer with 100,000 runs: a million spans in, pages out, a restart, a SIGKILL
+	@$(BIN)/python tools/viewer/bench.py
+
+pictures: $(READY)  ## the viewer's pictures in docs/images, from real runs
+	$(BIN)/python tools/viewer/pictures.py
 
 bench-peers: $(READY)  ## what the decorators of other tools cost, each in an environment of its own
 	@$(BIN)/python tools/peers.py

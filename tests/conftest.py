@@ -18,6 +18,12 @@ _OF_THE_APP = ("OTEL_", "RUNSPAN_", "OPENAI_", "AZURE_OPENAI_", "LANGFUSE_", "PH
 _OF_THE_TESTS = ("RUNSPAN_RECORDINGS", "RUNSPAN_TOOLS", "RUNSPAN_OPENAPI")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update", action="store_true", help="rewrite tests/traces/*.json from what the tests see"
+    )
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_ssl_context() -> Iterator[None]:
     """Each client of openai loads all certificates anew: 70 ms, and nothing here speaks TLS."""

@@ -37,6 +37,20 @@ def test_a_whole_run_goes_through_the_door() -> None:
     assert kept.names == ["chat gpt-4o", "invoke_agent"]
 
 
+def test_the_large_run_of_the_bench_is_as_large_as_it_says() -> None:
+    from benches import assembling
+    from benches.door import Door
+
+    kept = Keep()
+    assembling._took_ms(Door(kept, simulated=False), 1)
+    assert sorted({name.split()[0]: kept.names.count(name) for name in kept.names}) == [
+        "chat",
+        "execute_tool",
+        "invoke_agent",
+    ]
+    assert len(kept.names) == assembling.STEPS + 2
+
+
 def test_a_row_beyond_its_budget_is_marked() -> None:
     from benches.table import Row, draw
 

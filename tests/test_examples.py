@@ -34,6 +34,37 @@ SAID = {
     "function_calls": ("Paris is warmer.", "1 trace · 4 spans · 1 run: 1 completed"),
     "code_interpreter": ("ran: ", "x = 1.", "execute_tool code_interpreter", "1 run: 1 completed"),
     "files_and_search": ("In the air.", "['birds.txt']", "execute_tool file_search", "1 run: 1 completed"),
+    "plain_script": (
+        "x = 1.",
+        "run_math_tutor",
+        "create_assistant",
+        "run_assistant",
+        "invoke_agent Math Tutor",
+        "get_response",
+        "1 trace · 11 spans · 1 run: 1 completed",
+    ),
+    "chat_loop": (
+        "> How warm is Paris?\n18 degrees.",
+        "turn",
+        "invoke_agent Helper",
+        "execute_tool get_weather",
+        "score answered",
+        "2 runs: 2 completed",
+    ),
+    "worker_pool": (
+        "job-2: 1 solved",
+        "chain job-1",
+        "chain solve",
+        "2 traces · 14 spans · 3 runs: 3 completed",
+    ),
+    "fastapi_streaming": (
+        "x = 1.",
+        "chain ask",
+        "chain answer",
+        "invoke_agent Tutor",
+        "first token",
+        "1 trace · 6 spans · 1 run: 1 completed",
+    ),
     "async_service": ("Ann, ", "Ben, ", "Cem, ", "3 runs: 3 completed"),
 }
 

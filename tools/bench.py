@@ -18,7 +18,7 @@ from pathlib import Path
 from benches.table import Row, draw
 
 HERE = Path(__file__).resolve().parent
-SUBJECTS = ("caller", "memory", "imports", "flood", "bursts", "rates")
+SUBJECTS = ("caller", "memory", "imports", "flood", "bursts", "rates", "assembling")
 
 
 def main(arguments: list[str]) -> int:

@@ -24,10 +24,11 @@ OTEL = ("api", "sdk", "exporter-otlp")
 class Environment:
     name: str
     requirements: tuple[str, ...]
-    tests: tuple[str, ...] = ("tests/e2e", "tests/fake")
+    tests: tuple[str, ...] = ("tests/e2e", "tests/fake", "tests/privacy")
 
 
-FOREIGN_PROVIDERS = "tests/setup/test_foreign_providers.py"
+NEIGHBOURS = "tests/setup/test_neighbours.py"
+FOREIGN_PROVIDERS = ("tests/setup/test_foreign_providers.py", "tests/setup/test_foreign_observe.py")
 ENVIRONMENTS = (
     Environment(
         "1.30.5",
@@ -41,8 +42,26 @@ ENVIRONMENTS = (
     Environment("1.109.1", ("openai==1.109.1",)),
     Environment("2.54.0", ("openai==2.54.0",)),
     Environment("newest 3.x", ("openai>=3,<4",)),
-    Environment("logfire", ("openai>=3,<4", "logfire==5.2.0"), (FOREIGN_PROVIDERS, "-k", "logfire")),
-    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment(
+        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (*FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
+    ),
+    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (*FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    Environment(
+        "openinference",
+        ("openai>=3,<4", "openinference-instrumentation-openai==0.1.66"),
+        (NEIGHBOURS, "-k", "openinference"),
+    ),
+    Environment(
+        "openllmetry",
+        ("openai>=3,<4", "opentelemetry-instrumentation-openai==0.62.4"),
+        (NEIGHBOURS, "-k", "openllmetry"),
+    ),
+    Environment("agentops", ("openai>=3,<4", "agentops==0.4.21"), (NEIGHBOURS, "-k", "agentops")),
+    Environment(
+        "genai-openai",
+        ("openai>=3,<4", "opentelemetry-instrumentation-genai-openai==1.3b0"),
+        (NEIGHBOURS, "-k", "official"),
+    ),
     Environment(
         "redaction",
         ("openai>=3,<4", "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),
@@ -52,9 +71,26 @@ ENVIRONMENTS = (
         "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
     ),
     Environment(
+        "pyright",
+        ("openai>=3,<4", "mypy>=1.18,<3", "pyright>=1.1.400,<2"),
+        ("tests/observing/test_typing.py",),
+    ),
+    Environment(
         "zero-code",
         ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
+    ),
+    Environment(
+        "recipes",
+        (
+            "openai>=3,<4",
+            "celery==5.7.0",
+            "rq==3.0.0",
+            "redis==8.1.0",
+            "fastapi==0.165.0",
+            "uvicorn>=0.30,<1",
+        ),
+        ("tests/recipes",),
     ),
 )
 TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "rich>=13.7,<16")
@@ -63,6 +99,9 @@ SHOWN = (
     "logfire",
     "ddtrace",
     "opentelemetry-distro",
+    "celery",
+    "rq",
+    "fastapi",
     "httpx",
     "httpx2",
     "opentelemetry-sdk",
@@ -70,6 +109,8 @@ SHOWN = (
     "pydantic",
     "numpy",
     "pandas",
+    "mypy",
+    "pyright",
 )
 
 

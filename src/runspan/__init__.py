@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .observing.decorator import observe as observe
     from .observing.runs import trace_url as trace_url
     from .observing.score import score as score
+    from .processes import Adopted as Adopted
+    from .processes import adopt as adopt
+    from .processes import handoff as handoff
     from .setup import Handle as Handle
     from .setup import Stats as Stats
     from .setup import flush as flush
@@ -29,14 +32,17 @@ if TYPE_CHECKING:
     from .setup import uninstrument as uninstrument
 
 __all__ = [
+    "Adopted",
     "ConfigError",
     "Handle",
     "Stats",
     "__version__",
+    "adopt",
     "context",
     "current_span_id",
     "current_trace_id",
     "flush",
+    "handoff",
     "instrument",
     "observe",
     "score",
@@ -52,6 +58,7 @@ _HOMES = {
     "context": ".observing.context",
     "observe": ".observing.decorator",
     "score": ".observing.score",
+    **dict.fromkeys(("Adopted", "adopt", "handoff"), ".processes"),
     "trace_url": ".observing.runs",
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
     **dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"),

@@ -71,6 +71,18 @@ class Config:
         "`alive`: also trace runs of other processes that are first met alive by retrieve, cancel or submit.",
         choices=("never", "alive"),
     )
+    propagate: str = _setting(
+        "never",
+        "RUNSPAN_PROPAGATE",
+        "`metadata`: put one key of ours into the metadata of new runs, so that the process whose app sees the end traces the run.",
+        choices=("never", "metadata"),
+    )
+    neighbours: str = _setting(
+        "past",
+        "RUNSPAN_NEIGHBOURS",
+        "Other tracers of `openai`, on Assistants paths: `past` goes past them, `leave` leaves them, with two sets of spans.",
+        choices=("past", "leave"),
+    )
     threads: bool = _setting(
         True,
         "RUNSPAN_THREADS",
@@ -104,8 +116,17 @@ class Config:
     max_text_chars: int = _setting(
         16_384, "RUNSPAN_MAX_TEXT_CHARS", "Characters kept of one text (a message part, an argument).", low=16
     )
+    max_message_chars: int = _setting(
+        65_536, "RUNSPAN_MAX_MESSAGE_CHARS", "Characters kept of one message, all its texts together.", low=16
+    )
     max_attribute_chars: int = _setting(
         131_072, "RUNSPAN_MAX_ATTRIBUTE_CHARS", "Characters of one span attribute.", low=64
+    )
+    max_span_chars: int = _setting(
+        262_144,
+        "RUNSPAN_MAX_SPAN_CHARS",
+        "Characters of all attributes of one span of a run; the longest are cut first.",
+        low=4_096,
     )
     max_input_messages: int = _setting(
         100, "RUNSPAN_MAX_INPUT_MESSAGES", "Messages of the thread kept as a run's input.", low=1

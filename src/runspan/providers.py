@@ -154,7 +154,9 @@ class Providers:
                 own = TracerProvider(resource=self._resource, shutdown_on_exit=False)
                 for exporter in self._exporters:
                     is_console = isinstance(exporter.inner, ConsoleSpanExporter)
-                    own.add_span_processor(SimpleSpanProcessor(exporter) if is_console else exporter.batched())
+                    own.add_span_processor(
+                        SimpleSpanProcessor(exporter) if is_console else exporter.batched()
+                    )
                 self._own = own
             return self._own
 
@@ -195,19 +197,20 @@ class CarefulExporter(SpanExporter):
         self.failed = 0
         self.overflown = 0  # ended faster than they went out; known after a flush
         self._settled = 0  # delivered or failed
+        self._is_trying = False
         self._is_failing = False
         self._is_given_up = False
         self._processor: Counted | None = None
         careful.quiet(getattr(inner, "inner", inner))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        careful.at_work.active = True
+        careful.at_work.active = self._is_trying = True
         try:
             result = self.inner.export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
         finally:
-            careful.at_work.active = False
+            careful.at_work.active = self._is_trying = False
         self._settled += len(spans)
         if self._is_given_up:  # they were counted then
             return result
@@ -238,6 +241,8 @@ class CarefulExporter(SpanExporter):
     def give_up(self) -> None:
         """The process ends while the exporter still tries (the SDK's retry for 10 s): what it has, and what waits for it."""
         left = self.taken - self._settled - self.overflown
+        if self._is_trying:  # in pieces: some may be there already
+            left -= getattr(self.inner, "delivered", 0)
         self._is_given_up = True
         if left > 0:
             self._lose(left)

@@ -22,6 +22,7 @@ from .meters import Meters
 from .patches.handlers import Exits
 from .patches.helpers import Helpers
 from .patches.install import Installer
+from .patches.neighbours import Neighbours
 from .patches.request import Patch
 from .patches.threads import Pools
 from .pricing import pricer
@@ -29,6 +30,7 @@ from .providers import Providers
 from .runtime import active
 from .runtime.active import Active
 from .runtime.calls import Assistants, CallSpans
+from .runtime.custody import Custody
 from .runtime.emit import Emitter
 from .runtime.fetch import Fetcher
 from .runtime.lru import Lru
@@ -36,6 +38,7 @@ from .runtime.metrics import Metrics
 from .runtime.outbox import Flusher, Outbox
 from .runtime.reading import Reader
 from .runtime.records import (
+    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -55,10 +58,11 @@ REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + live + dropped (`error`, `outbox_full`).
+    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + handed_off + live + dropped.
 
-    `dropped` by cause also counts what is no run: records (`queue_full`), spans (`export_failed_spans`,
-    `export_queue_full_spans`), and what an exit could not wait for (`exit`).
+    started: created here, or taken over from another process. Runs are `dropped` as `error` or `outbox_full`; what else is counted
+    there is no run: records (`queue_full`), spans (`export_failed_spans`, `export_queue_full_spans`), what an exit could not wait
+    for (`exit`), metadata without room for the key of `propagate="metadata"` (`not_propagated`).
     """
 
     started: int = 0
@@ -66,6 +70,7 @@ class Stats:
     emitted: int = 0
     unfinished: int = 0
     unrecorded: int = 0  # sampled out
+    handed_off: int = 0  # another process emits them
     dropped: Mapping[str, int] = field(default_factory=dict)
     fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
     errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
@@ -77,6 +82,7 @@ class Handle:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._price = pricer(config)
+        self._is_finalized = False
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
         self._build()
@@ -91,13 +97,16 @@ class Handle:
                 "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
+        self._neighbours = Neighbours(passes=config.neighbours == "past", ours=self._installer.ours)
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
         config = self.config
         self._metrics = Metrics(self._meters.current, self._dropped)
         extra = EXTRAS.get(config.backend or "", NONE)
-        emitter = Emitter(self._providers.current, config.max_attribute_chars, extra, self._metrics)
+        emitter = Emitter(
+            self._providers.current, config.max_attribute_chars, extra, config.max_span_chars, self._metrics
+        )
         flusher = Flusher(self._providers.flush, self._meters.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
@@ -105,7 +114,8 @@ class Handle:
         assistants: Assistants = Lru(5_000)
         self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        reader = Reader(tracker, calls, emitter, joins=config.join == "alive")
+        custody = Custody(tracker, emitter, calls, lambda record: self._worker.put(record), extra)
+        reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
         handlers: Mapping[type, Callable[[Any], None]] = {
             Call: reader.call,
@@ -126,8 +136,11 @@ class Handle:
             texts.secrets,
             calls=config.calls,
             joins=config.join == "alive",
+            propagates=config.propagate == "metadata",
             count_unrecorded=self._tracker.count_unrecorded,
             runs=self._tracker.runs,
+            custody=custody,
+            on_run=lambda request: self._worker.put(Ask(lambda: self._neighbours.look(request))),
         )
         self._active = Active(
             config,
@@ -135,6 +148,7 @@ class Handle:
             self._providers.current,
             self._tracker.runs,
             self._tracker.ended.peek,
+            custody,
             extra,
             otlp.page(config, self._providers.has_app_provider()),
         )
@@ -146,14 +160,15 @@ class Handle:
     def stats(self) -> Stats:
         counts, tracker = self._tracker.counts, self._tracker
         return Stats(
-            counts.started,
-            tracker.live,
-            counts.emitted,
-            counts.unfinished,
-            counts.unrecorded,
-            self._dropped(),
-            dict(self._fetcher.counts),
-            guard.swallowed(),
+            started=counts.started,
+            live=tracker.live,
+            emitted=counts.emitted,
+            unfinished=counts.unfinished,
+            unrecorded=counts.unrecorded,
+            handed_off=counts.handed_off,
+            dropped=self._dropped(),
+            fetches=dict(self._fetcher.counts),
+            errors=guard.swallowed(),
         )
 
     def _dropped(self) -> dict[str, int]:
@@ -173,6 +188,7 @@ class Handle:
                 _handle = None
         if active.now is self._active:
             active.now = None
+        self._neighbours.remove()
         self._installer.remove()
         self._pools.remove()
         self._close()
@@ -183,6 +199,7 @@ class Handle:
     def _install(self) -> None:
         active.now = self._active
         self._installer.install()
+        self._neighbours.look()
         if self.config.threads:
             self._pools.install()
 
@@ -212,12 +229,16 @@ class Handle:
         """
         atexit.unregister(self._close)
         atexit.register(self._close)
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            self._finalize_in_child()
 
     def _after_fork(self) -> None:
         """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
         self._providers.after_fork()
         self._meters.after_fork()
         was_active = active.now is self._active
+        self._is_finalized = False
         self._active.is_forgotten = True
         self._build()
         if was_active:
@@ -227,9 +248,12 @@ class Handle:
             util.register_after_fork(self, Handle._finalize_in_child)
 
     def _finalize_in_child(self) -> None:
-        import multiprocessing.util
+        """Children of multiprocessing, but for spawned ones, leave without atexit."""
+        if not self._is_finalized:
+            import multiprocessing.util
 
-        multiprocessing.util.Finalize(None, self._close, exitpriority=100)
+            self._is_finalized = True
+            multiprocessing.util.Finalize(None, self._close, exitpriority=100)
 
 
 _lock = threading.Lock()

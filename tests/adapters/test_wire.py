@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from runspan.adapters import wire
-from runspan.core.model import ApiError, Assistant, Message, Run, RunRequest, RunStep, ToolCall, Usage
+from runspan.core.model import (
+    ApiError,
+    Assistant,
+    Document,
+    Message,
+    Part,
+    Run,
+    RunRequest,
+    RunStep,
+    ToolCall,
+    Usage,
+)
 
 BAD: tuple[Any, ...] = (
     *(
@@ -85,6 +96,23 @@ STEP = {
                 "type": "file_search",
                 "file_search": {"ranking_options": {"ranker": "auto"}, "results": [{"file_id": "f"}]},
             },
+            {
+                "id": "c4",
+                "type": "file_search",
+                "file_search": {
+                    "results": [
+                        {
+                            "file_id": "f",
+                            "file_name": "f.txt",
+                            "score": 0.5,
+                            "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}],
+                        }
+                    ]
+                },
+            },
+            {"id": "c5", "type": "retrieval", "retrieval": {}},
+            {"id": "c6", "type": "browse", "browse": {"url": "u", "results": [1]}},
+            {"id": "c7", "type": "browse", "at": 5},
         ],
     },
 }
@@ -100,7 +128,14 @@ MESSAGE = {
         {"type": "refusal", "refusal": "no"},
     ],
 }
-ASSISTANT = {"id": "asst_1", "name": "Tutor", "description": "d", "model": "gpt-4o"}
+ASSISTANT = {
+    "id": "asst_1",
+    "name": "Tutor",
+    "description": "d",
+    "model": "gpt-4o",
+    "tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}},
+    "file_ids": ["file-1"],
+}
 BODY = {
     "assistant_id": "asst_1",
     "model": "gpt-4o",
@@ -188,14 +223,17 @@ def test_a_whole_step() -> None:
         status="completed",
         tool_calls=(
             ToolCall("c1", "function", "f", "{}", "1"),
-            ToolCall("c2", "code_interpreter", "code_interpreter", "1+1", '[{"type":"logs","logs":"2"}]'),
+            ToolCall("c2", *("code_interpreter",) * 2, "1+1", outputs=(Part("logs", "2"),)),
             ToolCall(
                 "c3",
-                "file_search",
-                "file_search",
+                *("file_search",) * 2,
                 '{"ranking_options":{"ranker":"auto"}}',
-                '[{"file_id":"f"}]',
+                documents=(Document("f"),),
             ),
+            ToolCall("c4", *("file_search",) * 2, documents=(Document("f", "f.txt", 0.5, "one\n\ntwo"),)),
+            ToolCall("c5", *("retrieval",) * 2),
+            ToolCall("c6", *("browse",) * 2, '{"url":"u","results":[1]}'),
+            ToolCall("c7", *("browse",) * 2, '{"at":5}'),
         ),
         error=ApiError("server_error", "x"),
         usage=Usage(1, 2),
@@ -213,4 +251,23 @@ def test_a_whole_message_and_an_assistant() -> None:
         "incomplete",
     )
     assert [(p.type, p.text) for p in message.parts] == [("text", "hi"), ("refusal", "no")]
-    assert wire.assistant(ASSISTANT) == Assistant("asst_1", "Tutor", "d", "gpt-4o")
+    assert wire.assistant(ASSISTANT) == Assistant("asst_1", "Tutor", "d", "gpt-4o", ("vs_1",), ("file-1",))
+
+
+def test_files_beside_the_content_are_parts_of_either_version() -> None:
+    attached = {"file_id": "f1", "tools": [{"type": "file_search"}, {"type": 5}, 5]}
+    found = wire.message({"content": "see", "attachments": [attached], "file_ids": ["f2", 5]})
+    assert found.parts == (
+        Part("text", "see"),
+        Part("attachment", None, {"file_id": "f1", "tools": ["file_search"]}),
+        Part("attachment", None, {"file_id": "f2"}),
+    )
+
+
+def test_an_image_that_stands_in_its_url_is_let_go() -> None:
+    image = {"url": "data:image/png;base64,iVBORw==", "detail": "low"}
+    found = wire.part({"type": "image_url", "image_url": image})
+    sha = "0f4636c78f65d3639ece5a064b5ae753e3408614a14fb18ab4d7540d2c248543"
+    assert found == Part(
+        "image_url", None, {"detail": "low", "mime_type": "image/png", "size_bytes": 4, "sha256": sha}
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from runspan.conventions import attributes_of
 from runspan.conventions.genai import name
@@ -11,6 +14,7 @@ from runspan.core.model import (
     ApiError,
     Assistant,
     CallFacts,
+    Document,
     Message,
     Part,
     Run,
@@ -129,7 +133,10 @@ GENERATION_ATTRIBUTES = {
     "gen_ai.tool.definitions": '[{"type":"file_search","name":"file_search"}]',
 }
 TOOL = ToolFacts(
-    SERVER, ToolCall("c1", "function", "get_weather", '{"city":"Bern"}', '{"c":22}'), "step_1", "thread_1"
+    *(SERVER, ToolCall("c1", "function", "get_weather", '{"city":"Bern"}', '{"c":22}'), "step_1", "thread_1"),
+    step_status="completed",
+    usage=Usage(30, 4),
+    description="Of a city.",
 )
 TOOL_ATTRIBUTES = {
     "gen_ai.operation.name": "execute_tool",
@@ -138,14 +145,68 @@ TOOL_ATTRIBUTES = {
     "session.id": "thread_1",
     "gen_ai.tool.name": "get_weather",
     "gen_ai.tool.type": "function",
+    "gen_ai.tool.description": "Of a city.",
     "gen_ai.tool.call.id": "c1",
     "gen_ai.tool.call.arguments": '{"city":"Bern"}',
     "gen_ai.tool.call.result": '{"c":22}',
     "runspan.step.id": "step_1",
+    "runspan.step.status": "completed",
+    "runspan.step.usage.input_tokens": 30,
+    "runspan.step.usage.output_tokens": 4,
     "input.value": '{"city":"Bern"}',
     "input.mime_type": "application/json",
     "output.value": '{"c":22}',
     "output.mime_type": "application/json",
+}
+
+
+CODE = ToolCall(
+    "c2",
+    *("code_interpreter",) * 2,
+    "plot()",
+    outputs=(Part("logs", "done"), Part("image", None, {"file_id": "file-1"})),
+)
+CODE_RESULT = '[{"type":"logs","logs":"done"},{"type":"image","image":{"file_id":"file-1"}}]'
+CODE_ATTRIBUTES = {
+    "gen_ai.operation.name": "execute_tool",
+    "openinference.span.kind": "TOOL",
+    "gen_ai.tool.name": "code_interpreter",
+    "gen_ai.tool.type": "extension",
+    "gen_ai.tool.call.id": "c2",
+    "gen_ai.tool.call.arguments": "plot()",
+    "gen_ai.tool.call.result": CODE_RESULT,
+    "input.value": "plot()",
+    "input.mime_type": "text/plain",
+    "output.value": CODE_RESULT,
+    "output.mime_type": "application/json",
+}
+SEARCH = ToolCall(
+    "c3",
+    *("file_search",) * 2,
+    '{"ranking_options":{"ranker":"auto"}}',
+    documents=(Document("file-2", "birds.txt", 0.5, "The swift sleeps."), Document("file-3")),
+)
+FOUND = '[{"file_id":"file-2","file_name":"birds.txt","score":0.5},{"file_id":"file-3"}]'
+SEARCH_ATTRIBUTES = {
+    "gen_ai.operation.name": "execute_tool",
+    "openinference.span.kind": "RETRIEVER",
+    "gen_ai.tool.name": "file_search",
+    "gen_ai.tool.type": "datastore",
+    "gen_ai.tool.call.id": "c3",
+    "gen_ai.tool.call.arguments": '{"ranking_options":{"ranker":"auto"}}',
+    "gen_ai.tool.call.result": FOUND,
+    "gen_ai.retrieval.documents": '[{"id":"file-2","score":0.5,"content":"The swift sleeps.","name":"birds.txt"},'
+    '{"id":"file-3"}]',
+    "gen_ai.data_source.id": "vs_1",
+    "input.value": '{"ranking_options":{"ranker":"auto"}}',
+    "input.mime_type": "application/json",
+    "output.value": FOUND,
+    "output.mime_type": "application/json",
+    "retrieval.documents.0.document.id": "file-2",
+    "retrieval.documents.0.document.score": 0.5,
+    "retrieval.documents.0.document.content": "The swift sleeps.",
+    "retrieval.documents.0.document.metadata": '{"file_name":"birds.txt"}',
+    "retrieval.documents.1.document.id": "file-3",
 }
 
 
@@ -177,6 +238,37 @@ def test_the_tool_span() -> None:
     assert name(data) == "execute_tool get_weather"
 
 
+def test_tools_of_the_server() -> None:
+    assert attributes(span(SpanKind.TOOL, ToolFacts(SERVER, CODE), "execute_tool")) == CODE_ATTRIBUTES
+    search = ToolFacts(SERVER, SEARCH, data_source_id="vs_1")
+    assert attributes(span(SpanKind.TOOL, search, "execute_tool")) == SEARCH_ATTRIBUTES
+
+
+def test_a_search_that_found_much_leaves_room_for_other_attributes() -> None:
+    many = replace(SEARCH, documents=tuple(Document(f"file-{i}", "f", 0.5, "text") for i in range(50)))
+    found = attributes(span(SpanKind.TOOL, ToolFacts(SERVER, many), "execute_tool"))
+    assert len(found) < 100
+    assert len(json.loads(found["gen_ai.retrieval.documents"])) == 50
+
+
+def test_what_was_cut_says_how_long_it_was() -> None:
+    call = replace(TOOL.call, arguments="x" * 200, output="y" * 90, original_length={"output": 900})
+    found = attributes_of(span(SpanKind.TOOL, ToolFacts(SERVER, call), "execute_tool"), 100)
+    assert found["gen_ai.tool.call.arguments"] == "x" * 99 + "…"
+    assert found["runspan.original_length.gen_ai.tool.call.arguments"] == 200
+    assert found["runspan.original_length.gen_ai.tool.call.result"] == 900
+    generation = attributes_of(GENERATION, 100)
+    whole = len(GENERATION_ATTRIBUTES["gen_ai.input.messages"])
+    assert generation["runspan.original_length.gen_ai.input.messages"] == whole
+    assert "runspan.original_length.gen_ai.output.messages" not in generation
+
+
+def test_a_call_in_pieces_says_so() -> None:
+    call = replace(TOOL.call, arguments='{"ci', is_incomplete=True)
+    found = attributes(span(SpanKind.TOOL, ToolFacts(SERVER, call), "execute_tool"))
+    assert found["runspan.tool.arguments.incomplete"] is True
+
+
 def test_the_call_span() -> None:
     facts = CallFacts(SERVER, "thread_1", "run_1", "msg_1", Assistant("asst_1", "Math Tutor"), "gpt-4o")
     data = span(SpanKind.CALL, facts, "create_agent")
@@ -201,8 +293,33 @@ def test_the_call_span() -> None:
 
 def test_tokens_stand_on_the_generation_span_alone() -> None:
     for data in (RUN_SPAN, span(SpanKind.TOOL, TOOL, "execute_tool")):
-        assert not [k for k in attributes(data) if "usage" in k or "token" in k]
+        assert not [k for k in attributes(data) if k.startswith(("gen_ai.usage", "llm.token_count"))]
 
 
 def test_the_generation_span_has_no_plain_values_and_no_server() -> None:
     assert not [k for k in attributes(GENERATION) if k.startswith(("input.", "output.", "server."))]
+
+
+def of_length(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 0
+
+
+@pytest.mark.parametrize("total", [4_096, 10_000, 50_000])
+def test_a_span_has_a_limit_of_its_own_and_the_longest_attributes_pay(total: int) -> None:
+    long = (Message("m1", "user", (Part("text", "q" * 60_000),)),)
+    facts = replace(FACTS, inputs=long, outputs=(replace(long[0], role="assistant"),))
+    data = replace(GENERATION, facts=facts)
+    whole = attributes_of(data, 100_000)
+    found = attributes_of(data, 100_000, max_span_chars=total)
+    assert total / 2 - 1_000 < sum(map(of_length, found.values())) <= total
+    both = ("gen_ai.input.messages", "gen_ai.output.messages")
+    for key in both:
+        json.loads(found[key])
+        assert found[f"runspan.original_length.{key}"] == len(whole[key])
+    assert {k: v for k, v in found.items() if not k.endswith(both)} == {
+        k: v for k, v in whole.items() if k not in both
+    }
+
+
+def test_a_span_within_its_limit_is_left_as_it_is() -> None:
+    assert attributes_of(GENERATION, 10_000, max_span_chars=4_096) == attributes(GENERATION)

@@ -155,17 +155,36 @@ def test_nothing_captured_is_nothing_said(backend: str) -> None:
     assert not [key for key in found if "Inputs" in key or "Outputs" in key or "tools" in key]
 
 
+def asks(id_: str, name: str, arguments: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": id_, "type": "function", "function": function}],
+    }
+
+
 def test_the_chat_of_mlflow_keeps_images_tool_calls_and_tools() -> None:
-    picture = Part("image_url", None, {"image_url": {"url": "https://x.test/a.png"}})
-    file = Part("image_file", None, {"image_file": {"file_id": "f1"}})
+    picture = Part("image_url", None, {"url": "https://x.test/a.png", "detail": "auto"})
+    file = Part("image_file", None, {"file_id": "f1"})
+    weather = ToolCall("c1", "function", "get_weather", '{"city":"Bern"}', "22 C")
+    code = ToolCall("c2", *("code_interpreter",) * 2, "1+1", outputs=(Part("logs", "2"),))
     tool = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
     found = more(
         "mlflow",
         SpanKind.GENERATION,
         instructions=(),
         inputs=(Message("m1", "user", (Part("text", "Look:"), picture, file)),),
-        outputs=(Message("m2", "assistant", (Part("text", "a"), Part("refusal", "no"))),),
-        pending=(ToolCall("c1", "function", "get_weather", '{"city":"Bern"}'),),
+        outputs=(
+            Message(
+                "",
+                "assistant",
+                tuple(Part(t, call=code) for t in ("server_tool_call", "server_tool_call_response")),
+            ),
+            Message("m2", "assistant", (Part("text", "a"), Part("refusal", "no"))),
+            Message("", "assistant", (Part("tool_call", call=weather),)),
+            Message("", "tool", (Part("tool_call_response", call=weather),)),
+        ),
         finish_reason="tool_call",
         run=replace(plain.RUN, tools=({"type": "file_search"}, tool)),
     )
@@ -180,18 +199,11 @@ def test_the_chat_of_mlflow_keeps_images_tool_calls_and_tools() -> None:
         }
     ]
     assert [choice["message"] for choice in json.loads(found["mlflow.spanOutputs"])["choices"]] == [
+        asks("c2", "code_interpreter", '{"code":"1+1"}'),
+        {"role": "tool", "tool_call_id": "c2", "content": '[{"type":"logs","logs":"2"}]'},
         {"role": "assistant", "content": "a\nno"},
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [
-                {
-                    "id": "c1",
-                    "type": "function",
-                    "function": {"name": "get_weather", "arguments": '{"city":"Bern"}'},
-                }
-            ],
-        },
+        asks("c1", "get_weather", '{"city":"Bern"}'),
+        {"role": "tool", "tool_call_id": "c1", "content": "22 C"},
     ]
     assert json.loads(found["mlflow.chat.tools"]) == [tool]
 
@@ -219,3 +231,9 @@ def test_a_run_that_never_began_is_no_trouble(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["langfuse", "mlflow"])
 def test_every_kind_of_an_observed_span_has_its_word(backend: str) -> None:
     assert EXTRAS[backend].kinds.keys() == KINDS.keys()
+
+
+def test_keys_of_metadata_can_be_encoded() -> None:
+    run = replace(plain.RUN, metadata={"a\ud800": "b\ud800"})
+    found = more("langfuse", SpanKind.RUN, run=run)
+    assert found[f"{LANGFUSE}.metadata.a?"] == "b?"

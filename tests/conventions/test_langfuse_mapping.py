@@ -19,7 +19,7 @@ INPUT = [
     {"role": "user", "parts": [{"type": "text", "content": "q1"}]},
     {"role": "user", "parts": [{"type": "text", "content": "q2"}]},
 ]
-OUTPUT = [{"role": "assistant", "parts": [{"type": "text", "content": "a1"}]}]
+OUTPUT = [{"role": "assistant", "parts": [{"type": "text", "content": "a1"}], "finish_reason": "stop"}]
 SETTINGS = {"temperature": 0.5, "top_p": 1.0}
 RUN = Shown(type="agent", name="invoke_agent Math Tutor", input="q2", output="a1", session="thread_1")
 GENERATION = Shown(

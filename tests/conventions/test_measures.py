@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +98,26 @@ def test_a_whole_run() -> None:
 
 def test_the_instruments_are_those_of_the_table() -> None:
     assert {*names(span(children=(tool(),))), "runspan.dropped"} == {one.name for one in measures.ALL}
+
+
+def test_the_page_has_every_instrument_with_kind_unit_and_attributes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
+    rows = {row[1].strip("` "): row for line in page.splitlines() if len(row := line.split("|")) == 6}
+    groups = {"*run*": BASE, "*answer*": {"gen_ai.response.model": ""}}
+    everything = [
+        *of_run(span(replace(FACTS, unfinished="evicted"), children=(tool(),), error=ApiError("e"))),
+        *of_run(span(children=(tool(error=ApiError("e")),))),
+    ]
+    for one in measures.ALL:
+        row = rows[one.name]
+        kind = "histogram" if one.buckets else "counter"
+        assert f"{kind}, {one.unit}".replace(" {", " `{").replace("}", "}`") in row[2]
+        told = set(re.findall(r"`([a-z_.]+\.[a-z_.]+)`", row[4]))
+        for group, keys in groups.items():
+            told |= set(keys) if group in row[4] else set()
+        assert told == {key for i, _, of in everything if i is one for key in of} | (
+            {measures.CAUSE} if one is measures.DROPPED else set()
+        )
 
 
 def test_no_id_is_ever_an_attribute() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from runspan.core.assembly import Limits, assemble, failed_request
+from runspan.core.assembly import assemble, failed_request
 from runspan.core.lifecycle import RunState
+from runspan.core.limits import Limits
 from runspan.core.model import (
     ApiError,
     Assistant,
@@ -113,7 +114,8 @@ def test_a_run_whose_end_was_never_seen_says_so_and_keeps_its_last_status(
     )
     assert found.run is not None
     assert (found.run.status, found.run.usage) == (status, None)
-    assert [c.id for c in found.pending] == (["c1"] if status == "requires_action" else [])
+    calls = [part.call.id for message in found.outputs for part in message.parts if part.call]
+    assert calls == (["c1"] if status == "requires_action" else [])
 
 
 def test_what_broke_the_stream_is_the_error_of_a_run_that_never_ended_and_of_no_other() -> None:
@@ -162,6 +164,21 @@ def test_instructions_are_the_runs_and_what_was_added_unless_they_hold_it_alread
     }.items():
         state = after(event(S, "completed", instructions=whole), state=begun(request=request))
         assert facts(tree(state)).instructions == expected
+
+
+def test_a_long_answer_is_cut_once_and_keeps_its_length() -> None:
+    parts = tuple(Part("text", letter * 50) for letter in "abc")
+    log = ThreadLog((Message("m2", "assistant", parts, A + 2, "run_1"),))
+    (told,) = facts(tree(ended("completed"), log, limits=Limits(max_message_chars=60))).outputs
+    assert told.original_length == 150
+    assert [part.fields.get("original_length") for part in told.parts] == [None, 50, 50]
+
+
+def test_instructions_that_were_cut_say_how_long_they_were() -> None:
+    state = after(event(S, "completed", instructions="x" * 200))
+    found = facts(tree(state, texts=Texts(max_chars=50)))
+    assert (found.instructions, found.instructions_length) == (("x" * 49 + CUT,), 200)
+    assert facts(tree(state)).instructions_length is None
 
 
 def test_the_newest_inputs_are_kept_and_the_cut_is_counted() -> None:
@@ -218,4 +235,17 @@ def test_tools_asked_for_hang_below_the_run() -> None:
             5 * S,
             None,
         )
-    assert facts(span).pending == ()
+    shown = [(m.role, [(p.type, p.call.id) for p in m.parts if p.call]) for m in facts(span).outputs]
+    assert shown == [
+        ("assistant", [("tool_call", "c1"), ("tool_call", "c2")]),
+        ("tool", [("tool_call_response", "c1"), ("tool_call_response", "c2")]),
+        ("assistant", []),
+    ]
+
+
+def test_a_vector_store_is_named_where_there_is_exactly_one() -> None:
+    one, other = replace(ASSISTANT, vector_store_ids=("vs_1",)), RunRequest(vector_store_ids=("vs_2",))
+    log = replace(LOG, vector_store_ids=("vs_1",))
+    assert facts(tree(ended("completed"), log, assistant=one)).data_source_id == "vs_1"
+    assert facts(tree(replace(ended("completed"), request=other), log)).data_source_id is None
+    assert facts(tree(ended("completed"))).data_source_id is None

@@ -8,7 +8,7 @@ import pytest
 
 from runspan.core import timing
 from runspan.core.lifecycle import RunState
-from runspan.core.model import Observation
+from runspan.core.model import Observation, RunStep
 from runspan.core.timing import Entry, Moment
 from tests.core.words import A, S, begun, call, event, poll, submit
 from tests.core.words import after as after_all
@@ -211,8 +211,19 @@ def test_the_status_of_later_days_goes_on_in_the_present_phase() -> None:
 
 
 def test_steps_are_placed_by_their_stamps_inside_what_is_possible() -> None:
-    state = begun(0, 0)
-    assert timing.place_step(state, A + 2, A + 4, 0, 10 * S) == (2 * S, 4 * S)
-    assert timing.place_step(state, None, None, S, 10 * S) == (S, 10 * S)
-    start_ns, end_ns = timing.place_step(state, A + 4, A + 2, 0, 10 * S)
+    def placed(lower_ns: int = 0, **fields: int) -> tuple[int, int]:
+        return timing.place_step(begun(0, 0), RunStep("s1", "tool_calls", **fields), lower_ns, 10 * S)  # type: ignore[arg-type]
+
+    assert placed(created_at=A + 2, ended_at=A + 4) == (2 * S, 4 * S)
+    assert placed(S) == (S, 10 * S)
+    start_ns, end_ns = placed(created_at=A + 4, ended_at=A + 2)
     assert 0 <= start_ns <= end_ns <= 10 * S
+
+
+def test_a_step_that_was_streamed_lies_where_its_events_arrived_and_its_stamps_fill_the_rest() -> None:
+    def placed(**fields: int) -> tuple[int, int]:
+        return timing.place_step(begun(0, 0), RunStep("s1", "tool_calls", **fields), 0, 10 * S)  # type: ignore[arg-type]
+
+    assert placed(created_at=A + 2, ended_at=A + 4, seen_ns=S, done_ns=3 * S) == (S, 3 * S)
+    assert placed(created_at=A + 2, ended_at=A + 4, seen_ns=S) == (S, 4 * S)
+    assert placed(created_at=A, ended_at=A, seen_ns=3 * S) == (3 * S, 6.5 * S), "a stamp that cannot be true"

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from runspan.core.assembly import assemble
 from runspan.core.lifecycle import RunState
-from runspan.core.model import ApiError, Observation, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
+from runspan.core.model import (
+    ApiError,
+    Document,
+    Observation,
+    Part,
+    RunStep,
+    SpanData,
+    SpanKind,
+    ToolCall,
+    ToolFacts,
+    Usage,
+)
 from runspan.core.redact import Texts
 from runspan.core.thread import ThreadLog
 from tests.core.words import KEY, SERVER, A, S, after, begun, call, event, poll, seen, submit
+
+CODE = ToolCall("c1", "code_interpreter", "code_interpreter", "print(1)", outputs=(Part("logs", "1"),))
 
 
 def tools(state: RunState) -> list[SpanData]:
@@ -50,9 +66,8 @@ def test_a_call_known_from_its_round_and_its_step_is_one_span() -> None:
 
 
 def test_tools_of_the_server_are_placed_by_the_stamps_of_their_step() -> None:
-    code = ToolCall("c1", "code_interpreter", "code_interpreter", "print(1)", "1")
-    (tool,) = tools(polled(steps(step("s1", code, created_at=A + 3, ended_at=A + 6))))
-    assert facts(tool) == ToolFacts(SERVER, code, "s1", "thread_1")
+    (tool,) = tools(polled(steps(step("s1", CODE, created_at=A + 3, ended_at=A + 6))))
+    assert facts(tool) == ToolFacts(SERVER, CODE, "s1", "thread_1")
     assert (tool.start_ns, tool.end_ns) == (3 * S, 6 * S)
 
 
@@ -113,3 +128,80 @@ def test_a_call_that_nobody_answered_lasts_until_the_run_ends() -> None:
 
 def test_message_steps_make_no_span() -> None:
     assert tools(polled(steps(RunStep("s1", "message_creation", message_id="m1")))) == []
+
+
+FAILED = ApiError("server_error", "no sandbox")
+STEP_ERRORS: dict[str, tuple[dict[str, Any], ApiError | None]] = {
+    "failed": ({"status": "failed", "error": FAILED}, FAILED),
+    "failed without a word": ({"status": "failed"}, ApiError("failed")),
+    "expired": ({"status": "expired"}, ApiError("expired")),
+    "cancelled": ({"status": "cancelled"}, None),
+    "completed": ({"status": "completed"}, None),
+}
+
+
+@pytest.mark.parametrize("name", STEP_ERRORS)
+def test_each_end_of_a_step_has_its_status_and_error(name: str) -> None:
+    fields, error = STEP_ERRORS[name]
+    (tool,) = tools(polled(steps(step("s1", call("c1"), **fields))))
+    assert (facts(tool).step_status, tool.error) == (fields["status"], error)
+
+
+def test_the_usage_of_a_step_stands_on_the_first_of_its_calls() -> None:
+    both = step("s1", call("c1"), call("c2"), usage=Usage(30, 4))
+    state = polled(steps(both, step("s2", call("c3"), usage=Usage(50, 6))))
+    assert [facts(t).usage for t in tools(state)] == [Usage(30, 4), None, Usage(50, 6)]
+
+
+def test_spans_stand_in_the_order_in_which_the_calls_began() -> None:
+    code = step("s1", CODE, seen_ns=S, done_ns=2 * S)
+    state = after(
+        event(S, "in_progress"),
+        event(4 * S, "requires_action", required=(call("c2"),)),
+        event(9 * S, "completed"),
+        steps(code),
+    )
+    assert [facts(t).call.id for t in tools(state)] == ["c1", "c2"]
+
+
+def test_a_later_look_without_file_contents_takes_none_away() -> None:
+    found = ToolCall("c1", *("file_search",) * 2, documents=(Document("f", "f.txt", 0.5, "text"),))
+    bare = replace(found, documents=(Document("f", "f.txt", 0.5),))
+    for looks in ([found, bare], [bare, found], [bare, found, bare]):
+        (tool,) = tools(polled(*(steps(step("s1", c)) for c in looks)))
+        assert facts(tool).call.documents == found.documents
+
+
+def test_a_function_is_described_by_the_tools_of_its_run() -> None:
+    definition = {"type": "function", "function": {"name": "get_weather", "description": "Of a city."}}
+    state = after(
+        event(S, "requires_action", required=(call("c1"),), tools=(definition, {"type": "function"})),
+        event(2 * S, "completed"),
+    )
+    (tool,) = tools(state)
+    assert facts(tool).description == "Of a city."
+
+
+def test_pieces_of_a_cut_stream_give_way_to_the_whole_call() -> None:
+    pieces = replace(CODE, arguments="print", is_incomplete=True)
+    cut_off = seen(5 * S, 5 * S, run_id=KEY.run_id, steps=(step("s1", pieces),))
+    (tool,) = tools(polled(cut_off))
+    assert facts(tool).call == pieces
+    (tool,) = tools(polled(cut_off, steps(step("s1", CODE, status="completed", ended_at=A + 5))))
+    assert facts(tool).call == CODE
+
+
+def test_texts_of_a_tool_are_cut_and_say_so() -> None:
+    long = replace(call("c1"), arguments='{"a":"' + "x" * 200 + '"}', output="y" * 300)
+    span = assemble(polled(steps(step("s1", long))), ThreadLog(), None, Texts(max_chars=100))
+    found = facts(next(c for c in span.children if c.kind is SpanKind.TOOL)).call
+    assert found.original_length == {"arguments": 208, "output": 300}
+    assert json.loads(found.arguments or "")["a"].endswith("x…"), "what was JSON stays JSON"
+    assert (len(found.output or ""), (found.output or "")[-2:]) == (100, "y…")
+
+
+def test_without_content_a_search_keeps_which_files_it_found() -> None:
+    found = ToolCall("c1", *("file_search",) * 2, "{}", documents=(Document("f", "secret.txt", 0.5, "text"),))
+    span = assemble(polled(steps(step("s1", found))), ThreadLog(), None, Texts(captures=False))
+    kept = facts(next(c for c in span.children if c.kind is SpanKind.TOOL)).call
+    assert (kept.arguments, kept.documents) == (None, (Document("f", None, 0.5),))

@@ -206,3 +206,25 @@ def test_the_oldest_messages_go_first_and_their_number_is_told() -> None:
         kept = _parsed(generation)["gen_ai.input.messages"]
         assert [m["parts"][0]["content"].split()[0] for m in kept] == [str(i) for i in range(20, 30)]
         assert attribute(generation, "runspan.input.omitted_messages") == 20
+
+
+def test_a_message_has_a_limit_and_so_has_a_span() -> None:
+    async def case(app: App) -> None:
+        parts: Any = [{"type": "text", "text": letter * 3_000} for letter in "ab"]
+        await app.got(app.threads.messages.create(app.thread_id, role="user", content=parts))
+        for _ in range(4):
+            await app.ask("c" * 3_000)
+        await app.polled(await app.started())
+        await app.listed()
+
+    with playing("OpenAI", "text") as app, traced(max_message_chars=4_000, max_span_chars=8_000) as trace:
+        app.play(case)
+        generation = trace.generation()
+        asked = _parsed(generation)["gen_ai.input.messages"]
+        first, second = asked[0]["parts"]
+        assert ("original_length" in first, second["original_length"]) == (False, 3_000)
+        assert asked[0]["original_length"] == 6_000
+        assert asked[-1]["parts"][0]["content"].endswith("c…")
+        size = sum(len(v) for v in (generation.attributes or {}).values() if isinstance(v, str))
+        assert size <= 8_000
+        assert attribute(generation, "runspan.original_length.gen_ai.input.messages") > 15_000

@@ -311,6 +311,20 @@ def test_polls_of_the_client_without_its_helper_make_no_span(kind: str) -> None:
     assert names == ["upload_file", "create_vector_store", "create_file_batch"]
 
 
+@both_clients
+def test_waiting_for_a_file_is_one_read(kind: str) -> None:
+    async def case(app: App) -> None:
+        file = await app.got(app.client.files.create(file=FILE, purpose="assistants"))
+        await app.got(app.client.files.wait_for_processing(file.id, poll_interval=0.001))
+
+    *_, span = spans = played(kind, case, calls="all")
+    assert [name for name, _ in told(spans)] == ["upload_file", "get_file"]
+    assert attribute(span, "runspan.indexing.polls") == 1
+    assert attribute(span, "runspan.file.name") == "herons.txt"
+    assert attribute(span, "gen_ai.data_source.id") is None
+    assert [name for name, _ in told(played(kind, case))] == ["upload_file"]
+
+
 def test_helpers_are_what_they_were_after_uninstrument() -> None:
     client = openai.OpenAI(api_key="none", base_url="http://127.0.0.1:9")
     stores = client.vector_stores if hasattr(client, "vector_stores") else client.beta.vector_stores

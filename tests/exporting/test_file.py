@@ -20,7 +20,6 @@ from runspan.viewer import receiver as receivers
 from runspan.viewer.decode import JSON, TRACES, decode
 from runspan.viewer.spans import Span
 from tests.support.app import begin_runs, canned_client
-from tests.support.children import environment, finish, start
 from tests.support.otlp import runs
 
 from . import made
@@ -112,28 +111,6 @@ def test_a_path_is_meant_where_the_app_started(tmp_path: Path, monkeypatch: pyte
     assert len(read(tmp_path / "traces.jsonl")) == 2
 
 
-def test_processes_and_their_forks_share_one_file(path: Path) -> None:
-    script = """
-        import os, sys
-        import runspan
-        runspan.instrument(exit_timeout_s=60, fetch="never")
-        from tests.support import app
-        app.begin_runs(app.canned_client(), 30)
-        child = os.fork()
-        app.begin_runs(app.canned_client(), 30)
-        if child:
-            sys.exit(os.waitpid(child, 0)[1])
-        runspan.flush(60)
-    """
-    env = environment(RUNSPAN_FILE=str(path), OTEL_BSP_MAX_EXPORT_BATCH_SIZE="7")
-    children = [start(script, env) for _ in range(2)]
-    for child in children:
-        assert finish(child).code == 0
-    ids = [span.span_id for span in read(path)]  # a torn line would not decode
-    assert len(set(ids)) == len(ids)
-    assert len([span for span in read(path) if span.name == "invoke_agent"]) == 2 * (30 + 30 + 30)
-
-
 # ---------------------------------------------------------------- what goes wrong
 
 
@@ -142,19 +119,6 @@ def test_a_file_that_can_not_be_written_stops_at_start(name: str, tmp_path: Path
     (tmp_path / "folder").mkdir()
     with pytest.raises(runspan.ConfigError, match="file="):
         use(file=str(tmp_path / name) if name else "")
-
-
-def test_beside_a_global_provider_of_the_app_it_says_that_it_is_for_nothing(path: Path) -> None:
-    script = """
-        from opentelemetry import trace
-        from opentelemetry.sdk.trace import TracerProvider
-        trace.set_tracer_provider(TracerProvider(shutdown_on_exit=False))
-        import runspan
-        runspan.instrument()
-    """
-    ended = finish(start(script, environment(RUNSPAN_FILE=str(path))))
-    assert ended.code == 0
-    assert "nothing is written" in ended.err
 
 
 def test_a_provider_and_a_file_contradict_each_other(path: Path) -> None:

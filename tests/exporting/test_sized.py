@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
@@ -177,6 +178,32 @@ def test_a_refused_part_does_not_take_the_others_with_it() -> None:
         assert len(receiver.spans) == 9
         assert "It answered" not in "".join(sized.cure.split("It answered 200")[:1])
         sized.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "is_too_large"),
+    [
+        ("RESOURCE_EXHAUSTED", "Received message larger than max (5 vs. 4)", True),
+        ("RESOURCE_EXHAUSTED", "grpc: received message larger than max (5 vs. 4)", True),
+        ("RESOURCE_EXHAUSTED", "memory limit reached", False),
+        ("UNKNOWN", "Received http2 header with status: 413", True),
+        ("UNAVAILABLE", "failed to connect to ipv4:127.0.0.1:41300", False),
+    ],
+)
+def test_what_grpc_says_of_a_message_that_is_too_large(code: str, details: str, is_too_large: bool) -> None:
+    error = RuntimeError()
+    error.code = lambda: SimpleNamespace(name=code)  # type: ignore[attr-defined]
+    error.details = lambda: details  # type: ignore[attr-defined]
+
+    def refuse() -> None:
+        raise error
+
+    exporter = SimpleNamespace(_client=SimpleNamespace(Export=refuse))
+    answers = Answers()
+    receiver_side.listen_to_grpc(exporter, answers)
+    with pytest.raises(receiver_side.TooLargeError if is_too_large else RuntimeError):
+        exporter._client.Export()
+    assert answers.is_too_large is is_too_large
 
 
 def test_an_exporter_whose_inside_is_another_is_left_as_it_is() -> None:

@@ -139,7 +139,7 @@ def test_times_waited_and_worked_fit_into_the_run(life: list[Observation]) -> No
 def test_each_call_that_has_an_id_has_one_span(life: list[Observation]) -> None:
     state = lived(life)
     line = timing.timeline(state)
-    ids = [span.facts.call.id for span in tools.spans(state, line, TEXTS)]  # type: ignore[union-attr]
+    ids = [use.call.id for use in tools.used(state, line, TEXTS)]
     named = [id_ for id_ in ids if id_]
     assert len(named) == len(set(named))
     asked = {c.id for r in state.rounds for c in r.calls} | {

@@ -1,16 +1,13 @@
-"""The decorator among samplers, providers, forks, switches and type checkers."""
+"""The decorator among samplers, providers, forks and switches."""
 
 from __future__ import annotations
 
 import gc
 import os
 import re
-import subprocess
-import sys
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,11 +26,11 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import runspan
+from runspan.fake import SimulatedClock, serve
+from tests.support.playing import client_of
 from tests.support.tracing import Traced, traced
 
 from .trees import spans, tree
-
-ROOT = Path(__file__).parents[2]
 
 
 @runspan.observe
@@ -186,31 +183,25 @@ def test_console_prints_a_tree_when_the_root_is_over(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == ""
 
 
-def test_the_type_checker_sees_the_same_signature(tmp_path: Path) -> None:
-    module = tmp_path / "use.py"
-    module.write_text(
-        "import runspan\n"
-        "from collections.abc import AsyncIterator, Iterator\n"
-        "@runspan.observe\ndef f(a: int, *, b: str = '') -> bytes: ...\n"
-        "@runspan.observe(kind='tool')\nasync def g(a: int) -> str: ...\n"
-        "@runspan.observe()\ndef h(n: int) -> Iterator[int]:\n    yield n\n"
-        "@runspan.context(session_id='s')\ndef k(n: int) -> int: ...\n"
-        "class A:\n    @runspan.observe\n    @classmethod\n    def c(cls, x: int) -> int: ...\n"
-        "    @runspan.observe\n    @staticmethod\n    def s(x: int) -> int: ...\n"
-        "reveal_type(f)\nreveal_type(g)\nreveal_type(h)\nreveal_type(k)\nreveal_type(A.c)\nreveal_type(A.s)\n"
-        "with runspan.span('x') as s:\n    s.update(output=1)\n"
-        "f('wrong')\n"
-    )
-    options = ["--strict", "--disable-error-code", "empty-body", "--cache-dir", str(tmp_path / "cache")]
-    command = [sys.executable, "-m", "mypy", *options, str(module)]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300).stdout
-    revealed = [re.sub(r" =( \.\.\.)?", "", one) for one in re.findall(r'Revealed type is "(.*)"', said)]
-    assert revealed == [
-        "def (a: int, *, b: str) -> bytes",
-        "def (a: int) -> typing.Coroutine[Any, Any, str]",
-        "def (n: int) -> typing.Iterator[int]",
-        "def (n: int) -> int",
-        "def (x: int) -> int",
-        "def (x: int) -> int",
-    ], said
-    assert said.count("error:") == 1, said
+def test_console_waits_for_a_run_that_outlives_its_function(capsys: pytest.CaptureFixture[str]) -> None:
+    @runspan.observe
+    def ask(client: Any) -> Any:
+        assistant = client.beta.assistants.create(model="gpt-4o", name="Tutor", instructions="Help.")
+        thread = client.beta.threads.create()
+        return client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
+
+    with (
+        serve("text", SimulatedClock()) as server,
+        client_of("OpenAI", server) as client,
+        traced(console=True) as traces,
+    ):
+        run = ask(client)
+        assert capsys.readouterr().out == ""
+        while client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).status != "completed":
+            pass
+        client.beta.threads.messages.list(run.thread_id)
+        assert traces.run()
+        out = capsys.readouterr().out
+    ask_at, run_at, chat_at = (out.index(name) for name in ("ask", "invoke_agent Tutor", "chat gpt-4o"))
+    assert ask_at < run_at < chat_at
+    assert out.count("invoke_agent Tutor") == 1

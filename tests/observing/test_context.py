@@ -112,6 +112,67 @@ def test_it_decorates_functions_of_every_kind(traces: Traced) -> None:
     }
 
 
+def test_it_decorates_methods_of_every_kind_and_functions_that_return_what_runs_later(traces: Traced) -> None:
+    about = runspan.context(session_id="s")
+
+    class Turn:
+        @about
+        @classmethod
+        def of_class(cls) -> None:
+            leaf("of_class")
+
+        @about
+        @staticmethod
+        def static() -> None:
+            leaf("static")
+
+    @about
+    def returns_generator() -> Iterator[None]:
+        return (leaf(f"item {number}") for number in range(2))
+
+    @about
+    def returns_coroutine() -> Any:
+        return _leaf("awaited")
+
+    async def main() -> None:
+        made = returns_coroutine()
+        leaf("between")
+        await made
+
+    Turn.of_class(), Turn().static()
+    items = returns_generator()
+    leaf("between")
+    list(items)
+    asyncio.run(main())
+    assert {s.name: said(s).get("session.id") for s in spans(traces)} == {
+        **dict.fromkeys(("of_class", "static", "item 0", "item 1", "awaited"), "s"),
+        "between": None,
+    }
+
+
+def test_one_object_entered_by_several_tasks_at_once_is_left_by_each(traces: Traced) -> None:
+    about = runspan.context(session_id="s")
+
+    async def turn(name: str, waits: int) -> None:
+        async with about:
+            for _ in range(waits):
+                await asyncio.sleep(0)
+            leaf(name)
+        leaf(f"after {name}")
+
+    async def main() -> None:
+        await asyncio.gather(turn("long", 4), turn("short", 1))
+
+    asyncio.run(main())
+    with about, about:
+        leaf("twice")
+    leaf("after twice")
+    assert {s.name: said(s).get("session.id") for s in spans(traces)} == {
+        **dict.fromkeys(("long", "short", "twice"), "s"),
+        **dict.fromkeys(("after long", "after short", "after twice")),
+    }
+
+
 def test_overlapping_calls_of_one_decorated_function_are_apart(traces: Traced) -> None:
     @runspan.context(session_id="s")
     async def turn(name: str) -> None:

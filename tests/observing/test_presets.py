@@ -138,3 +138,26 @@ def test_without_a_preset_no_backend_is_named() -> None:
             pass
         (of,) = spans(found)
     assert not [key for key in of.attributes or {} if key.startswith(("langfuse", "mlflow"))]
+
+
+def test_the_page_of_a_run_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a provider of the app only the backend's own variable can name the host of its page."""
+    monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", "http://phoenix.test:6006")
+    with (
+        traced(backend="phoenix") as found,
+        serve("text", clock=SimulatedClock()) as server,
+        client_of("OpenAI", server) as client,
+    ):
+        assistant = client.beta.assistants.create(model="gpt-4o", name="Math Tutor")
+        run = client.beta.threads.create_and_run_poll(
+            assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "Hi"}]}
+        )
+        trace_id = f"{found.run().context.trace_id:032x}"
+        assert runspan.trace_url(run.id) == f"http://phoenix.test:6006/redirects/traces/{trace_id}"
+        assert runspan.trace_url("run_unknown") is None
+    assert runspan.trace_url(run.id) is None
+
+
+def test_no_page_without_a_variable_where_the_provider_is_the_apps() -> None:
+    with traced(backend="phoenix"), runspan.span("s"):
+        assert runspan.trace_url() is None

@@ -112,6 +112,21 @@ def test_an_async_generator_that_is_left_behind_is_ended_by_the_loop(
     assert caplog.records == []  # no "Failed to detach context"
 
 
+def test_a_generators_span_lasts_from_its_first_item_to_its_end(traces: Traced) -> None:
+    """Not zero-length with its children beside it (langfuse 7749)."""
+
+    async def main() -> None:
+        async for _ in numbers(3):
+            pass
+
+    asyncio.run(main())
+    whole = span(traces, "numbers")
+    inside = [span(traces, f"inside {number}") for number in range(3)]
+    assert {s.parent.span_id for s in inside if s.parent} == {whole.context.span_id}
+    times = [whole.start_time, *(t for s in inside for t in (s.start_time, s.end_time)), whole.end_time]
+    assert times == sorted(times)  # type: ignore[type-var]
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_later_roots_are_clean_after_generators(traces: Traced, times: int) -> None:
     for _ in range(times):

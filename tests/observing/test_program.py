@@ -105,3 +105,30 @@ def test_without_a_root_the_steps_are_traces_of_their_own_tied_by_the_session(cl
     assert roots == ["create_assistant", "get_response", "run_assistant", "wait"]
     assert {attribute(s, "session.id") for s in found} == {SESSION}
     assert len({s.context.trace_id for s in found}) == 4
+
+
+def test_three_steps_without_a_root_are_three_traces_tied_by_the_session(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Assistants notebook of Langfuse calls them, through real OTLP."""
+
+    @runspan.observe
+    def respond(run: Any) -> str:
+        return get_response(client, wait(client, run).thread_id)
+
+    with receive(port=0) as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+        runspan.instrument(fetch="never", linger_s=60.0)
+        try:
+            with runspan.context(session_id=SESSION):
+                assert respond(run_assistant(client, create_assistant(client)))
+            assert runspan.flush(timeout=10)
+        finally:
+            runspan.uninstrument()
+        found = receiver.wait_for_spans(len(WHOLE) + 1)
+    roots = sorted(s.name.rpartition(".")[2] for s in found if not s.parent_id)
+    assert roots == ["create_assistant", "respond", "run_assistant"]
+    assert len({s.trace_id for s in found}) == 3
+    assert {s.attributes["session.id"] for s in found} == {SESSION}
+    (run,) = [s for s in found if s.name == "invoke_agent Math Tutor"]
+    assert {s.name for s in found if s.span_id == run.parent_id} == {"run_assistant"}

@@ -333,7 +333,7 @@ def test_64_concurrent_runs_pending_the_same_tool_keep_their_calls_apart(traces:
 
     with serve(ONE, SimulatedClock()) as server:
         if kind == "tasks":
-            ids = asyncio.run(all_at_once(client_of("AsyncOpenAI", server)))
+            ids = asyncio.run(all_at_once(client_of("AsyncOpenAI", server, timeout=300)))
         else:
             with client_of("OpenAI", server) as client:
                 if kind == "threads":

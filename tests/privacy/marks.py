@@ -22,6 +22,9 @@ CONTENT = _marked(
     "answer",
     "code",
     "code_logs",
+    "hit_name",
+    "hit_text",
+    "refusal",
     "arguments",
     "result",
     "tool_description",
@@ -44,6 +47,7 @@ CONTENT = _marked(
     "updated_output",
     "updated_metadata",
     "context_metadata",
+    "context_metadata_key",
     "comment",
     "file_name",
     "store_name",
@@ -86,7 +90,14 @@ NOT_RECORDED = _marked(
 
 # Keys. They are masked even where a text of the app or of its server repeats them.
 SECRETS = _marked(
-    "api_key", "azure_key", "azure_token", "url_password", "url_key", "header_key", "named_secret"
+    "api_key",
+    "azure_key",
+    "azure_token",
+    "url_password",
+    "url_key",
+    "header_key",
+    "named_secret",
+    "backend_key",
 )
 
 ALL = {**CONTENT, **NAMES, **NOT_RECORDED, **SECRETS}

@@ -9,7 +9,20 @@ import openai
 import pytest
 
 import runspan
-from runspan.fake import CodeInterpreter, Ending, FunctionCall, HttpError, Logs, Message, Scenario, Tools
+from runspan.fake import (
+    CodeInterpreter,
+    Ending,
+    FileResult,
+    FileSearch,
+    FunctionCall,
+    HttpError,
+    Logs,
+    Message,
+    Refusal,
+    Scenario,
+    Text,
+    Tools,
+)
 from tests.privacy.marks import ARGUMENTS, CONTENT, NAMES, NOT_RECORDED, SECRETS
 from tests.support.playing import App, here
 
@@ -19,9 +32,10 @@ SCENARIO = Scenario(
             (
                 FunctionCall(NAMES["tool_name"], ARGUMENTS),
                 CodeInterpreter(CONTENT["code"], (Logs(CONTENT["code_logs"]),)),
+                FileSearch((FileResult("file-hit", CONTENT["hit_name"], 0.9, CONTENT["hit_text"]),)),
             )
         ),
-        Message(CONTENT["answer"]),
+        Message((Text(CONTENT["answer"]), Refusal(CONTENT["refusal"]))),
     ),
     ending=Ending("failed", code="server_error", message=CONTENT["run_error"]),
     poll_after_ms=1,
@@ -61,7 +75,7 @@ async def say_everything(app: App) -> None:
             session_id=NAMES["session"],
             user_id=NAMES["user"],
             tags=[NAMES["tag"]],
-            metadata={"k": CONTENT["context_metadata"]},
+            metadata={"k": CONTENT["context_metadata"], CONTENT["context_metadata_key"]: 1},
             trace_name=NAMES["trace_name"],
         ),
         here("app"),
@@ -123,7 +137,8 @@ async def _polled(app: App, assistant_id: str) -> None:
     run = await app.polled(await app.got(app.runs.create(**_asked(app, assistant_id))))
     run = await app.polled(await app.got(app.runs.submit_tool_outputs(**_outputs(run))))
     await app.listed()
-    await app.got(app.runs.steps.list(run.id, thread_id=app.thread_id))
+    include = {"include[]": "step_details.tool_calls[*].file_search.results[*].content"}
+    await app.got(app.runs.steps.list(run.id, thread_id=app.thread_id, extra_query=include))
     runspan.score(NAMES["score_name"], 1.0, comment=CONTENT["comment"], run_id=run.id)
 
 

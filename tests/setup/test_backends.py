@@ -209,7 +209,7 @@ def test_keys_do_not_show_in_the_handle(receiver: Receiver, monkeypatch: pytest.
         monkeypatch.setenv(name, value)
     handle = runspan.instrument(backend="langfuse")
     try:
-        assert "secret" not in repr(handle) + repr(handle.config) + repr(vars(handle))
+        assert "secret-1" not in repr(handle) + repr(handle.config) + repr(vars(handle))
     finally:
         runspan.uninstrument()
 

@@ -15,7 +15,7 @@ import pytest
 from runspan.fake import Server, serve
 from tests.support.children import environment, run
 
-# Each ends with `finished()`: [(name, trace id, span id, parent id or 0)] of all that was exported.
+# Each ends with `finished()`: [(name, trace id, span id, parent id or 0)] of all that was exported, and `attributes()` by name.
 LOGFIRE = """
     import logfire
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -31,6 +31,10 @@ LOGFIRE = """
         trace.get_tracer_provider().force_flush()
         done = [s for s in exported.get_finished_spans() if (s.attributes or {}).get("logfire.span_type") != "pending_span"]
         return [(s.name, s.context.trace_id, s.context.span_id, s.parent.span_id if s.parent else 0) for s in done]
+
+    def attributes():
+        done = [s for s in exported.get_finished_spans() if s.attributes.get("logfire.span_type") != "pending_span"]
+        return {s.name: dict(s.attributes) for s in done}
 """
 DDTRACE = """
     import os
@@ -55,6 +59,10 @@ DDTRACE = """
         datadog.flush()
         low = (1 << 64) - 1  # the trace ids are cut in the test, too
         return [(s.resource, s.trace_id & low, s.span_id, s.parent_id or 0) for s in kept]
+
+    def attributes():
+        datadog.flush()
+        return {s.resource: s.get_tags() for s in kept}
 """
 PROVIDERS = {"logfire": LOGFIRE, "ddtrace": DDTRACE}
 

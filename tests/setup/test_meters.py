@@ -209,17 +209,22 @@ def test_an_address_that_refuses_is_said_once_and_costs_no_deadline(
 
 def test_a_black_hole_holds_the_exit_no_longer_than_the_deadline(server: Server, receiver: Receiver) -> None:
     with black_hole() as endpoint:
-        variables = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{endpoint}/v1/metrics"}
+        variables = {
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{endpoint}/v1/metrics",
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "1",
+        }
         script = """
             import time
             import runspan
             runspan.instrument(exit_timeout_s=1)
             from tests.support import app
             app.whole_run(app.client())
+            print(runspan.flush(60))
             print(time.monotonic())
         """
         ended = run(script, environment(server, receiver, **OTLP, **variables))
     assert (ended.code, "Traceback" in ended.err) == (0, False)
+    assert ended.out.splitlines()[0] == "False"
     assert ended.exit_seconds() < 8
     assert len(run_ids(receiver)) == 1
 

@@ -7,7 +7,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .playing import ANSWER, INSTRUCTIONS, MODEL, QUESTION
-from .tracing import Traced, attribute, messages, texts
+from .tracing import attribute, messages, texts
 
 # What runs of ANSWERED say when the app has seen all of them.
 WHOLE: dict[str, Any] = {
@@ -38,13 +38,13 @@ LOST: dict[str, Any] = {
 }
 
 
-def told(trace: Traced) -> dict[str, Any]:
+def told(trace: Any) -> dict[str, Any]:
     """Of the only run. Fails where it is not one run span with one generation span under it."""
     (only,) = all_told(trace)
     return only
 
 
-def all_told(trace: Traced) -> list[dict[str, Any]]:
+def all_told(trace: Any) -> list[dict[str, Any]]:
     """Of each run, in the order in which they ended."""
     spans = trace.spans()
     names = {s.context.span_id: s.name for s in spans}

@@ -76,5 +76,6 @@ def messages(span: ReadableSpan, side: str) -> list[Mapping[str, Any]]:
 
 
 def texts(span: ReadableSpan, side: str) -> list[str]:
-    """The texts of those messages, in order."""
-    return [part.get("content", f"[{part['type']}]") for m in messages(span, side) for part in m["parts"]]
+    """The texts of those messages, in order; tool calls aside."""
+    parts = [part for m in messages(span, side) for part in m["parts"] if "tool_call" not in part["type"]]
+    return [part.get("content", f"[{part['type']}]") for part in parts]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
+from runspan.viewer import decode
 from runspan.viewer.receiver import Limits, Receiver, serve
 from runspan.viewer.spans import Event, Link, Span
 
@@ -322,3 +323,9 @@ def test_every_cut_and_every_flipped_byte_is_answered(receiver: Receiver) -> Non
     broken = [good[:i] for i in range(len(good))]
     broken += [good[:i] + bytes([good[i] ^ 0xFF]) + good[i + 1 :] for i in range(len(good))]
     assert {post(receiver, body, PROTOBUF)[0] for body in broken} <= {200, 400}
+
+
+def test_a_name_that_is_no_unicode_is_a_bad_body() -> None:
+    # protobuf 7.36 ends in a SystemError there.
+    with pytest.raises(decode.BadBodyError):
+        decode.decode(decode.TRACES, b'{"resourceSpans": [{"\\ud800": 1}]}', decode.JSON)

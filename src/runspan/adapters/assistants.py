@@ -87,13 +87,19 @@ def _assistants(exchange: Exchange) -> Observation:
 
 
 def _thread(exchange: Exchange) -> Observation:
-    return _seen(exchange)
+    return _seen(exchange, vector_store_ids=wire.vector_stores(exchange.response))
 
 
 def _new_thread(exchange: Exchange) -> Observation:
     """Its messages get their ids on the server; listed later, they are recognised by place and text."""
     id_ = wire.text(exchange.response, "id")
-    return _seen(exchange, thread_id=id_, created_thread=True, messages=_sent(exchange, exchange.body, id_))
+    return _seen(
+        exchange,
+        thread_id=id_,
+        created_thread=True,
+        messages=_sent(exchange, exchange.body, id_),
+        vector_store_ids=wire.vector_stores(exchange.response),
+    )
 
 
 def _sent(exchange: Exchange, thread: Wire, thread_id: str | None) -> tuple[Message, ...]:
@@ -164,6 +170,7 @@ def _new_run(exchange: Exchange) -> Observation:
         runs=(found,) if found else (),
         messages=messages,
         created_thread=thread_id is not None,
+        vector_store_ids=wire.vector_stores(wire.mapping(exchange.body, "thread")),
     )
 
 
@@ -261,9 +268,10 @@ def _path(url: str) -> str:
 
 # ---------------------------------------------------------------- streams
 
-DELTAS = frozenset({"thread.message.delta", "thread.run.step.delta"})
+STEP_DELTA = "thread.run.step.delta"
+DELTAS = frozenset({"thread.message.delta", STEP_DELTA})
 _STEP_STARTS = frozenset({"thread.run.step.created", "thread.run.step.in_progress"})
-_STEP_ENDS = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed", "cancelled", "expired"))
+STEP_ENDS = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed", "cancelled", "expired"))
 MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
 FIRST_TOKEN = "thread.message.delta"  # noqa: S105 - the name of an event
 REQUIRES_ACTION = "thread.run.requires_action"
@@ -273,7 +281,8 @@ def read_event(name: str, data: Wire, at_ns: int) -> Observation:
     """One stream event, deltas aside."""
     seen = Observation(request_ns=at_ns, response_ns=at_ns, source=Source.STREAM, event=name)
     if name == "thread.created":
-        return replace(seen, thread_id=wire.text(data, "id"), created_thread=True)
+        stores = wire.vector_stores(data)
+        return replace(seen, thread_id=wire.text(data, "id"), created_thread=True, vector_store_ids=stores)
     seen = replace(seen, thread_id=wire.text(data, "thread_id"), run_id=wire.text(data, "run_id"))
     if name.startswith("thread.run.step."):
         step = wire.step(data)
@@ -307,4 +316,4 @@ def _of(obj: Any, name: str) -> Any:
 def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:
     if name in _STEP_STARTS:
         return replace(step, seen_ns=at_ns)
-    return replace(step, done_ns=at_ns) if name in _STEP_ENDS else step
+    return replace(step, done_ns=at_ns) if name in STEP_ENDS else step

@@ -175,4 +175,5 @@ HELPERS: Mapping[tuple[str, str], Route] = {
     ("FileBatches", "create_and_poll"): _write("create_file_batch", _batch),
     ("Files", "upload_and_poll"): _write("upload_vector_store_file", _store_file),
     ("Files", "create_and_poll"): _write("create_vector_store_file", _store_file),
+    ("Files", "wait_for_processing"): _read("get_file", _file),
 }

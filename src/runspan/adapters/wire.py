@@ -6,47 +6,20 @@ the documented type counts as absent, and the rest of the object is still read.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
 
+from ..core import blobs
+from ..core.carried import KEY
 from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
-
-Wire = Mapping[str, Any]
-T = TypeVar("T")
-
-_MAX_INT = 2**53  # beyond it neither JSON nor OTLP carries a number safely
-
-
-def text(wire: Wire, key: str) -> str | None:
-    value = wire.get(key)
-    return value if isinstance(value, str) else None
-
-
-def number(wire: Wire, key: str) -> int | None:
-    value = wire.get(key)
-    return int(value) if value is not None and _is_number(value) else None
-
-
-def _is_number(value: Any) -> bool:
-    """The range is false for NaN and infinities, too."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_INT < value < _MAX_INT
-
-
-def mapping(wire: Wire, key: str) -> Wire:
-    value = wire.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def items(wire: Wire, key: str) -> Iterator[Wire]:
-    value = wire.get(key)
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
-
-
-def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | None]) -> T | None:
-    return next((value for key in keys if (value := read(wire, key)) is not None), None)
-
+from .fields import Wire as Wire  # what other readers of the wire use, too
+from .fields import first, is_number, texts, without_nulls
+from .fields import items as items
+from .fields import mapping as mapping
+from .fields import number as number
+from .fields import text as text
+from .tool_calls import tool_call
 
 # ---------------------------------------------------------------- objects
 
@@ -60,10 +33,10 @@ def _is_flag(value: Any) -> bool:
 
 
 _RUN_SETTINGS: Mapping[str, Callable[[Any], bool]] = {
-    "temperature": _is_number,
-    "top_p": _is_number,
-    "max_completion_tokens": _is_number,
-    "max_prompt_tokens": _is_number,
+    "temperature": is_number,
+    "top_p": is_number,
+    "max_completion_tokens": is_number,
+    "max_prompt_tokens": is_number,
     "parallel_tool_calls": _is_flag,
     "reasoning_effort": _is_text,
 }
@@ -95,8 +68,10 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         started_at=number(wire, "started_at"),
         ended_at=first(wire, ends, number),
         expires_at=number(wire, "expires_at"),
-        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str)},
+        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire),
+        file_ids=texts(wire, "file_ids"),
+        carried=text(mapping(wire, "metadata"), KEY),
     )
 
 
@@ -109,6 +84,7 @@ def run_request(body: Wire, stream: bool) -> RunRequest:
         additional_messages=tuple(message(m, id_="") for m in items(body, "additional_messages")),
         stream=stream,
         settings=_settings(body),
+        vector_store_ids=vector_stores(body) or (),
     )
 
 
@@ -143,6 +119,8 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
     content = wire.get("content")
     parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
+    parts += tuple(_attached(one) for one in items(wire, "attachments"))
+    parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
     return Message(
         id=(text(wire, "id") or "") if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if text(wire, "run_id") else "user"),
@@ -160,52 +138,42 @@ def part(wire: Wire) -> Part:
     body = wire.get(kind)
     if kind in ("text", "refusal"):
         value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
-        return Part(
-            kind, value, {k: v for k, v in mapping(wire, kind).items() if k != "value" and v} or EMPTY
-        )
-    return Part(
-        kind, None, body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
-    )
+        more = without_nulls({k: v for k, v in mapping(wire, kind).items() if k != "value" and v})
+        return Part(kind, value, more or EMPTY)
+    fields = body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
+    blob = blobs.of_data_url(text(fields, "url") or "") if kind == "image_url" else None
+    if blob is not None:  # megabytes, perhaps: they are let go here
+        fields = {**{k: v for k, v in fields.items() if k != "url"}, **asdict(blob)}
+    return Part(kind, None, fields)
+
+
+ATTACHMENT = "attachment"
+
+
+def _attached(wire: Wire) -> Part:
+    """A file beside the content, with the tools that may use it; in the API's first version just its id."""
+    kinds = [kind for tool in items(wire, "tools") if (kind := text(tool, "type")) is not None]
+    return Part(ATTACHMENT, None, {"file_id": text(wire, "file_id"), "tools": kinds})
 
 
 def assistant(wire: Wire) -> Assistant | None:
     id_ = text(wire, "id")
-    return (
-        id_ and Assistant(id_, text(wire, "name"), text(wire, "description"), text(wire, "model"))
-    ) or None
+    if not id_:
+        return None
+    return Assistant(
+        id_,
+        text(wire, "name"),
+        text(wire, "description"),
+        text(wire, "model"),
+        vector_stores(wire) or (),
+        texts(wire, "file_ids"),
+    )
 
 
-def tool_call(wire: Wire) -> ToolCall:
-    """A call of `required_action` or of a step; each tool type keeps its own words under its name."""
-    kind = text(wire, "type") or "function"
-    body = mapping(wire, kind)
-    known = _TOOLS.get(kind, _other_tool)
-    return known(text(wire, "id") or "", kind, body)
-
-
-def _function(id_: str, kind: str, body: Wire) -> ToolCall:
-    return ToolCall(id_, kind, text(body, "name"), text(body, "arguments"), text(body, "output"))
-
-
-def _code(id_: str, kind: str, body: Wire) -> ToolCall:
-    outputs = list(items(body, "outputs"))
-    return ToolCall(id_, kind, kind, text(body, "input"), _json(outputs) if outputs else None)
-
-
-def _other_tool(id_: str, kind: str, body: Wire) -> ToolCall:
-    results = body.get("results")
-    rest = {k: v for k, v in body.items() if k != "results"}
-    return ToolCall(id_, kind, kind, _json(rest) if rest else None, _json(results) if results else None)
-
-
-_TOOLS: Mapping[str, Callable[[str, str, Wire], ToolCall]] = {
-    "function": _function,
-    "code_interpreter": _code,
-}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+def vector_stores(wire: Wire) -> tuple[str, ...] | None:
+    """Ids that `tool_resources` of an assistant, a thread or a request names for file_search; None: it says nothing of them."""
+    search = mapping(mapping(wire, "tool_resources"), "file_search")
+    return texts(search, "vector_store_ids") if "vector_store_ids" in search else None
 
 
 _STEP_ENDS = ("completed_at", "failed_at", "cancelled_at", "expired_at")

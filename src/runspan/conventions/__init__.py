@@ -18,16 +18,46 @@ EXTRAS: Mapping[str, Extra] = {  # by the name of the backend; one that is not h
 }
 
 
-def attributes_of(span: SpanData, max_chars: int, extra: Extra = NONE) -> dict[str, Value]:
-    """What every backend gets, and what one of them wants more; each text fits into `max_chars` characters."""
+def attributes_of(
+    span: SpanData, max_chars: int, extra: Extra = NONE, max_span_chars: int | None = None
+) -> dict[str, Value]:
+    """What every backend gets, and what one of them wants more; each text fits into `max_chars` characters.
+
+    All together fit into `max_span_chars`: the longest are cut to one length, the others stay as they are.
+    """
+    found = _attributes(span, max_chars, extra)
+    if max_span_chars is None:
+        return found
+    sizes = [len(value) for value in found.values() if isinstance(value, str)]
+    if sum(sizes) <= max_span_chars:
+        return found
+    return _attributes(span, _level(sorted(sizes, reverse=True), max_span_chars), extra)
+
+
+def _level(sizes: list[int], total: int) -> int:
+    """The most characters that each may have so that all have `total`; `sizes` are the longest first, and too long together."""
+    rest = sum(sizes)
+    for count, size in enumerate(sizes):
+        shorter = sizes[count + 1] if count + 1 < len(sizes) else 0
+        rest -= size
+        level = (total - rest) // (count + 1)
+        if level >= shorter:
+            return max(level, 0)
+    return 0
+
+
+def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:
     merged: dict[str, Value] = {}
     for convention in (openinference.attributes, genai.attributes, extra.attributes):
         merged.update(convention(span, max_chars))
-    return {key: _sound(value, max_chars) for key, value in merged.items()}
+    return {
+        key: value if isinstance(value, int | float) else _sound(value, max_chars)
+        for key, value in merged.items()
+    }
 
 
 def _sound(value: Value, max_chars: int) -> Value:
     """Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already)."""
     if isinstance(value, str):
-        return cut(clean(value), max_chars)
+        return value if value.isascii() and len(value) <= max_chars else cut(clean(value), max_chars)
     return [cut(clean(item), max_chars) for item in value] if isinstance(value, list) else value

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..core.jsontext import dumps
 from ..core.model import SpanData
+from ..core.redact import clean
 from .genai import Value
-from .messages import dumps
 
 
 def _no_attributes(_: SpanData, __: int) -> dict[str, Value]:
@@ -31,18 +32,21 @@ class Extra:
     def of_context(self, said: Mapping[str, Value], metadata: Mapping[str, object]) -> dict[str, Value]:
         """For what `runspan.context` said (as attributes already) and its metadata (plain values)."""
         found = {twin: said[name] for name, twin in self.twins.items() if name in said}
-        return {**found, **_each(self.trace_metadata, metadata)}
+        return {**found, **each(self.trace_metadata, metadata)}
 
     def of_metadata(self, metadata: Mapping[str, object]) -> dict[str, Value]:
         """For the metadata of one span (plain values)."""
-        return _each(self.metadata, metadata)
+        return each(self.metadata, metadata)
 
 
-def _each(prefix: str | None, metadata: Mapping[str, object]) -> dict[str, Value]:
+def each(prefix: str | None, metadata: Mapping[str, object]) -> dict[str, Value]:
+    """One attribute per key; keys come from servers and apps, and must be encodable as well."""
     if prefix is None or not isinstance(metadata, Mapping):  # what could not be shown is a text
         return {}
     known = ((key, value) for key, value in metadata.items() if value is not None)
-    return {f"{prefix}.{key}": value if isinstance(value, str) else dumps(value) for key, value in known}
+    return {
+        f"{prefix}.{clean(key)}": value if isinstance(value, str) else dumps(value) for key, value in known
+    }
 
 
 NONE = Extra()

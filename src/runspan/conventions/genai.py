@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..core.jsontext import dumps, fit, fit_json, fit_text
 from ..core.model import (
     CallFacts,
     Cost,
-    Document,
     RunFacts,
     Search,
     Server,
@@ -22,9 +22,8 @@ from ..core.model import (
     ToolFacts,
     Usage,
 )
-from ..core.redact import clean, cut
+from ..core.redact import clean
 from . import messages
-from .messages import fit
 
 Value = str | int | float | bool | list[str]
 Pairs = Iterator[tuple[str, Value | None]]
@@ -38,6 +37,12 @@ DATA_SOURCE = "gen_ai.data_source.id"
 CONVERSATION = "gen_ai.conversation.id"
 RESPONSE_ID = "gen_ai.response.id"
 ERROR_TYPE = "error.type"
+DATA_SOURCE = "gen_ai.data_source.id"
+TOOL_NAME = "gen_ai.tool.name"
+TOOL_RESULT = "gen_ai.tool.call.result"
+DOCUMENTS = "gen_ai.retrieval.documents"
+# Before the name of an attribute whose value was cut: how long it was, in characters.
+ORIGINAL_LENGTH = "runspan.original_length."
 
 # Run and request settings under the names the conventions have for them; the others stay in our own namespace.
 _SETTINGS: Mapping[str, str] = {
@@ -117,6 +122,7 @@ def _common(facts: RunFacts) -> Pairs:
 def _run(facts: RunFacts, max_chars: int) -> Pairs:
     yield from _common(facts)
     yield from _agent(facts)
+    yield DATA_SOURCE, facts.data_source_id
     yield from server(facts.server)
     yield "runspan.run.unfinished", facts.unfinished
     yield "runspan.run.origin", facts.origin
@@ -135,6 +141,8 @@ def _run(facts: RunFacts, max_chars: int) -> Pairs:
     yield "runspan.run.created_at", run.created_at
     yield "runspan.run.started_at", run.started_at
     yield "runspan.run.ended_at", run.ended_at
+    of_assistant = facts.assistant.file_ids if facts.assistant else ()
+    yield "runspan.run.file_ids", list(run.file_ids or of_assistant) or None  # of the API's first version
     yield "runspan.run.metadata", fit(dict(run.metadata), max_chars) if run.metadata else None
 
 
@@ -155,28 +163,39 @@ def _generation(facts: RunFacts, max_chars: int) -> Pairs:
     yield "gen_ai.output.type", _OUTPUT_TYPES.get(settings.get("response_format", ""))
     if not facts.captured:
         return
-    yield (
-        "gen_ai.system_instructions",
-        _list([{"type": "text", "content": t} for t in facts.instructions], max_chars),
-    )
-    yield "gen_ai.input.messages", _list([messages.message(m) for m in facts.inputs], max_chars)
+    instructions = [{"type": "text", "content": t} for t in facts.instructions]
+    yield from _json("gen_ai.system_instructions", instructions, max_chars, facts.instructions_length)
+    yield from _json("gen_ai.input.messages", [messages.message(m) for m in facts.inputs], max_chars)
     yield "runspan.input.omitted_messages", facts.omitted_inputs or None
-    outputs = messages.answers(facts.outputs, facts.finish_reason)
-    if facts.pending:
-        outputs.append(messages.tool_call_message(facts.pending))
-    yield "gen_ai.output.messages", _list(outputs, max_chars)
-    yield "gen_ai.tool.definitions", _list(messages.definitions(run.tools), max_chars)
+    yield "runspan.input.incomplete", not facts.has_all_inputs or None  # older messages may be missing
+    answers = messages.answers(facts.outputs, facts.finish_reason)
+    yield from _json("gen_ai.output.messages", answers, max_chars)
+    yield from _json("gen_ai.tool.definitions", messages.definitions(run.tools), max_chars)
 
 
 def _tool(facts: ToolFacts, max_chars: int) -> Pairs:
     call = facts.call
     yield CONVERSATION, facts.thread_id
-    yield "gen_ai.tool.name", call.name
+    yield TOOL_NAME, call.name
     yield "gen_ai.tool.type", tool_type(call)
     yield "gen_ai.tool.call.id", call.id or None
-    yield "gen_ai.tool.call.arguments", _cut(call.arguments, max_chars)
-    yield "gen_ai.tool.call.result", _cut(call.output, max_chars)
+    yield "gen_ai.tool.description", facts.description
+    length = call.original_length
+    yield from _text("gen_ai.tool.call.arguments", call.arguments, max_chars, length.get("arguments"))
+    yield "runspan.tool.arguments.incomplete", call.is_incomplete or None
+    if call.outputs:
+        yield from _json(TOOL_RESULT, messages.code_outputs(call), max_chars)
+    elif call.documents:
+        yield from _json(TOOL_RESULT, messages.search_results(call.documents), max_chars)
+        yield from _json(DOCUMENTS, messages.retrieval_documents(call.documents), max_chars)
+    else:
+        yield from _text(TOOL_RESULT, call.output, max_chars, length.get("output"))
+    yield DATA_SOURCE, facts.data_source_id
     yield "runspan.step.id", facts.step_id
+    yield "runspan.step.status", facts.step_status
+    if facts.usage is not None:  # a part of the Run's: under our own names, so that nobody counts it twice
+        yield "runspan.step.usage.input_tokens", facts.usage.prompt_tokens
+        yield "runspan.step.usage.output_tokens", facts.usage.completion_tokens
 
 
 def _call(facts: CallFacts, max_chars: int) -> Pairs:
@@ -213,18 +232,7 @@ def _stored(stored: Stored) -> Pairs:
 def _search(search: Search, max_chars: int) -> Pairs:
     yield "gen_ai.retrieval.query.text", "\n".join(search.queries) or None
     yield "gen_ai.retrieval.top_k", search.top_k
-    yield "gen_ai.retrieval.documents", _list([_document(d) for d in search.documents], max_chars)
-
-
-def _document(document: Document) -> dict[str, Any]:
-    """`name` is beyond the conventions: a file's id says nothing to a reader."""
-    told = {
-        "id": document.file_id,
-        "score": document.score,
-        "content": document.text,
-        "name": document.file_name,
-    }
-    return {key: value for key, value in told.items() if value is not None}
+    yield from _json(DOCUMENTS, messages.retrieval_documents(search.documents), max_chars)
 
 
 # ---------------------------------------------------------------- pieces
@@ -258,9 +266,21 @@ def _cost(cost: Cost | None) -> Pairs:
     yield "runspan.cost.prices_date", cost.date
 
 
-def _list(value: list[Any], max_chars: int) -> str | None:
-    return fit(value, max_chars) if value else None
+def _json(key: str, value: list[Any], max_chars: int, original_length: int | None = None) -> Pairs:
+    """A list as JSON; with its length where it did not fit, or was cut before."""
+    if not value:
+        return
+    whole = dumps(value)
+    is_whole = len(whole) <= max_chars
+    yield key, whole if is_whole else fit_json(value, whole, max_chars)
+    if original_length or not is_whole:
+        yield ORIGINAL_LENGTH + key, original_length or len(whole)
 
 
-def _cut(text: str | None, max_chars: int) -> str | None:
-    return None if text is None else cut(text, max_chars)
+def _text(key: str, text: str | None, max_chars: int, original_length: int | None) -> Pairs:
+    """A text, with its length where it was cut, here or before."""
+    if text is None:
+        return
+    yield key, fit_text(text, max_chars)
+    if original_length or len(text) > max_chars:
+        yield ORIGINAL_LENGTH + key, original_length or len(text)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from ..core.model import Cost, RunFacts, SpanData, SpanKind, ToolFacts, Usage
+from ..core.jsontext import dumps, fit
+from ..core.model import Cost, RunFacts, SpanData, SpanKind, Usage
 from . import genai, observed, openinference
-from .extra import Extra
+from .extra import Extra, each
 from .genai import Value
-from .messages import dumps, fit
 
 TYPE = "langfuse.observation.type"
 LEVEL = "langfuse.observation.level"
@@ -35,15 +35,12 @@ _TYPES: Mapping[SpanKind, str] = {
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     facts = span.facts
-    found: dict[str, Value | None] = {TYPE: _type(span)}
+    found: dict[str, Value | None] = {
+        TYPE: "retriever" if openinference.is_retrieval(span) else _TYPES[span.kind]
+    }
     if isinstance(facts, RunFacts):
         found |= _run(facts) if span.kind is SpanKind.RUN else _generation(facts, max_chars)
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _type(span: SpanData) -> str:
-    is_search = isinstance(span.facts, ToolFacts) and span.facts.call.type in openinference.RETRIEVERS
-    return "retriever" if is_search or span.operation == "retrieval" else _TYPES[span.kind]
 
 
 def _run(facts: RunFacts) -> dict[str, Value | None]:
@@ -54,7 +51,7 @@ def _run(facts: RunFacts) -> dict[str, Value | None]:
         reason = f"incomplete: {run.incomplete_reason or 'reason not told'}"
     said: dict[str, Value | None] = {LEVEL: "WARNING", STATUS_MESSAGE: reason} if reason else {}
     metadata = run.metadata if run is not None else {}
-    return {**said, **{f"{METADATA}.{key}": value for key, value in metadata.items()}}
+    return {**said, **each(METADATA, metadata)}
 
 
 def _generation(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:

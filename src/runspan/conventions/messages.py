@@ -1,38 +1,16 @@
-"""Messages, instructions and tool definitions as compact JSON in the GenAI parts schema.
+"""Messages, instructions and tool definitions in the GenAI parts schema.
 
 A span attribute is a string with a limit, so values are cut inside their parts until the JSON fits: it always stays valid.
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..core.model import Message, Part, ToolCall
-from ..core.redact import clean, cut
-
-Json = Any
-
-
-def dumps(value: Json) -> str:
-    """Compact, readable in every script, and encodable as UTF-8."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
-    except ValueError:  # NaN and infinities are JSON for Python alone
-        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str)
-    return clean(text)
-
-
-def _finite(value: Json) -> Json:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return value
+from ..core import transcript
+from ..core.jsontext import Json, dumps, is_json, parsed
+from ..core.model import Document, Message, Part, ToolCall
 
 
 def part(of: Part) -> Json:
@@ -54,48 +32,162 @@ def _image_file(of: Part) -> Json:
     return {"type": "file", "modality": "image", **of.fields}
 
 
+def _image_url(of: Part) -> Json:
+    """A URL; where the image itself stood in it, what is told of the bytes: a blob, whose content is left out."""
+    fields = {k: v for k, v in of.fields.items() if k != "url"}
+    if "sha256" in fields:
+        return {"type": "blob", "modality": "image", "content": "", **fields}
+    return {"type": "uri", "modality": "image", "uri": of.fields.get("url"), **fields}
+
+
+def _attachment(of: Part) -> Json:
+    return {"type": "file", "modality": "document", **of.fields}
+
+
 def _generic(of: Part) -> Json:
     return {**of.fields, "type": of.type}
 
 
-_PARTS: Mapping[str, Callable[[Part], Json]] = {"text": _text, "refusal": _refusal, "image_file": _image_file}
+def _tool_call(of: Part) -> Json:
+    call = _call_of(of)
+    return {
+        "type": of.type,
+        "id": call.id,
+        "name": call.name,
+        "arguments": arguments(call),
+        **_marks(call, "arguments"),
+    }
+
+
+def _tool_response(of: Part) -> Json:
+    call = _call_of(of)
+    said = call.output or ""
+    response = parsed(said) if is_json(said) else said
+    return {"type": of.type, "id": call.id, "response": response, **_marks(call, "output")}
+
+
+def _server_call(of: Part) -> Json:
+    call = _call_of(of)
+    said = {"type": call.type, **_server_arguments(call), **_marks(call, "arguments")}
+    return {"type": of.type, "id": call.id, "name": call.name, "server_tool_call": said}
+
+
+def _server_arguments(call: ToolCall) -> dict[str, Json]:
+    if call.type == "code_interpreter":
+        return {"code": call.arguments}
+    given = arguments(call)
+    return dict(given) if isinstance(given, dict) else {} if given is None else {"arguments": given}
+
+
+def _server_response(of: Part) -> Json:
+    """Of a search only what was found: the contents stand on the span of the tool."""
+    call = _call_of(of)
+    found: dict[str, Json] = {"type": call.type}
+    if call.outputs:
+        found["outputs"] = code_outputs(call)
+    if call.documents:
+        found["results"] = search_results(call.documents)
+    return {"type": of.type, "id": call.id, "server_tool_call_response": found}
+
+
+def _call_of(part: Part) -> ToolCall:
+    return part.call or ToolCall("")
+
+
+def _marks(call: ToolCall, what: str) -> dict[str, Json]:
+    """What a reader must know of a text that is not whole."""
+    marks: dict[str, Json] = {"incomplete": True} if what == "arguments" and call.is_incomplete else {}
+    length = call.original_length.get(what)
+    return {**marks, "original_length": length} if length else marks
+
+
+_PARTS: Mapping[str, Callable[[Part], Json]] = {
+    "text": _text,
+    "refusal": _refusal,
+    "image_file": _image_file,
+    "image_url": _image_url,
+    "attachment": _attachment,
+    transcript.CALL: _tool_call,
+    transcript.RESPONSE: _tool_response,
+    transcript.SERVER_CALL: _server_call,
+    transcript.SERVER_RESPONSE: _server_response,
+}
 
 
 def message(of: Message) -> Json:
     whole: dict[str, Json] = {"role": of.role, "parts": [part(p) for p in of.parts]}
     if of.status == "incomplete":
         whole["incomplete"] = True
+        if of.incomplete_reason is not None:
+            whole["incomplete_reason"] = of.incomplete_reason
+    if of.original_length is not None:
+        whole["original_length"] = of.original_length
     return whole
 
 
 def answers(of: Sequence[Message], finish_reason: str | None) -> list[Json]:
     """Output messages. `finish_reason` is deprecated in them, but Phoenix leaves out the whole list where one lacks it."""
-    cut_or_last = [m.status == "incomplete" or m is of[-1] for m in of]
+    return [{**message(m), "finish_reason": _ending(m, m is of[-1], finish_reason)} for m in of]
+
+
+def _ending(of: Message, is_last: bool, finish_reason: str | None) -> str:
+    if any(p.type == "tool_call" for p in of.parts):
+        return "tool_call"
+    return finish_reason or "error" if is_last or of.status == "incomplete" else "stop"
+
+
+# ---------------------------------------------------------------- tool calls
+
+
+def arguments(call: ToolCall) -> Json:
+    """Arguments as the object they are, if they are valid JSON (models make mistakes); code is a text."""
+    return call.arguments if call.type == "code_interpreter" else parsed(call.arguments)
+
+
+def code_outputs(call: ToolCall) -> list[Json]:
+    """In the API's own words: `{"type": "logs", "logs": ...}`, `{"type": "image", "image": {"file_id": ...}}`."""
+    return [_code_output(output) for output in call.outputs]
+
+
+def _code_output(output: Part) -> Json:
+    if output.type != "logs":
+        return {"type": output.type, output.type: dict(output.fields)}
+    return {"type": "logs", "logs": output.text, **output.fields}
+
+
+def call_results(call: ToolCall) -> str | None:
+    """What a tool gave back, as a text: JSON of the server's tools."""
+    if call.outputs:
+        return dumps(code_outputs(call))
+    return dumps(search_results(call.documents)) if call.documents else call.output
+
+
+def search_results(documents: Iterable[Document]) -> list[Json]:
+    """Which files were found, and how well they fitted."""
+    return [_known({"file_id": d.file_id, "file_name": d.file_name, "score": d.score}) for d in documents]
+
+
+def retrieval_documents(documents: Iterable[Document]) -> list[Json]:
+    """`gen_ai.retrieval.documents`, with content where the app asked for it. `name` is ours: an id says nothing to a reader."""
     return [
-        {**message(m), "finish_reason": (finish_reason or "error") if ended else "stop"}
-        for m, ended in zip(of, cut_or_last, strict=True)
+        _known(
+            {
+                "id": d.file_id,
+                "score": d.score,
+                "content": d.text,
+                "name": d.file_name,
+                "original_length": d.original_length,
+            }
+        )
+        for d in documents
     ]
 
 
-def tool_call_message(calls: Iterable[ToolCall]) -> Json:
-    """The calls a Run still waits for, as its last message."""
-    parts = [
-        {"type": "tool_call", "id": c.id, "name": c.name, "arguments": arguments(c.arguments)} for c in calls
-    ]
-    return {"role": "assistant", "parts": parts, "finish_reason": "tool_call"}
+def _known(values: dict[str, Json]) -> dict[str, Json]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
-def arguments(text: str | None) -> Json:
-    """Function arguments as the object they are, if they are valid JSON (models make mistakes)."""
-    try:
-        return text and json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def is_json(text: str) -> bool:
-    """Whether it is a JSON object or list; a bare number or word is a text that happens to be JSON."""
-    return text.lstrip()[:1] in ("{", "[") and not isinstance(arguments(text), str)
+# ---------------------------------------------------------------- the rest
 
 
 def definitions(tools: Iterable[Mapping[str, Any]]) -> Json:
@@ -104,46 +196,12 @@ def definitions(tools: Iterable[Mapping[str, Any]]) -> Json:
     for tool in tools:
         kind = str(tool.get("type") or "unknown")
         body = tool.get(kind)
-        flat.append({"type": kind, "name": kind, **(body if isinstance(body, dict) else {})})
+        said = body.items() if isinstance(body, dict) else ()
+        flat.append({"type": kind, "name": kind, **{k: v for k, v in said if v is not None}})
     return flat
-
-
-def fit(value: list[Json] | dict[str, Json], max_chars: int) -> str | None:
-    """JSON of `value` in at most `max_chars` characters: long texts are cut first, then the first items left out.
-
-    None: nothing of it fits.
-    """
-    whole = dumps(value)
-    budget = max_chars
-    while len(whole) > max_chars and budget > 32:
-        budget //= 2
-        whole = dumps(_cut_texts(value, budget))
-    if len(whole) <= max_chars:
-        return whole
-    items = value if isinstance(value, list) else list(value.items())
-    sizes = [
-        len(dumps(_cut_texts(item if isinstance(value, list) else dict([item]), budget))) for item in items
-    ]
-    left, kept = max_chars - 2, 0
-    for size in reversed(sizes):  # an item costs itself and a comma; a pair's braces pay for that
-        left -= size + 1 if isinstance(value, list) else size - 1
-        if left < -1:
-            break
-        kept += 1
-    rest = items[len(items) - kept :]
-    return dumps(_cut_texts(rest if isinstance(value, list) else dict(rest), budget)) if kept else None
-
-
-def _cut_texts(value: Json, max_chars: int) -> Json:
-    if isinstance(value, str):
-        return cut(value, max_chars)
-    if isinstance(value, Mapping):
-        return {k: _cut_texts(v, max_chars) for k, v in value.items()}
-    if isinstance(value, Sequence):
-        return [_cut_texts(v, max_chars) for v in value]
-    return value
 
 
 def plain(messages: Iterable[Message]) -> str:
     """The texts alone, one message a paragraph, for readers that show plain input and output."""
-    return "\n\n".join(t for m in messages if (t := "\n".join(p.text or f"[{p.type}]" for p in m.parts)))
+    texts = ("\n".join(p.text or f"[{p.type}]" for p in m.parts if p.call is None) for m in messages)
+    return "\n\n".join(text for text in texts if text)

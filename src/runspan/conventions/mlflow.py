@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, ToolFacts, Usage
+from ..core import transcript
+from ..core.jsontext import dumps, fit
+from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
 from . import observed, openinference
 from .extra import Extra
 from .genai import Value
-from .messages import dumps, fit
+from .messages import call_results
 
 TYPE = "mlflow.spanType"
 INPUTS, OUTPUTS = "mlflow.spanInputs", "mlflow.spanOutputs"
@@ -42,17 +44,14 @@ _KINDS: Mapping[str, str] = {
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     facts = span.facts
-    found: dict[str, Value | None] = {TYPE: _type(span)}
+    found: dict[str, Value | None] = {
+        TYPE: "RETRIEVER" if openinference.is_retrieval(span) else _TYPES[span.kind]
+    }
     if span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts) and facts.run is not None:
         found |= _numbers(facts)
         if facts.captured:
             found |= _chat(facts, max_chars)
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _type(span: SpanData) -> str:
-    is_search = isinstance(span.facts, ToolFacts) and span.facts.call.type in openinference.RETRIEVERS
-    return "RETRIEVER" if is_search or span.operation == "retrieval" else _TYPES[span.kind]
 
 
 def _numbers(facts: RunFacts) -> dict[str, Value | None]:
@@ -80,16 +79,14 @@ def _usage(usage: Usage) -> dict[str, int]:
 
 def _chat(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:
     system = [{"role": "system", "content": text} for text in facts.instructions]
-    answers = [_message(m) for m in facts.outputs]
-    if facts.pending:
-        answers.append({"role": "assistant", "content": None, "tool_calls": [*_calls(facts)]})
+    answers = [message for m in facts.outputs for message in _messages(m)]
     choices = [
         {"index": i, "message": message, "finish_reason": facts.finish_reason}
         for i, message in enumerate(answers)
     ]
     functions = [tool for tool in (facts.run.tools if facts.run else ()) if tool.get("type") == "function"]
     return {
-        INPUTS: _wrapped("messages", [*system, *(_message(m) for m in facts.inputs)], max_chars),
+        INPUTS: _wrapped("messages", [*system, *(_plain(m) for m in facts.inputs)], max_chars),
         OUTPUTS: _wrapped("choices", choices, max_chars),
         TOOLS: fit(functions, max_chars) if functions else None,
     }
@@ -101,7 +98,33 @@ def _wrapped(name: str, items: list[Any], max_chars: int) -> str | None:
     return whole and f'{{"{name}":{whole}}}'
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _messages(message: Message) -> Iterator[dict[str, Any]]:
+    """One message; where it holds calls, one with them all and one for each of their results."""
+    asked = [p.call for p in message.parts if p.call and p.type in (transcript.CALL, transcript.SERVER_CALL)]
+    answered = [
+        p.call
+        for p in message.parts
+        if p.call and p.type in (transcript.RESPONSE, transcript.SERVER_RESPONSE)
+    ]
+    if asked:
+        yield {"role": "assistant", "content": None, "tool_calls": [_call(call) for call in asked]}
+    for call in answered:
+        yield {"role": "tool", "tool_call_id": call.id, "content": call_results(call) or ""}
+    if not asked and not answered:
+        yield _plain(message)
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    """Its chat knows functions only; code is an argument then."""
+    given = dumps({"code": call.arguments}) if call.type == "code_interpreter" else call.arguments
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name or call.type, "arguments": given or ""},
+    }
+
+
+def _plain(message: Message) -> dict[str, Any]:
     """A text alone is the content; several parts are a list of them."""
     if all(part.type in ("text", "refusal") for part in message.parts):
         return {"role": message.role, "content": "\n".join(_texts(message.parts))}
@@ -113,16 +136,10 @@ def _texts(parts: Iterable[Part]) -> Iterator[str]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    url = part.fields.get("image_url") or part.fields.get("uri")
+    url = part.fields.get("url")
     if part.type == "image_url" and url:
-        return {"type": "image_url", "image_url": url if isinstance(url, dict) else {"url": url}}
+        return {"type": "image_url", "image_url": {"url": url}}
     return {"type": "text", "text": part.text if part.text is not None else f"[{part.type}]"}
-
-
-def _calls(facts: RunFacts) -> Iterator[dict[str, Any]]:
-    for call in facts.pending:
-        function = {"name": call.name or call.type, "arguments": call.arguments or ""}
-        yield {"id": call.id, "type": "function", "function": function}
 
 
 EXTRA = Extra(attributes, kinds={kind: {TYPE: _KINDS[kind]} for kind in observed.KINDS})

@@ -5,10 +5,13 @@ Never a plain-text `input.value` on the generation span: it would hide the messa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring
 
-from ..core.model import CallFacts, RunFacts, SpanData, SpanKind, ToolFacts
+from ..core.jsontext import fit_text, is_json
+from ..core.model import CallFacts, Document, RunFacts, SpanData, SpanKind, ToolFacts
 from ..core.redact import cut
+from ..core.tools import SEARCHES
 from . import messages
 
 KIND = "openinference.span.kind"
@@ -21,36 +24,60 @@ _KINDS: Mapping[SpanKind, str] = {
     SpanKind.TOOL: "TOOL",
     SpanKind.CALL: "CHAIN",
 }
-RETRIEVERS = frozenset({"file_search", "retrieval"})
+MAX_DOCUMENTS = 20  # of one search, four attributes each: the SDK keeps 128 attributes of a span
 
 
-def attributes(span: SpanData, max_chars: int) -> dict[str, str]:
+def attributes(span: SpanData, max_chars: int) -> dict[str, str | float]:
     """`{attribute: value}` for one span; a `session.id` that the app set itself wins over the thread's id later."""
     facts = span.facts
-    found: dict[str, str | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    found: dict[str, str | float | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    if is_retrieval(span):
+        found[KIND] = "RETRIEVER"
     if span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.assistant is not None:
         found[AGENT_NAME] = facts.assistant.name
     if isinstance(facts, ToolFacts):
-        if facts.call.type in RETRIEVERS:
-            found[KIND] = "RETRIEVER"
-        found |= _values(facts.call.arguments, facts.call.output, max_chars)
+        found |= _values(facts.call.arguments, messages.call_results(facts.call), max_chars)
+        found |= _documents(facts.call.documents, max_chars)
     elif isinstance(facts, CallFacts):
-        if span.operation == "retrieval":
-            found[KIND] = "RETRIEVER"
         if facts.search is not None:
             found |= _values("\n".join(facts.search.queries) or None, None, max_chars)
+            found |= _documents(facts.search.documents, max_chars)
     elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:
         asked = [m for m in facts.inputs if m.role == "user"][-1:]
         found |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _values(given: str | None, result: str | None, max_chars: int) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+def is_retrieval(span: SpanData) -> bool:
+    """A search of stored documents: as a tool of the run, or as a call of the app."""
+    facts = span.facts
+    is_tool = isinstance(facts, ToolFacts) and facts.call.type in SEARCHES
+    return is_tool or span.operation == "retrieval"
+
+
+def _documents(documents: Iterable[Document], max_chars: int) -> dict[str, str | float | None]:
+    """As Phoenix draws them: one card each, the best first."""
+    found: dict[str, str | float | None] = {}
+    for n, document in enumerate(list(documents)[:MAX_DOCUMENTS]):
+        prefix = f"retrieval.documents.{n}.document"
+        found[f"{prefix}.id"] = document.file_id
+        found[f"{prefix}.score"] = document.score
+        found[f"{prefix}.content"] = document.text and cut(document.text, max_chars)
+        found[f"{prefix}.metadata"] = document.file_name and _named(document.file_name)
+    return found
+
+
+def _named(file_name: str) -> str:
+    """`{"file_name": ...}`: a search has many, and an encoder of its own for each would cost most of its span."""
+    return f'{{"file_name":{encode_basestring(file_name)}}}'
+
+
+def _values(given: str | None, result: str | None, max_chars: int) -> dict[str, str | float | None]:
+    found: dict[str, str | float | None] = {}
     for side, value in (("input", given), ("output", result)):
         if value is not None:
-            found[f"{side}.value"] = cut(value, max_chars)
-            found[f"{side}.mime_type"] = "application/json" if messages.is_json(value) else "text/plain"
+            found[f"{side}.value"] = fit_text(value, max_chars)
+            found[f"{side}.mime_type"] = "application/json" if is_json(value) else "text/plain"
     return found
 
 

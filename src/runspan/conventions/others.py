@@ -20,9 +20,11 @@ def phoenix(span: SpanData, _: int) -> dict[str, Value]:
 
 
 def logfire(span: SpanData, _: int) -> dict[str, Value]:
+    """A number by this name is the cost, whatever else is there."""
     facts = span.facts
-    has_cost = span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts) and facts.cost is not None
-    return {COST: facts.cost.total} if has_cost and isinstance(facts, RunFacts) and facts.cost else {}
+    if span.kind is not SpanKind.GENERATION or not isinstance(facts, RunFacts) or facts.cost is None:
+        return {}
+    return {COST: facts.cost.total}
 
 
 PHOENIX, LOGFIRE = Extra(phoenix), Extra(logfire)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from . import thread, timing, tools
+from . import thread, timing, tools, transcript
 from .cost import Pricer, no_price
 from .lifecycle import RunState
+from .limits import DEFAULT, Limits, newest
+from .limits import message as cut_message
 from .model import (
     ApiError,
     Assistant,
@@ -24,9 +25,10 @@ from .model import (
     SpanKind,
     ToolFacts,
 )
-from .redact import CUT, Texts, cut
+from .redact import Texts, cut
 from .thread import ThreadLog
 from .timing import SECOND_NS, Timeline
+from .tools import Use
 
 FINISH_REASONS: Mapping[str, str] = {
     "completed": "stop",
@@ -38,29 +40,23 @@ FINISH_REASONS: Mapping[str, str] = {
 _LENGTH_REASONS = frozenset({"max_completion_tokens", "max_prompt_tokens", "max_tokens"})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of a thread goes on one span."""
-
-    max_input_messages: int = 100
-    max_input_chars: int = 65_536
-
-
 def assemble(
     state: RunState,
     log: ThreadLog,
     assistant: Assistant | None,
     texts: Texts,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT,
     unfinished: str | None = None,
     price: Pricer = no_price,
 ) -> SpanData:
     """The spans of one Run. Everything lies inside the run span."""
     line = timing.timeline(state)
     error = _error(state, texts)
-    of_tools = tools.spans(state, line, texts)
-    facts = _facts(state, log, assistant, texts, limits, line, of_tools, unfinished)
+    uses = tools.used(state, line, texts)
+    facts = _facts(state, log, assistant, texts, limits, line, uses, unfinished)
     facts = replace(facts, cost=_cost(facts, price, line.start_ns))
+    descriptions = _descriptions(state.run, facts.run)
+    of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
     return SpanData(
         SpanKind.RUN,
@@ -81,8 +77,8 @@ def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, li
     if not isinstance(facts, RunFacts):
         return data
     line = timing.timeline(state)
-    told = tools.spans(state, line, texts)
-    whole = _facts(state, log, facts.assistant, texts, limits, line, told, facts.unfinished)
+    uses = tools.used(state, line, texts)
+    whole = _facts(state, log, facts.assistant, texts, limits, line, uses, facts.unfinished)
     whole = replace(whole, cost=facts.cost)
     return replace(data, children=(replace(generation, event_facts=whole), *of_tools))
 
@@ -129,13 +125,17 @@ def _facts(
     texts: Texts,
     limits: Limits,
     line: Timeline,
-    of_tools: tuple[SpanData, ...],
+    uses: tuple[Use, ...],
     unfinished: str | None,
 ) -> RunFacts:
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
-    outputs = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    kept = _newest(inputs, limits, texts)
+    written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
+    told = [_message("output", m, texts) for m in written]
+    outputs = transcript.outputs(state, told, uses) if texts.captures else ()
+    kept = newest(inputs, limits, texts)
+    instructions = _instructions(state, texts)
+    is_cut = any(len(text) > texts.max_chars for text in instructions)
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
     return RunFacts(
         server=state.server,
@@ -144,7 +144,7 @@ def _facts(
         assistant=_assistant(assistant, run, texts),
         unfinished=unfinished,
         origin=state.origin,
-        finish_reason=_finish_reason(run, outputs, unfinished),
+        finish_reason=_finish_reason(run, written),
         queue_s=line.queue_ns / SECOND_NS,
         active_s=line.active_ns / SECOND_NS,
         tool_wait_s=line.tool_wait_ns / SECOND_NS,
@@ -155,11 +155,13 @@ def _facts(
         else (state.first_token_ns - state.request_ns) / SECOND_NS,
         first_chunk_ns=state.first_token_ns,
         polls=state.polls,
-        instructions=_instructions(state, texts),
-        inputs=tuple(_message("input", m, texts) for m in kept),
+        instructions=tuple(cut(text, texts.max_chars) for text in instructions),
+        instructions_length=sum(map(len, instructions)) if is_cut else None,
+        inputs=tuple(cut_message(_message("input", m, texts), limits) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
-        outputs=tuple(_message("output", m, texts) for m in outputs),
-        pending=tools.pending(state, line, of_tools),
+        has_all_inputs=thread.has_all_inputs(log),
+        outputs=tuple(cut_message(m, limits) for m in outputs),
+        data_source_id=_data_source_id(state, log, assistant),
         captured=texts.captures,
     )
 
@@ -179,32 +181,31 @@ def _run(run: Run, texts: Texts) -> Run:
         for k, v in run.metadata.items()
         if (kept := texts.keep("metadata", v)) is not None and (key := texts.keep("metadata", k)) is not None
     }
-    defined = tuple(_redacted("tool.definitions", t, texts) for t in run.tools) if texts.captures else ()
+    defined = tuple(texts.value("tool.definitions", t) for t in run.tools) if texts.captures else ()
     return replace(run, metadata=metadata, tools=defined, instructions=None, required=(), error=None)
 
 
-# Keys that the API and JSON Schema define. All others are the app's, such as the names of a function's parameters.
-_WIRE_KEYS = frozenset(
-    {"type", "function", "name", "description", "parameters", "strict", "properties", "required", "items"}
-    | {"enum", "title", "default", "format", "additionalProperties", "anyOf", "$defs", "$ref", "$id"}
-)
+def _descriptions(run: Run, kept: Run | None) -> dict[str, str]:
+    """Of functions, as they may go out, by their names as the API has them."""
+    pairs = zip(run.tools, kept.tools if kept else (), strict=False)
+    functions = [(t.get("function"), k.get("function")) for t, k in pairs]
+    return {
+        str(function.get("name")): told["description"]
+        for function, told in functions
+        if isinstance(function, Mapping)
+        and isinstance(told, Mapping)
+        and isinstance(told.get("description"), str)
+    }
 
 
-def _redacted(kind: str, value: Any, texts: Texts, key: str = "") -> Any:
-    """`value` with every text in it redacted; `type` is the API's word, not a text."""
-    if isinstance(value, str):
-        return value if key == "type" else texts.keep(kind, value)
-    if isinstance(value, Mapping):
-        return {_key(kind, k, texts): _redacted(kind, v, texts, k) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(kind, v, texts) for v in value]
-    return value
-
-
-def _key(kind: str, key: str, texts: Texts) -> str:
-    if kind != "tool.definitions" or key in _WIRE_KEYS:
-        return key
-    return texts.keep(kind, key) or CUT
+def _data_source_id(state: RunState, log: ThreadLog, assistant: Assistant | None) -> str | None:
+    """The vector store that the Run could search, where there is exactly one."""
+    ids = {
+        *(assistant.vector_store_ids if assistant else ()),
+        *state.request.vector_store_ids,
+        *log.vector_store_ids,
+    }
+    return ids.pop() if len(ids) == 1 else None
 
 
 def _request(request: RunRequest) -> RunRequest:
@@ -228,35 +229,19 @@ def told(assistant: Assistant, texts: Texts) -> Assistant:
 
 
 def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
-    """`Run.instructions` is the effective text; where the server does not fold the additional ones in, they follow."""
+    """`Run.instructions` is the effective text; where the server does not fold the additional ones in, they follow. Not cut yet."""
     whole = state.run.instructions
     more = state.request.additional_instructions
     parts = [whole, more if more and more not in (whole or "") else None]
-    return tuple(kept for part in parts if part and (kept := texts.keep("instructions", part)) is not None)
+    return tuple(
+        kept for part in parts if part and (kept := texts.redacted("instructions", part)) is not None
+    )
 
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:
-    return replace(message, parts=tuple(_part(kind, part, texts) for part in message.parts))
-
-
-def _part(kind: str, part: Part, texts: Texts) -> Part:
-    fields = _redacted(kind, part.fields, texts)
-    whole = texts.redacted(kind, part.text)
-    if whole is not None and len(whole) > texts.max_chars:
-        fields = {**fields, "original_length": len(whole)}
-        whole = cut(whole, texts.max_chars)
-    return replace(part, text=whole, fields=fields)
-
-
-def _newest(messages: tuple[Message, ...], limits: Limits, texts: Texts) -> tuple[Message, ...]:
-    """The newest messages within the limits, at least one."""
-    count, chars = 0, 0
-    for message in reversed(messages[-limits.max_input_messages :]):
-        chars += sum(min(len(p.text or ""), texts.max_chars) for p in message.parts)
-        if count and chars > limits.max_input_chars:
-            break
-        count += 1
-    return messages[len(messages) - count :]
+    parts = tuple(texts.part(kind, part) for part in message.parts)
+    is_same = all(kept is part for kept, part in zip(parts, message.parts, strict=True))
+    return message if is_same else replace(message, parts=parts)
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
@@ -269,7 +254,7 @@ def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
     )
 
 
-def _finish_reason(run: Run, outputs: tuple[Message, ...], unfinished: str | None) -> str:
+def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
     reasons = {run.incomplete_reason, *(m.incomplete_reason for m in outputs)}
     is_refused = any(part.type == "refusal" for message in outputs for part in message.parts)
     if "content_filter" in reasons or is_refused:

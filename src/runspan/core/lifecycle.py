@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any
 
+from . import steps as steps_of
 from .model import (
     ApiError,
     Observation,
@@ -141,6 +141,8 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
     state = replace(
         state, polls=state.polls + seen.polls, last_seen_ns=max(state.last_seen_ns, seen.response_ns)
     )
+    if state.created_at is None and state.origin == "adopted":  # taken over before anything was read of it
+        state = replace(state, created_at=run.created_at)
     phase = PHASE_OF_STATUS.get(run.status or "")
     if phase is Phase.OVER:
         return _end(state, seen, run)
@@ -153,6 +155,8 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
     if state.changes and run.status == state.changes[-1].status:
         known = replace(_with(state.run, run, deep=False), status=run.status)
         changes = state.changes
+        if phase is Phase.WAITING:
+            state = _name_calls(state, run)
         if changes[-1].started_at is None and run.started_at is not None:
             changes = (*changes[:-1], replace(changes[-1], started_at=run.started_at))
         return replace(state, changes=changes, sighted_ns=max(state.sighted_ns, seen.request_ns), run=known)
@@ -195,15 +199,15 @@ def _answered(state: RunState) -> frozenset[str]:
 
 
 def _name_calls(state: RunState, run: Run) -> RunState:
-    """A round known from its outputs alone learns the names and arguments of its calls."""
+    """A round known from its outputs alone, or from another process, learns the names and arguments of its calls."""
     asked = {call.id: call for call in run.required}
-    if all(c.name is not None for r in state.rounds for c in r.calls if c.id in asked):
+    if all(c.arguments is not None for r in state.rounds for c in r.calls if c.id in asked):
         return state
     rounds = tuple(
         replace(
             r,
             calls=tuple(
-                replace(asked[c.id], output=c.output) if c.id in asked and c.name is None else c
+                replace(asked[c.id], output=c.output) if c.id in asked and c.arguments is None else c
                 for c in r.calls
             ),
         )
@@ -290,20 +294,10 @@ def _add_steps(state: RunState, seen: Observation) -> RunState:
     steps = dict(state.steps)
     for step in seen.steps:
         known = steps.get(step.id)
-        steps[step.id] = _merge_step(known, step) if known else step
+        steps[step.id] = steps_of.merge(known, step) if known else step
     if seen.all_steps:  # the page tells their order
         steps = {step.id: steps[step.id] for step in seen.steps} | steps
     return replace(state, steps=steps, has_all_steps=state.has_all_steps or seen.all_steps)
-
-
-def _merge_step(known: RunStep, new: RunStep) -> RunStep:
-    newer, older = (known, new) if known.ended_at is not None and new.ended_at is None else (new, known)
-    kept: dict[str, Any] = {
-        f.name: getattr(older, f.name) for f in fields(newer) if getattr(newer, f.name) in (None, ())
-    }
-    kept["seen_ns"] = known.seen_ns if known.seen_ns is not None else new.seen_ns
-    kept["done_ns"] = known.done_ns if known.done_ns is not None else new.done_ns
-    return replace(newer, **kept)
 
 
 # What a poll of an unchanged status can teach. A stream gives whole objects, a poll of a live Run only scalars.

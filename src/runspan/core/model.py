@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 # ---------------------------------------------------------------- what the API says
 
@@ -23,7 +24,7 @@ class Usage:
     reasoning_tokens: int | None = None  # part of completion_tokens
 
 
-EMPTY: Mapping[str, object] = {}  # shared: most parts have nothing beside their text
+EMPTY: Mapping[str, Any] = {}  # shared: most parts have nothing beside their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,41 @@ class Part:
     """One content part of a Message. `type` is the API's own; `text` holds the text of `text` and `refusal`.
 
     Everything else that the part said is in `fields` by its wire names, so no part is ever lost, known type or not.
+    The parts of a Run's tool calls and their results among its outputs hold the `call`.
     """
 
     type: str
     text: str | None = None
     fields: Mapping[str, object] = field(default_factory=lambda: EMPTY)
+    call: ToolCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One hit of a search. Of a Run's own searches `text` is there only where the app asked for it (`include=`)."""
+
+    file_id: str | None
+    file_name: str | None = None
+    score: float | None = None  # 0 to 1
+    text: str | None = None
+    original_length: int | None = None  # of `text`, where it was cut
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool, from `required_action`, from a RunStep, or from `submit_tool_outputs` (then without name)."""
+
+    id: str
+    type: str = "function"
+    name: str | None = None
+    arguments: str | None = None  # as the API gave it: JSON text for functions, code for code_interpreter
+    output: str | None = None  # of a function
+    outputs: tuple[Part, ...] = ()  # of code_interpreter: `logs` with their text, `image` with its file_id
+    documents: tuple[Document, ...] = ()  # of file_search
+    is_incomplete: bool = False  # known from the pieces of a stream that was cut
+    original_length: Mapping[str, int] = field(
+        default_factory=lambda: EMPTY
+    )  # of arguments, output where cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +86,7 @@ class Message:
         None  # content_filter | max_tokens | run_cancelled | run_expired | run_failed
     )
     sent_ns: int | None = None  # local time of the request by which this process created it
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """One call of a tool, from `required_action`, from a RunStep, or from `submit_tool_outputs` (then without name)."""
-
-    id: str
-    type: str = "function"
-    name: str | None = None
-    arguments: str | None = None  # as the API gave it: JSON text for functions, code for code_interpreter
-    output: str | None = None
+    original_length: int | None = None  # characters of its texts, where they were cut together
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,8 @@ class Assistant:
     name: str | None = None
     description: str | None = None
     model: str | None = None
+    vector_store_ids: tuple[str, ...] = ()  # of tool_resources.file_search
+    file_ids: tuple[str, ...] = ()  # of the API's first version
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +149,8 @@ class Run:
     settings: Mapping[str, object] = field(
         default_factory=dict
     )  # temperature, top_p, max_completion_tokens ...
+    file_ids: tuple[str, ...] = ()  # of the API's first version
+    carried: str | None = None  # our own key of its metadata: see `core.carried`
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +163,7 @@ class RunRequest:
     additional_messages: tuple[Message, ...] = ()
     stream: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)  # reasoning_effort, response_format ...
+    vector_store_ids: tuple[str, ...] = ()  # of tool_resources.file_search
 
 
 # ---------------------------------------------------------------- what was observed
@@ -184,16 +210,6 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """One hit of a search."""
-
-    file_id: str | None
-    file_name: str | None
-    score: float | None
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Search:
     """A search in a vector store, and what it found."""
 
@@ -224,6 +240,7 @@ class Observation:
     all_steps: bool = False  # steps hold every step of the run
     run_id: str | None = None  # the run that steps and outputs belong to
     outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
+    vector_store_ids: tuple[str, ...] | None = None  # of the thread
     assistants: tuple[Assistant, ...] = ()
     stored: Stored | None = None
     search: Search | None = None
@@ -281,7 +298,7 @@ class RunFacts:
     run: Run | None = None  # None: the POST failed, there is no Run
     assistant: Assistant | None = None
     unfinished: str | None = None  # why the end was never seen
-    origin: str | None = None  # joined
+    origin: str | None = None  # joined, adopted
     finish_reason: str | None = None
     queue_s: float | None = None
     active_s: float | None = None
@@ -292,10 +309,12 @@ class RunFacts:
     first_chunk_ns: int | None = None  # the same moment on our clock
     polls: int = 0
     instructions: tuple[str, ...] = ()
+    instructions_length: int | None = None  # characters before they were cut
     inputs: tuple[Message, ...] = ()
     omitted_inputs: int = 0
-    outputs: tuple[Message, ...] = ()
-    pending: tuple[ToolCall, ...] = ()  # calls that still wait for outputs
+    has_all_inputs: bool = True  # False: the thread's beginning is not known
+    outputs: tuple[Message, ...] = ()  # texts, tool calls and their results, in order
+    data_source_id: str | None = None  # the vector store, where there is exactly one
     captured: bool = True  # False: texts were not kept
     cost: Cost | None = None  # None: no usage, or no price known for the model
 
@@ -308,6 +327,10 @@ class ToolFacts:
     call: ToolCall
     step_id: str | None = None
     thread_id: str | None = None
+    step_status: str | None = None
+    usage: Usage | None = None  # of the step, on the first of its calls: so sums over spans hold
+    description: str | None = None  # of the function, from the Run's tools
+    data_source_id: str | None = None  # the vector store, where there is exactly one
 
 
 @dataclass(frozen=True, slots=True)

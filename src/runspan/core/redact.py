@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from .blobs import replaced
+from .model import Part
 from .secrets import Secrets
 
 Redact = Callable[[str, str], str]  # (kind, text) -> text
@@ -16,9 +19,10 @@ CUT = "…"
 class Texts:
     """The owner's wishes about content.
 
-    `redact(kind, text)` gets each text once; kind is one of `instructions`, `input`, `output`, `tool.arguments`,
-    `tool.result`, `tool.definitions`, `description`, `metadata`, `comment`, `error`; and, of what is kept with content off, too,
-    `name`, `session`, `user`, `tag`, `label`, `attribute`. A text whose redaction raises is dropped: `on_error` hears of it.
+    Binary data in texts is told as hash, type and size, first of all. `redact(kind, text)` gets each text once; kind is one of
+    `instructions`, `input`, `output`, `tool.arguments`, `tool.result`, `tool.definitions`, `description`, `metadata`, `comment`,
+    `error`; and, of what is kept with content off, too, `name`, `session`, `user`, `tag`, `label`, `attribute`. A text whose
+    redaction raises is dropped: `on_error` hears of it.
     """
 
     captures: bool = True
@@ -29,13 +33,17 @@ class Texts:
 
     def keep(self, kind: str, text: str | None) -> str | None:
         """The text as it may go out, cut to `max_chars` characters with a visible mark; None when nothing may."""
-        whole = self.redacted(kind, text)
-        return whole if whole is None else cut(whole, self.max_chars)
+        return self.cut(self.redacted(kind, text))
+
+    def cut(self, whole: str | None) -> str | None:
+        """A text that was redacted before, cut."""
+        return None if whole is None else cut(whole, self.max_chars)
 
     def redacted(self, kind: str, text: str | None) -> str | None:
         """The text as it may go out, whole."""
         if text is None or not self.captures:
             return None
+        text = replaced(text)
         if kind == "error":
             text = self.secrets.mask(text)
         return self.word(kind, text)
@@ -52,6 +60,43 @@ class Texts:
                     self.on_error(error)
                 return None
         return clean(text)
+
+    def part(self, kind: str, part: Part) -> Part:
+        """The part with every text in it as it may go out; one that was cut says how long it was."""
+        whole = self.redacted(kind, part.text)
+        fields = self.value(kind, part.fields)
+        if whole is not None and len(whole) > self.max_chars:
+            fields = {**fields, "original_length": len(whole)}
+            whole = cut(whole, self.max_chars)
+        is_same = (
+            whole is part.text and fields is part.fields
+        )  # nearly always: a copy costs more than the look
+        return part if is_same else replace(part, text=whole, fields=fields)
+
+    def value(self, kind: str, value: Any, key: str = "") -> Any:
+        """A JSON value with every text in it kept; some keys hold the API's own words and ids, which are no texts."""
+        if isinstance(value, str):
+            is_word = key == "type" or (key in _WORDS and kind != "tool.definitions")
+            return value if is_word else self.keep(kind, value)
+        if isinstance(value, Mapping):
+            return {self._key(kind, k): self.value(kind, v, k) for k, v in value.items()} if value else value
+        if isinstance(value, list | tuple):
+            return [self.value(kind, v) for v in value]
+        return value
+
+    def _key(self, kind: str, key: str) -> str:
+        if kind != "tool.definitions" or key in _WIRE_KEYS:
+            return key
+        return self.keep(kind, key) or CUT
+
+
+_WORDS = frozenset({"file_id", "detail", "mime_type", "sha256"})  # of content parts
+
+# Keys that the API and JSON Schema define. All others are the app's, such as the names of a function's parameters.
+_WIRE_KEYS = frozenset(
+    {"type", "function", "name", "description", "parameters", "strict", "properties", "required", "items"}
+    | {"enum", "title", "default", "format", "additionalProperties", "anyOf", "$defs", "$ref", "$id"}
+)
 
 
 def clean(text: str) -> str:

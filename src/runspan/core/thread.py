@@ -24,6 +24,7 @@ class ThreadLog:
         None  # the run that wrote that page's oldest message; None: nobody, or nothing is older
     )
     read_for_run: tuple[tuple[str, int], ...] = ()  # run id, request of a page filtered by that run
+    vector_store_ids: tuple[str, ...] = ()
 
 
 def weight(log: ThreadLog) -> int:
@@ -46,6 +47,7 @@ def record(log: ThreadLog, seen: Observation) -> ThreadLog:
         log,
         messages=tuple(messages[-MAX_MESSAGES:]),
         whole_since_start=(log.whole_since_start or seen.created_thread) and not is_cut,
+        vector_store_ids=log.vector_store_ids if seen.vector_store_ids is None else seen.vector_store_ids,
     )
     listing = seen.listing
     if listing is None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .lifecycle import PHASE_OF_STATUS, Phase, RunState
+from .model import RunStep
 
 SECOND_NS = 1_000_000_000
 
@@ -136,10 +137,13 @@ def _placed(state: RunState, ended: Moment) -> Iterator[tuple[str, Moment]]:
         yield change.status, place(state, stamp, change.earliest_ns, latest_ns)
 
 
-def place_step(
-    state: RunState, start_at: int | None, end_at: int | None, lower_ns: int, upper_ns: int
-) -> tuple[int, int]:
-    """Start and end of a step from its stamps, inside [lower_ns, upper_ns]."""
-    start_ns = place(state, start_at, lower_ns, upper_ns).at_ns if start_at is not None else lower_ns
-    end_ns = place(state, end_at, start_ns, upper_ns).at_ns if end_at is not None else upper_ns
+def place_step(state: RunState, step: RunStep, lower_ns: int, upper_ns: int) -> tuple[int, int]:
+    """Start and end of a step: where its events arrived, else by its stamps, inside [lower_ns, upper_ns]."""
+    start_ns, end_ns = step.seen_ns, step.done_ns
+    if start_ns is None:
+        is_stamped = step.created_at is not None
+        start_ns = place(state, step.created_at, lower_ns, upper_ns).at_ns if is_stamped else lower_ns
+    if end_ns is None:
+        is_stamped = step.ended_at is not None
+        end_ns = place(state, step.ended_at, start_ns, upper_ns).at_ns if is_stamped else upper_ns
     return start_ns, max(start_ns, end_ns)

@@ -1,71 +1,83 @@
-"""Tool calls of a Run -> their spans: from `requires_action` rounds (functions) and from run steps (all tools), each once."""
+"""Tool calls of a Run: from `requires_action` rounds (functions) and from run steps (all tools), each once.
+
+A round knows when the app was asked and when it answered; a step knows everything else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from . import timing
+from .jsontext import fit_text
 from .lifecycle import RunState
-from .model import ApiError, SpanData, SpanKind, ToolCall, ToolFacts
+from .model import ApiError, Document, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
 from .redact import Texts
 from .timing import Timeline
 
+SEARCHES = frozenset({"file_search", "retrieval"})
+
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """One call, its texts as they came."""
+class Use:
+    """One call with its texts as they may go out. Calls of one `group` (a step, else a round) were made at once."""
 
     call: ToolCall
     start_ns: int
     end_ns: int
-    step_id: str | None = None
-    error: ApiError | None = None
-    is_pending: bool = False  # it still waits for its output
+    group: str
+    step: RunStep | None = None
+    name: str | None = None  # of the function, as the API has it
 
 
-def spans(state: RunState, line: Timeline, texts: Texts) -> tuple[SpanData, ...]:
-    """One span per call, inside the Run's; every text is redacted once."""
-    return tuple(_span(state, found, line, texts) for found in _found(state, line).values())
+def used(state: RunState, line: Timeline, texts: Texts) -> tuple[Use, ...]:
+    """In the order in which they began. Every text is redacted once."""
+    found = sorted(_found(state, line).values(), key=lambda use: use.start_ns)
+    return tuple(
+        Use(_kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)
+        for use in found
+    )
 
 
-def pending(state: RunState, line: Timeline, of: tuple[SpanData, ...]) -> tuple[ToolCall, ...]:
-    """The calls that still wait, as they are on their spans."""
-    if state.is_over:
-        return ()
-    waits = [found.is_pending for found in _found(state, line).values()]
-    calls = [span.facts.call for span in of if isinstance(span.facts, ToolFacts)]
-    return tuple(call for call, is_pending in zip(calls, waits, strict=True) if is_pending)
+def spans(
+    state: RunState,
+    uses: tuple[Use, ...],
+    line: Timeline,
+    texts: Texts,
+    descriptions: Mapping[str, str],
+    data_source_id: str | None,
+) -> tuple[SpanData, ...]:
+    """One span per call, inside the Run's. `descriptions` of functions by name, redacted already."""
+    told: set[str] = set()  # steps whose usage stands on a span
+    return tuple(_span(state, use, line, texts, descriptions, data_source_id, told) for use in uses)
 
 
-def _found(state: RunState, line: Timeline) -> dict[str, _Found]:
+def _found(state: RunState, line: Timeline) -> dict[str, Use]:
     """By call id; a call without one by its place."""
-    found: dict[str, _Found] = {}
+    found: dict[str, Use] = {}
     for n, tool_round in enumerate(state.rounds):
         opened, closed_ns = tool_round.opened, tool_round.closed_ns
         start_ns = timing.place(state, None, opened.earliest_ns, opened.latest_ns).at_ns
         end_ns = line.end.at_ns if closed_ns is None else closed_ns
         for i, call in enumerate(tool_round.calls):
-            found[call.id or f"/{n}/{i}"] = _Found(call, start_ns, end_ns, is_pending=closed_ns is None)
+            found[call.id or f"/{n}/{i}"] = Use(call, start_ns, end_ns, f"/{n}")
     for key, of_step in _of_steps(state, line):
         known = found.get(key)
         found[key] = _merged(known, of_step) if known else of_step
     return found
 
 
-def _of_steps(state: RunState, line: Timeline) -> Iterator[tuple[str, _Found]]:
+def _of_steps(state: RunState, line: Timeline) -> Iterator[tuple[str, Use]]:
     """In list order, on our clock where they were streamed, else by their stamps."""
     after_ns = line.active_from_ns
     for step in state.steps.values():
-        start_ns, end_ns = timing.place_step(state, step.created_at, step.ended_at, after_ns, line.end.at_ns)
-        start_ns = step.seen_ns if step.seen_ns is not None else start_ns
-        end_ns = step.done_ns if step.done_ns is not None else max(start_ns, end_ns)
+        start_ns, end_ns = timing.place_step(state, step, after_ns, line.end.at_ns)
         after_ns = max(after_ns, start_ns)
         for i, call in enumerate(step.tool_calls):
-            yield call.id or f"{step.id}/{i}", _Found(call, start_ns, end_ns, step.id, step.error)
+            yield call.id or f"{step.id}/{i}", Use(call, start_ns, end_ns, step.id, step)
 
 
-def _merged(of_round: _Found, of_step: _Found) -> _Found:
+def _merged(of_round: Use, of_step: Use) -> Use:
     """The round knows the times; the step adds its id and what the round did not have."""
     old, new = of_round.call, of_step.call
     call = replace(
@@ -73,20 +85,82 @@ def _merged(of_round: _Found, of_step: _Found) -> _Found:
         name=old.name or new.name,
         arguments=old.arguments if old.arguments is not None else new.arguments,
         output=old.output if old.output is not None else new.output,
+        is_incomplete=old.arguments is None and new.is_incomplete,
     )
-    return replace(of_round, call=call, step_id=of_step.step_id, error=of_step.error)
+    return replace(of_round, call=call, step=of_step.step, group=of_step.group)
 
 
-def _span(state: RunState, found: _Found, line: Timeline, texts: Texts) -> SpanData:
+# ---------------------------------------------------------------- texts
+
+
+def _kept(call: ToolCall, texts: Texts) -> ToolCall:
+    arguments, output = (
+        texts.redacted(kind, text)
+        for kind, text in (("tool.arguments", call.arguments), ("tool.result", call.output))
+    )
+    lengths = {"arguments": len(arguments or ""), "output": len(output or "")}
+    return ToolCall(
+        call.id,
+        call.type,
+        name=texts.word("name", call.name),
+        arguments=arguments and fit_text(arguments, texts.max_chars),
+        output=output and fit_text(output, texts.max_chars),
+        outputs=tuple(texts.part("tool.result", part) for part in call.outputs) if texts.captures else (),
+        documents=tuple(_document(document, texts) for document in call.documents),
+        is_incomplete=call.is_incomplete,
+        original_length={name: n for name, n in lengths.items() if n > texts.max_chars},
+    )
+
+
+def _document(document: Document, texts: Texts) -> Document:
+    """Which file, and how well it fitted, are no texts of anybody; its name and content are."""
+    whole = texts.redacted("tool.result", document.text)
+    return Document(
+        document.file_id,
+        texts.keep("tool.result", document.file_name),
+        document.score,
+        texts.cut(whole),
+        original_length=len(whole) if whole and len(whole) > texts.max_chars else None,
+    )
+
+
+# ---------------------------------------------------------------- spans
+
+
+def _span(
+    state: RunState,
+    use: Use,
+    line: Timeline,
+    texts: Texts,
+    descriptions: Mapping[str, str],
+    data_source_id: str | None,
+    told: set[str],
+) -> SpanData:
     low, high = line.start_ns, line.end.at_ns
-    start_ns = min(max(found.start_ns, low), high)
-    call = replace(
-        found.call,
-        name=texts.word("name", found.call.name),
-        arguments=texts.keep("tool.arguments", found.call.arguments),
-        output=texts.keep("tool.result", found.call.output),
+    start_ns = min(max(use.start_ns, low), high)
+    end_ns = min(max(use.end_ns, start_ns), high)
+    step, call = use.step, use.call
+    facts = ToolFacts(
+        server=state.server,
+        call=call,
+        step_id=step.id if step else None,
+        thread_id=state.key.thread_id,
+        step_status=step.status if step else None,
+        usage=step.usage if step and step.id not in told else None,
+        description=descriptions.get(use.name or "") if call.type == "function" else None,
+        data_source_id=data_source_id if call.type in SEARCHES else None,
     )
-    error = found.error and replace(found.error, message=texts.keep("error", found.error.message))
-    facts = ToolFacts(state.server, call, found.step_id, state.key.thread_id)
-    end_ns = min(max(found.end_ns, start_ns), high)
+    if step:
+        told.add(step.id)
+    error = _error(step)
+    error = error and replace(error, message=texts.keep("error", error.message))
     return SpanData(SpanKind.TOOL, "execute_tool", start_ns, end_ns, facts, error)
+
+
+def _error(step: RunStep | None) -> ApiError | None:
+    """As with Runs: a cancelled step was asked for, an expired one is an error."""
+    if step is None or step.status == "cancelled":
+        return None
+    if step.status == "expired":
+        return ApiError("expired", step.error.message if step.error else None)
+    return step.error or (ApiError("failed") if step.status == "failed" else None)

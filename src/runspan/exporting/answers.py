@@ -91,4 +91,4 @@ def _is_too_large(error: Any) -> bool:
     if not callable(code) or not callable(details):
         return False
     name, said = getattr(code(), "name", ""), str(details()).lower()
-    return (name == "RESOURCE_EXHAUSTED" and "larger than max" in said) or "413" in said
+    return (name == "RESOURCE_EXHAUSTED" and "larger than max" in said) or "status: 413" in said  # of a proxy

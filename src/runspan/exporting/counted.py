@@ -22,7 +22,9 @@ class Counted(BatchSpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         super().on_end(span)
         context = span.context
-        if context is not None and context.trace_flags.sampled:  # counted when it is in: a flush meanwhile must not miss it
+        if (
+            context is not None and context.trace_flags.sampled
+        ):  # counted when it is in: a flush meanwhile must not miss it
             thread = threading.get_ident()
             self._taken[thread] = self._taken.get(thread, 0) + 1
 

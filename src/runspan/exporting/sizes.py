@@ -8,8 +8,7 @@ from typing import Any
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import Event, ReadableSpan
 
-from ..conventions.messages import arguments, fit, is_json
-from ..core.redact import cut
+from ..core.jsontext import fit_text
 
 CUT_TO = "runspan.cut_to_chars"  # on a span that was too large whole
 OVERHEAD = 256  # of one span besides its attributes: ids, times, tags of the encoding
@@ -110,7 +109,4 @@ def _cut_all(attributes: Mapping[str, Any] | None, max_chars: int) -> dict[str, 
 def _shorter(value: Any, max_chars: int) -> Any:
     if isinstance(value, tuple | list):
         return [_shorter(item, max_chars) for item in value]
-    if not isinstance(value, str) or len(value) <= max_chars:
-        return value
-    whole = (fit(arguments(value), max_chars) if is_json(value) else None) or value
-    return cut(whole, max_chars)
+    return fit_text(value, max_chars) if isinstance(value, str) else value

@@ -50,6 +50,8 @@ def call_deltas(index: int, call: Object) -> Iterator[Object]:
     head: Object = {"index": index, "id": call["id"], "type": kind}
     if kind == "file_search":
         yield {**head, kind: {**call[kind], "results": []}}
+    elif kind == "retrieval":
+        yield {**head, kind: {}}
     elif kind == "function":
         yield {**head, kind: {"name": call[kind]["name"], "arguments": "", "output": None}}
         for piece in TOKEN.findall(call[kind]["arguments"]):

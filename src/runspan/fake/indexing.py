@@ -81,6 +81,8 @@ def add_file(api: Api, store: VectorStore, file_id: str, body: Mapping[str, Any]
 def tool_resources(api: Api, body: Mapping[str, Any]) -> Object:
     """As given; the vector stores to be made for it are made (recorded: only their ids come back)."""
     given: Object = dict(body.get("tool_resources") or {})
+    if body.get("file_ids"):  # as v1 said it
+        given["code_interpreter"] = {"file_ids": list(body["file_ids"])}
     wanted = given.get("file_search", {}).get("vector_stores")
     if wanted:
         stores = [new_store(api, one)["id"] for one in wanted]

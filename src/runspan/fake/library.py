@@ -21,6 +21,7 @@ from runspan.fake.scenarios import (
     Phase,
     Reason,
     Refusal,
+    Retrieval,
     Scenario,
     Text,
     Tools,
@@ -96,6 +97,7 @@ SCENARIOS: dict[str, Scenario] = {
         phases=(Message("42", usage=Usage(1000, 300, cached_tokens=768, reasoning_tokens=256)),)
     ),
     "v1": Scenario(phases=(Message(), Tools((SOLVE,)), Message()), era="v1"),
+    "v1_retrieval": Scenario(phases=(Tools((Retrieval(),)), Message("The files say so.")), era="v1"),
     "poll_after": Scenario(poll_after_ms=5),
     "stream_cut": Scenario(phases=(Message(LONG),), cut_stream_after=12),
     "stream_error": failing("server_error", SORRY, Message(LONG)).but(stream_error_after=12),

@@ -230,7 +230,9 @@ def _without_content(call: Object) -> Object:
 def _as_v1(thing: Object) -> Object:
     kept = {name: value for name, value in thing.items() if name not in V1_DROPS[thing["object"]]}
     if thing["object"] in V1_HAS_FILE_IDS:
-        kept["file_ids"] = []
+        resources = thing.get("tool_resources") or {}
+        attached = [one["file_id"] for one in thing.get("attachments") or ()]
+        kept["file_ids"] = [*attached, *(resources.get("code_interpreter") or {}).get("file_ids", ())]
     if kept.get("usage"):
         kept["usage"] = {name: kept["usage"][name] for name in TOKENS}
     return kept

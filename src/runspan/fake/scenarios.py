@@ -119,7 +119,12 @@ class FileSearch:
     results: tuple[FileResult, ...] | None = None
 
 
-ToolCall: TypeAlias = "FunctionCall | CodeInterpreter | FileSearch"
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What file search was called in v1. It told nothing of itself (recorded)."""
+
+
+ToolCall: TypeAlias = "FunctionCall | CodeInterpreter | FileSearch | Retrieval"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,10 @@ def add_message(api: Api, thread: Thread, body: Mapping[str, Any]) -> Object:
         raise refused(f"Invalid value: '{body.get('role')}'.", code="invalid_value", param="role")
     parts = objects.content(body.get("content"))
     id_ = api.state.new_id("msg_")
-    more = {"attachments": body.get("attachments") or [], "metadata": objects.metadata(body)}
+    attached = body.get("attachments") or [
+        {"file_id": id_} for id_ in body.get("file_ids") or ()
+    ]  # v1: the ids
+    more = {"attachments": attached, "metadata": objects.metadata(body)}
     message = objects.message(id_, api.now, thread.body["id"], body["role"], parts, **more)
     return thread.messages.put(id_, message)
 

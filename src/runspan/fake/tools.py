@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runspan.fake import objects
 from runspan.fake.answers import arguments
-from runspan.fake.scenarios import CodeInterpreter, FileResult, FunctionCall, Logs, ToolCall
+from runspan.fake.scenarios import CodeInterpreter, FileResult, FunctionCall, Logs, Retrieval, ToolCall
 from runspan.fake.store import Object, State
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def tool_call(run: Run, call: ToolCall) -> Object:
             "type": "code_interpreter",
             "code_interpreter": {"input": call.input, "outputs": outputs},
         }
+    if isinstance(call, Retrieval):
+        return {**head, "type": "retrieval", "retrieval": {}}
     found = _attached(run) if call.results is None else call.results
     results = [_result(one) for one in found]
     run.searched.extend(results)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..conventions.messages import fit
+from ..core.jsontext import fit
 from ..core.redact import CUT, Texts, cut
 from .values import converter
 from .walk import Walk

@@ -7,6 +7,7 @@ created it is in the picture.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ MAX_SPANS = 2_000  # of one trace
 
 @dataclass(slots=True)
 class _Trace:
-    open: int = 0
+    open: dict[int, Any] = field(default_factory=dict)  # span id -> weak reference
     has_root: bool = False
     spans: list[ReadableSpan] = field(default_factory=list)
 
@@ -35,25 +36,39 @@ class Console(SpanProcessor):
 
     def __init__(self) -> None:
         self.is_on = True
-        self._lock = threading.Lock()
-        self._printing = threading.Lock()
+        self._lock = threading.RLock()  # a span may be collected anywhere
+        self._printing = threading.RLock()
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         if self.is_on:
+            of = span.context.trace_id, span.context.span_id
             with self._lock:
-                self._traces.setdefault(span.context.trace_id, _Trace()).open += 1
+                trace = self._traces.setdefault(of[0], _Trace())
+                trace.open[of[1]] = weakref.ref(span, lambda _: self._given_away(*of))
                 if len(self._traces) > MAX_TRACES:
                     self._traces.popitem(last=False)
 
     def on_end(self, span: ReadableSpan) -> None:
         with guarded("print a trace"):
-            over = self._ended(span)
-            if over is not None:
-                from ..viewer import tree
+            self._print(self._ended(span))
 
-                with self._printing:  # two traces may end at once
-                    tree.render(map(_shown, over.spans))
+    def _given_away(self, trace_id: int, span_id: int) -> None:
+        """A span that will never end: the run was handed off."""
+        with guarded("print a trace"):
+            with self._lock:
+                trace = self._traces.get(trace_id)
+                if trace is None or trace.open.pop(span_id, None) is None:
+                    return
+                over = self._over(trace_id, trace)
+            self._print(over)
+
+    def _print(self, over: _Trace | None) -> None:
+        if over is not None:
+            from ..viewer import tree
+
+            with self._printing:  # two traces may end at once
+                tree.render(map(_shown, over.spans))
 
     def _ended(self, span: ReadableSpan) -> _Trace | None:
         """The trace, if this was the last of it."""
@@ -62,12 +77,15 @@ class Console(SpanProcessor):
             trace = self._traces.get(trace_id)
             if trace is None:
                 return None
-            trace.open -= 1
+            trace.open.pop(span.context.span_id, None)
             trace.has_root |= span.parent is None or span.parent.is_remote
             if len(trace.spans) < MAX_SPANS:
                 trace.spans.append(span)
-            is_over = self.is_on and trace.has_root and trace.open <= 0
-            return self._traces.pop(trace_id) if is_over else None
+            return self._over(trace_id, trace)
+
+    def _over(self, trace_id: int, trace: _Trace) -> _Trace | None:
+        is_over = self.is_on and trace.has_root and not trace.open
+        return self._traces.pop(trace_id) if is_over else None
 
 
 def _shown(span: ReadableSpan) -> seen.Span:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -19,9 +20,14 @@ from ..runtime.active import Active
 from ..runtime.scope import Scope
 from .functions import GeneratorFunction
 from .spans import attach, current_context, leave, target_of
-from .streams import Within, driven
+from .streams import Within, driven, is_drivable
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar(
+    "Function", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]"
+)
+
+# What was entered where we are and how to leave it: one object may be entered by several tasks at once.
+_entered: ContextVar[tuple[tuple[context, Any], ...]] = ContextVar("runspan-entered", default=())
 
 
 class context:  # noqa: N801 - reads as a statement
@@ -37,7 +43,7 @@ class context:  # noqa: N801 - reads as a statement
     trace, and is an attribute of all others. A session given here wins over the id of a run's thread.
     """
 
-    __slots__ = ("_given", "_tokens")
+    __slots__ = ("_given",)
 
     def __init__(
         self,
@@ -49,19 +55,22 @@ class context:  # noqa: N801 - reads as a statement
         trace_name: str | None = None,
     ) -> None:
         self._given = (session_id, user_id, tuple(tags or ()), dict(metadata or {}), trace_name)
-        self._tokens: list[Any] = []
 
     def __enter__(self) -> context:
         inner = self._inner()
-        self._tokens.append(None if inner is None else attach(inner))
+        if inner is not None:
+            _entered.set((*_entered.get(), (self, attach(inner))))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        token = self._tokens.pop()
-        if token is not None:
-            leave(token, None)
+        held = _entered.get()
+        for index in reversed(range(len(held))):
+            if held[index][0] is self:
+                _entered.set(held[:index] + held[index + 1 :])
+                leave(held[index][1], None)
+                return
 
     async def __aenter__(self) -> context:
         return self.__enter__()
@@ -74,11 +83,13 @@ class context:  # noqa: N801 - reads as a statement
     def __call__(self, function: Function) -> Function:
         """As a decorator: each call, or each step of a generator, runs within."""
         wrapped: Any
-        if inspect.iscoroutinefunction(function):
+        if isinstance(function, classmethod | staticmethod):
+            wrapped = type(function)(self(function.__func__))
+        elif inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def within_async(*args: Any, **kwargs: Any) -> Any:
-                async with self._fresh():
+                with self:
                     return await function(*args, **kwargs)
 
             wrapped = within_async
@@ -88,22 +99,16 @@ class context:  # noqa: N801 - reads as a statement
 
             @functools.wraps(function)
             def within(*args: Any, **kwargs: Any) -> Any:
-                with self._fresh():
-                    return function(*args, **kwargs)
+                with self:
+                    return self._follow(function(*args, **kwargs), args, kwargs)
 
             wrapped = within
         found: Function = wrapped
         return found
 
-    def _fresh(self) -> context:
-        """Calls of one decorated function may overlap."""
-        session_id, user_id, tags, metadata, trace_name = self._given
-        return context(
-            session_id=session_id, user_id=user_id, tags=tags, metadata=metadata, trace_name=trace_name
-        )
-
     def _follow(self, made: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        inner = self._inner()
+        """What is made within runs within, also after it was handed out."""
+        inner = self._inner() if is_drivable(made) else None
         return made if inner is None else driven(Within(inner), made)
 
     def _inner(self) -> Context | None:

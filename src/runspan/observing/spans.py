@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import _RUNTIME_CONTEXT, _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from ..conventions import genai
 from ..conventions import observed as words
 from ..core.redact import CUT
 from ..guard import guarded, swallow
-from ..runtime import pending, scope
+from ..runtime import pending, place, scope
 from ..runtime.active import Active
 from . import targets
 from .capture import Capture, Shown
@@ -27,7 +27,7 @@ from .targets import Target
 _SPAN = next(
     iter(trace.set_span_in_context(trace.INVALID_SPAN, Context()))
 )  # the API's key for "the current span"
-_OBSERVED = "runspan-observed"  # ours, for the nearest span of this kind
+_OBSERVED = f"{place.OURS}observed"  # ours, for the nearest span of this kind
 
 Show = Callable[[Capture], Shown | None]
 
@@ -35,10 +35,9 @@ _SAMPLED = TraceFlags.SAMPLED
 
 UNSET: Any = object()  # stands for "not given" where None is a value
 
-# The functions of `opentelemetry.context`, without their frame, and with the error of a `detach` that it would log.
-attach = _RUNTIME_CONTEXT.attach
-detach = _RUNTIME_CONTEXT.detach
-current_context = _RUNTIME_CONTEXT.get_current
+attach = place.attach
+detach = place.detach
+current_context = place.current
 
 
 class Observed:

@@ -154,7 +154,7 @@ class Stream:
 
 
 class Within:
-    """A generator whose steps run in a context, without a span."""
+    """What runs in a context, without a span."""
 
     __slots__ = ("context",)
 
@@ -172,6 +172,9 @@ class Within:
         pass
 
     def done(self, result: Any = None) -> None:
+        pass
+
+    def answered(self, result: Any) -> None:
         pass
 
     def fail(self, error: BaseException) -> None:
@@ -234,7 +237,7 @@ async def adrive(stream: Stream | Within, inner: AsyncGenerator[Any, Any]) -> As
             step = inner.athrow(error)
 
 
-async def drive_awaitable(stream: Stream, inner: Coroutine[Any, Any, Any]) -> Any:
+async def drive_awaitable(stream: Stream | Within, inner: Coroutine[Any, Any, Any]) -> Any:
     """A coroutine that a plain function returned."""
     token = attach(stream.context)
     try:

@@ -1,4 +1,4 @@
-"""`upload_and_poll` and `create_and_poll` of vector stores: one span each, with the number of polls and uploads.
+"""`upload_and_poll`, `create_and_poll`, `wait_for_processing`: one span each, with the number of polls and uploads.
 
 Seen from the choke point they are some uploads (in threads), a POST and a row of GETs; only the method knows that they are one.
 """
@@ -75,9 +75,13 @@ class Helpers:
             if self._calls == "none" or grouped.current() is not None or emit.is_suppressed():
                 return None
             route = _route(resource, wrapped.__name__)
-            if route is None or not (self._calls == "all" or emit.is_under_recording_span()):
+            is_wanted = self._calls == "all" or (
+                route is not None and route.is_write and emit.is_under_recording_span()
+            )
+            if route is None or not is_wanted:
                 return None
-            store_id = kwargs.get("vector_store_id", args[0] if args else None)
+            by_place = args[0] if args and route.operation.endswith("_file_batch") else None
+            store_id = kwargs.get("vector_store_id", by_place)
             match = Match(route, store_id=store_id if isinstance(store_id, str) else None)
             call = Call(match, clients.server_of(resource._client), now_ns(), group=Group())
             facts = CallFacts(call.server, stored=Stored(store_id=match.store_id))

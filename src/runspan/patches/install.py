@@ -29,6 +29,10 @@ TARGETS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("AssistantStreamManager", "__exit__", "exit"),
         ("AsyncAssistantStreamManager", "__aexit__", "aexit"),
     ),
+    "openai.resources.files": (
+        ("Files", "wait_for_processing", "helper"),
+        ("AsyncFiles", "wait_for_processing", "ahelper"),
+    ),
     # Vector stores were in beta up to 1.65.
     **{
         f"openai.resources.{folder}vector_stores.{module}": tuple(
@@ -71,6 +75,10 @@ class Installer(MetaPathFinder):
 
     def is_patched(self, owner: Any, name: str) -> bool:
         return any(o is owner and n == name for o, n, _, _ in self._patched)
+
+    def ours(self, owner: Any, name: str) -> Any:
+        """Our patch of it; None: there is none."""
+        return next((ours for o, n, _, ours in self._patched if o is owner and n == name), None)
 
     # ------------------------------------------------------------ the import hook
 

@@ -21,12 +21,14 @@ from ..core.secrets import Secrets
 from ..guard import guarded, swallow
 from ..runtime import emit, grouped, pending
 from ..runtime.clock import now_ns
+from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
 from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
-from . import clients, snapshot
+from . import clients, propagate, snapshot
 from .clients import OURS
 from .errors import read_error
+from .neighbours import SUPPRESSING
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
 
 Wrapped = Callable[..., Any]
@@ -48,8 +50,11 @@ class Patch:
         *,
         calls: str,
         joins: bool,
+        propagates: bool,
         count_unrecorded: Callable[[], None],
         runs: dict[tuple[str, str], Claimable],
+        custody: Custody,
+        on_run: Callable[[Any], None],
     ) -> None:
         self._emitter = emitter
         self._put = put
@@ -58,7 +63,10 @@ class Patch:
         self._secrets = secrets
         self._calls = calls
         self._joins = joins
+        self._propagates = propagates
+        self._custody = custody
         self._count_unrecorded = count_unrecorded
+        self._on_run = on_run  # told what stands on the client itself in place of `request`
         self._runs = runs  # those that live, by (server, run id)
 
     # ------------------------------------------------------------ the two wrappers
@@ -67,6 +75,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = wrapped(*args, **kwargs)
@@ -91,6 +101,8 @@ class Patch:
         call = self._begin(client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
+        if call.sends is not None:
+            args, kwargs = propagate.instead(call, args, kwargs)
         token = self._enter(call.live) if call.live is not None else None
         try:
             result = await wrapped(*args, **kwargs)
@@ -115,7 +127,9 @@ class Patch:
             return None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            if emit.is_suppressed() or _header(options, OURS):  # ddtrace's contexts keep no suppression
+            if (emit.is_suppressed() and not self._is_by_neighbour(client)) or _header(
+                options, OURS
+            ):  # ddtrace's contexts keep no suppression
                 return None
             call = Call(match, clients.server_of(client), now_ns())
             if options.params or "?" in options.url:
@@ -126,22 +140,32 @@ class Patch:
                 self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
             elif self._calls == "all" or self._joins:
                 call.context = emit.slim_context()
+            if self._custody.may_meet(match.run_id):
                 call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
             return call
         except Exception as error:
             swallow("begin to observe a call", error)
             return None
 
+    def _is_by_neighbour(self, client: Any) -> bool:
+        """Suppressed by a tracer of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
+        if not emit.name_of_current_scope().startswith(SUPPRESSING):
+            return False
+        self._on_run(_own_request(client))
+        return True
+
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
         sent = _sent(options)
         call.body = _dumped(sent)
         route = call.match.route
-        if route.starts_run or self._joins:
-            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
         if route.starts_run:
+            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
+            if self._propagates and call.live.span.is_recording():
+                propagate.put_key(call, call.live, options, self._custody)
+            self._on_run(_own_request(client))
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
@@ -151,7 +175,7 @@ class Patch:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
         route, group = call.match.route, grouped.current()
         if group is not None:
-            group.saw(route.operation, is_poll=route.is_poll)
+            group.saw(route.operation, is_poll=not route.is_write)
             return False
         if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
             return False
@@ -244,13 +268,17 @@ class Patch:
             return False
         if call.match.route.starts_run:
             self._count_unrecorded()
+            call.unsampled = call.live.span.get_span_context()
         call.live = None
         return True
 
     def _plain(self, call: Call, result: Any) -> None:
-        route = call.match.route
+        route, run_id = call.match.route, call.match.run_id
+        if run_id is not None and run_id not in self._ours:
+            self._custody.share(call, snapshot.carried(result))
         if route.is_poll:
-            call.result = snapshot.run(result, joins=self._joins)
+            whole = self._joins or call.met is not None or run_id in self._custody.expected
+            call.result = snapshot.run(result, whole=whole)
         elif route.operation.startswith("list_"):
             call.result = snapshot.page(result, route.operation, self._ours)
         else:
@@ -262,7 +290,12 @@ class Patch:
 
     def _learn(self, call: Call, run_id: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span."""
-        if call.match.route.starts_run and call.live is not None and isinstance(run_id, str):
+        if not call.match.route.starts_run:
+            return
+        if call.live is None:
+            self._custody.note_unsampled(run_id, call.unsampled)
+        elif isinstance(run_id, str):
+            call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
             self._ours.add(run_id)
             self._runs[call.server.base_url, run_id] = Claimable(call.live)
 
@@ -271,9 +304,10 @@ class Patch:
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
             run = wire.run(decode(payload), call.match.thread_id)
             key = (call.server.base_url, run.id) if run is not None else ("", "")
-            of = self._runs.get(key)
+            of = self._runs.get(key) or self._runs.get((pending.ANYWHERE, key[1]))
             if of is not None and run is not None and run.status == "requires_action":
-                pending.saw(key, pending.calls_of(run, key, of))
+                self._runs.setdefault(key, of)
+                pending.saw(key, pending.calls_of(run, key, of, now_ns()))
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:
@@ -353,6 +387,11 @@ def _header(options: Any, name: str) -> str | None:
     headers = options.headers
     value = headers.get(name) if isinstance(headers, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _own_request(client: Any) -> Any:
+    """What stands on the client itself in place of its class's method."""
+    return getattr(client, "__dict__", _NOTHING).get("request")
 
 
 def _call_data(call: Call) -> SpanData:

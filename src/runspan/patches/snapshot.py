@@ -11,9 +11,11 @@ import json
 from collections.abc import Container, Mapping
 from typing import Any
 
+from ..core.carried import KEY
 from ..runtime.records import Page, Payload
 
 LIVE_STATUSES = frozenset({"queued", "in_progress", "cancelling"})
+ALIVE_STATUSES = (*LIVE_STATUSES, "requires_action")  # may be asked for values that have no hash
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -58,11 +60,19 @@ def fields_of(obj: Any) -> Mapping[str, Any]:
     return fields
 
 
-def run(obj: Any, *, joins: bool = False) -> Payload:
-    """A polled or listed Run. Whole only where its status asks for it."""
+def carried(obj: Any) -> str | None:
+    """Our own key in the metadata of a Run that lives."""
+    fields = fields_of(obj)
+    metadata = fields.get("metadata")
+    line = metadata.get(KEY) if isinstance(metadata, dict) else None
+    return line if isinstance(line, str) and fields.get("status") in ALIVE_STATUSES else None
+
+
+def run(obj: Any, *, whole: bool = False) -> Payload:
+    """A polled or listed Run. Whole only where its status, or the caller, asks for it."""
     fields = fields_of(obj)
     status = fields.get("status")
-    if isinstance(status, str) and status in LIVE_STATUSES and not joins:
+    if isinstance(status, str) and status in LIVE_STATUSES and not whole:
         get = fields.get  # the rest of a live run is known from its creation
         return {
             "id": get("id"),

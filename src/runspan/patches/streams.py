@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from ..adapters.assistants import DELTAS, FIRST_TOKEN, MESSAGE_ENDS, REQUIRES_ACTION
+from ..adapters.assistants import FIRST_TOKEN, MESSAGE_ENDS, REQUIRES_ACTION, STEP_DELTA, STEP_ENDS
 from ..adapters.sse import Finder
 from ..guard import guarded, swallow
 from ..runtime.clock import now_ns
@@ -37,7 +37,7 @@ DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 class Tap:
     """What one stream has shown so far. Any method may be called from the app's thread; none raises."""
 
-    __slots__ = ("_deltas", "_is_closed", "_learn", "_put", "_raised", "_waits", "stream")
+    __slots__ = ("_deltas", "_is_closed", "_learn", "_put", "_raised", "_step_deltas", "_waits", "stream")
 
     def __init__(
         self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any], None]
@@ -46,7 +46,9 @@ class Tap:
         self._waits = waits  # told a run that requires action
         self._learn = learn  # told the run's id at its first event
         self._is_closed = False
-        self._deltas: list[Any] = []  # text matters only if the stream is cut before its message completes
+        # Deltas matter only if the stream is cut before their message, or their step, completes.
+        self._deltas: list[Any] = []
+        self._step_deltas: list[Any] = []
         self._raised: int | None = None  # identity of the error that broke the stream
         self.stream = stream
 
@@ -66,7 +68,12 @@ class Tap:
                 elif len(deltas) >= DELTAS_AT_ONCE:
                     self._hand_over_deltas()
                 return
-            if not isinstance(name, str) or name in DELTAS:  # some servers send events without a name
+            if name == STEP_DELTA:
+                self._step_deltas.append(event.data)
+                if len(self._step_deltas) >= DELTAS_AT_ONCE:
+                    self._hand_over_deltas()
+                return
+            if not isinstance(name, str):  # some servers send events without a name
                 return
             at_ns, stream = now_ns(), self.stream
             data = event.data
@@ -77,6 +84,8 @@ class Tap:
                 payload = copy(data)
                 if name in MESSAGE_ENDS:
                     self._deltas = []
+                elif name in STEP_ENDS:
+                    self._step_deltas = []
                 elif name == "thread.run.created":
                     self._learn(fields_of(data).get("id"))
                 elif name == REQUIRES_ACTION:
@@ -87,8 +96,12 @@ class Tap:
 
     def _hand_over_deltas(self) -> None:
         """The client does not let delta objects grow, so the worker can read them later."""
-        self._put(StreamDeltas(self.stream, self._deltas))
-        self._deltas = []
+        if self._deltas:
+            self._put(StreamDeltas(self.stream, self._deltas))
+            self._deltas = []
+        if self._step_deltas:
+            self._put(StreamDeltas(self.stream, self._step_deltas, of_steps=True))
+            self._step_deltas = []
 
     def close(self, error: BaseException | None = None) -> None:
         """The stream ended, broke, was closed, or was forgotten: once."""
@@ -97,8 +110,7 @@ class Tap:
         self._is_closed = True
         self._raised = None if error is None else id(error)
         with guarded("note the end of a stream"):
-            if self._deltas:
-                self._hand_over_deltas()
+            self._hand_over_deltas()
             # A cancelled or interrupted reader closed its stream; nothing is wrong with the run.
             broke = read_error(error) if isinstance(error, Exception) else None
             self._put(StreamClosed(self.stream, now_ns(), broke))

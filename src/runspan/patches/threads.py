@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..guard import swallow
-from ..runtime import emit, grouped, pending
+from ..runtime import grouped, pending, place
 
 
 class Pools:
@@ -46,7 +46,7 @@ class Pools:
 
 def _carrying(job: Callable[..., Any]) -> Callable[..., Any]:
     """`job`, in the context of now; itself where there is nothing to carry."""
-    context, calls, group = emit.here(), pending.seen(), grouped.current()
+    context, calls, group = place.current(), pending.seen(), grouped.current()
     if not context and not calls and group is None:
         return job
 
@@ -62,7 +62,7 @@ def _carrying(job: Callable[..., Any]) -> Callable[..., Any]:
 
 def _enter(context: Any, calls: tuple[pending.Pending, ...], group: grouped.Group | None) -> Any:
     try:
-        return emit.attach(context), pending.carry(calls), grouped.enter(group)
+        return place.attach(context), pending.carry(calls), grouped.enter(group)
     except Exception as error:
         swallow("enter the context of a pool's job", error)
         return None
@@ -73,7 +73,7 @@ def _leave(tokens: Any) -> None:
         if tokens is not None:
             context, calls, group = tokens
             grouped.leave(group)
-            emit.detach(context)
+            place.detach(context)
             pending.put_down(calls)
     except Exception as error:
         swallow("leave the context of a pool's job", error)

@@ -24,6 +24,7 @@ class Active:
     provider: Callable[[], Any]  # the TracerProvider of a span that begins now
     runs: Mapping[tuple[str, str], Claimable]  # (server, run id) of the runs that live
     ended: Callable[[str], Any]  # run id -> SpanContext of its span, while that is remembered
+    custody: Any  # runs that come from other processes and go there
     extra: Extra = NONE  # what the backend of the preset wants more
     page: str | None = None  # where it shows a trace, with {trace_id} in it
     targets: dict[int, Any] = field(default_factory=dict)  # kept by observing/, by id of the provider

@@ -30,11 +30,13 @@ Assistants = Lru[tuple[str, str], Assistant]  # by (server, assistant id)
 
 @dataclass
 class Counts:
-    """Every recorded run that began is one of these in the end: started = emitted + unfinished + live + dropped."""
+    """Every recorded run that began is one of these in the end: started = emitted + unfinished + handed_off
+    + live + dropped."""
 
     started: int = 0
     emitted: int = 0
     unfinished: int = 0
+    handed_off: int = 0  # another process emits it
     unrecorded: int = 0  # begun under an unsampled parent: neither followed nor emitted
 
 

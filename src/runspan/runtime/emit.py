@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry import baggage, trace
@@ -18,11 +19,12 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, Status
 from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..conventions.extra import NONE, Extra
-from ..core.model import ApiError, SpanData, SpanEvent
+from ..core.carried import Carried
+from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..guard import guarded
-from . import scope
+from . import identity, place, scope
 from .content_event import ContentEvents
 from .metrics import Metrics
 from .records import LiveSpan
@@ -34,8 +36,6 @@ _SUPPRESSED_KEYS = (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     "suppress_instrumentation",
 )
-
-_NOBODY = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 _KINDS: Mapping[Kind, SpanKind] = {
     Kind.RUN: SpanKind.CLIENT,
@@ -54,6 +54,12 @@ def is_suppressed() -> bool:
     return bool(current) and bool(
         current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation")
     )
+
+
+def name_of_current_scope() -> str:
+    """Who made the span that is current; empty where that is not known."""
+    made_by = getattr(trace.get_current_span(), "instrumentation_scope", None)
+    return str(getattr(made_by, "name", ""))
 
 
 @contextmanager
@@ -75,26 +81,13 @@ def is_under_recording_span() -> bool:
 
 def slim_context() -> Context:
     """The current Context without what it would keep alive: ids of the current span, baggage."""
-    current = otel_context.get_current()
+    current = place.current()
     parent = trace.get_current_span(current).get_span_context()
     slim = trace.set_span_in_context(NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
     for name, value in baggage.get_all(current).items():
         slim = baggage.set_baggage(name, value, slim)
     values = scope.of(current)
     return slim if values is None else otel_context.set_value(scope.KEY, values, slim)
-
-
-def here() -> Context:
-    """The current Context, whole."""
-    return otel_context.get_current()
-
-
-def attach(context: Context) -> Any:
-    return otel_context.attach(context)
-
-
-def detach(token: Any) -> None:
-    otel_context.detach(token)
 
 
 def enter(live: LiveSpan) -> Any:
@@ -110,7 +103,7 @@ def leave(entered: Any) -> None:
     otel_context.detach(token)
     if trace.get_current_span().get_span_context().span_id == span_id:
         if not trace.get_current_span(before).get_span_context().is_valid:
-            before = trace.set_span_in_context(_NOBODY, before)
+            before = trace.set_span_in_context(place.NOBODY, before)
         otel_context.attach(before)
 
 
@@ -122,11 +115,13 @@ class Emitter:
         provider: Callable[[], TracerProvider],
         max_attribute_chars: int,
         extra: Extra = NONE,
+        max_span_chars: int | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self._metrics = metrics
         self._provider = provider
         self._max_chars = max_attribute_chars
+        self._max_span_chars = max_span_chars
         self._extra = extra  # what the backend of the preset wants more
         self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
         self._content_events = ContentEvents(SCOPE, max_attribute_chars)
@@ -143,7 +138,7 @@ class Emitter:
             record_exception=False,
             set_status_on_exception=False,
         )
-        return LiveSpan(span, context, tracer)
+        return LiveSpan(span, context, tracer, data.start_ns, asked=_asked(data))
 
     def begin_joined(self, data: SpanData, context: Context | None) -> LiveSpan:
         """Start a span on the worker, under the context of the call that met the run."""
@@ -157,6 +152,19 @@ class Emitter:
             start_time=data.start_ns,
         )
         return LiveSpan(span, under, tracer)
+
+    def begin_adopted(self, data: SpanData, carried: Carried, context: Context) -> LiveSpan:
+        """Take on the run span of another process, begun in `context` there."""
+        tracer, under = identity.taking_on(self._tracer(), carried, context)
+        span = tracer.start_span(
+            _name(data, context),
+            under,
+            _KINDS[data.kind],
+            _with_scope(attributes_of(data, self._max_chars, self._extra), under),
+            start_time=data.start_ns,
+        )
+        times = carried.request_ns, carried.response_ns
+        return LiveSpan(span, under, tracer, *times, carried.thread_id, carried.request)
 
     def end(self, live: LiveSpan, data: SpanData) -> None:
         """Give the live span its final name, attributes, events and status, make its children, and end it."""
@@ -209,7 +217,7 @@ class Emitter:
 
     def _describe(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
-            said = attributes_of(data, _limit(span, self._max_chars), self._extra)
+            said = attributes_of(data, _limit(span, self._max_chars), self._extra, self._max_span_chars)
             span.set_attributes(_with_scope(said, context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
@@ -222,6 +230,13 @@ class Emitter:
         if known is None:
             known = self._tracers[id(provider)] = (provider, provider.get_tracer(SCOPE, __version__))
         return known[1]
+
+
+def _asked(data: SpanData) -> RunRequest:
+    """What the app asked for, without its texts; they would live as long as the span."""
+    if not isinstance(data.facts, RunFacts):
+        return RunRequest()
+    return replace(data.facts.request, additional_instructions=None, additional_messages=())
 
 
 def _name(data: SpanData, context: Context) -> str:

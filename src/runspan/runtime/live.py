@@ -58,7 +58,7 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
     if captures and not (thread.has_all_outputs(log, state) and thread.has_all_inputs(log)):
         lacks.append("messages")
     if (
-        _may_have_steps(state)
+        (_may_have_steps(state) or _has_unknown_calls(state, captures))
         and not state.has_all_steps
         and not (state.over_streamed and state.request.stream)
     ):
@@ -67,8 +67,14 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
 
 
 def _may_have_steps(state: RunState) -> bool:
-    """Function calls alone are known from `requires_action`; server-side tools only from steps."""
-    return any(tool.get("type") != "function" for tool in state.run.tools)
+    """Server-side tools are known only from steps; function calls from `requires_action`, unless others saw the run through."""
+    return any(tool.get("type") != "function" or state.noticed_ns is None for tool in state.run.tools)
+
+
+def _has_unknown_calls(state: RunState, captures: bool) -> bool:
+    """Calls that others saw asked for: steps tell their names and arguments."""
+    calls = [call for tool_round in state.rounds for call in tool_round.calls]
+    return any(call.name is None or (captures and call.arguments is None) for call in calls)
 
 
 def time_to_live_ns(state: RunState) -> int:

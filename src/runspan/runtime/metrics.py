@@ -74,6 +74,10 @@ class Bounds:
     def within(self, attributes: Mapping[str, measures.Value]) -> dict[str, Any]:
         kept = {}
         for key, value in attributes.items():
+            known = self._known.get(key)
+            if known is not None and value in known:  # nearly always
+                kept[key] = value
+                continue
             value = cut(clean(value), MAX_CHARS) if isinstance(value, str) else value
             known = self._known.setdefault(key, set())
             if value in known or len(known) < self._max_values:

@@ -73,7 +73,8 @@ class Patience:
         """When something is to be done for this run if nothing more is heard of it."""
         if live.over_ns is not None:
             return live.dies_ns if live.asked else min(live.dies_ns, live.over_ns + self._linger_ns)
-        if self._config.fetch == "never" or live.open_streams or "run" in live.asked:
+        is_others = live.span.is_shared  # nobody waits for what we would find
+        if self._config.fetch == "never" or is_others or live.open_streams or "run" in live.asked:
             return live.dies_ns
         is_first_look = live.closed_early and "run" not in live.tried
         return min(live.dies_ns, live.heard_ns + (self._linger_ns if is_first_look else live.look_after_ns))
@@ -134,6 +135,6 @@ class Patience:
             if live.over_ns is not None:
                 if not live.asked and not self.ask(live):
                     self._finish(live, None)
-            elif look and (alive or live.closed_early):
+            elif look and not live.span.is_shared and (alive or live.closed_early):
                 live.tried.discard("run")
                 self.ask(live)

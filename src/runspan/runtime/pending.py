@@ -14,20 +14,33 @@ from typing import Any
 
 from ..core.model import Run
 
+ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_RUNS = 256  # of one context; beyond it the oldest goes
 
 
 @dataclass(slots=True, eq=False)
 class Claimable:
-    """A live run's span, and who makes the span of each of its calls: whoever comes first, the tool or the assembly."""
+    """A live run's span, and who makes the span of each of its calls: whoever comes first, the tool or the assembly.
+
+    And what becomes of the run itself: emitted here, or given away with `carrier`.
+    """
 
     live: Any
+    carrier: dict[str, str] | None = None
     _claims: dict[str, object] = field(default_factory=dict)
 
     def claim(self, call_id: str) -> bool:
         """True for the first who asks. One atomic step, so no lock."""
         mine = object()
         return self._claims.setdefault(call_id, mine) is mine
+
+    def claimed(self) -> tuple[str, ...]:
+        """The calls that have their span already."""
+        return tuple(call_id for call_id in list(self._claims) if call_id)
+
+    def settle(self, how: str) -> str:
+        """ "emitted" or "handed": what the first who asked said."""
+        return str(self._claims.setdefault("", how))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,7 @@ class Pending:
     name: str
     arguments: str
     of: Claimable
+    since_ns: int = 0  # when it was seen to wait
 
 
 _seen: ContextVar[tuple[Pending, ...]] = ContextVar("runspan-pending", default=())
@@ -69,13 +83,13 @@ def submitted(key: tuple[str, str]) -> None:
     """The outputs went out: its calls wait no more."""
     before = _seen.get()
     if before:
-        _seen.set(tuple(p for p in before if p.key != key))
+        _seen.set(tuple(p for p in before if p.key not in (key, (ANYWHERE, key[1]))))
 
 
-def calls_of(run: Run, key: tuple[str, str], of: Claimable) -> list[Pending]:
+def calls_of(run: Run, key: tuple[str, str], of: Claimable, since_ns: int) -> list[Pending]:
     """The function calls of a Run in `requires_action`."""
     return [
-        Pending(key, run.thread_id, call.id, call.name, call.arguments or "{}", of)
+        Pending(key, run.thread_id, call.id, call.name, call.arguments or "{}", of, since_ns)
         for call in run.required
         if call.id and call.name
     ]

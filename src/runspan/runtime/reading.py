@@ -8,8 +8,9 @@ from typing import Any
 from ..adapters import assistants, wire
 from ..adapters.assistants import Exchange
 from ..core.lifecycle import PHASE_OF_STATUS, Phase
-from ..core.model import Observation, Source
+from ..core.model import Observation, Run, Source
 from .calls import CallSpans
+from .custody import Custody
 from .emit import Emitter
 from .live import Live
 from .records import Call, Fetched, Page, Payload, decode, weight
@@ -19,10 +20,13 @@ from .tracker import Tracker
 class Reader:
     """Takes the calls in the order in which they ended."""
 
-    def __init__(self, tracker: Tracker, calls: CallSpans, emitter: Emitter, *, joins: bool) -> None:
+    def __init__(
+        self, tracker: Tracker, calls: CallSpans, emitter: Emitter, custody: Custody, *, joins: bool
+    ) -> None:
         self._tracker = tracker
         self._calls = calls
         self._emitter = emitter
+        self._custody = custody
         self._joins = joins
 
     def call(self, call: Call) -> None:
@@ -45,6 +49,7 @@ class Reader:
 
     def _observe(self, call: Call, exchange: Exchange) -> Observation:
         seen = call.match.route.read(exchange)
+        self._custody.meet(call.server, call.via, seen)
         self._tracker.observe(call.server, seen, weight(call.result))
         if call.newest is not None:  # the last of the polls that this one stands for
             request_ns, response_ns = call.newest
@@ -54,27 +59,35 @@ class Reader:
         return seen
 
     def join(self, call: Call, seen: Observation) -> Live | None:
-        """A live run of another process: followed from now on if asked to, else named once.
+        """A live run of another process: followed from now on if it says so or we are to, else named once.
 
         A page of runs is history; retrieve, cancel and submit take part in it.
         """
         if len(seen.runs) != 1 or call.match.run_id is None:
             return None
         run = seen.runs[0]
+        if not self._tracker.is_foreign(call.server, run):
+            return None
+        self._custody.remember(call, seen)
         is_alive = PHASE_OF_STATUS.get(run.status or "", Phase.OVER) is not Phase.OVER
-        if not is_alive or not self._tracker.is_foreign(call.server, run):
+        live = self._take_part(call, run) if is_alive and not self._custody.is_declined(run.id) else None
+        if live is None:
+            self._custody.forget(call)
             return None
-        if not self._joins:
-            self._tracker.name_foreign(run)
-            return None
-        span = self._emitter.begin_joined(self._calls.joined(call, run), call.context)
-        if not span.span.is_recording():
-            return None
-        live = self._tracker.join(call, run, span)
         if call.streams:  # what it submitted was read before there was a run to take it
             self._tracker.observe(call.server, call.match.route.read(_exchange(call, {})))
         self._tracker.observe(call.server, seen)
         return live
+
+    def _take_part(self, call: Call, run: Run) -> Live | None:
+        live = self._custody.joined(call, run)
+        if live is not None:
+            return live
+        if not self._joins:
+            self._tracker.name_foreign(run)
+            return None
+        span = self._emitter.begin_joined(self._calls.joined(call, run), call.context)
+        return self._tracker.join(call, run, span) if span.span.is_recording() else None
 
     def _start(self, call: Call) -> None:
         request = wire.run_request(decode(call.body), call.streams)

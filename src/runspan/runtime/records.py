@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..adapters.assistants import Match
-from ..core.model import ApiError, Server
+from ..adapters.step_deltas import StepDeltas
+from ..core.model import ApiError, RunRequest, Server
 from .grouped import Group
 
 # One object as the app got it: JSON bytes, or (for a poll that changed nothing) its scalar fields.
 Payload = bytes | Mapping[str, Any] | None
+
+MAX_PARTIAL_CHARS = 1_000_000  # of what one stream brought in pieces, messages and tool calls each
 
 
 def decode(payload: Payload) -> Mapping[str, Any]:
@@ -52,11 +55,19 @@ class Via:
 
 @dataclass(slots=True)
 class LiveSpan:
-    """A span begun on the caller's thread, with the slim context its children and logs will hang under."""
+    """A span begun on the caller's thread, with the slim context its children and logs will hang under.
+
+    Of a run also what another process would need to take it over.
+    """
 
     span: Any
     context: Any
     tracer: Any
+    request_ns: int = 0
+    response_ns: int | None = None
+    thread_id: str | None = None
+    asked: RunRequest = RunRequest()  # without texts
+    is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +83,9 @@ class Call:
     result: Payload | Page = None
     error: ApiError | None = None
     live: LiveSpan | None = None
+    unsampled: Any = None  # the SpanContext of a run span that is not recorded
+    met: LiveSpan | None = None  # of a shared run that this call is the first here to see
+    sends: Any = None  # options to call with instead of the app's
     via: Via | None = None
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
@@ -121,6 +135,9 @@ class StreamRef:
         default_factory=dict
     )  # worker's own: message id -> text so far, until it completes
     chars: int = 0
+    steps: StepDeltas = field(
+        default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
+    )  # worker's own, like `texts`
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
 
@@ -134,10 +151,11 @@ class StreamEvent:
 
 @dataclass(slots=True)
 class StreamDeltas:
-    """Text deltas of one stream, unread: models of the client or dicts."""
+    """Deltas of one stream's messages or (`of_steps`) run steps, unread: models of the client or dicts."""
 
     stream: StreamRef
     data: list[Any]
+    of_steps: bool = False
 
 
 @dataclass(slots=True)

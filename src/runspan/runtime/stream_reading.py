@@ -7,11 +7,13 @@ from typing import Any
 
 from ..adapters import assistants, sse, wire
 from ..adapters.assistants import Exchange
-from ..core.model import ApiError, Observation, SpanEvent
+from ..core.lifecycle import Phase
+from ..core.model import ApiError, Observation, Source, SpanEvent
 from ..core.redact import Texts
 from .calls import CallSpans
 from .live import Live
 from .records import (
+    MAX_PARTIAL_CHARS,
     Call,
     HandlerError,
     StreamChunk,
@@ -23,8 +25,6 @@ from .records import (
     weight,
 )
 from .tracker import Tracker
-
-MAX_PARTIAL_CHARS = 1_000_000  # of one stream
 
 Join = Callable[[Call, Observation], Live | None]
 
@@ -49,6 +49,8 @@ class StreamReader:
             seen = assistants.with_thread_of(sent, seen)
         if event.name in assistants.MESSAGE_ENDS:
             stream.texts.pop(wire.text(data, "id") or "", None)
+        elif event.name in assistants.STEP_ENDS:
+            stream.steps.ended(wire.text(data, "id") or "")
         if seen.runs and stream.run_id is None:
             stream.run_id, stream.thread_id = seen.runs[0].id, seen.runs[0].thread_id
             live = self._live(stream, seen)
@@ -66,7 +68,10 @@ class StreamReader:
 
     def deltas(self, deltas: StreamDeltas) -> None:
         for data in deltas.data:
-            self._collect(deltas.stream, data)
+            if deltas.of_steps:
+                deltas.stream.steps.take(data)
+            else:
+                self._collect(deltas.stream, data)
 
     def _collect(self, stream: StreamRef, data: Any) -> None:
         for id_, text in assistants.texts_of_delta(data):
@@ -86,6 +91,8 @@ class StreamReader:
             if stream.first_token_ns is None:
                 stream.first_token_ns = at_ns
             self._collect(stream, decode(payload))
+        elif name == assistants.STEP_DELTA:
+            stream.steps.take(decode(payload))
         elif name == "error":
             stream.broken = _error(decode(payload))
         elif name.startswith("thread.") and name not in assistants.DELTAS:
@@ -99,6 +106,7 @@ class StreamReader:
         error = closed.error or stream.broken
         live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
         if live is not None:
+            self._observe_open_steps(live, stream, closed.at_ns)
             self._tracker.stream_closed(live, stream, error)
         elif stream.run_id is None and call.match.route.starts_run:
             request = wire.run_request(decode(call.body), True)
@@ -107,6 +115,21 @@ class StreamReader:
                 self._calls.failed_start(call, request, error)
             else:
                 self._calls.lost_start(call, request, closed.at_ns, "stream_closed")
+
+    def _observe_open_steps(self, live: Live, stream: StreamRef, at_ns: int) -> None:
+        """Calls whose step did not complete in this stream; one that ended to wait for tool outputs was not cut."""
+        steps = stream.steps.steps(is_cut=live.state.phase is not Phase.WAITING)
+        if steps:
+            key = live.key
+            seen = Observation(
+                request_ns=at_ns,
+                response_ns=at_ns,
+                source=Source.STREAM,
+                thread_id=key.thread_id,
+                run_id=key.run_id,
+                steps=steps,
+            )
+            self._tracker.observe(stream.call.server, seen)
 
     def handler_error(self, failure: HandlerError) -> None:
         stream = failure.stream

@@ -13,9 +13,9 @@ from typing import Any
 from ..config import Config
 from ..core import assembly
 from ..core import thread as threads
-from ..core.assembly import Limits
 from ..core.cost import Pricer, no_price
 from ..core.lifecycle import Phase, RunState, advance
+from ..core.limits import Limits
 from ..core.model import (
     ApiError,
     Observation,
@@ -35,7 +35,7 @@ from .live import Live, missing, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .patience import Patience
-from .pending import Claimable
+from .pending import ANYWHERE, Claimable
 from .records import Call, LiveSpan, StreamRef, Via
 
 logger = logging.getLogger("runspan")
@@ -60,7 +60,9 @@ class Tracker:
         self._config = config
         self._outbox = outbox
         self._assistants = assistants
-        self._limits = Limits(max_input_messages=config.max_input_messages)
+        self._limits = Limits(
+            max_input_messages=config.max_input_messages, max_message_chars=config.max_message_chars
+        )
         self._texts = texts
         self._event_texts = replace(texts, captures=config.content_events)
         self._keeps_texts = config.capture_content or config.content_events
@@ -77,6 +79,7 @@ class Tracker:
         self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
         self.runs: dict[tuple[str, str], Claimable] = {}  # (server, run id); for the app's own tool spans
         self.ended: Lru[str, Any] = Lru(10_000)  # run id -> SpanContext, for scores that come later
+        self.handed: Lru[str, dict[str, str]] = Lru(10_000)  # run id -> headers, of runs given away
 
     # ------------------------------------------------------------ runs begin
 
@@ -94,31 +97,46 @@ class Tracker:
             self.finish(known, known.ending("evicted"))
         self._done.pop(key)
         state = _first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
-        return self._follow(state, call.live, call.via)
+        return self.follow(state, call.live, call.via)
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
         """A Run of another process, first met alive by a call of this one."""
         key = RunKey(call.server.base_url, run.thread_id, run.id)
         request = RunRequest(assistant_id=run.assistant_id)
         state = _first_state(call, key, request, run, call.response_ns, origin="joined")
-        return self._follow(state, live, call.via)
+        return self.follow(state, live, call.via)
 
-    def _follow(self, state: RunState, span: LiveSpan, via: Via | None) -> Live:
+    def follow(self, state: RunState, span: LiveSpan, via: Via | None) -> Live:
+        """From now on this Run is ours to account for."""
         now_ns = clock.now_ns()
         live = Live(state, span, via, dies_ns=now_ns + time_to_live_ns(state), heard_ns=now_ns)
-        key = state.key
+        self.counts.started += 1
+        self._weight += live.weight
+        self._put(live)
+        self._keep_within_bounds()
+        return live
+
+    def move(self, live: Live, key: RunKey, server: Server) -> None:
+        """A run that was taken over unread turns out to be that one."""
+        if self._live.pop(live.key, None) is not None:
+            self._unpin(live.key)
+            self._done.pop(key)
+            run = replace(live.state.run, thread_id=key.thread_id)
+            live.state = replace(live.state, key=key, server=server, run=run)
+            self._put(live)
+
+    def _put(self, live: Live) -> None:
+        key = live.key
         self._live[key] = live
         self.ours.add(key.run_id)
-        self.runs.setdefault((key.server, key.run_id), Claimable(span))
+        taken = self.runs.get((ANYWHERE, key.run_id))
+        self.runs.setdefault((key.server, key.run_id), taken or Claimable(live.span))
         on_thread = (key.server, key.thread_id)
         self._on_thread[on_thread].add(key)
         if on_thread not in self._pinned:
             self._pin(on_thread, self._threads.pop(on_thread) or ThreadLog())
-        self._weight += live.weight
-        self.counts.started += 1
+        live.due_ns = 0
         self.patience.schedule(live)
-        self._keep_within_bounds()
-        return live
 
     def _keep_within_bounds(self) -> None:
         """The oldest go out before memory does; the newest stays whatever it weighs."""
@@ -160,8 +178,11 @@ class Tracker:
 
     def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:
-            return
-        if not (seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id):
+            if seen.vector_store_ids is None:
+                return
+            seen = replace(seen, messages=(), listing=None)
+        teaches = seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id
+        if not teaches and seen.vector_store_ids is None:
             return
         pinned = self._pinned.get(on_thread)
         if pinned is not None:
@@ -174,6 +195,10 @@ class Tracker:
 
     def get_by_key(self, key: RunKey) -> Live | None:
         return self._live.get(key)
+
+    def find(self, run_id: str) -> Live | None:
+        """By its id alone."""
+        return next((live for key, live in self._live.items() if key.run_id == run_id), None)
 
     def is_foreign(self, server: Server, run: Run) -> bool:
         """Whether nobody here has ever followed this Run."""
@@ -231,16 +256,25 @@ class Tracker:
         return [what for what in missing(live, log, self._keeps_texts) if what not in live.tried]
 
     def finish(self, live: Live, unfinished: str | None = None) -> None:
-        """The run goes out, once."""
+        """The run goes out, once; or, if it is another process's to emit, it is only counted."""
         key = live.key
         if self._live.pop(key, None) is None:
             return
         self._done.put(key, True)
         self.ours.discard(key.run_id)
         tools = self.runs.pop((key.server, key.run_id), None)
+        if tools is not None and self.runs.get((ANYWHERE, key.run_id)) is tools:
+            del self.runs[ANYWHERE, key.run_id]
         self.ended.put(key.run_id, live.span.span.get_span_context())
         self._weight -= live.weight
         log = self._unpin(key)
+        if tools is not None and tools.settle("emitted") == "handed":
+            self.handed.put(key.run_id, tools.carrier or {})
+            self.counts.handed_off += 1
+            return
+        if live.span.is_shared and unfinished:
+            self.counts.handed_off += 1
+            return
         try:
             assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
             assistant = self._assistants.get((key.server, assistant_id))
@@ -309,6 +343,13 @@ class Tracker:
         """Everything goes out."""
         for live in list(self._live.values()):
             self.finish(live, live.ending("shutdown"))
+
+    def give_away(self, run_id: str) -> None:
+        """A run that the app handed off: another process will see to it."""
+        live = self.find(run_id)
+        of = live and self.runs.get((live.key.server, run_id))
+        if live and of and of.carrier is not None:
+            self.finish(live)
 
     def count_unrecorded(self) -> None:
         self.counts.unrecorded += 1

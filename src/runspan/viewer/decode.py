@@ -11,17 +11,17 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordProto
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from runspan.viewer.spans import Event, Link, LogRecord, Metric, Point, Span, Value
+from runspan.viewer.spans import Attributes, Event, Link, LogRecord, Metric, Point, Span, Value
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -33,6 +33,7 @@ SPAN_ID_BYTES = 8
 HEX_FIELDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 
 Item = Span | Metric | LogRecord
+Read = TypeVar("Read")
 
 
 class BadBodyError(ValueError):
@@ -49,13 +50,18 @@ class Signal:
 
 def decode(signal: Signal, body: bytes, content_type: str) -> tuple[Item, ...]:
     """All items of one body, or `BadBodyError` and none of them. `content_type` is `PROTOBUF` or `JSON`."""
+    return parse(signal, body, content_type, lambda message: tuple(signal.read(message)))
+
+
+def parse(signal: Signal, body: bytes, content_type: str, read: Callable[[Any], Read]) -> Read:
+    """What `read` makes of the body's message; whatever is wrong with either is a `BadBodyError`."""
     try:
-        message = PARSERS[content_type](signal.message(), body)
-        return tuple(signal.read(message))
-    except (DecodeError, json_format.ParseError, ValueError) as error:
-        raise BadBodyError(f"can not read the body as {content_type}: {error}") from error
+        return read(PARSERS[content_type](signal.message(), body))
     except RecursionError:
         raise BadBodyError(f"can not read the body as {content_type}: nested too deeply") from None
+    # Of any type: a lone surrogate in a name is a SystemError in protobuf 7.36, as the fuzzer found.
+    except Exception as error:
+        raise BadBodyError(f"can not read the body as {content_type}: {error}") from error
 
 
 def _from_protobuf(message: Any, body: bytes) -> Any:
@@ -100,33 +106,37 @@ def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
         for scope_spans in resource_spans.scope_spans:
             scope = scope_spans.scope
             for span in scope_spans.spans:
-                yield Span(
-                    trace_id=_hex(span.trace_id, TRACE_ID_BYTES, "trace_id"),
-                    span_id=_hex(span.span_id, SPAN_ID_BYTES, "span_id"),
-                    parent_id=_optional_hex(span.parent_span_id, SPAN_ID_BYTES, "parent_span_id"),
-                    name=span.name,
-                    kind=_enum(trace_pb2.Span.SpanKind, span.kind, "SPAN_KIND_"),
-                    start_ns=span.start_time_unix_nano,
-                    end_ns=span.end_time_unix_nano,
-                    attributes=attributes(span.attributes),
-                    events=tuple(
-                        Event(event.name, event.time_unix_nano, attributes(event.attributes))
-                        for event in span.events
-                    ),
-                    links=tuple(
-                        Link(
-                            _hex(link.trace_id, TRACE_ID_BYTES, "link trace_id"),
-                            _hex(link.span_id, SPAN_ID_BYTES, "link span_id"),
-                            attributes(link.attributes),
-                        )
-                        for link in span.links
-                    ),
-                    status_code=_enum(trace_pb2.Status.StatusCode, span.status.code, "STATUS_CODE_"),
-                    status_message=span.status.message,
-                    resource=resource,
-                    scope=scope.name,
-                    scope_version=scope.version,
-                )
+                yield read_span(span, resource, scope)
+
+
+def read_span(span: trace_pb2.Span, resource: Attributes, scope: InstrumentationScope) -> Span:
+    """One span of the wire; `ValueError` where its ids are none."""
+    return Span(
+        trace_id=_hex(span.trace_id, TRACE_ID_BYTES, "trace_id"),
+        span_id=_hex(span.span_id, SPAN_ID_BYTES, "span_id"),
+        parent_id=_optional_hex(span.parent_span_id, SPAN_ID_BYTES, "parent_span_id"),
+        name=span.name,
+        kind=_enum(trace_pb2.Span.SpanKind, span.kind, "SPAN_KIND_"),
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        attributes=attributes(span.attributes),
+        events=tuple(
+            Event(event.name, event.time_unix_nano, attributes(event.attributes)) for event in span.events
+        ),
+        links=tuple(
+            Link(
+                _hex(link.trace_id, TRACE_ID_BYTES, "link trace_id"),
+                _hex(link.span_id, SPAN_ID_BYTES, "link span_id"),
+                attributes(link.attributes),
+            )
+            for link in span.links
+        ),
+        status_code=_enum(trace_pb2.Status.StatusCode, span.status.code, "STATUS_CODE_"),
+        status_message=span.status.message,
+        resource=resource,
+        scope=scope.name,
+        scope_version=scope.version,
+    )
 
 
 def _metrics(request: ExportMetricsServiceRequest) -> Iterator[Metric]:
@@ -168,17 +178,22 @@ def _logs(request: ExportLogsServiceRequest) -> Iterator[LogRecord]:
         resource = attributes(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
-                yield LogRecord(
-                    time_ns=record.time_unix_nano or record.observed_time_unix_nano,
-                    severity=record.severity_text,
-                    event_name=getattr(record, "event_name", ""),  # absent before opentelemetry-proto 1.5
-                    body=value(record.body),
-                    attributes=attributes(record.attributes),
-                    trace_id=_optional_hex(record.trace_id, TRACE_ID_BYTES, "trace_id"),
-                    span_id=_optional_hex(record.span_id, SPAN_ID_BYTES, "span_id"),
-                    resource=resource,
-                    scope=scope_logs.scope.name,
-                )
+                yield read_log(record, resource, scope_logs.scope.name)
+
+
+def read_log(record: LogRecordProto, resource: Attributes, scope: str) -> LogRecord:
+    """One log record of the wire; `ValueError` where its ids are none."""
+    return LogRecord(
+        time_ns=record.time_unix_nano or record.observed_time_unix_nano,
+        severity=record.severity_text,
+        event_name=getattr(record, "event_name", ""),  # absent before opentelemetry-proto 1.5
+        body=value(record.body),
+        attributes=attributes(record.attributes),
+        trace_id=_optional_hex(record.trace_id, TRACE_ID_BYTES, "trace_id"),
+        span_id=_optional_hex(record.span_id, SPAN_ID_BYTES, "span_id"),
+        resource=resource,
+        scope=scope,
+    )
 
 
 TRACES = Signal(ExportTraceServiceRequest, _spans)

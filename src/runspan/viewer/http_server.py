@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import socketserver
 import sys
@@ -14,31 +13,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-
-from runspan.viewer.decode import JSON, LOGS, METRICS, PROTOBUF, TRACES, BadBodyError, Item, Signal, decode
+from runspan.viewer.decode import JSON, LOGS, METRICS, TRACES, BadBodyError, Item, Signal, decode
 from runspan.viewer.http_body import RefusedError, decompress, read_body
-from runspan.viewer.store import Request, Store
+from runspan.viewer.inbox import Inbox, Request
+from runspan.viewer.otlp_answers import SUCCESS, refusal
 
 SIGNALS: Mapping[str, Signal] = {"/v1/traces": TRACES, "/v1/metrics": METRICS, "/v1/logs": LOGS}
-
-# An empty Export...ServiceResponse: everything was taken.
-SUCCESS: Mapping[str, bytes] = {PROTOBUF: b"", JSON: b"{}"}
-
-# google.rpc.Code beside HTTP status, as in googleapis/google/rpc/code.proto; anything else is 2, UNKNOWN.
-RPC_CODES: Mapping[int, int] = {
-    400: 3,
-    401: 16,
-    403: 7,
-    404: 5,
-    408: 4,
-    413: 8,
-    429: 8,
-    500: 13,
-    501: 12,
-    503: 14,
-    504: 4,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +51,7 @@ class Server(socketserver.TCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], store: Store, limits: Limits) -> None:
+    def __init__(self, address: tuple[str, int], store: Inbox, limits: Limits) -> None:
         self.store = store
         self.limits = limits
         self.closing = threading.Event()
@@ -161,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(
             answer,
             content_type,
-            SUCCESS[content_type] if taken else _status(answer.status, message, content_type),
+            SUCCESS[content_type] if taken else refusal(answer.status, message, content_type),
         )
 
     def _content_type(self) -> str:
@@ -202,18 +182,10 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class refuses (other methods, broken request lines), in our form instead of HTML."""
         self.close_connection = True
-        self._answer(Answer(code), JSON, _status(code, message or HTTPStatus(code).phrase, JSON))
+        self._answer(Answer(code), JSON, refusal(code, message or HTTPStatus(code).phrase, JSON))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: what came in is in `Receiver.requests`."""
 
 
 LINGER_BYTES = 65_536
-
-
-def _status(http_status: int, message: str, content_type: str) -> bytes:
-    code = RPC_CODES.get(http_status, 2)
-    if content_type == JSON:
-        return json.dumps({"code": code, "message": message}).encode()
-    encoded: bytes = Status(code=code, message=message).SerializeToString()
-    return encoded

@@ -91,7 +91,7 @@ PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "tool_call_response": lambda part: show(part.get("response", "")),
     "server_tool_call": lambda part: _call({**part, "arguments": part.get("server_tool_call")}),
     "server_tool_call_response": lambda part: show(part.get("server_tool_call_response", "")),
-    "blob": _reference("size"),  # never the content, which is base64
+    "blob": _reference("sha256"),  # never the content, which is base64
     "file": _reference("file_id"),
     "uri": _reference("uri"),
 }

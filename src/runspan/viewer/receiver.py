@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runspan.viewer.http_server import Answer, Limits, Server
+from runspan.viewer.inbox import Inbox, Request
 from runspan.viewer.spans import LogRecord, Metric, Span
-from runspan.viewer.store import Request, Store
 
 __all__ = ["Limits", "Receiver", "Request", "serve"]
 
@@ -27,7 +27,7 @@ __all__ = ["Limits", "Receiver", "Request", "serve"]
 def serve(host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None) -> Iterator[Receiver]:
     """Listen while the block runs; port 0 takes a free one. After it no socket and no thread is left."""
     limits = limits or Limits()
-    store = Store(max_items=limits.kept_items, max_requests=limits.kept_requests)
+    store = Inbox(max_items=limits.kept_items, max_requests=limits.kept_requests)
     server = Server((host, port), store, limits)
     # The interval is how long closing may take, not how often a request is looked for.
     listener = threading.Thread(target=server.serve_forever, args=(0.02,), name="runspan-otlp", daemon=True)
@@ -43,7 +43,7 @@ def serve(host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None) 
 class Receiver:
     """What has arrived, and what is answered. Made by `serve`; stays readable after it has ended."""
 
-    def __init__(self, server: Server, store: Store) -> None:
+    def __init__(self, server: Server, store: Inbox) -> None:
         host, port = server.server_address[:2]
         self.endpoint = f"http://{host!s}:{port}"  # for OTEL_EXPORTER_OTLP_ENDPOINT: without /v1/traces
         self.port = port

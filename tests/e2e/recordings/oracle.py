@@ -18,11 +18,7 @@ Object = dict[str, Any]
 
 
 def expected(exchanges: list[Exchange]) -> Facts:
-    book = _Book()
-    for exchange in exchanges:
-        if exchange.status < 400:
-            book.read(exchange)
-    runs = tuple(run.facts() for run in book.runs)
+    runs = tuple(run.facts() for run in _book(exchanges).runs)
     failed = [e for e in exchanges if e.status >= 400 and e.method != "GET"]
     return Facts(
         runs=runs,
@@ -30,6 +26,19 @@ def expected(exchanges: list[Exchange]) -> Facts:
         failed_writes=sum(not e.starts_run for e in failed),
         tokens=(sum(run.input_tokens or 0 for run in runs), sum(run.output_tokens or 0 for run in runs)),
     )
+
+
+def usages(exchanges: list[Exchange]) -> list[Object]:
+    """`Run.usage` of each run that was started, as it was last said."""
+    return [run.last.get("usage") or {} for run in _book(exchanges).runs]
+
+
+def _book(exchanges: list[Exchange]) -> _Book:
+    book = _Book()
+    for exchange in exchanges:
+        if exchange.status < 400:
+            book.read(exchange)
+    return book
 
 
 @dataclass

@@ -25,7 +25,7 @@ class Request:
 Kept = TypeVar("Kept", Span, Metric, LogRecord, Request)
 
 
-class Store:
+class Inbox:
     """The newest items of each kind; the oldest go when a limit is reached."""
 
     def __init__(self, *, max_items: int, max_requests: int) -> None:

@@ -1,0 +1,58 @@
+"""Fields of decoded JSON, read so that nothing raises: what does not have the documented type counts as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+Wire = Mapping[str, Any]
+T = TypeVar("T")
+
+MAX_INT = 2**53  # beyond it neither JSON nor OTLP carries a number safely
+
+
+def text(wire: Wire, key: str) -> str | None:
+    value = wire.get(key)
+    return value if isinstance(value, str) else None
+
+
+def number(wire: Wire, key: str) -> int | None:
+    value = wire.get(key)
+    return int(value) if value is not None and is_number(value) else None
+
+
+def real(wire: Wire, key: str) -> float | None:
+    value = wire.get(key)
+    return float(value) if value is not None and is_number(value) else None
+
+
+def is_number(value: Any) -> bool:
+    """The range is false for NaN and infinities, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_INT < value < MAX_INT
+
+
+def mapping(wire: Wire, key: str) -> Wire:
+    value = wire.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def items(wire: Wire, key: str) -> Iterator[Wire]:
+    value = wire.get(key)
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))
+
+
+def texts(wire: Wire, key: str) -> tuple[str, ...]:
+    value = wire.get(key)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | None]) -> T | None:
+    return next((value for key in keys if (value := read(wire, key)) is not None), None)
+
+
+def without_nulls(value: Any) -> Any:
+    """Newer clients fill in what the server left out, as null."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    return [without_nulls(v) for v in value] if isinstance(value, list) else value

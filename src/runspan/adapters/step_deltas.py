@@ -1,0 +1,96 @@
+"""Tool calls of a stream that was cut before their step completed, out of `thread.run.step.delta` events.
+
+A delta brings the head of a call first (id, type, name), then its arguments or code in pieces, then its outputs one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.model import Part, RunStep, ToolCall
+
+_TEXT_OF = {"function": "arguments", "code_interpreter": "input"}
+
+
+@dataclass(slots=True)
+class _Pieces:
+    """One call so far."""
+
+    id: str = ""
+    type: str = "function"
+    name: str | None = None
+    text: list[str] = field(default_factory=list)
+    logs: dict[int, list[str]] = field(default_factory=dict)  # by the output's index
+    images: dict[int, str] = field(default_factory=dict)
+
+    def call(self, *, is_cut: bool) -> ToolCall:
+        outputs = {n: Part("logs", "".join(pieces)) for n, pieces in self.logs.items()}
+        outputs |= {n: Part("image", None, {"file_id": id_}) for n, id_ in self.images.items()}
+        return ToolCall(
+            self.id,
+            self.type,
+            self.name if self.type == "function" else self.type,
+            "".join(self.text) if self.type in _TEXT_OF else None,
+            outputs=tuple(outputs[n] for n in sorted(outputs)),
+            is_incomplete=is_cut,
+        )
+
+
+class StepDeltas:
+    """Takes the deltas of one stream, as dicts or models of the client; keeps at most `max_chars` of their texts."""
+
+    def __init__(self, max_chars: int) -> None:
+        self._left = max_chars
+        self._steps: dict[str, dict[int, _Pieces]] = {}
+
+    def take(self, delta: Any) -> None:
+        id_ = _of(delta, "id")
+        calls = _of(_of(_of(delta, "delta"), "step_details"), "tool_calls")
+        if not isinstance(id_, str) or not isinstance(calls, list):
+            return
+        for call in calls:
+            index = _of(call, "index")
+            if isinstance(index, int):
+                self._add(self._steps.setdefault(id_, {}).setdefault(index, _Pieces()), call)
+
+    def ended(self, step_id: str) -> None:
+        """The step itself came, whole."""
+        self._steps.pop(step_id, None)
+
+    def steps(self, *, is_cut: bool) -> tuple[RunStep, ...]:
+        """Steps that did not end. Not `is_cut`: the stream ended where it should, so the pieces are all there are."""
+        return tuple(
+            RunStep(id_, "tool_calls", tool_calls=tuple(calls[n].call(is_cut=is_cut) for n in sorted(calls)))
+            for id_, calls in self._steps.items()
+        )
+
+    def _add(self, known: _Pieces, call: Any) -> None:
+        known.id = _word(call, "id") or known.id
+        known.type = _word(call, "type") or known.type
+        body = _of(call, known.type)
+        known.name = _word(body, "name") or known.name
+        self._keep(known.text, _word(body, _TEXT_OF.get(known.type, "")))
+        outputs = _of(body, "outputs")
+        for output in outputs if isinstance(outputs, list) else ():
+            index = _of(output, "index")
+            if isinstance(index, int):
+                self._keep(known.logs.setdefault(index, []), _word(output, "logs"))
+                image = _word(_of(output, "image"), "file_id")
+                if image is not None:
+                    known.logs.pop(index, None)
+                    known.images[index] = image
+
+    def _keep(self, pieces: list[str], text: str | None) -> None:
+        if text and len(text) <= self._left:
+            self._left -= len(text)
+            pieces.append(text)
+
+
+def _of(obj: Any, name: str) -> Any:
+    return obj.get(name) if isinstance(obj, dict) else getattr(obj, name, None)
+
+
+def _word(obj: Any, name: str) -> str | None:
+    value = _of(obj, name) if name else None
+    return value if isinstance(value, str) else None

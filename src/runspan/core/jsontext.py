@@ -1,0 +1,101 @@
+"""Values as compact JSON text: readable in every script, encodable, and valid however short it has to be.
+
+Texts are cut inside the JSON until it fits, so a value never ends in the middle of a string.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .redact import clean, cut
+
+Json = Any
+
+# Made once: `json.dumps` makes one for each call that has options, which costs more than a short value.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, check_circular=True
+).encode
+
+
+def dumps(value: Json) -> str:
+    """Compact, readable in every script, and encodable as UTF-8."""
+    try:
+        text = _encode(value)
+    except ValueError:  # NaN and infinities are JSON for Python alone
+        text = _encode(_finite(value))
+    return clean(text)
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value
+
+
+def parsed(text: str | None) -> Json:
+    """The value of a JSON text; a text that is none (models make mistakes) as it is."""
+    try:
+        return text and json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def is_json(text: str) -> bool:
+    """Whether it is a JSON object or list; a bare number or word is a text that happens to be JSON."""
+    return text.lstrip()[:1] in ("{", "[") and not isinstance(parsed(text), str)
+
+
+def fit_text(text: str, max_chars: int) -> str:
+    """A text in at most `max_chars` characters; an object or list in JSON stays one, if anything of it fits."""
+    if len(text) <= max_chars:
+        return text
+    value = parsed(text) if text.lstrip()[:1] in ("{", "[") else text
+    fitted = None if isinstance(value, str) else fit(value, max_chars)
+    return cut(text, max_chars) if fitted is None else fitted
+
+
+def fit(value: list[Json] | dict[str, Json], max_chars: int) -> str | None:
+    """JSON of `value` in at most `max_chars` characters: long texts are cut first, then the first items left out.
+
+    None: nothing of it fits.
+    """
+    return fit_json(value, dumps(value), max_chars)
+
+
+def fit_json(value: list[Json] | dict[str, Json], whole: str, max_chars: int) -> str | None:
+    """`fit` for a value whose JSON is known already."""
+    budget = max_chars
+    while len(whole) > max_chars and budget > 32:
+        budget //= 2
+        whole = dumps(_cut_texts(value, budget))
+    if len(whole) <= max_chars:
+        return whole
+    items = value if isinstance(value, list) else list(value.items())
+    sizes = [
+        len(dumps(_cut_texts(item if isinstance(value, list) else dict([item]), budget))) for item in items
+    ]
+    left, kept = max_chars - 2, 0
+    for size in reversed(sizes):  # an item costs itself and a comma; a pair's braces pay for that
+        left -= size + 1 if isinstance(value, list) else size - 1
+        if left < -1:
+            break
+        kept += 1
+    rest = items[len(items) - kept :]
+    return dumps(_cut_texts(rest if isinstance(value, list) else dict(rest), budget)) if kept else None
+
+
+def _cut_texts(value: Json, max_chars: int) -> Json:
+    if isinstance(value, str):
+        return cut(value, max_chars)
+    if isinstance(value, Mapping):
+        return {k: _cut_texts(v, max_chars) for k, v in value.items()}
+    if isinstance(value, Sequence):
+        return [_cut_texts(v, max_chars) for v in value]
+    return value

@@ -1,0 +1,10 @@
+"""Spans on disk: SQLite in one file, written by one thread in groups, read by many."""
+
+from __future__ import annotations
+
+from runspan.viewer.store.prune import Bounds
+from runspan.viewer.store.queries import Run, RunFilter, Store, TraceRow
+from runspan.viewer.store.stats import Stat
+from runspan.viewer.store.writer import StoreFullError
+
+__all__ = ["Bounds", "Run", "RunFilter", "Stat", "Store", "StoreFullError", "TraceRow"]

@@ -1,0 +1,116 @@
+"""Two runs side by side: each fact of both, and which of them is less."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from runspan.viewer.store import Run
+from runspan.viewer.web.render import count, money, took
+from runspan.viewer.web.results import Tool
+
+MAX_WORDS = 800  # of an answer, for the comparison by words
+
+# label -> (value of a run, how it is written)
+NUMBERS: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float | None], str]]] = {
+    "Duration": (lambda run: run.duration_ns / 1e9, took),
+    "Queued": (lambda run: run.queue_s, took),
+    "Active": (lambda run: run.active_s, took),
+    "Waiting for tools": (lambda run: run.tool_wait_s, took),
+    "Detection lag": (lambda run: run.lag_s, took),
+    "First token": (lambda run: run.first_token_s, took),
+    "Input tokens": (lambda run: run.input_tokens, count),
+    "of them cached": (lambda run: run.cached_tokens, count),
+    "Output tokens": (lambda run: run.output_tokens, count),
+    "Cost": (lambda run: run.cost, money),
+    "Tool calls": (lambda run: run.tools, count),
+    "Polls": (lambda run: run.polls, count),
+}
+NEITHER_BETTER = frozenset({"of them cached", "Tool calls", "Polls"})
+TEXTS: Mapping[str, Callable[[Run], str]] = {
+    "Status": lambda run: run.status,
+    "Assistant": lambda run: run.name,
+    "Model": lambda run: run.model,
+    "Error": lambda run: run.error,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One number of both runs; `bars` are percent of the larger, `change` is the second against the first."""
+
+    label: str
+    left: str
+    right: str
+    bars: tuple[float, float]
+    change: str
+    trend: str  # less, more; empty where there is none
+
+
+def numbers(left: Run, right: Run) -> list[Line]:
+    """The numbers that at least one of them has, and not as a zero."""
+    return [
+        _line(label, value(left), value(right), write)
+        for label, (value, write) in NUMBERS.items()
+        if value(left) or value(right)
+    ]
+
+
+def _line(label: str, left: float | None, right: float | None, write: Callable[[float | None], str]) -> Line:
+    top = max(left or 0.0, right or 0.0) or 1.0
+    change = ""
+    if left is not None and right is not None:
+        change = (
+            "same"
+            if left == right
+            else f"{100 * (right - left) / left:+,.0f} %".replace("-", "−")
+            if left
+            else "new"
+        )
+    bars = (100 * (left or 0.0) / top, 100 * (right or 0.0) / top)
+    trend = (
+        ""
+        if change in ("", "same") or label in NEITHER_BETTER
+        else "less"
+        if (right or 0.0) < (left or 0.0)
+        else "more"
+    )
+    return Line(label, write(left), write(right), bars, change, trend)
+
+
+def texts(left: Run, right: Run) -> list[tuple[str, str, str, bool]]:
+    """(label, left, right, whether they differ), where one has any."""
+    found = [(label, of(left), of(right)) for label, of in TEXTS.items()]
+    return [(label, a, b, a != b) for label, a, b in found if a or b]
+
+
+def tools(left: Sequence[Tool], right: Sequence[Tool]) -> list[tuple[Tool | None, Tool | None]]:
+    """Calls of the same names in the same order stand beside each other."""
+    names = [tool.name for tool in left], [tool.name for tool in right]
+    pairs: list[tuple[Tool | None, Tool | None]] = []
+    for _, a, b, c, d in difflib.SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes():
+        longest = max(b - a, d - c)
+        firsts = [*left[a:b], *[None] * (longest - (b - a))]
+        seconds = [*right[c:d], *[None] * (longest - (d - c))]
+        pairs += zip(firsts, seconds, strict=True)
+    return pairs
+
+
+def words(left: str, right: str) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
+    """Both texts in pieces: (piece, whether the other has it not). Long texts are not compared."""
+    sides = [re.findall(r"\s+|\w+|[^\w\s]", text) for text in (left, right)]
+    if not left or not right or max(map(len, sides)) > MAX_WORDS:
+        return [(left, False)], [(right, False)]
+    codes = difflib.SequenceMatcher(None, sides[0], sides[1], autojunk=False).get_opcodes()
+    return (
+        list(_pieces(sides[0], [(code[0] != "equal", code[1], code[2]) for code in codes])),
+        list(_pieces(sides[1], [(code[0] != "equal", code[3], code[4]) for code in codes])),
+    )
+
+
+def _pieces(of: Sequence[str], parts: Sequence[tuple[bool, int, int]]) -> Iterator[tuple[str, bool]]:
+    for differs, start, end in parts:
+        if start < end:
+            yield "".join(of[start:end]), differs

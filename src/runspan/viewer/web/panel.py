@@ -1,0 +1,198 @@
+"""Everything one span has to say, in the order a reader wants it: what was said, what went in and out, the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from runspan.viewer import conversation, units
+from runspan.viewer.conversation import Said
+from runspan.viewer.kinds import word
+from runspan.viewer.messages import show
+from runspan.viewer.spans import LogRecord, Span
+from runspan.viewer.store.facts import SORTS, Facts, error
+from runspan.viewer.store.rows import read
+from runspan.viewer.web.render import count, money, took
+from runspan.viewer.web.results import Block, Document, Tool, blocks, documents, tools
+from runspan.viewer.web.waterfall import phases
+
+DETAILS_EVENT = "gen_ai.client.inference.operation.details"  # a log record that holds what a span may not
+CONTENT = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
+MAX_EVENTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event of the span or a log record in it."""
+
+    name: str
+    at: str
+    attributes: Sequence[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Panel:
+    """One span, ready to be shown."""
+
+    span: Span
+    kind: str
+    facts: Facts | None
+    start: str
+    took_s: float | None
+    error: str
+    rows: list[tuple[str, str]] = field(default_factory=list)  # label, value
+    phases: list[tuple[str, float]] = field(default_factory=list)  # kind, seconds
+    system: str = ""
+    earlier: tuple[Said, ...] = ()
+    asked: tuple[Said, ...] = ()
+    tools: list[Tool] = field(default_factory=list)
+    answered: tuple[Said, ...] = ()
+    blocks: list[Block] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)  # trace, span
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    resource: list[tuple[str, str]] = field(default_factory=list)
+    raw: str = ""
+
+
+def panel(span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_start_ns: int) -> Panel:
+    """`below`: the run's own spans when it is one; `logs`: the records of the trace."""
+    records = [record for record in logs if record.span_id == span.span_id]
+    kind = word(span)[0]
+    is_timed = 0 < span.start_ns <= span.end_ns
+    made = Panel(
+        span,
+        kind,
+        read(span, kind)[0],
+        f"+{units.seconds((span.start_ns - trace_start_ns) / 1e9)}"
+        if span.start_ns >= trace_start_ns > 0
+        else "",
+        (span.end_ns - span.start_ns) / 1e9 if is_timed else None,
+        error(span),
+    )
+    sort = SORTS.get(kind)
+    if made.facts is not None:
+        made.rows = list(_rows(made.facts))
+    if sort == "run":
+        if any(key.startswith("runspan.run.") for key in span.attributes):
+            made.phases = summed(span, made.facts)
+        _exchange(made, span, below, logs)
+    elif sort == "llm":
+        _conversation(made, _with_content(span, records))
+    if not (made.asked or made.answered):
+        made.blocks = list(blocks(span, kind))
+    made.documents = list(documents(span))
+    made.notes = list(_notes(span, records))
+    made.links = [(link.trace_id, link.span_id) for link in span.links]
+    made.attributes = shown(span.attributes)
+    made.resource = shown({**span.resource, "otel.scope": f"{span.scope} {span.scope_version}".strip()})
+    made.raw = raw(span)
+    return made
+
+
+def summed(span: Span, facts: Facts | None) -> list[tuple[str, float]]:
+    """Seconds of each phase; the run's own sums where it gives them."""
+    own = (
+        {} if facts is None else {"queue": facts.queue_s, "active": facts.active_s, "wait": facts.tool_wait_s}
+    )
+    drawn: dict[str, float] = {}
+    for kind, start_ns, end_ns in phases(span):
+        drawn[kind] = drawn.get(kind, 0.0) + (end_ns - start_ns) / 1e9
+    found = [
+        (kind, drawn.get(kind, 0.0) if own.get(kind) is None else own[kind] or 0.0)
+        for kind in ("queue", "active", "wait")
+    ]
+    return [*found, ("lag", facts.lag_s)] if facts and facts.lag_s is not None else found
+
+
+def model_calls(spans: Iterable[Span], logs: Iterable[LogRecord]) -> list[Span]:
+    """The model calls among these, by start, with the content that went on log records."""
+    records = [record for record in logs if record.event_name == DETAILS_EVENT]
+    calls = sorted((s for s in spans if SORTS.get(word(s)[0]) == "llm"), key=lambda span: span.start_ns)
+    return [_with_content(call, [r for r in records if r.span_id == call.span_id]) for call in calls]
+
+
+def exchange(
+    run: Span, below: Sequence[Span], logs: Iterable[LogRecord]
+) -> tuple[tuple[Said, ...], tuple[Said, ...]]:
+    """(asked, answered) of a run: its first model call's new messages and its last one's answer, else its own texts."""
+    calls = model_calls(below, logs) or ([run] if SORTS.get(word(run)[0]) == "llm" else [])
+    attributes = [call.attributes for call in calls] or [run.attributes]
+    asked = conversation.new(conversation.given(attributes[0]))
+    answered = conversation.answered(attributes[-1])
+    if tools(below):  # they have spans of their own, with times
+        asked, answered = (tuple(filter(_is_spoken, saids)) for saids in (asked, answered))
+    return asked or _plain(run, "input.value", "user"), answered or _plain(run, "output.value", "assistant")
+
+
+def _is_spoken(said: Said) -> bool:
+    """Whether a message is more than tool calls and their results."""
+    return not said.parts or any(part.kind not in ("tool_call", "tool_result") for part in said.parts)
+
+
+def _plain(span: Span, key: str, role: str) -> tuple[Said, ...]:
+    value = span.attributes.get(key)
+    return () if value in (None, "") else (Said(role, (conversation.Part("text", show(value)),)),)
+
+
+def _exchange(made: Panel, span: Span, below: Sequence[Span], logs: Iterable[LogRecord]) -> None:
+    made.asked, made.answered = exchange(span, below, list(logs))
+    made.tools = tools(below)
+
+
+def _conversation(made: Panel, span: Span) -> None:
+    inputs = conversation.given(span.attributes)
+    made.system = conversation.instructions(span.attributes)
+    made.asked = conversation.new(inputs)
+    made.earlier = inputs[: len(inputs) - len(made.asked)]
+    made.answered = conversation.answered(span.attributes)
+
+
+def _with_content(span: Span, records: Iterable[LogRecord]) -> Span:
+    found = {
+        key: record.attributes[key]
+        for record in records
+        if record.event_name == DETAILS_EVENT
+        for key in CONTENT
+        if key in record.attributes
+    }
+    return replace(span, attributes={**found, **span.attributes}) if found else span
+
+
+def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.sort == "run":
+        yield "Status", facts.status + (f" (end not seen: {facts.unfinished})" if facts.unfinished else "")
+    yield "Model", facts.model
+    if facts.input_tokens is not None or facts.output_tokens is not None:
+        cached = f" ({count(facts.cached_tokens)} cached)" if facts.cached_tokens else ""
+        thought = f" ({count(facts.reasoning_tokens)} reasoning)" if facts.reasoning_tokens else ""
+        yield "Tokens", f"{count(facts.input_tokens)} in{cached} → {count(facts.output_tokens)} out{thought}"
+    if facts.cost is not None:
+        yield "Cost", money(facts.cost)
+    if facts.first_token_s is not None:
+        yield "First token", took(facts.first_token_s)
+    if facts.polls:
+        yield "Polls", count(facts.polls)
+
+
+def _notes(span: Span, records: Iterable[LogRecord]) -> Iterator[Note]:
+    notes = [(event.time_ns, event.name, event.attributes) for event in span.events]
+    notes += [
+        (r.time_ns, r.event_name or r.severity or "log", {"body": r.body, **r.attributes}) for r in records
+    ]
+    for time_ns, name, attributes in sorted(notes, key=lambda note: note[0])[:MAX_EVENTS]:
+        at = f"+{units.seconds((time_ns - span.start_ns) / 1e9)}" if time_ns >= span.start_ns > 0 else ""
+        yield Note(name, at, [(key, value) for key, value in shown(attributes) if value])
+
+
+def shown(attributes: Any) -> list[tuple[str, str]]:
+    """Pairs by key, values as text."""
+    return [(key, "" if value is None else show(value)) for key, value in sorted(attributes.items())]
+
+
+def raw(span: Span) -> str:
+    """The span as JSON, in the field names of `spans.Span`."""
+    return json.dumps(asdict(span), ensure_ascii=False, indent=2, default=repr)

@@ -1,0 +1,120 @@
+"""The templates, and how numbers, times and texts stand in them.
+
+Everything that a template prints passes `visible` and is escaped; there is no other way onto a page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from runspan.viewer import units
+from runspan.viewer.messages import parse
+from runspan.viewer.web.plain import visible
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+DASH = "–"
+
+
+@cache
+def environment() -> Environment:
+    """Made once; templates do not change while the program runs."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_final,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {"took": took, "count": count, "money": money, "when": when, "day": day, "q": query_part}
+    made.globals |= {"asset": asset}
+    return made
+
+
+def page(template: str, **values: Any) -> str:
+    """One page or part of one."""
+    return environment().get_template(template).render(**values)
+
+
+def _final(value: Any) -> Any:
+    if isinstance(value, Markup | int | float):
+        return value
+    return "" if value is None else visible(str(value))
+
+
+def took(seconds: float | None) -> str:
+    """A duration, a dash for an unknown one."""
+    return DASH if seconds is None else units.seconds(seconds)
+
+
+def count(number: float | None) -> str:
+    """A whole number with its thousands apart."""
+    return DASH if number is None else f"{number:,.0f}"
+
+
+def money(dollars: float | None) -> str:
+    """US dollars, to the digits that tell something."""
+    if dollars is None:
+        return DASH
+    return (
+        "$0"
+        if dollars == 0
+        else f"${dollars:,.2f}"
+        if dollars >= 1
+        else f"${dollars:.4f}"
+        if dollars >= 0.0001
+        else f"${dollars:.1e}"
+    )
+
+
+def when(time_ns: int) -> Markup:
+    """A moment; the page's script says it in the reader's own zone."""
+    return _time(time_ns, "moment", slice(11, 19))
+
+
+def day(time_ns: int) -> Markup:
+    """A moment with its day and zone."""
+    return _time(time_ns, "full", slice(0, 19))
+
+
+def _time(time_ns: int, form: str, part: slice) -> Markup:
+    if time_ns <= 0:
+        return Markup("–")
+    at = units.EPOCH + timedelta(microseconds=time_ns // 1_000)
+    iso = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    shown = iso.replace("T", " ")[part]
+    return Markup('<time datetime="{}" data-form="{}">{}</time>').format(iso, form, shown)
+
+
+def query_part(text: str) -> str:
+    """Text as a value in an address. Lone surrogates can not stand in one."""
+    return quote(str(text).encode("utf-8", "replace"), safe="")
+
+
+def pretty(value: Any) -> str:
+    """JSON with line ends where the value is JSON, else the text as it is."""
+    data = parse(value)
+    if isinstance(data, dict | list):
+        try:
+            return json.dumps(data, ensure_ascii=False, indent=2, default=repr)
+        except (TypeError, ValueError, RecursionError):
+            return str(value)
+    return value if isinstance(value, str) else json.dumps(data, ensure_ascii=False, default=repr)
+
+
+@cache
+def asset(name: str) -> Markup:
+    """The address of a file of ours; its content's hash makes it a new one after an update."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return Markup("/static/{}?v={}").format(escape(name), digest)

@@ -1,0 +1,61 @@
+// What every page needs: times in the reader's zone, the theme, the keyboard, and the page's own part.
+import { showTimes } from "./times.js";
+import { watch } from "./live.js";
+import { list } from "./list.js";
+import { tree } from "./tree.js";
+
+const page = document.getElementById("tree") ? tree() : list();
+
+const THEMES = ["", "light", "dark"];
+document.getElementById("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "") + 1) % THEMES.length];
+  if (next) root.dataset.theme = next;
+  else delete root.dataset.theme;
+  localStorage.setItem("runspan.theme", next);
+});
+
+const help = document.getElementById("help");
+document.getElementById("keys").addEventListener("click", () => help.showModal());
+
+document.getElementById("copy-link")?.addEventListener("click", async (event) => {
+  const button = event.currentTarget;
+  const said = button.textContent;
+  try {
+    await navigator.clipboard.writeText(location.href);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Copy it from the address bar";
+  }
+  setTimeout(() => (button.textContent = said), 1600);
+});
+
+// A choice filters at once; the button is there for those without scripts.
+for (const select of document.querySelectorAll(".filters select")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+for (const form of document.querySelectorAll(".filters")) {
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) if (!value) formData.delete(name);
+  });
+}
+
+const PLACES = { r: "/", t: "/traces", h: "/threads", s: "/sessions" };
+let goes = false;
+document.addEventListener("keydown", (event) => {
+  const inField = event.target.closest("input:not([type=checkbox]), select, textarea");
+  if (event.key === "Escape" && inField) inField.blur();
+  if (inField || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+  if (goes && PLACES[event.key]) location.assign(PLACES[event.key]);
+  goes = event.key === "g";
+  if (event.key === "?") help.showModal();
+  else if (event.key === "/" && document.getElementById("search")) document.getElementById("search").focus();
+  else if (!page.key(event)) return;
+  event.preventDefault();
+});
+
+showTimes(document);
+watch((fresh) => {
+  showTimes(fresh);
+  page.refreshed();
+});

@@ -1,0 +1,110 @@
+"""Base64 and data URLs become hash, type and size; everything else stays as it is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import textwrap
+
+import pytest
+
+from runspan.core import blobs
+from runspan.core.blobs import Blob, of_data_url, replaced
+from runspan.core.redact import Texts
+
+PNG = b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(1_000)
+BASE64 = base64.b64encode(PNG).decode()
+SHA = hashlib.sha256(PNG).hexdigest()
+TOLD = f"[image/png, {len(PNG)} bytes, sha256 {SHA}]"
+WRAPPED = "\n".join(textwrap.wrap(BASE64, 76))
+
+DATA = {
+    "data URL": f"data:image/png;base64,{BASE64}",
+    "data URL with parameters": f"data:image/png;name=a.png;base64,{BASE64}",
+    "data URL, percent-encoded": "data:image/png;base64," + BASE64.replace("+", "%2B").replace("/", "%2F"),
+    "base64": BASE64,
+    "base64 for URLs": base64.urlsafe_b64encode(PNG).decode(),
+    "base64 without padding": BASE64.rstrip("="),
+    "base64 in lines": WRAPPED,
+    "base64 in lines of Windows": WRAPPED.replace("\n", "\r\n"),
+    "base64 in lines, in JSON": json.dumps(WRAPPED)[1:-1],
+    "base64 in JSON of PHP": BASE64.replace("/", "\\/"),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("around", ["{}", "see {} there", '{{"image":"{}","n":1}}', "a {} b {} c"])
+def test_data_becomes_hash_type_and_size(around: str, name: str) -> None:
+    assert replaced(around.replace("{{", "{").replace("}}", "}").replace("{}", DATA[name])) == around.replace(
+        "{{", "{"
+    ).replace("}}", "}").replace("{}", TOLD)
+
+
+def test_a_short_data_url_is_data_too() -> None:
+    gif = base64.b64encode(b"GIF89a").decode()
+    sha = hashlib.sha256(b"GIF89a").hexdigest()
+    assert replaced(f"<img src='data:;base64,{gif}'>") == f"<img src='[image/gif, 6 bytes, sha256 {sha}]'>"
+
+
+def test_a_data_url_that_is_no_base64() -> None:
+    url = "data:image/svg+xml,%3Csvg%20" + "a" * 300
+    sha = hashlib.sha256(b"<svg " + b"a" * 300).hexdigest()
+    assert of_data_url(url) == Blob("image/svg+xml", 305, sha)
+    assert replaced(url) == f"[image/svg+xml, 305 bytes, sha256 {sha}]"
+
+
+ORDINARY = {
+    "empty": "",
+    "prose": "The quick brown fox jumps over the lazy dog. " * 50,
+    "one letter": "x" * 5_000,
+    "a word and a colon": "my data: 5, your data: 6, data:text",
+    "hex": hashlib.sha512(b"x").hexdigest() * 4,
+    "upper case": "ACGT" * 500,
+    "a path": "/" + "/".join(f"Folder{i}" for i in range(80)),
+    "an identifier": "_".join(f"Name{i}" for i in range(80)),
+    "no spaces, another script": "今天天气很好" * 100,
+    "code": "def f(x):\n    return x * 2\n" * 40,
+    "compact JSON": json.dumps([{"name": f"Name{i}", "n": i} for i in range(100)], separators=(",", ":")),
+    "short base64": BASE64[:100],
+    "a UUID list": ",".join(["2f1d3c4b-5a69-4788-90ab-cdef01234567"] * 40),
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_ordinary_texts_stay(name: str) -> None:
+    assert replaced(ORDINARY[name]) == ORDINARY[name]
+
+
+@pytest.mark.parametrize("url", ["https://a.b/c.png", "", "file:///etc", "metadata:5"])
+def test_other_urls_are_no_data(url: str) -> None:
+    assert of_data_url(url) is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_wherever_it_lies_a_long_run_is_found(seed: int) -> None:
+    chance = random.Random(seed)
+    data = chance.randbytes(chance.randrange(160, 2_000))
+    before, after = ("word " * chance.randrange(80) for _ in range(2))
+    found = replaced(before + base64.b64encode(data).decode() + " " + after)
+    assert hashlib.sha256(data).hexdigest() in found
+    assert len(found) < len(before) + len(after) + 200
+
+
+def test_hostile_texts_take_no_time() -> None:
+    """Quadratic matching would take hours."""
+    for text in ("A1b" * 400_000, "A1b\n" * 200_000, "data:" * 200_000, ("aB1" * 30 + "\n") * 10_000 + "!"):
+        replaced(text)
+
+
+def test_every_text_goes_through_it_before_it_is_redacted_and_cut() -> None:
+    seen: list[str] = []
+
+    def redact(kind: str, text: str) -> str:
+        seen.append(text)
+        return text
+
+    assert Texts(redact=redact).keep("input", f"see {BASE64}") == f"see {TOLD}"
+    assert seen == [f"see {TOLD}"]
+    assert Texts(max_chars=blobs.MIN_CHARS).keep("input", BASE64) == TOLD

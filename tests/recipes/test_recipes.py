@@ -1,0 +1,198 @@
+"""The recipes of docs/processes.md, each file run as it stands there, by real workers of the real libraries.
+
+`make test-matrix` has an environment with Celery, RQ and FastAPI; the broker is Debian's redis-server on a port of our own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runspan.fake import Server, serve
+from runspan.viewer.receiver import Receiver
+from tests.support.children import PATIENCE_S, ROOT, environment
+from tests.support.fixtures import receiver
+from tests.support.otlp import generations, run_ids, runs, unfinished
+
+__all__ = ["receiver"]
+
+PAGE = (ROOT / "docs" / "processes.md").read_text("utf-8")
+FILES = dict(re.findall(r'^```python title="([\w.]+)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serve("text") as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def env_of(server: Server, receiver: Receiver, **more: str) -> dict[str, str]:
+    return environment(
+        None,
+        receiver,
+        OPENAI_BASE_URL=server.base_url,
+        OPENAI_API_KEY="none",
+        OTEL_SERVICE_NAME="recipe",
+        **more,
+    )
+
+
+def run(folder: Path, env: dict[str, str], *arguments: str) -> str:
+    """`python ARGUMENTS...` in the folder, to its end."""
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def background(folder: Path, env: dict[str, str], *command: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker or server, asked to leave at the end, and waited for."""
+    with (folder / "log").open("w") as log:
+        child = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, text=True)
+        try:
+            yield child
+            child.send_signal(signal.SIGTERM)
+            child.wait(PATIENCE_S)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    assert "Traceback" not in (folder / "log").read_text(), (folder / "log").read_text()
+
+
+def wait_for(what: object, folder: Path) -> None:
+    """Until `what()`; no test is decided by how long that takes."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < deadline_s, (folder / "log").read_text()
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    folder, port = tmp_path_factory.mktemp("redis"), free_port()
+    child = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline_s
+                time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def check_one_trace(receiver: Receiver, *, adopted: bool) -> None:
+    """One finished run under the span that created it."""
+    assert len(run_ids(receiver)) == 1
+    (run,), (generation,) = runs(receiver), generations(receiver)
+    (ask,) = [s for s in receiver.spans if s.name == "ask"]
+    assert unfinished(receiver) == {}
+    assert (run.parent_id, generation.parent_id) == (ask.span_id, run.span_id)
+    assert {s.trace_id for s in receiver.spans} == {ask.trace_id}
+    assert run.attributes.get("runspan.run.origin") == ("adopted" if adopted else None)
+    assert "gen_ai.usage.input_tokens" in generation.attributes
+
+
+METHODS = ["spawn", "fork", "forkserver"] if sys.platform == "linux" else ["spawn"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_multiprocessing(method: str, folder: Path, server: Server, receiver: Receiver) -> None:
+    assert run(folder, env_of(server, receiver), "-W", "ignore", "children.py", method) == ""
+    check_one_trace(receiver, adopted=True)
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def test_celery(pool: str, folder: Path, broker: str, server: Server, receiver: Receiver) -> None:
+    pytest.importorskip("celery")
+    env = env_of(server, receiver, BROKER_URL=broker)
+    worker = (
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "celery",
+        "-A",
+        "tasks",
+        "worker",
+        "-l",
+        "info",
+        "-c",
+        "1",
+        "-P",
+        pool,
+    )
+    with background(folder, env, *worker):
+        run(folder, env, "-W", "ignore", "web.py")
+        wait_for(lambda: "succeeded" in (folder / "log").read_text(), folder)
+    check_one_trace(receiver, adopted=True)
+
+
+def test_rq(folder: Path, broker: str, server: Server, receiver: Receiver) -> None:
+    pytest.importorskip("rq")
+    env = env_of(server, receiver, BROKER_URL=broker)
+    run(folder, env, "-W", "ignore", "enqueue.py")
+    run(folder, env, "-W", "ignore", "-m", "rq.cli", "worker", "--burst", "--url", broker)
+    check_one_trace(receiver, adopted=True)
+
+
+def test_fastapi(folder: Path, server: Server, receiver: Receiver) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    port = free_port()
+    env = env_of(server, receiver)
+    address = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-W", "ignore", "-m", "uvicorn", "service:app", "--port", str(port))
+    with background(folder, env, *command):
+        wait_for(lambda: "Uvicorn running" in (folder / "log").read_text(), folder)
+        urllib.request.urlopen(f"{address}/ask?question=hi", data=b"").close()
+        wait_for(lambda: any("/messages" in r.path and r.method == "GET" for r in server.requests), folder)
+    check_one_trace(receiver, adopted=False)
+
+
+def test_every_file_of_the_page_is_run_here() -> None:
+    here = Path(__file__).read_text("utf-8")
+    assert FILES.keys() == {"children.py", "tasks.py", "web.py", "jobs.py", "enqueue.py", "service.py"}
+    modules = (name.removesuffix(".py") for name in FILES)
+    assert all(module in here for module in modules)
+    assert os.environ.get("OPENAI_BASE_URL") is None

@@ -1,0 +1,1 @@
+"""Tools for the viewer: made-up traffic, its bench, its fuzzer, its pictures."""
