@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
-PROCESSES := tests/processes tests/setup tests/recipes
+PROCESSES := tests/processes tests/setup tests/recipes tests/chaos
 BACKENDS := tests/backends
 BROWSER := tests/browser
 UI ?=
@@ -13,7 +13,7 @@ EXAMPLES ?= 3000
 SECONDS ?= 300
 
 .PHONY: demo test test-processes test-prometheus test-browser check format test-matrix test-backends load
-.PHONY: bench bench-peers bench-viewer fuzz fuzz-viewer pictures docs clean
+.PHONY: bench bench-peers bench-viewer chaos fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,7 +26,7 @@ demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: 
 test: $(READY)  ## the tests, in parallel
 	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER)
 
-test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
+test-processes: $(READY)  ## the tests that start processes and crowds of threads: exit, fork, signals, exporters, imports, chaos
 	$(BIN)/python -m pytest -n auto $(PROCESSES)
 
 test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriver; skipped where there are none)
@@ -45,6 +45,9 @@ test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Pro
 
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
+
+chaos: $(READY)  ## crowds of threads, tasks, signals and finalizers at the size of a bad day
+	RUNSPAN_CHAOS=1 $(BIN)/python -m pytest -n 0 tests/chaos
 
 fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
 	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz

@@ -88,8 +88,13 @@ def test_what_a_script_writes_into_a_page_is_up_to_date(script: str) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8").replace("!!python/name:", ""))
-    listed = {page for entry in settings["nav"] for page in entry.values()}
-    assert listed == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert set(_pages(settings["nav"])) == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+
+
+def _pages(entries: list[dict[str, Any]]) -> Iterator[str]:
+    for entry in entries:
+        for page in entry.values():
+            yield from [page] if isinstance(page, str) else _pages(page)
 
 
 def test_the_chinese_readme_has_the_same_first_screen() -> None:

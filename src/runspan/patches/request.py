@@ -7,11 +7,9 @@ outcome, and its result is handed back as the very same object.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 
 from ..adapters import routes, wire
 from ..adapters.assistants import Match
@@ -26,6 +24,7 @@ from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
 from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
 from . import clients, propagate, snapshot
+from . import options as options_of
 from .clients import OURS
 from .errors import read_error
 from .neighbours import SUPPRESSING
@@ -127,13 +126,12 @@ class Patch:
             return None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            if (emit.is_suppressed() and not self._is_by_neighbour(client)) or _header(
-                options, OURS
-            ):  # ddtrace's contexts keep no suppression
+            is_ours = options_of.header(options, OURS)  # ddtrace's contexts keep no suppression
+            if is_ours or (emit.is_suppressed() and not self._is_by_neighbour(client)):
                 return None
             call = Call(match, clients.server_of(client), now_ns())
             if options.params or "?" in options.url:
-                call.query = _query(options)
+                call.query = options_of.query(options)
             if match.route.is_apart:
                 return call if self._begin_apart(call, options) else None
             if match.route.is_write:
@@ -141,7 +139,7 @@ class Patch:
             elif self._calls == "all" or self._joins:
                 call.context = emit.slim_context()
             if self._custody.may_meet(match.run_id):
-                call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
+                call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
             return call
         except Exception as error:
             swallow("begin to observe a call", error)
@@ -156,11 +154,11 @@ class Patch:
 
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
-        sent = _sent(options)
-        call.body = _dumped(sent)
+        sent = options_of.sent(options)
+        call.body = options_of.dumped(sent)
         route = call.match.route
         if route.starts_run:
-            call.via = clients.via(client, _header(options, "OpenAI-Beta"), is_async=is_async)
+            call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
@@ -181,7 +179,7 @@ class Patch:
             return False
         call.context = emit.slim_context()
         if self._calls == "all" or emit.is_under_recording_span():
-            call.body = _dumped(_sent(options))  # never a file: those travel apart
+            call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
             call.live = self._emitter.begin(_call_data(call))
         return True
 
@@ -353,40 +351,6 @@ def _match(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
     except Exception as error:
         swallow("look at a call", error)
         return None
-
-
-def _sent(options: Any) -> Any:
-    """What the client sends as JSON, `extra_body` included: the app's own objects, which it may change later."""
-    body, extra = options.json_data, getattr(options, "extra_json", None)
-    if isinstance(body, Mapping) or extra:
-        return {**(body if isinstance(body, Mapping) else {}), **(extra or {})}
-    return body
-
-
-def _dumped(sent: Any) -> bytes | None:
-    if sent is None:
-        return None
-    return json.dumps(sent, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _jsonable(value: Any) -> Any:
-    """What a request may hold beside JSON: iterables for lists, models."""
-    if hasattr(value, "__pydantic_serializer__"):
-        return json.loads(snapshot.copy(value) or b"null")  # type: ignore[arg-type]
-    return str(type(value).__name__)
-
-
-def _query(options: Any) -> Mapping[str, Any]:
-    """Parameters given apart, and those that an app wrote into the URL."""
-    _, _, in_url = options.url.partition("?")
-    given = dict(options.params) if options.params else {}
-    return {**dict(parse_qsl(in_url)), **given} if in_url else given
-
-
-def _header(options: Any, name: str) -> str | None:
-    headers = options.headers
-    value = headers.get(name) if isinstance(headers, dict) else None
-    return value if isinstance(value, str) else None
 
 
 def _own_request(client: Any) -> Any:
