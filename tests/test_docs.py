@@ -88,7 +88,9 @@ def test_what_a_script_writes_into_a_page_is_up_to_date(script: str) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8").replace("!!python/name:", ""))
-    assert set(_pages(settings["nav"])) == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert set(_pages(settings["nav"])) == {
+        str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")
+    }
 
 
 def _pages(entries: list[dict[str, Any]]) -> Iterator[str]:
