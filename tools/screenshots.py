@@ -78,7 +78,7 @@ class Browser:
 def browser() -> Iterator[Browser]:
     driver = ["chromedriver", "--port=9515"]
     with (
-        TemporaryDirectory() as profile,
+        TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         running(driver, log=LOGS / "chromedriver.log", ready=f"{DRIVER}/status"),
     ):
         yield Browser(profile)

@@ -20,7 +20,12 @@ TRANSPORTS = (("HTTP", "http://127.0.0.1:4318", "http/protobuf"), ("gRPC", "http
 @contextmanager
 def jaeger(*more: str) -> Iterator[None]:
     """In memory, on the ports of its own defaults unless `more` says otherwise."""
-    with running([JAEGER.ensure(), *more], log=LOGS / "jaeger-run.log", ready=f"{QUERY}/api/services"):
+    env = {
+        "OTEL_TRACES_SAMPLER": "always_off"
+    }  # it traces its own API, to the port where our Collector listens
+    with running(
+        [JAEGER.ensure(), *more], log=LOGS / "jaeger-run.log", ready=f"{QUERY}/api/services", env=env
+    ):
         yield
 
 
