@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from runspan import fake
+from runspan.cli.finding import State
+from runspan.cli.health import client, versions
 from runspan.cli.health.variables import masked
 from runspan.viewer import Viewer, serve
 from runspan.viewer.receiver import Receiver
@@ -200,3 +204,49 @@ def test_an_app_without_runs_is_told_so(command: Command, script: str, said: str
     ended = command("doctor", "app.py", OTEL_TRACES_EXPORTER="none")
     assert (ended.returncode, ended.stdout) == (7, "")
     assert f"XX  {said}" in ended.stderr
+
+
+WRAPPING = """
+import os, types
+import openai
+module = types.ModuleType("openinference.instrumentation.openai")
+exec("def wrap(inner):\\n    def request(self, *a, **k):\\n        return inner(self, *a, **k)\\n    return request", vars(module))
+openai.OpenAI.request = module.wrap(openai.OpenAI.request)
+exec(open(os.environ["SCRIPT"]).read())
+"""
+
+
+def test_who_else_traces_the_apps_client_is_named(command: Command, receiver: Receiver) -> None:
+    (command.home / "app.py").write_text(WRAPPING)
+    with fake.serve("text") as server:
+        env = {
+            "APP_SERVER": server.base_url,
+            "SCRIPT": str(SCRIPT),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
+        }
+        ended = command("doctor", "app.py", **env)
+    assert (ended.returncode, len(runs(receiver))) == (0, 1), ended.stderr
+    assert "OpenInference traces the openai client, too." in " ".join(ended.stderr.split())
+
+
+def test_instrumentations_that_a_launcher_would_start_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = "opentelemetry.instrumentation.openai.v1:OpenAIInstrumentor"
+    beside = "opentelemetry.instrumentation.openai_v2:OpenAIInstrumentor"
+    points = [
+        EntryPoint("openai", one, "opentelemetry_instrumentor") for one in (known, beside, "requests:X")
+    ]
+    monkeypatch.setattr(client, "entry_points", lambda group: points)
+    first, second, last = client.findings()
+    assert first.text.startswith("OpenLLMetry is installed and traces Assistants calls, too")
+    assert "has no spans of runs" in second.text
+    assert (last.state, last.about) == (State.OK, "client")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "state"),
+    [("openai<1", State.WARN), ("openai>=1", None), ("runspan-is-not-there>=1", State.BAD)],
+)
+def test_versions_are_held_against_the_tested_ranges(requirement: str, state: State | None) -> None:
+    found = versions._one(Requirement(requirement))
+    assert (found.state if found else None) == state
+    assert found is None or requirement in found.cure
