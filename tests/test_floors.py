@@ -50,6 +50,7 @@ ALLOWED = {  # of the packages that are not the standard library's
         "runtime.content_event",
         "runtime.metrics",
         "runtime.place",
+        "runtime.tracers",
         "observing",
         "exporting",
         "setup",

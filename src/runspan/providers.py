@@ -34,7 +34,7 @@ class Providers:
     def __init__(self, config: Config, on_bind: Callable[[], None]) -> None:
         self._config = config
         self._on_bind = on_bind  # told of each provider once, when it is first used
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler or finalizer may come in between
         self._resource: Resource | None = None
         self._own: TracerProvider | None = None
         self._is_closed = False
@@ -140,7 +140,7 @@ class Providers:
 
     def after_fork(self) -> None:
         """Another thread may have held any lock of these at the fork, and a socket must not be shared: all anew at first use."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler or finalizer may come in between
         own = self._own
         if own is not None and not self._config.set_global:
             self._used.pop(id(own), None)
@@ -157,7 +157,8 @@ class Providers:
                     own.add_span_processor(
                         SimpleSpanProcessor(exporter) if is_console else exporter.batched()
                     )
-                self._own = own
+                if self._own is None:
+                    self._own = own
             return self._own
 
 

@@ -19,6 +19,7 @@ import pytest
 import runspan
 from runspan import guard
 from runspan.fake import Server, SimulatedClock, serve
+from runspan.setup import Handle
 from tests.chaos.counting import Counted, counting
 from tests.support.playing import ANSWERED, client_of
 
@@ -90,14 +91,14 @@ def test_a_log_handler_that_makes_runs_itself(server: Server, many: int) -> None
 
 def test_a_signal_handler_that_makes_runs_itself(server: Server, many: int) -> None:
     asked: list[str] = []
-    with closing(client_of("OpenAI", server)) as client, counting() as (_, counted):
+    with closing(client_of("OpenAI", server)) as client, counting() as (handle, counted):
         assistant_id = client.beta.assistants.create(model="gpt-4o-mini").id
         with closing(client_of("OpenAI", server)) as of_signals:  # httpx's pool is not made for this
 
-            def handle(*_: Any) -> None:
+            def on_signal(*_: Any) -> None:
                 asked.append(run_of(of_signals, assistant_id))
 
-            before = signal.signal(signal.SIGUSR1, handle)
+            before = signal.signal(signal.SIGUSR1, on_signal)
             stop = threading.Event()
             sender = threading.Thread(target=_send, args=(stop, 10 * many))
             sender.start()
@@ -109,7 +110,7 @@ def test_a_signal_handler_that_makes_runs_itself(server: Server, many: int) -> N
                 stop.set()
                 sender.join()
                 signal.signal(signal.SIGUSR1, before)
-    check(counted, asked)
+    check(handle, counted, asked)
 
 
 def _send(stop: threading.Event, times: int) -> None:
@@ -137,7 +138,7 @@ def test_finalizers_that_make_runs_on_any_thread(far_server: Server, many: int) 
     with (
         closing(client_of("OpenAI", far_server)) as client,
         closing(client_of("OpenAI", far_server)) as of_finalizers,  # a pool's own lock is not made for this
-        counting() as (_, counted),
+        counting() as (handle, counted),
     ):
         assistant_id = client.beta.assistants.create(model="gpt-4o-mini").id
         gc.set_threshold(50, 2, 2)
@@ -150,7 +151,7 @@ def test_finalizers_that_make_runs_on_any_thread(far_server: Server, many: int) 
         finally:
             gc.set_threshold(*before)
     assert len(asked) == 20 * many
-    check(counted, asked)
+    check(handle, counted, asked)
 
 
 def test_streams_that_are_forgotten_end_their_runs_wherever_they_are_collected(
@@ -171,7 +172,8 @@ def test_streams_that_are_forgotten_end_their_runs_wherever_they_are_collected(
     assert {(run.attributes or {})["runspan.run.unfinished"] for run in runs} == {"stream_closed"}
 
 
-def check(counted: Counted, asked: list[str]) -> None:
+def check(handle: Handle, counted: Counted, asked: list[str]) -> None:
+    """All of them; but a run that is made while the very first tracer is made on the same thread can only be counted."""
     assert len(asked) == len(set(asked))
-    assert counted.runs_by_id().keys() == set(asked)
-    assert len(counted.of("chat")) == len(asked)
+    assert counted.runs_by_id().keys() <= set(asked)
+    assert len(counted.of("chat")) == len(counted.runs_by_id()) == len(asked) - handle.stats().unrecorded

@@ -55,6 +55,8 @@ class Notebook:
     def stop(self, last: Callable[[], None]) -> None:
         last()
 
+    def leave(self) -> None: ...
+
     def is_waiting(self) -> bool:
         return False
 

@@ -8,8 +8,8 @@ from typing import Any
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler, TraceIdRatioBased
 
-from .._version import __version__
 from ..guard import swallow
+from ..runtime import tracers
 from ..runtime.active import Active
 from ..runtime.emit import SCOPE
 from .capture import Capture
@@ -42,7 +42,7 @@ def _make(state: Active, provider: Any) -> Target:
         state.config.max_attribute_chars if of_sdk is None else min(state.config.max_attribute_chars, of_sdk)
     )
     texts = replace(state.texts, on_error=_redaction_failed)
-    tracer = provider.get_tracer(SCOPE, __version__)
+    tracer = tracers.of(provider, SCOPE)
     return Target(
         state,
         provider,

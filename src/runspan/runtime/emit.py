@@ -16,7 +16,6 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
-from .._version import __version__
 from ..conventions import attributes_of, genai
 from ..conventions.extra import NONE, Extra
 from ..core.carried import Carried
@@ -24,7 +23,7 @@ from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..guard import guarded
-from . import identity, place, scope
+from . import identity, place, scope, tracers
 from .content_event import ContentEvents
 from .metrics import Metrics
 from .records import LiveSpan
@@ -228,7 +227,7 @@ class Emitter:
         provider = self._provider()
         known = self._tracers.get(id(provider))
         if known is None:
-            known = self._tracers[id(provider)] = (provider, provider.get_tracer(SCOPE, __version__))
+            known = self._tracers[id(provider)] = (provider, tracers.of(provider, SCOPE))
         return known[1]
 
 

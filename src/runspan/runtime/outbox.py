@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.model import SpanData
@@ -22,15 +23,21 @@ BURST = 1_000
 MAX_WAITING = 10_000  # finished runs and calls; what comes on top is dropped, and counted
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The thread's last act."""
+
+    act: Callable[[], None]
+
+
 class Flusher:
     """Runs flushes of the provider one after the other on a daemon thread of its own."""
 
     def __init__(self, flush: Callable[[], bool], flush_metrics: Callable[[], bool] = lambda: True) -> None:
         self._flush = flush
         self._flush_metrics = flush_metrics
-        self._asked: queue.SimpleQueue[tuple[Callable[[bool], None], bool] | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[tuple[Callable[[bool], None], bool] | _Last] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._last: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Started beforehand: at the interpreter's exit no thread can be."""
@@ -46,13 +53,17 @@ class Flusher:
 
     def stop(self, last: Callable[[], None]) -> None:
         """End after what was asked for, and after `last`, which may block."""
-        self._last = last
-        self._asked.put(None)
+        self._asked.put(_Last(last))
         if self._thread is None:
             self.start()
 
+    def leave(self) -> None:
+        """End after what was asked for, if it runs at all."""
+        if self._thread is not None:
+            self._asked.put(_Last(lambda: None))
+
     def _work(self) -> None:
-        while (asked := self._asked.get()) is not None:
+        while not isinstance(asked := self._asked.get(), _Last):
             done, is_burst = asked
             ok = False
             with guarded("flush the provider"):
@@ -62,7 +73,7 @@ class Flusher:
                     ok = self._flush_metrics() and ok
             done(ok)
         with guarded("close the provider"):
-            self._last()
+            asked.act()
         self._thread = None
         if not self._asked.empty():  # came while we were leaving
             self.start()

@@ -56,6 +56,7 @@ class Worker:
         self._is_running = False
         self._is_ending = False
         self._is_stopped = False  # whatever comes now is of calls that were in flight
+        self._is_too_late = False  # to start a thread: the interpreter is going down
         self._starting = threading.Lock()
         self._waiting_polls: dict[tuple[str, str | None], Call] = {}
         self._flushes: list[_Flush] = []
@@ -99,8 +100,8 @@ class Worker:
                 self._on_start()
                 self._flusher.start()
                 threading.Thread(target=self._work, name="runspan-worker", daemon=True).start()
-        except RuntimeError:  # the interpreter is going down; the exit hook does without us
-            self._is_running = False
+        except RuntimeError:  # the exit hook does without us
+            self._is_running, self._is_too_late = False, True
         finally:
             self._starting.release()
 
@@ -109,7 +110,7 @@ class Worker:
         now_s = time.monotonic()
         flush = _Flush(now_s + timeout_s, now_s + timeout_s * PATIENCE, closing, threading.Event())
         self.put(Ask(lambda: self._flushes.append(flush)))
-        return self._is_running and flush.done.wait(timeout_s) and flush.ok
+        return not self._is_too_late and flush.done.wait(timeout_s) and flush.ok
 
     def stop(self, last: Callable[[], None]) -> None:
         """Let both threads end once they have nothing to do, after `last`.
@@ -134,6 +135,8 @@ class Worker:
             self._is_running = self._is_ending = False
         if not self._queue.empty():  # came while we were leaving
             self._start()
+        elif self._is_stopped:
+            self._flusher.leave()
 
     def _step(self) -> None:
         record = self._next()
