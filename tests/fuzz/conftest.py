@@ -7,7 +7,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-QUICK = 40
+QUICK = 12
 
 settings.register_profile(
     "quick",
