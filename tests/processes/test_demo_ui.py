@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 def test_the_demo_stays_open_in_the_viewer_until_ctrl_c() -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-m", "runspan.cli.demo", "--ui"],
+        [sys.executable, "-m", "runspan.cli", "demo", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
