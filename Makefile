@@ -4,8 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
-PROCESSES := tests/processes tests/setup tests/cli
-WILD := tests/chaos tests/recipes
+PROCESSES := tests/processes tests/setup
+WILD := tests/chaos tests/recipes tests/cli
 BACKENDS := tests/backends
 BROWSER := tests/browser
 UI ?=
@@ -13,7 +13,7 @@ FUZZ := .venvs/fuzz
 EXAMPLES ?= 3000
 SECONDS ?= 300
 
-.PHONY: demo test test-processes test-recipes test-prometheus test-browser check format test-matrix test-backends load
+.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check format test-matrix test-backends load
 .PHONY: bench bench-peers bench-viewer chaos fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
@@ -27,7 +27,7 @@ demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: 
 test: $(READY)  ## the tests, in parallel
 	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) $(WILD:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER)
 
-test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports, commands
+test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
 	$(BIN)/python -m pytest -n auto $(PROCESSES)
 
 test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriver; skipped where there are none)
@@ -64,6 +64,9 @@ test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow, Prometheus: 
 
 load: $(READY)  ## 500 runs a second through the Collector, where dropping begins, and the real client's highest rate
 	@$(BIN)/python tools/load.py
+
+test-cli: $(READY)  ## the runspan command, each subcommand in processes of its own
+	$(BIN)/python -m pytest -n auto tests/cli
 
 test-recipes: $(READY)  ## the recipes of docs/processes.md as they stand (Celery, RQ: where they are installed, with redis-server)
 	$(BIN)/python -m pytest -n 0 -rs tests/recipes
