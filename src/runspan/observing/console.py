@@ -49,6 +49,10 @@ class Console(SpanProcessor):
                 if len(self._traces) > MAX_TRACES:
                     self._traces.popitem(last=False)
 
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing waits here. The SDK's own says nothing before 1.40, which reads as a flush that failed."""
+        return True
+
     def on_end(self, span: ReadableSpan) -> None:
         with guarded("print a trace"):
             self._print(self._ended(span))
