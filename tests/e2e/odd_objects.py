@@ -128,3 +128,23 @@ async def told_of(app: App, call: Callable[[], Any]) -> tuple[str, str]:
         return type(result).__name__, repr(result)
     except Exception as error:
         return type(error).__name__, str(error)
+
+
+async def all_calls(app: App) -> list[tuple[str, str]]:
+    """Every kind of read, each whatever became of the others."""
+    runs, messages, ids = app.runs, app.threads.messages, {"thread_id": "thread_1"}
+    outputs: Any = [{"tool_call_id": "call_1", "output": "ok"}]
+    calls = [
+        lambda: messages.create("thread_1", role="user", content="Hi?"),
+        lambda: runs.create(**ids, assistant_id="asst_1"),
+        lambda: runs.retrieve("run_1", **ids),
+        lambda: runs.retrieve("run_1", **ids),
+        lambda: runs.submit_tool_outputs("run_1", **ids, tool_outputs=outputs),
+        lambda: runs.retrieve("run_1", **ids),
+        lambda: runs.steps.list("run_1", **ids),
+        lambda: messages.list("thread_1"),
+        lambda: messages.retrieve("msg_1", **ids),
+        lambda: runs.list("thread_1"),
+        lambda: runs.create(**ids, assistant_id="asst_1", stream=True),
+    ]
+    return [await told_of(app, call) for call in calls]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from odd_objects import OBJECTS, RUN, serve, told_of
+from odd_objects import OBJECTS, RUN, all_calls, serve
 from opentelemetry.sdk.trace import ReadableSpan
 from tests.support.odd_server import Odd, odd_server
 from tests.support.playing import App, client_of, drive
@@ -58,26 +58,6 @@ def _is_worth_it(name: str, path: tuple[Any, ...]) -> bool:
 
 # One test per object and field. Each field gets three of the values; neighbours get other ones.
 FIELDS = [(n, path) for n, whole in OBJECTS.items() for path in fields(whole) if _is_worth_it(n, path)]
-
-
-async def all_calls(app: App) -> list[tuple[str, str]]:
-    """Every kind of read, each whatever became of the others."""
-    runs, messages, ids = app.runs, app.threads.messages, {"thread_id": "thread_1"}
-    outputs: Any = [{"tool_call_id": "call_1", "output": "ok"}]
-    calls = [
-        lambda: messages.create("thread_1", role="user", content="Hi?"),
-        lambda: runs.create(**ids, assistant_id="asst_1"),
-        lambda: runs.retrieve("run_1", **ids),
-        lambda: runs.retrieve("run_1", **ids),
-        lambda: runs.submit_tool_outputs("run_1", **ids, tool_outputs=outputs),
-        lambda: runs.retrieve("run_1", **ids),
-        lambda: runs.steps.list("run_1", **ids),
-        lambda: messages.list("thread_1"),
-        lambda: messages.retrieve("msg_1", **ids),
-        lambda: runs.list("thread_1"),
-        lambda: runs.create(**ids, assistant_id="asst_1", stream=True),
-    ]
-    return [await told_of(app, call) for call in calls]
 
 
 @pytest.fixture(scope="module")

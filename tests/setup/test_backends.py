@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from opentelemetry import trace
@@ -14,36 +12,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import runspan
-from runspan.viewer import receiver as receivers
 from runspan.viewer.receiver import Receiver
+from tests.setup.conftest import Run
 from tests.support.app import begin_runs, canned_client
 from tests.support.children import environment, nobody
 from tests.support.children import run as run_child
 from tests.support.collector import serve_grpc
 from tests.support.otlp import generations, runs
-
-Run = Callable[..., None]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """run({variables}, option=...): one Run, under those variables, all delivered."""
-
-    def run(variables: Mapping[str, str], **options: Any) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        runspan.instrument(**{"exit_timeout_s": 20, "fetch": "never", **options})
-        begin_runs(canned_client(), 1)
-        runspan.uninstrument()
-
-    yield run
-    runspan.uninstrument()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receivers.serve() as receiver:
-        yield receiver
 
 
 def langfuse(receiver: Receiver) -> dict[str, str]:

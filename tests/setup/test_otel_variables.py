@@ -5,49 +5,22 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import pytest
 
 import runspan
-from runspan.viewer import receiver as receivers
 from runspan.viewer.receiver import Receiver
-from tests.support.app import begin_runs, canned_client
+from tests.setup.conftest import Run
 from tests.support.children import environment, nobody
 from tests.support.children import run as run_child
 from tests.support.collector import serve_grpc
 from tests.support.otlp import runs
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """run({variables}, option=...): one Run, under those variables, all delivered."""
-
-    def run(variables: Mapping[str, str], **options: Any) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        runspan.instrument(**{"exit_timeout_s": 20, "fetch": "never", **options})
-        begin_runs(canned_client(), 1)
-        runspan.uninstrument()
-
-    yield run
-    runspan.uninstrument()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receivers.serve() as receiver:
-        yield receiver
-
-
 def to(receiver: Receiver | str, **more: str) -> dict[str, str]:
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver if isinstance(receiver, str) else receiver.endpoint
     } | more
-
-
-Run = Callable[..., None]
 
 
 @pytest.mark.parametrize("protocol", [None, "http/protobuf"])

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 from ..core.model import Listing, Message, Observation, Run, RunStep, Source
 from . import wire
+from .fields import member
 from .wire import Wire
 
 PREFIXES = ("/threads", "/assistants")
@@ -228,11 +228,10 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
 NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts_run=True))
 
 
-@lru_cache(maxsize=1024)  # the polls of a run repeat their URL
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
     if not url.startswith(PREFIXES):
-        url = _path(url)
+        url = path_from(url, _WORD)
         if not url.startswith(PREFIXES):
             return None
     segments = url.partition("?")[0].strip("/").split("/")
@@ -257,12 +256,12 @@ def match(method: str, url: str) -> Match | None:
 _WORD = re.compile(r"/(threads|assistants)(?=/|$)")
 
 
-def _path(url: str) -> str:
-    """The part of an absolute or unusual URL from the first word of ours on; of a relative one without its slash, all."""
+def path_from(url: str, word: re.Pattern[str]) -> str:
+    """The part of an absolute or unusual URL from the first such word on; of a relative one without its slash, all."""
     _, is_absolute, rest = url.partition("://")
     if not is_absolute:
         return "/" + url
-    found = _WORD.search("/" + rest.partition("/")[2].partition("?")[0])
+    found = word.search("/" + rest.partition("/")[2].partition("?")[0])
     return found.string[found.start() :] if found else ""
 
 
@@ -302,15 +301,11 @@ def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:
 
 def texts_of_delta(data: Any) -> Iterator[tuple[str, str]]:
     """(message id, text) for each piece of text in a `thread.message.delta`, given as a dict or a model of the client."""
-    id_, content = _of(data, "id"), _of(_of(data, "delta"), "content")
+    id_, content = member(data, "id"), member(member(data, "delta"), "content")
     for block in content if isinstance(content, list) else ():
-        value = _of(_of(block, "text"), "value")
+        value = member(member(block, "text"), "value")
         if isinstance(id_, str) and isinstance(value, str):
             yield id_, value
-
-
-def _of(obj: Any, name: str) -> Any:
-    return obj.get(name) if isinstance(obj, dict) else getattr(obj, name, None)
 
 
 def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:

@@ -51,6 +51,11 @@ def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | Non
     return next((value for key in keys if (value := read(wire, key)) is not None), None)
 
 
+def member(obj: Any, name: str) -> Any:
+    """Of a dict or a model of the client; None where it has none of that name."""
+    return obj.get(name) if isinstance(obj, dict) else getattr(obj, name, None)
+
+
 def without_nulls(value: Any) -> Any:
     """Newer clients fill in what the server left out, as null."""
     if isinstance(value, dict):

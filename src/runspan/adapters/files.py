@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from ..core.model import Document, Observation, Search, Stored
 from . import wire
-from .assistants import Exchange, Match, Reader, Route
+from .assistants import Exchange, Match, Reader, Route, path_from
+from .fields import real, texts
 from .wire import Wire
 
 PREFIXES = ("/files", "/vector_stores")
@@ -22,8 +23,9 @@ COUNTS = ("in_progress", "completed", "failed", "cancelled", "total")
 
 
 def _seen(exchange: Exchange, stored: Stored, search: Search | None = None) -> Observation:
-    times = exchange.request_ns, exchange.response_ns
-    return Observation(request_ns=times[0], response_ns=times[1], stored=stored, search=search)
+    return Observation(
+        request_ns=exchange.request_ns, response_ns=exchange.response_ns, stored=stored, search=search
+    )
 
 
 def _file(exchange: Exchange) -> Observation:
@@ -79,21 +81,19 @@ def _batch(exchange: Exchange) -> Observation:
 
 
 def _search(exchange: Exchange) -> Observation:
-    query, top_k = exchange.body.get("query"), wire.number(exchange.body, "max_num_results")
-    queries = [query] if isinstance(query, str) else query if isinstance(query, list) else []
-    found = tuple(map(_document, wire.items(exchange.response, "data")))
-    search = Search(tuple(q for q in queries if isinstance(q, str)), top_k, found)
+    query, top_k = wire.text(exchange.body, "query"), wire.number(exchange.body, "max_num_results")
+    queries = texts(exchange.body, "query") if query is None else (query,)
+    search = Search(queries, top_k, tuple(map(_document, wire.items(exchange.response, "data"))))
     return _seen(exchange, Stored(store_id=exchange.match.store_id), search)
 
 
 def _document(wire_: Wire) -> Document:
-    score = wire_.get("score")
-    texts = [text for part in wire.items(wire_, "content") if (text := wire.text(part, "text")) is not None]
+    chunks = [text for part in wire.items(wire_, "content") if (text := wire.text(part, "text")) is not None]
     return Document(
         file_id=wire.text(wire_, "file_id"),
         file_name=wire.text(wire_, "filename"),
-        score=float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None,
-        text="\n".join(texts) if texts else None,
+        score=real(wire_, "score"),
+        text="\n".join(chunks) if chunks else None,
     )
 
 
@@ -144,7 +144,7 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
     if not url.startswith(PREFIXES):
-        url = _path(url)
+        url = path_from(url, _WORD)
     segments = url.partition("?")[0].strip("/").split("/")
     count, is_store = len(segments), segments[0] == "vector_stores"
     third, fifth = segments[2] if count > 2 else "", segments[4] if count > 4 else ""
@@ -156,15 +156,6 @@ def match(method: str, url: str) -> Match | None:
 
 
 _WORD = re.compile(r"/(files|vector_stores)(?=/|$)")
-
-
-def _path(url: str) -> str:
-    """As for the Assistants API: of an absolute URL what follows its host, from the first word of ours on."""
-    _, is_absolute, rest = url.partition("://")
-    if not is_absolute:
-        return "/" + url
-    found = _WORD.search("/" + rest.partition("/")[2].partition("?")[0])
-    return found.string[found.start() :] if found else ""
 
 
 # ---------------------------------------------------------------- helpers of the client

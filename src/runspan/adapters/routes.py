@@ -8,7 +8,7 @@ from . import assistants, files
 from .assistants import Match
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=2048)  # the polls of a run repeat their URL
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
     return assistants.match(method, url) or files.match(method, url)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.model import Part, RunStep, ToolCall
+from .fields import member
 
 _TEXT_OF = {"function": "arguments", "code_interpreter": "input"}
 
@@ -45,12 +46,12 @@ class StepDeltas:
         self._steps: dict[str, dict[int, _Pieces]] = {}
 
     def take(self, delta: Any) -> None:
-        id_ = _of(delta, "id")
-        calls = _of(_of(_of(delta, "delta"), "step_details"), "tool_calls")
+        id_ = member(delta, "id")
+        calls = member(member(member(delta, "delta"), "step_details"), "tool_calls")
         if not isinstance(id_, str) or not isinstance(calls, list):
             return
         for call in calls:
-            index = _of(call, "index")
+            index = member(call, "index")
             if isinstance(index, int):
                 self._add(self._steps.setdefault(id_, {}).setdefault(index, _Pieces()), call)
 
@@ -68,15 +69,15 @@ class StepDeltas:
     def _add(self, known: _Pieces, call: Any) -> None:
         known.id = _word(call, "id") or known.id
         known.type = _word(call, "type") or known.type
-        body = _of(call, known.type)
+        body = member(call, known.type)
         known.name = _word(body, "name") or known.name
         self._keep(known.text, _word(body, _TEXT_OF.get(known.type, "")))
-        outputs = _of(body, "outputs")
+        outputs = member(body, "outputs")
         for output in outputs if isinstance(outputs, list) else ():
-            index = _of(output, "index")
+            index = member(output, "index")
             if isinstance(index, int):
                 self._keep(known.logs.setdefault(index, []), _word(output, "logs"))
-                image = _word(_of(output, "image"), "file_id")
+                image = _word(member(output, "image"), "file_id")
                 if image is not None:
                     known.logs.pop(index, None)
                     known.images[index] = image
@@ -87,10 +88,6 @@ class StepDeltas:
             pieces.append(text)
 
 
-def _of(obj: Any, name: str) -> Any:
-    return obj.get(name) if isinstance(obj, dict) else getattr(obj, name, None)
-
-
 def _word(obj: Any, name: str) -> str | None:
-    value = _of(obj, name) if name else None
+    value = member(obj, name) if name else None
     return value if isinstance(value, str) else None

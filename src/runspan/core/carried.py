@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from .jsontext import dumps
 from .model import RunRequest, ToolCall
 
 KEY = "runspan"  # its name among headers, and in the metadata of a Run
@@ -80,23 +81,19 @@ def _optional(carried: Carried) -> Iterator[tuple[str, str]]:
         yield "stream", "1"
     if carried.waiting:
         calls = [[call.id, call.name] for call in carried.waiting[:MAX_CALLS]]
-        yield "w", _json([(carried.waiting_since_ns or carried.request_ns) // _US, calls])
+        yield "w", dumps([(carried.waiting_since_ns or carried.request_ns) // _US, calls])
     if carried.claimed:
-        yield "done", _json(list(carried.claimed[:MAX_CALLS]))
+        yield "done", dumps(list(carried.claimed[:MAX_CALLS]))
     for key, text in (("th", carried.thread_id), ("as", request.assistant_id), ("model", request.model)):
         if text:
             yield key, text
     if request.settings:
-        yield "ask", _json(dict(request.settings))
-    for name in sorted(carried.scope, key=lambda name: (name not in _FIRST, len(_json(carried.scope[name])))):
-        yield f"x.{name}", _json(carried.scope[name])
+        yield "ask", dumps(dict(request.settings))
+    for name in sorted(carried.scope, key=lambda name: (name not in _FIRST, len(dumps(carried.scope[name])))):
+        yield f"x.{name}", dumps(carried.scope[name])
 
 
 _FIRST = ("session.id", "user.id")
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def decode(line: object) -> Carried | None:

@@ -127,43 +127,33 @@ class Emitter:
 
     def begin(self, data: SpanData) -> LiveSpan:
         """Start the span of a run or write under the current Context; the attributes are those that samplers use."""
-        context = slim_context()
-        tracer = self._tracer()
-        span = tracer.start_span(
-            _name(data, context),
-            kind=_KINDS[data.kind],
-            attributes=_with_scope(attributes_of(data, self._max_chars, self._extra), context),
-            start_time=data.start_ns,
-            record_exception=False,
-            set_status_on_exception=False,
-        )
+        context, tracer = slim_context(), self._tracer()
+        span = self._started(tracer, data, context, None)
         return LiveSpan(span, context, tracer, data.start_ns, asked=_asked(data))
 
     def begin_joined(self, data: SpanData, context: Context | None) -> LiveSpan:
         """Start a span on the worker, under the context of the call that met the run."""
-        tracer = self._tracer()
-        under = context or Context()
-        span = tracer.start_span(
-            _name(data, under),
-            under,
-            _KINDS[data.kind],
-            _with_scope(attributes_of(data, self._max_chars, self._extra), under),
-            start_time=data.start_ns,
-        )
-        return LiveSpan(span, under, tracer)
+        under, tracer = context or Context(), self._tracer()
+        return LiveSpan(self._started(tracer, data, under, under), under, tracer)
 
     def begin_adopted(self, data: SpanData, carried: Carried, context: Context) -> LiveSpan:
         """Take on the run span of another process, begun in `context` there."""
         tracer, under = identity.taking_on(self._tracer(), carried, context)
-        span = tracer.start_span(
-            _name(data, context),
-            under,
-            _KINDS[data.kind],
-            _with_scope(attributes_of(data, self._max_chars, self._extra), under),
-            start_time=data.start_ns,
-        )
+        span = self._started(tracer, data, context, under)
         times = carried.request_ns, carried.response_ns
         return LiveSpan(span, under, tracer, *times, carried.thread_id, carried.request)
+
+    def _started(self, tracer: Tracer, data: SpanData, begun_in: Context, under: Context | None) -> Span:
+        """Below the span of `under`, None: the current one. Its name and `runspan.context` are those of `begun_in`."""
+        return tracer.start_span(
+            _name(data, begun_in),
+            under,
+            _KINDS[data.kind],
+            _with_scope(attributes_of(data, self._max_chars, self._extra), begun_in),
+            start_time=data.start_ns,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
 
     def end(self, live: LiveSpan, data: SpanData) -> None:
         """Give the live span its final name, attributes, events and status, make its children, and end it."""
