@@ -17,6 +17,7 @@ from typing import Any
 from ..guard import guarded
 from . import clock
 from .outbox import Flusher, Outbox
+from .primitives import queue_of_now
 from .records import Ask, Call, Fetched, HandlerError, StreamClosed, StreamEvent
 from .tracker import Tracker
 
@@ -97,6 +98,7 @@ class Worker:
             if not self._is_running:
                 self._is_running = True
                 self.restarts += 1
+                self._queue = queue_of_now(self._queue)
                 self._on_start()
                 self._flusher.start()
                 threading.Thread(target=self._work, name="runspan-worker", daemon=True).start()
