@@ -6,6 +6,7 @@ The app's global provider counts if it is a real one at the moment a span begins
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -57,7 +58,9 @@ class Providers:
     def current(self) -> Any:
         provider = self._config.tracer_provider or trace.get_tracer_provider()
         if isinstance(provider, _PLACEHOLDERS):
-            if self._is_closed:  # a call was still in flight when uninstrument() came
+            # A call was still in flight when uninstrument() came; or a finalizer runs when the interpreter has let its threads
+            # die, and starting one would wait for ever.
+            if self._is_closed or (self._own is None and sys.is_finalizing()):
                 return provider
             provider = self._own or self._make_own()
         if id(provider) not in self._used:

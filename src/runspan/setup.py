@@ -198,6 +198,7 @@ class Handle:
 
     def _install(self) -> None:
         active.now = self._active
+        self._at_exit()
         self._installer.install()
         self._neighbours.look()
         if self.config.threads:
@@ -225,8 +226,11 @@ class Handle:
     def _at_exit(self) -> None:
         """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.
 
-        So this is called for each provider that comes into use, and when the worker starts.
+        So this is called for each provider that comes into use, and when the worker starts. Once they run, it is too late for that:
+        a hook that is registered then is never called.
         """
+        if not threading.main_thread().is_alive():
+            return
         atexit.unregister(self._close)
         atexit.register(self._close)
         process = sys.modules.get("multiprocessing.process")
