@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from .redact import clean, cut
 
 Json = Any
@@ -39,10 +41,21 @@ def _finite(value: Json) -> Json:
     return value
 
 
+def loads(text: str | bytes) -> Json:
+    """As `json.loads`, several times faster; what only that reads (NaN, half a surrogate pair) is left to it. Raises ValueError."""
+    try:
+        return _decode(text)
+    except ValueError:
+        return json.loads(text)
+
+
+_decode = msgspec.json.Decoder().decode
+
+
 def parsed(text: str | None) -> Json:
     """The value of a JSON text; a text that is none (models make mistakes) as it is."""
     try:
-        return text and json.loads(text)
+        return text and loads(text)
     except (ValueError, RecursionError):
         return text
 
