@@ -7,20 +7,23 @@ from typing import Any
 
 import pytest
 
-from runspan.core.assembly import assemble, failed_request
+from runspan.core.assembly import assemble, failed_request, without_calls
 from runspan.core.lifecycle import RunState
 from runspan.core.limits import Limits
 from runspan.core.model import (
     ApiError,
     Assistant,
+    Cost,
     Message,
     Part,
+    Run,
     RunFacts,
     RunRequest,
     SpanData,
     SpanEvent,
     SpanKind,
     ToolFacts,
+    Usage,
 )
 from runspan.core.redact import CUT, Texts
 from runspan.core.thread import ThreadLog
@@ -68,6 +71,145 @@ def test_a_run_becomes_a_run_span_with_one_generation_below() -> None:
     assert (facts(span).detection_lag_s, facts(span).end_uncertainty_s) == (0.0, 0.0)
 
 
+WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "Of a city."}}
+ASKED = RunRequest(
+    *("gpt-4o-mini", "asst_1", "Be brief."),
+    additional_messages=(said("and this"),),
+    stream=True,
+    settings={"reasoning_effort": "low"},
+    vector_store_ids=("vs_1",),
+)
+TOLD = replace(
+    after(
+        event(S, "queued"),
+        event(2 * S, "requires_action", required=(call("c1"),)),
+        submit(4 * S, 4 * S, c1="22 C"),
+        event(4 * S, "in_progress"),
+        event(
+            *(9 * S, "completed"),
+            assistant_id="asst_1",
+            model="gpt-4o",
+            instructions="Teach.",
+            usage=Usage(5, 7),
+            tools=(WEATHER,),
+            metadata={"plan": "pro"},
+            settings={"top_p": 0.5},
+            expires_at=9,
+        ),
+        state=begun(0, S, request=ASKED),
+    ),
+    first_token_ns=3 * S,
+    origin="joined",
+    noticed_ns=10 * S,
+    polls=5,
+)
+ALL_FACTS = RunFacts(
+    server=SERVER,
+    request=replace(ASKED, additional_instructions=None, additional_messages=()),
+    run=replace(TOLD.run, instructions=None, required=()),
+    assistant=ASSISTANT,
+    origin="joined",
+    finish_reason="stop",
+    queue_s=2.0,
+    active_s=5.0,
+    tool_wait_s=2.0,
+    detection_lag_s=1.0,
+    end_uncertainty_s=0.0,
+    first_chunk_s=3.0,
+    first_chunk_ns=3 * S,
+    polls=5,
+    instructions=("Teach.", "Be brief."),
+    inputs=(LOG.messages[0], said("and this")),
+    has_all_inputs=True,
+    outputs=(
+        Message(
+            "", "assistant", (Part("tool_call", call=replace(call("c1"), output="22 C")),), run_id="run_1"
+        ),
+        Message(
+            "", "tool", (Part("tool_call_response", call=replace(call("c1"), output="22 C")),), run_id="run_1"
+        ),
+        LOG.messages[1],
+    ),
+    data_source_id="vs_1",
+    cost=Cost(1.0, 2.0, 3.0),
+)
+NO_TEXTS = replace(
+    ALL_FACTS,
+    run=replace(TOLD.run, instructions=None, required=(), metadata={}, tools=()),
+    assistant=replace(ASSISTANT, description=None),
+    instructions=(),
+    inputs=(),
+    outputs=(),
+    captured=False,
+)
+
+
+def price(provider: str, model: str, usage: Usage, at_ns: int) -> Cost | None:
+    return (
+        Cost(1.0, 2.0, 3.0)
+        if (provider, model, usage, at_ns) == ("openai", "gpt-4o", Usage(5, 7), 0)
+        else None
+    )
+
+
+def test_all_that_is_known_of_a_run_is_told() -> None:
+    assert facts(tree(TOLD, price=price)) == ALL_FACTS
+    assert facts(tree(TOLD, texts=Texts(captures=False), price=price)) == NO_TEXTS
+
+
+def test_content_for_a_log_record_stands_beside_what_the_span_says() -> None:
+    span = tree(TOLD, texts=Texts(captures=False), price=price, event_texts=CAPTURED)
+    generation, tool = span.children
+    assert (generation.facts, generation.event_facts) == (NO_TEXTS, ALL_FACTS)
+    assert isinstance(tool.facts, ToolFacts)
+    assert tool.facts.call.output is None
+    assert tree(TOLD).children[0].event_facts is None
+    alive = tree(TOLD, unfinished="evicted", event_texts=CAPTURED).children[0].event_facts
+    assert alive is not None
+    assert alive.unfinished == "evicted"
+
+
+def test_on_a_log_record_names_are_redacted_once_too() -> None:
+    texts = Texts(redact=lambda kind, text: f"<{text}>")
+    generation = tree(TOLD, texts=texts, event_texts=texts).children[0]
+    assert generation.event_facts == generation.facts
+    assert facts(generation).assistant == replace(ASSISTANT, name="<Math Tutor>", description="<Teaches.>")
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    found = facts(tree(after(event(S, "completed"), state=begun(0, S)), ThreadLog(), assistant=None))
+    assert (found.assistant, found.first_chunk_s, found.first_chunk_ns, found.data_source_id) == (None,) * 4
+    assert (found.has_all_inputs, found.cost, found.instructions) == (False, None, ())
+    named = after(event(S, "completed", assistant_id="asst_9"))
+    assert facts(tree(named, assistant=None)).assistant == Assistant("asst_9")
+    unnoticed = replace(named, noticed_ns=None)
+    assert facts(tree(unnoticed)).detection_lag_s is None
+    assert facts(tree(replace(named, noticed_ns=0))).detection_lag_s == 0.0  # noticed before it happened
+
+
+def test_the_end_of_a_polled_run_is_as_uncertain_as_its_polls() -> None:
+    found = facts(tree(after(poll(0, 0, "queued"), poll(9 * S, 10 * S, "completed"), state=begun(0, 0))))
+    assert found.end_uncertainty_s == 10.0
+
+
+def test_a_call_that_has_a_span_of_the_apps_own_makes_none_here() -> None:
+    state = after(
+        event(2 * S, "requires_action", required=(call("c1"), call("c2"))),
+        submit(5 * S, 6 * S, c1="22 C", c2="rain"),
+        event(9 * S, "completed"),
+    )
+    span = tree(state)
+    asked: list[str] = []
+
+    def is_taken(call_id: str) -> bool:
+        asked.append(call_id)
+        return call_id == "c1"
+
+    generation, first, second = span.children
+    assert without_calls(span, is_taken) == replace(span, children=(generation, second), elsewhere=(first,))
+    assert asked == ["c1", "c2"]
+
+
 ENDINGS: dict[str, tuple[dict[str, Any], ApiError | None, str]] = {
     "completed": ({}, None, "stop"),
     "failed": (
@@ -77,7 +219,10 @@ ENDINGS: dict[str, tuple[dict[str, Any], ApiError | None, str]] = {
     ),
     "failed without a word": ({}, ApiError("failed"), "error"),
     "expired": ({}, ApiError("expired"), "error"),
+    "expired too late": ({"error": ApiError("x", "too late")}, ApiError("expired", "too late"), "error"),
     "cancelled": ({}, None, "error"),
+    "incomplete without a word": ({}, None, "error"),
+    "incomplete max_tokens": ({"incomplete_reason": "max_tokens"}, None, "length"),
     "incomplete max_completion_tokens": ({"incomplete_reason": "max_completion_tokens"}, None, "length"),
     "incomplete max_prompt_tokens": ({"incomplete_reason": "max_prompt_tokens"}, None, "length"),
     "incomplete content_filter": ({"incomplete_reason": "content_filter"}, None, "content_filter"),
@@ -94,9 +239,26 @@ def test_each_ending_has_its_error_and_finish_reason(name: str) -> None:
     assert facts(span).run.status == name.split()[0]  # type: ignore[union-attr]
 
 
-def test_a_message_stopped_by_the_filter_is_the_reason_of_its_run() -> None:
-    log = ThreadLog((answer("no", incomplete_reason="content_filter", status="incomplete"),))
-    assert facts(tree(ended("completed"), log)).finish_reason == "content_filter"
+@pytest.mark.parametrize("texts", [Texts(), Texts(captures=False)], ids=["content", "no content"])
+@pytest.mark.parametrize(
+    ("message", "status", "finish_reason"),
+    [
+        (
+            answer("no", incomplete_reason="content_filter", status="incomplete"),
+            "completed",
+            "content_filter",
+        ),
+        (answer("no", incomplete_reason="max_tokens", status="incomplete"), "incomplete", "length"),
+        (answer("no", incomplete_reason="max_tokens", status="incomplete"), "completed", "stop"),
+        (replace(answer(""), parts=(Part("refusal", "I will not."),)), "completed", "content_filter"),
+        (answer("yes"), "incomplete", "error"),
+        (answer("yes"), "completed", "stop"),
+    ],
+)
+def test_how_its_messages_ended_is_how_the_run_finished(
+    message: Message, status: str, finish_reason: str, texts: Texts
+) -> None:
+    assert facts(tree(ended(status), ThreadLog((message,)), texts)).finish_reason == finish_reason
 
 
 @pytest.mark.parametrize(
@@ -128,9 +290,29 @@ def test_what_broke_the_stream_is_the_error_of_a_run_that_never_ended_and_of_no_
 def test_a_refused_run_is_a_run_span_with_its_error_and_nothing_below() -> None:
     request = RunRequest(assistant_id="asst_1", model="gpt-4o", additional_instructions="secret")
     span = failed_request(SERVER, request, "thread_1", 5, 9, ApiError("rate_limit_exceeded", "no"), Texts())
-    assert (span.start_ns, span.end_ns, span.children) == (5, 9, ())
-    assert span.error == ApiError("rate_limit_exceeded", "no")
-    assert facts(span).request == RunRequest(assistant_id="asst_1", model="gpt-4o")
+    expected = RunFacts(
+        server=SERVER,
+        request=RunRequest(assistant_id="asst_1", model="gpt-4o"),
+        run=Run("", "thread_1", assistant_id="asst_1"),
+        assistant=Assistant("asst_1"),
+        finish_reason="error",
+    )
+    error = ApiError("rate_limit_exceeded", "no")
+    assert span == SpanData(SpanKind.RUN, "invoke_agent", 5, 9, expected, error)
+
+
+def test_a_refused_run_without_an_assistant_and_without_content() -> None:
+    texts = Texts(captures=False)
+    span = failed_request(SERVER, RunRequest(), "thread_1", 5, 9, ApiError("bad", "secret"), texts)
+    expected = RunFacts(SERVER, RunRequest(), Run("", "thread_1"), captured=False, finish_reason="error")
+    assert (span.facts, span.error) == (expected, ApiError("bad", None))
+
+
+def test_keys_in_the_error_of_a_refused_run_are_masked() -> None:
+    texts = Texts()
+    texts.secrets.add(["abcdefgh1"])
+    span = failed_request(SERVER, RunRequest(), "t", 5, 9, ApiError("bad", "key abcdefgh1"), texts)
+    assert span.error == ApiError("bad", "key <masked>")
 
 
 def test_events_tell_each_change_with_its_source_and_the_first_token() -> None:
@@ -140,14 +322,21 @@ def test_events_tell_each_change_with_its_source_and_the_first_token() -> None:
         state=begun(0, 0),
     )
     note = SpanEvent("exception", 99 * S, {"exception.type": "ValueError"})
-    span = tree(replace(state, first_token_ns=4 * S, notes=(note,)))
-    assert [(e.name, e.at_ns, e.attributes.get("runspan.source")) for e in span.events] == [
-        ("thread.run.queued", 0, "observed"),
-        ("thread.run.in_progress", 3 * S, "server"),
-        ("first_token", 4 * S, None),
-        ("thread.run.completed", 7 * S, "server"),
-        ("exception", 7 * S, None),  # after the end, so moved inside
-    ]
+    early = SpanEvent("early", -5)
+    span = tree(replace(state, first_token_ns=4 * S, notes=(note, early)))
+
+    def changed(status: str, at: int, source: str) -> SpanEvent:
+        told = {"runspan.run.status": status, "runspan.source": source}
+        return SpanEvent(f"thread.run.{status}", at * S, told)
+
+    assert span.events == (
+        changed("queued", 0, "observed"),
+        replace(early, at_ns=0),
+        changed("in_progress", 3, "server"),
+        SpanEvent("first_token", 4 * S),
+        changed("completed", 7, "server"),
+        replace(note, at_ns=7 * S),  # after the end, so moved inside
+    )
     assert facts(span).first_chunk_s == 4.0
     assert facts(span).detection_lag_s == 3.0
 
@@ -179,6 +368,10 @@ def test_instructions_that_were_cut_say_how_long_they_were() -> None:
     found = facts(tree(state, texts=Texts(max_chars=50)))
     assert (found.instructions, found.instructions_length) == (("x" * 49 + CUT,), 200)
     assert facts(tree(state)).instructions_length is None
+    assert facts(tree(state, texts=Texts(max_chars=200))).instructions_length is None
+    more = replace(state, request=RunRequest(additional_instructions="y" * 20))
+    found = facts(tree(more, texts=Texts(max_chars=50)))
+    assert (found.instructions, found.instructions_length) == (("x" * 49 + CUT, "y" * 20), 220)
 
 
 def test_the_newest_inputs_are_kept_and_the_cut_is_counted() -> None:
@@ -204,11 +397,10 @@ def test_text_of_a_stream_that_was_cut_goes_out_once_and_as_incomplete() -> None
     state = replace(after(event(S, "in_progress")), partial={"m2": "half an ans"})
     for log in (ThreadLog((LOG.messages[0], begun_)), ThreadLog(LOG.messages[:1])):
         (message,) = facts(tree(state, log, unfinished="stream_closed")).outputs
-        assert (message.id, message.status, message.parts) == (
-            "m2",
-            "incomplete",
-            (Part("text", "half an ans"),),
+        assert message == Message(
+            *("m2", "assistant", (Part("text", "half an ans"),)), run_id="run_1", status="incomplete"
         )
+    assert facts(tree(replace(state, partial={"m2": "", "m3": "b"}), ThreadLog())).outputs[0].id == "m3"
 
 
 def test_text_of_a_cut_stream_gives_way_to_the_message_that_was_read_later() -> None:
