@@ -9,7 +9,15 @@ from functools import reduce
 import pytest
 
 from runspan.core.model import Listing, Message, Observation, Part
-from runspan.core.thread import MAX_MESSAGES, ThreadLog, has_all_inputs, has_all_outputs, outputs, record
+from runspan.core.thread import (
+    MAX_MESSAGES,
+    ThreadLog,
+    has_all_inputs,
+    has_all_outputs,
+    outputs,
+    record,
+    weight,
+)
 from tests.core.words import A, after, begun, event, poll, said, seen
 
 WHOLE = Listing(from_start=True, to_end=True)
@@ -145,6 +153,12 @@ def test_a_server_that_does_not_stamp_threads_still_has_its_messages_recognised(
 
 
 # ---------------------------------------------------------------- how much is known
+
+
+def test_what_a_thread_weighs() -> None:
+    parts = (Part("text", "x" * 30), Part("image_file"), Part("text", "y" * 5))
+    log = ThreadLog((Message("m1", "user", parts), said("zz", "m2")))
+    assert (weight(ThreadLog()), weight(log)) == (0, 2 * 500 + 30 + 5 + 2)
 
 
 def test_only_the_newest_of_a_huge_thread_are_kept_and_it_is_not_called_whole() -> None:
