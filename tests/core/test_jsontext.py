@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runspan.core.jsontext import dumps, fit, fit_text, is_json, parsed
+from runspan.core.jsontext import dumps, fit, fit_text, is_json, loads, parsed
 
 LETTERS = 'abc "\\/\n\t\x00\u2028日本𝄞é\ud800\udfff…'
 
@@ -106,9 +106,21 @@ def test_what_is_left_of_a_value(value: Any, max_chars: int, expected: str | Non
 
 
 def test_numbers_that_json_does_not_know_and_other_objects_are_texts() -> None:
-    value = {"a": float("nan"), "b": [float("inf"), (1.5, -float("inf"))], "c": {"d": 2, "e": {5}}}
-    assert dumps(value) == '{"a":"nan","b":["inf",[1.5,"-inf"]],"c":{"d":2,"e":"{5}"}}'
-    assert dumps({"e": {5}, "f": "\ud800é"}) == '{"e":"{5}","f":"?é"}'
+    value = {"a": float("nan"), "b": [float("inf"), (1.5, -float("inf"))], "c": {"d": None, "e": range(5)}}
+    assert dumps(value) == '{"a":"nan","b":["inf",[1.5,"-inf"]],"c":{"d":null,"e":"range(0, 5)"}}'
+    # What the fast encoder refuses:
+    assert dumps({**value, "f": "\ud800é"}) == dumps(value)[:-1] + ',"f":"?é"}'
+    assert dumps({None: [1, "é"], "e": range(5)}) == '{"null":[1,"é"],"e":"range(0, 5)"}'
+
+
+@pytest.mark.parametrize("text", ['{"a":[1,"é"]}', b'{"a":[1,"\xc3\xa9"]}', "-Infinity", '"\\ud800"', " 5 "])
+def test_loads_reads_what_json_loads_reads(text: str | bytes) -> None:
+    assert loads(text) == json.loads(text)
+
+
+def test_what_is_no_json_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="Expecting"):
+        loads("{a")
 
 
 @pytest.mark.parametrize(

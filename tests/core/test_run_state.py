@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.lifecycle import MAX_CHANGES, Change, Phase, RunState, ToolRound
 from runspan.core.model import ApiError, Observation, Run, RunRequest, Source, ToolCall, Usage

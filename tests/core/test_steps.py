@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.model import ApiError, Document, RunStep, ToolCall, Usage
 from runspan.core.steps import merge

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.model import Listing, Message, Observation, Part, RunRequest
 from runspan.core.thread import MAX_MESSAGES, ThreadLog, has_all_outputs, inputs, outputs, record
