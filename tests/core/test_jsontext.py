@@ -110,7 +110,6 @@ def test_numbers_that_json_does_not_know_and_other_objects_are_texts() -> None:
     assert dumps(value) == '{"a":"nan","b":["inf",[1.5,"-inf"]],"c":{"d":null,"e":"range(0, 5)"}}'
     # What the fast encoder refuses:
     assert dumps({**value, "f": "\ud800é"}) == dumps(value)[:-1] + ',"f":"?é"}'
-    assert dumps({None: [1, "é"], "e": range(5)}) == '{"null":[1,"é"],"e":"range(0, 5)"}'
 
 
 @pytest.mark.parametrize("text", ['{"a":[1,"é"]}', b'{"a":[1,"\xc3\xa9"]}', "-Infinity", '"\\ud800"', " 5 "])
