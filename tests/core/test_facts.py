@@ -110,10 +110,12 @@ def test_content_for_a_log_record_stands_beside_what_the_span_says() -> None:
 
 
 def test_on_a_log_record_names_are_redacted_once_too() -> None:
-    texts = Texts(redact=lambda kind, text: f"<{text}>")
+    texts = Texts(redact=lambda kind, text: f"<{kind} {text}>")
     generation = tree(TOLD, texts=texts, event_texts=texts).children[0]
     assert generation.event_facts == generation.facts
-    assert facts(generation).assistant == replace(ASSISTANT, name="<Math Tutor>", description="<Teaches.>")
+    assert facts(generation).assistant == replace(
+        ASSISTANT, name="<name Math Tutor>", description="<description Teaches.>"
+    )
 
 
 def test_what_is_not_known_is_left_out() -> None:
@@ -125,6 +127,11 @@ def test_what_is_not_known_is_left_out() -> None:
     unnoticed = replace(named, noticed_ns=None)
     assert facts(tree(unnoticed)).detection_lag_s is None
     assert facts(tree(replace(named, noticed_ns=0))).detection_lag_s == 0.0  # noticed before it happened
+
+
+def test_the_first_token_is_counted_from_the_request() -> None:
+    state = after(event(5 * S, "completed"), state=begun(S, 2 * S))
+    assert facts(tree(replace(state, first_token_ns=4 * S))).first_chunk_s == 3.0
 
 
 def test_the_end_of_a_polled_run_is_as_uncertain_as_its_polls() -> None:

@@ -136,8 +136,15 @@ def test_the_end_learns_from_every_later_look_and_keeps_the_first_bounds() -> No
     state = queued(poll(20, 30, "completed"), fetched, earlier)
     assert state.run == run("completed", started_at=A + 2, usage=Usage(1, 2), model="gpt-4o")
     assert (state.over_seen, state.noticed_ns, state.over_streamed) == ((22, 28), 28, False)
-    adopted = replace(begun(), phase=Phase.OVER, over_seen=None)
-    assert after(event(70, "completed"), state=adopted).over_seen == (70, 70)
+    as_late = poll(21, 28, "completed")  # an answer that came at the same time changes nothing
+    assert after(as_late, state=state).over_seen == (22, 28)
+    never_seen = replace(begun(), phase=Phase.OVER, over_seen=None)
+    assert after(event(70, "completed"), state=never_seen).over_seen == (70, 70)
+
+
+def test_after_the_outputs_the_run_waits_no_more_whatever_the_answer_says() -> None:
+    state = queued(poll(20, 30, "requires_action", **ASKS), submit(90, 95, None, c1="1", c2="2"))
+    assert (state.phase, state.changes[-1], state.sighted_ns) == (Phase.QUEUED, Change("queued", 90, 90), 90)
 
 
 # ---------------------------------------------------------------- rounds of odd kinds

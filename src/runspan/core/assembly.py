@@ -232,9 +232,7 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
 
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:
-    parts = tuple(texts.part(kind, part) for part in message.parts)
-    is_same = all(kept is part for kept, part in zip(parts, message.parts, strict=True))
-    return message if is_same else replace(message, parts=parts)
+    return replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
