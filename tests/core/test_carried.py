@@ -67,7 +67,7 @@ def test_the_whole_line_looks_like_this() -> None:
     assert encode(WHOLE, MAX_HEADER_CHARS) == "".join(PARTS)
 
 
-@pytest.mark.parametrize("max_chars", range(0, 620, 3))
+@pytest.mark.parametrize("max_chars", range(0, 620, 20))
 def test_each_part_is_there_if_it_fits_beside_those_that_are_needed_more(max_chars: int) -> None:
     expected = PARTS[0]
     for part in PARTS[1:]:
@@ -218,7 +218,7 @@ def test_anything_else_is_nothing(line: Any) -> None:
 
 def test_random_damage_never_raises() -> None:
     rng = random.Random(7)
-    for _ in range(5_000):
+    for _ in range(1_500):
         chars = list(LINE)
         for _ in range(rng.randint(1, 6)):
             chars[rng.randrange(len(chars))] = rng.choice(string.printable)

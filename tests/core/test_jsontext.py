@@ -32,7 +32,7 @@ def anything(chance: random.Random, depth: int = 0) -> Any:
     return below if kind == 6 else {f"k{i}\ud800"[: chance.randrange(1, 4)]: b for i, b in enumerate(below)}
 
 
-@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.parametrize("seed", range(120))
 def test_whatever_it_is_it_fits_and_stays_json(seed: int) -> None:
     chance = random.Random(seed)
     value: Any = [anything(chance) for _ in range(chance.randrange(1, 8))]
