@@ -107,12 +107,13 @@ def test_a_streamed_run_that_failed() -> None:
 
 
 def test_what_a_poll_of_the_same_status_adds() -> None:
-    state = after(poll(20, 30, "in_progress"), poll(40, 50, "in_progress", started_at=A + 1, model="gpt-4o"))
-    assert state.changes == (Change("in_progress", 0, 30, A + 1),)
+    again = poll(40, 50, "in_progress", started_at=A + 1, model="gpt-4o")
+    state = queued(poll(20, 30, "in_progress"), again)
+    assert state.changes == (Change("queued", 0, 10), Change("in_progress", 0, 30, A + 1))
     assert state.run == run("in_progress", started_at=A + 1), (
         "of a run that is alive only two stamps are taken"
     )
-    assert (state.sighted_ns, state.last_alive_ns, state.last_seen_ns, state.polls) == (40, 40, 50, 2)
+    assert (state.sighted_ns, state.last_alive_ns, state.last_seen_ns, state.polls) == (40, 40, 50, 3)
     late = after(poll(35, 60, "in_progress", started_at=A + 9, expires_at=A + 99), state=state)
     assert late.changes == state.changes
     assert late.run == run("in_progress", started_at=A + 1, expires_at=A + 99)
