@@ -182,6 +182,17 @@ ODD_ROUNDS: dict[str, tuple[tuple[Observation, ...], tuple[ToolRound, ...], list
         (ToolRound((answered("c1", "1", named=False),), UNSEEN, 40), ToolRound((call("c2"),), OPENED)),
         ["queued", "requires_action"],
     ),
+    "a second wait, which somebody else answered": (
+        (
+            *(waiting("c1"), submit(40, 50, c1="1")),
+            *(poll(60, 70, "requires_action", required=(call("c2"),)), poll(80, 90, "in_progress")),
+        ),
+        (
+            ToolRound((answered("c1", "1"),), OPENED, 40),
+            ToolRound((call("c2"),), Change("requires_action", 40, 70), 90),
+        ),
+        ["queued", "requires_action", "queued", "requires_action", "in_progress"],
+    ),
     "outputs sent again": (
         (waiting("c1"), submit(40, 50, c1="1"), submit(60, 70, None, c1="other")),
         (ToolRound((answered("c1", "1"),), OPENED, 40),),
