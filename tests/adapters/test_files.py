@@ -75,6 +75,12 @@ def test_everything_else_is_none_of_our_business(method: str, url: str) -> None:
     assert routes.match(method, url) is None
 
 
+def test_ids_are_read_as_the_objects_have_them() -> None:
+    matched = routes.match("get", "/vector_stores/v%201/files/f%2F1")
+    assert matched is not None
+    assert (matched.store_id, matched.object_id) == ("v 1", "f/1")
+
+
 def test_the_assistants_api_is_asked_first() -> None:
     for url in ("/threads/t/runs", "https://example.com/threads/t/runs"):
         assert routes.match("post", url) == assistants.match("post", url)

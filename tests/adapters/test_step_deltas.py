@@ -119,7 +119,7 @@ ODD: list[Any] = [
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 def test_odd_deltas_cost_nothing(odd: Any) -> None:
-    deltas = StepDeltas(10)
+    deltas = StepDeltas(1_000)
     deltas.take(odd)
     deltas.take(delta(5, {"index": 0, "function": {"outputs": [3, {"index": None}]}}))  # type: ignore[arg-type]
     deltas.steps(is_cut=True)
