@@ -106,8 +106,14 @@ def message(id_: str, at: int) -> dict[str, Any]:
         ({}, True, (["a", "b"], False, True)),
         ({}, None, (["a", "b"], True, True)),
         *(({"limit": limit}, None, (["a", "b"], False, True)) for limit in (1, 2, "2", 2.0)),
-        *(({"limit": limit}, None, (["a", "b"], True, True)) for limit in (3, "3", None, [], "²", "9" * 5000)),
-        *(({"limit": limit}, None, (["a", "b"], True, True)) for limit in (float("nan"), float("inf"), 10**5000)),
+        *(
+            ({"limit": limit}, None, (["a", "b"], True, True))
+            for limit in (3, "3", None, [], "²", "9" * 5000)
+        ),
+        *(
+            ({"limit": limit}, None, (["a", "b"], True, True))
+            for limit in (float("nan"), float("inf"), 10**5000)
+        ),
         ({"order": "asc"}, False, (["a", "b"], True, True)),
         ({"order": "asc"}, True, (["a", "b"], True, False)),
         ({"order": "asc", "after": "x"}, False, (["a", "b"], False, True)),

@@ -112,6 +112,10 @@ def test_tokens_are_counts(usage: Any, read: Usage | None) -> None:
 
 
 def test_what_a_newer_client_fills_in_is_left_out() -> None:
+    note = {"type": "file_path", "text": None, "file_path": {"file_id": "f", "of": None}}
+    text = {"type": "text", "text": {"value": "x", "annotations": [note, None]}}
+    kept = {"annotations": [{"type": "file_path", "file_path": {"file_id": "f"}}, None]}
+    assert wire.part(text) == Part("text", "x", kept)
     image = {"type": "image_file", "image_file": {"file_id": "f", "detail": None}}
     assert wire.part(image) == Part("image_file", None, {"file_id": "f"})
     search = {"id": "c", "type": "file_search", "file_search": {"ranking_options": None, "results": None}}

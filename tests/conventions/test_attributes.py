@@ -329,7 +329,7 @@ def test_a_span_has_a_limit_of_its_own_and_the_longest_attributes_pay(total: int
 @pytest.mark.parametrize("seed", range(50))
 def test_the_longest_are_cut_to_the_most_that_there_is_room_for(seed: int) -> None:
     dice = random.Random(seed)
-    sizes = sorted(dice.choice([0, 3, dice.randrange(40)]) for _ in range(dice.randrange(1, 8))) + [40]
+    sizes = [*sorted(dice.choice([0, 3, dice.randrange(40)]) for _ in range(dice.randrange(1, 8))), 40]
     total = dice.randrange(sum(sizes))
     fitting = [level for level in range(41) if sum(min(size, level) for size in sizes) <= total]
     assert _level(sizes, total) == max(fitting)

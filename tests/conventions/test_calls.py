@@ -19,9 +19,7 @@ COMMON = {
 FOUND = (Document("f1", "birds.txt", 0.5, "The swift sleeps."), Document("f2", score=0.25))
 CALLS: dict[str, tuple[CallFacts, str, dict[str, Any]]] = {
     "upload_file": (
-        CallFacts(
-            SERVER, stored=Stored(file_id="f1", file_name="a.txt", file_bytes=5, purpose="assistants")
-        ),
+        CallFacts(SERVER, stored=Stored(file_id="f1", file_name="a.txt", file_bytes=5, purpose="assistants")),
         "upload_file",
         {
             "runspan.file.id": "f1",

@@ -184,7 +184,10 @@ def test_a_message_that_is_not_whole_says_so() -> None:
     cut = Message("m", "user", status="incomplete", incomplete_reason="max_tokens", original_length=900)
     marks = {"incomplete": True, "incomplete_reason": "max_tokens", "original_length": 900}
     assert message(cut) == {"role": "user", "parts": [], **marks}
-    assert message(Message("m", "user", status="completed", incomplete_reason="x")) == {"role": "user", "parts": []}
+    assert message(Message("m", "user", status="completed", incomplete_reason="x")) == {
+        "role": "user",
+        "parts": [],
+    }
 
 
 def test_plain_texts_name_what_they_cannot_show() -> None:

@@ -7,6 +7,7 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+
 from msgspec.structs import asdict
 
 from ..core import blobs

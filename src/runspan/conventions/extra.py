@@ -11,7 +11,6 @@ from ..core.model import SpanData
 from ..core.redact import clean
 from .genai import Value
 
-
 MAX_KEYS = 64  # of metadata; the API has 16. The SDK keeps 128 attributes of a span, and drops the first for the last
 
 
