@@ -8,7 +8,8 @@ import pytest
 
 from runspan.adapters import wire
 from runspan.adapters.tool_calls import tool_call
-from runspan.core.model import Part, ToolCall, Usage
+from runspan.core.carried import KEY
+from runspan.core.model import ApiError, Document, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 
 
 def test_parts_of_every_kind_survive() -> None:
@@ -127,10 +128,99 @@ def test_an_image_told_by_a_text_alone_is_what_the_text_says(kind: str, field: s
     assert wire.part({"type": kind, kind: "x"}) == Part(kind, None, {field: "x"})
 
 
-def test_an_error_without_a_code_keeps_its_message() -> None:
-    found = wire.error({"code": None, "message": "boom"})
-    assert found is not None
-    assert found.message == "boom"
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"code": "server_error", "type": "x", "message": "boom"}, ApiError("server_error", "boom")),
+        ({"code": None, "type": "invalid", "message": "boom"}, ApiError("invalid", "boom")),
+        ({"code": None, "message": "boom"}, ApiError("error", "boom")),
+        ({"code": "expired"}, ApiError("expired")),
+        ({"code": 5, "message": None}, None),
+    ],
+)
+def test_errors_have_a_code_or_a_message_or_are_none(said: Any, error: ApiError | None) -> None:
+    assert wire.error(said) == error
+
+
+OUTPUTS: tuple[tuple[Any, Part], ...] = (
+    ({"type": "logs", "logs": "2", "index": 0}, Part("logs", "2")),
+    ({"type": "image", "image": {"file_id": "f"}, "index": 0}, Part("image", None, {"file_id": "f"})),
+    ({"type": "table", "rows": 3, "index": 0}, Part("table", None, {"rows": 3})),
+    ({"rows": 3}, Part("unknown", None, {"rows": 3})),
+)
+CALLS: tuple[tuple[Any, ToolCall], ...] = (
+    ({"function": {"name": "f", "arguments": "{}", "output": "1"}}, ToolCall("", "function", "f", "{}", "1")),
+    ({"id": "c", "type": "browse", "index": 0}, ToolCall("c", *("browse",) * 2)),
+    ({"id": "c", "type": "browse", "at": 5, "index": 0}, ToolCall("c", *("browse",) * 2, '{"at":5}')),
+    (
+        {
+            "id": "c",
+            "type": "code_interpreter",
+            "code_interpreter": {"input": "1", "outputs": [o for o, _ in OUTPUTS]},
+        },
+        ToolCall("c", *("code_interpreter",) * 2, "1", outputs=tuple(part for _, part in OUTPUTS)),
+    ),
+    (
+        {
+            "id": "c",
+            "type": "file_search",
+            "file_search": {"results": [{"content": [{"type": "text"}, {"text": ""}]}]},
+        },
+        ToolCall("c", *("file_search",) * 2, documents=(Document("", text=""),)),
+    ),
+)
+
+
+@pytest.mark.parametrize(("said", "call"), CALLS)
+def test_calls_of_every_tool_keep_what_they_say(said: Any, call: ToolCall) -> None:
+    assert tool_call(said) == call
+
+
+def test_a_runs_own_key_is_no_metadata_and_what_it_ran_with_is_kept() -> None:
+    said = {
+        "id": "r",
+        "metadata": {KEY: "carried", "k": "v", "n": 5},
+        "file_ids": ["f", 5],
+        "cancelled_at": 9,
+    }
+    run = Run("r", "t", metadata={"k": "v"}, carried="carried", file_ids=("f",), ended_at=9)
+    assert wire.run(said, "t") == run
+    assert (wire.run({"id": "r"}), wire.run({"thread_id": "t"})) == (None, None)
+
+
+def test_what_a_request_asks_for() -> None:
+    said = {
+        "model": "gpt-4o",
+        "assistant_id": "a",
+        "additional_instructions": "Be brief.",
+        "additional_messages": [{"id": "x", "role": "assistant", "content": "hi"}],
+        "tool_resources": {"file_search": {"vector_store_ids": ["vs"]}},
+        "temperature": 1.0,
+    }
+    message = Message("", "assistant", (Part("text", "hi"),))
+    for stream in (True, False):
+        asked = RunRequest("gpt-4o", "a", "Be brief.", (message,), stream, {"temperature": 1.0}, ("vs",))
+        assert wire.run_request(said, stream) == asked
+
+
+@pytest.mark.parametrize(
+    ("resources", "stores"),
+    [
+        ({}, None),
+        ({"file_search": {}}, None),
+        ({"file_search": {"vector_store_ids": []}}, ()),
+        ({"file_search": {"vector_store_ids": ["vs", 5]}}, ("vs",)),
+    ],
+)
+def test_a_thread_without_stores_is_not_one_that_says_nothing_of_them(resources: Any, stores: Any) -> None:
+    assert wire.vector_stores({"tool_resources": resources}) == stores
+
+
+def test_a_step_as_it_ended() -> None:
+    details = {"type": "message_creation", "message_creation": {"message_id": "m"}}
+    for end in ("completed_at", "failed_at", "cancelled_at", "expired_at"):
+        found = wire.step({"id": "s", "step_details": details, end: 9})
+        assert found == RunStep("s", "message_creation", message_id="m", ended_at=9)
 
 
 def test_an_expired_run_ended_at_its_expiry() -> None:
