@@ -68,6 +68,10 @@ CALLS: dict[str, tuple[Part, Any]] = {
         Part("tool_call", call=replace(WEATHER, arguments='{"a', is_incomplete=True)),
         {"id": "c1", "name": "f", "arguments": '{"a', "incomplete": True},
     ),
+    "tool_call without a name": (
+        Part("tool_call", call=ToolCall("c1")),
+        {"id": "c1", "name": "function", "arguments": None},
+    ),
     "tool_call_response": (Part("tool_call_response", call=WEATHER), {"id": "c1", "response": "22 C"}),
     "server_tool_call code": (
         Part("server_tool_call", call=CODE),

@@ -58,7 +58,7 @@ def _tool_call(of: Part) -> Json:
     return {
         "type": of.type,
         "id": call.id,
-        "name": call.name,
+        "name": call.name or call.type,  # the schema wants a word
         "arguments": arguments(call),
         **_marks(call, "arguments"),
     }
