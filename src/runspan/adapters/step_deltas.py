@@ -101,5 +101,5 @@ class StepDeltas:
 
 
 def _word(obj: Any, name: str) -> str | None:
-    value = member(obj, name) if name else None
+    value = member(obj, name)
     return value if isinstance(value, str) else None
