@@ -153,7 +153,7 @@ def _has_more(page: Wire, query: Wire) -> bool:
         limit = int(query.get("limit", PAGE_SIZE))
     except (TypeError, ValueError, OverflowError):  # the app's own, of any type
         limit = PAGE_SIZE
-    return len(list(wire.items(page, "data"))) >= limit
+    return len(wire.items(page, "data")) >= limit
 
 
 def _run(exchange: Exchange) -> Observation:

@@ -17,19 +17,19 @@ from .redact import clean, cut
 Json = Any
 MAX_LEVELS = 100  # of objects and lists in each other
 
-# Made once: `json.dumps` makes one for each call that has options, which costs more than a short value.
-_encode = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, check_circular=True
-).encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def dumps(value: Json) -> str:
     """Compact, readable in every script, and encodable as UTF-8."""
     try:
-        text = _encode(value)
-    except ValueError:  # NaN and infinities are JSON for Python alone
-        text = _encode(_finite(value))
-    return clean(text)
+        whole = _encode(value)
+        if b"null" in whole:  # perhaps of NaN or an infinity, which it writes so
+            whole = _encode(_finite(value))
+        return whole.decode()
+    except (ValueError, TypeError):  # half a surrogate pair; a key that is no text
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str)
+        return clean(text)
 
 
 def _finite(value: Json) -> Json:
