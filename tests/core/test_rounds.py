@@ -148,7 +148,7 @@ def essence(state: RunState) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(80))
 def test_overlapping_answers_may_be_read_in_any_order(seed: int) -> None:
     assert essence(after(*orders(seed))) == essence(after(*STORY))
 

@@ -13,6 +13,8 @@ from runspan.core.secrets import MASKED, MAX_KNOWN, Secrets
     [
         ("Incorrect API key provided: abcdefgh1.", f"Incorrect API key provided: {MASKED}."),
         ("abcdefgh1 and abcdefgh123", f"{MASKED} and {MASKED}"),
+        ("8 signs: zyxwvuts", f"8 signs: {MASKED}"),
+        ("one inside another: abc-zyxwvuts-abc", f"one inside another: {MASKED}"),
         ("no route to http://me:pass@host/v1", f"no route to http://{MASKED}@host/v1"),
         ("sent Authorization: Bearer abc.def-123", f"sent Authorization: Bearer {MASKED}"),
         ("key sk-proj-0123456789abcdef is revoked", f"key {MASKED} is revoked"),
@@ -21,7 +23,7 @@ from runspan.core.secrets import MASKED, MAX_KNOWN, Secrets
 )
 def test_known_keys_and_what_looks_like_one(text: str, masked: str | None) -> None:
     secrets = Secrets()
-    secrets.add(["abcdefgh1", "abcdefgh123", "none", "dummy", None, 5])
+    secrets.add(["abcdefgh1", "abcdefgh123", "zyxwvuts", "abc-zyxwvuts-abc", "none", "dummy", None, 5])
     assert secrets.mask(text) == (text if masked is None else masked)
 
 

@@ -76,6 +76,39 @@ def test_the_end_of_a_polled_run_is_the_designs_rule(
     assert found.width_ns <= min(interval_ns + 100 * MS, 2 * S + 100 * MS) or status == "incomplete"
 
 
+@pytest.mark.parametrize(
+    ("stamp", "earliest_ns", "latest_ns", "expected"),
+    [
+        (A + 3, 0, 10 * S, Moment(3 * S, 2 * S, by_server=True)),
+        (A + 3, 5 * S // 2, 10 * S, Moment(13 * S // 4, 3 * S // 2, by_server=True)),
+        (A + 3, 0, 3 * S, Moment(5 * S // 2, S, by_server=True)),
+        (A + 3, 4 * S, 10 * S, Moment(4 * S, 0, by_server=True)),  # just possible
+        (A + 3, 4 * S + 2, 10 * S, Moment(7 * S + 1, 6 * S - 2)),  # impossible
+        (A + 3, 3 * S, 3 * S, Moment(3 * S)),  # known without it
+        (A + 3, 5 * S, 3 * S, Moment(3 * S)),
+        (None, 2, 10, Moment(6, 8)),
+    ],
+)
+def test_a_moment_is_the_middle_of_what_is_possible(
+    stamp: int | None, earliest_ns: int, latest_ns: int, expected: Moment
+) -> None:
+    assert timing.place(begun(0, 0), stamp, earliest_ns, latest_ns) == expected
+
+
+def test_how_long_the_creation_took_widens_what_a_stamp_can_mean() -> None:
+    state = begun(S, 2 * S)
+    assert timing.place(state, A + 3, 0, 10 * S) == Moment(9 * S // 2, 3 * S, by_server=True)
+    assert timing.place(replace(state, created_at=None), A + 3, 0, 10 * S) == Moment(5 * S, 10 * S)
+
+
+def test_when_a_run_would_have_expired_says_nothing_of_one_that_did_not() -> None:
+    known = {"expires_at": A + 5}
+    state = after(poll(0, 0, "queued", **known), poll(8 * S, 10 * S, "completed", **known))
+    assert timing.end(state) == Moment(5 * S, 10 * S)
+    state = after(poll(0, 0, "queued", **known), poll(8 * S, 10 * S, "expired", ended_at=A + 7, **known))
+    assert timing.end(state) == Moment(7 * S, 2 * S, by_server=True)
+
+
 def test_stamps_that_contradict_the_polls_are_not_believed() -> None:
     state = after(
         poll(0, 10, "queued"),

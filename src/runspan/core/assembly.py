@@ -49,8 +49,9 @@ def assemble(
     limits: Limits = DEFAULT,
     unfinished: str | None = None,
     price: Pricer = no_price,
+    event_texts: Texts | None = None,
 ) -> SpanData:
-    """The spans of one Run. Everything lies inside the run span."""
+    """The spans of one Run. Everything lies inside the run span. `event_texts`: its content is to go on a log record, too."""
     line = timing.timeline(state)
     error = _error(state, texts)
     uses = tools.used(state, line, texts)
@@ -59,6 +60,10 @@ def assemble(
     descriptions = _descriptions(state.run, facts.run)
     of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
+    if event_texts is not None:
+        uses = tools.used(state, line, event_texts)
+        event_facts = _facts(state, log, assistant, event_texts, limits, line, uses, unfinished)
+        generation = replace(generation, event_facts=replace(event_facts, cost=facts.cost))
     return SpanData(
         SpanKind.RUN,
         "invoke_agent",
@@ -69,19 +74,6 @@ def assemble(
         _events(state, line),
         (generation, *of_tools),
     )
-
-
-def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, limits: Limits) -> SpanData:
-    """`data` with the content of its generation once more, for a log record."""
-    generation, *of_tools = data.children
-    facts = data.facts
-    if not isinstance(facts, RunFacts):
-        return data
-    line = timing.timeline(state)
-    uses = tools.used(state, line, texts)
-    whole = _facts(state, log, facts.assistant, texts, limits, line, uses, facts.unfinished)
-    whole = replace(whole, cost=facts.cost)
-    return replace(data, children=(replace(generation, event_facts=whole), *of_tools))
 
 
 def without_calls(data: SpanData, is_taken: Callable[[str], bool]) -> SpanData:
@@ -131,8 +123,8 @@ def _facts(
 ) -> RunFacts:
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
-    written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    told = [_message("output", m, texts) for m in written]
+    written = (*thread.outputs(log, state.key.run_id), *_partials(state, log))  # how they ended is no text
+    told = (_message("output", m, texts) for m in written)
     outputs = transcript.outputs(state, told, uses) if texts.captures else ()
     kept = newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
@@ -240,9 +232,7 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
 
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:
-    parts = tuple(texts.part(kind, part) for part in message.parts)
-    is_same = all(kept is part for kept, part in zip(parts, message.parts, strict=True))
-    return message if is_same else replace(message, parts=parts)
+    return replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
