@@ -37,7 +37,6 @@ DATA_SOURCE = "gen_ai.data_source.id"
 CONVERSATION = "gen_ai.conversation.id"
 RESPONSE_ID = "gen_ai.response.id"
 ERROR_TYPE = "error.type"
-DATA_SOURCE = "gen_ai.data_source.id"
 TOOL_NAME = "gen_ai.tool.name"
 TOOL_RESULT = "gen_ai.tool.call.result"
 DOCUMENTS = "gen_ai.retrieval.documents"
@@ -52,6 +51,8 @@ _SETTINGS: Mapping[str, str] = {
     "reasoning_effort": "gen_ai.request.reasoning.level",
     "max_prompt_tokens": "runspan.request.max_prompt_tokens",
     "parallel_tool_calls": "runspan.request.parallel_tool_calls",
+    "tool_choice": "runspan.request.tool_choice",
+    "truncation_strategy": "runspan.request.last_messages",
 }
 _OUTPUT_TYPES: Mapping[str, str] = {"text": "text", "json_object": "json", "json_schema": "json"}
 _TOOL_TYPES: Mapping[str, str] = {

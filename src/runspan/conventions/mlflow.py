@@ -15,7 +15,7 @@ from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, ToolCall, 
 from . import observed, openinference
 from .extra import Extra
 from .genai import Value
-from .messages import call_results
+from .messages import call_results, shown
 
 TYPE = "mlflow.spanType"
 INPUTS, OUTPUTS = "mlflow.spanInputs", "mlflow.spanOutputs"
@@ -139,7 +139,7 @@ def _part(part: Part) -> dict[str, Any]:
     url = part.fields.get("url")
     if part.type == "image_url" and url:
         return {"type": "image_url", "image_url": {"url": url}}
-    return {"type": "text", "text": part.text if part.text is not None else f"[{part.type}]"}
+    return {"type": "text", "text": shown(part)}
 
 
 EXTRA = Extra(attributes, kinds={kind: {TYPE: _KINDS[kind]} for kind in observed.KINDS})
