@@ -294,6 +294,11 @@ def instrument(**options: Any) -> Handle:
     return handle
 
 
+def current_handle() -> Handle | None:
+    """What the `instrument()` that is on gave back; None where there is none."""
+    return _handle
+
+
 def uninstrument() -> None:
     """Restore the client. Nothing happens when it is not instrumented."""
     handle = _handle

@@ -96,6 +96,8 @@ SECRETS = _marked(
     "url_password",
     "url_key",
     "header_key",
+    "call_header_key",
+    "call_query_key",
     "named_secret",
     "backend_key",
 )

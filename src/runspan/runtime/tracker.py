@@ -283,7 +283,7 @@ class Tracker:
             )
             if tools is not None:
                 data = assembly.without_calls(
-                    data, lambda call_id: bool(call_id) and not tools.claim(call_id)
+                    data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
                 )
             if self._event_texts.captures:
                 data = assembly.with_event(data, live.state, log, self._event_texts, self._limits)
