@@ -83,6 +83,7 @@ NOT_RECORDED = _marked(
     "organization",
     "project",
     "run_user_field",
+    "response_schema",
     "store_metadata",
     "file_attribute",
     "uploaded_bytes",

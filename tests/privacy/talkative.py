@@ -129,6 +129,10 @@ def _asked(app: App, assistant_id: str) -> dict[str, Any]:
         "additional_instructions": CONTENT["additional_instructions"],
         "additional_messages": [{"role": "user", "content": CONTENT["additional_message"]}],
         "metadata": {"k": CONTENT["run_metadata"], CONTENT["run_metadata_key"]: "v"},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": {"title": NOT_RECORDED["response_schema"]}},
+        },
         "extra_headers": {"X-Ticket": NOT_RECORDED["extra_header"]},
         "extra_query": {"hint": NOT_RECORDED["extra_query"]},
         "extra_body": {"user": NOT_RECORDED["run_user_field"]},
