@@ -58,7 +58,7 @@ def http_session(answers: Answers, foreign_headers: Collection[str]) -> Any:
 
     session = requests.Session()
     session.hooks["response"].append(answers.heard)
-    session.get_redirect_target = lambda response: None  # type: ignore[method-assign]
+    session.get_redirect_target = lambda response: None  # type: ignore[method-assign,assignment]
     session.auth = only_ours  # also keeps ~/.netrc from replacing the authorization header
     return session
 
