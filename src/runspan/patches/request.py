@@ -161,8 +161,7 @@ class Patch:
         call.body = options_of.dumped(sent)
         route = call.match.route
         if route.starts_run:
-            if self._noted.get(client) is not client.api_key:
-                self._note_secrets(client)
+            self._note_secrets(client)
             call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
@@ -223,7 +222,10 @@ class Patch:
     def _note_secrets(self, client: Any, error: BaseException | None = None) -> None:
         """Servers repeat them in what they say, also of a run that failed later."""
         with guarded("note the keys of a client"):
-            self._noted[client] = client.api_key
+            key = getattr(client, "api_key", None)
+            if error is None and self._noted.get(client, self) is key:
+                return
+            self._noted[client] = key
             self._secrets.add(clients.secrets_of(client))
             if error is not None:
                 self._secrets.add(clients.secrets_sent(error))
