@@ -148,7 +148,7 @@ def _has_more(page: Wire, query: Wire) -> bool:
     if isinstance(has_more, bool):
         return has_more
     limit = str(query.get("limit", ""))
-    return len(list(wire.items(page, "data"))) >= (int(limit) if limit.isdigit() else 20)
+    return len(wire.items(page, "data")) >= (int(limit) if limit.isdigit() else 20)
 
 
 def _run(exchange: Exchange) -> Observation:
