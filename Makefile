@@ -10,6 +10,7 @@ BACKENDS := tests/backends
 BROWSER := tests/browser
 UI ?=
 FUZZ := .venvs/fuzz
+AUDIT := .venvs/audit
 EXAMPLES ?= 3000
 SECONDS ?= 300
 MUTATE := .venvs/mutate
@@ -19,7 +20,7 @@ TESTS ?=
 PURE := core adapters conventions
 COVERAGE := $(BIN)/python -m coverage
 
-.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check format test-matrix test-backends load
+.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
 .PHONY: bench bench-peers bench-viewer chaos coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
@@ -42,10 +43,19 @@ test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriv
 fuzz-viewer: $(READY)  ## 20,000 broken bodies against a running viewer
 	@$(BIN)/python tools/viewer/fuzz.py
 
-check: $(READY)  ## lint, format and types
+check: $(READY) $(AUDIT)/.ready  ## lint, format, types, and what is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory audit
+
+audit: $(READY) $(AUDIT)/.ready  ## requirements, licences, known vulnerabilities (SKIPPED, in so many letters, where PyPI is not reached)
+	@$(AUDIT)/bin/python tools/audit.py $(BIN)/python
+
+$(AUDIT)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3' 'pip-licenses>=5,<6'
+	@touch $@
 
 coverage: $(READY)  ## every branch of core/, adapters/ and conventions/ is taken by their own tests
 	@rm -f .coverage .coverage.*

@@ -285,7 +285,7 @@ class Tracker:
             )
             if tools is not None:
                 data = assembly.without_calls(
-                    data, lambda call_id: bool(call_id) and not tools.claim(call_id)
+                    data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
                 )
         except Exception as error:
             self.dropped["error"] += 1
