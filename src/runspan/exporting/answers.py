@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 TOO_LARGE = 413
-BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # how the Collector's receiver, and others in Go, say 413
+BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # the Collector's way to say 413
 
 
 class TooLargeError(Exception):
