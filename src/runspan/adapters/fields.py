@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 Wire = Mapping[str, Any]
@@ -36,10 +36,9 @@ def mapping(wire: Wire, key: str) -> Wire:
     return value if isinstance(value, dict) else {}
 
 
-def items(wire: Wire, key: str) -> Iterator[Wire]:
+def items(wire: Wire, key: str) -> Sequence[Wire]:
     value = wire.get(key)
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
 
 
 def texts(wire: Wire, key: str) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from ..core import blobs
 from ..core.carried import KEY
@@ -119,8 +120,9 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
     content = wire.get("content")
     parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
-    parts += tuple(_attached(one) for one in items(wire, "attachments"))
-    parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
+    if "attachments" in wire or "file_ids" in wire:
+        parts += tuple(_attached(one) for one in items(wire, "attachments"))
+        parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
     return Message(
         id=(text(wire, "id") or "") if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if text(wire, "run_id") else "user"),

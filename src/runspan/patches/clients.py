@@ -16,7 +16,8 @@ from ..runtime.emit import suppressed
 from ..runtime.fetch import Unavailable
 from ..runtime.records import Via
 
-_servers: weakref.WeakKeyDictionary[Any, tuple[Any, Server]] = weakref.WeakKeyDictionary()
+# By id, as a WeakKeyDictionary costs 0.7 us a look: (the client, its `base_url` when it was read, what was made of that).
+_servers: dict[int, tuple[weakref.ref[Any], Any, Server]] = {}
 
 OURS = "X-Runspan"  # marks our own GETs
 FETCH_HEADERS = {OURS: "fetch", "X-Stainless-Raw-Response": "true", "OpenAI-Beta": "assistants=v2"}
@@ -26,16 +27,17 @@ def server_of(client: Any) -> Server:
     """Of the client's `base_url` as it is now (it can be set anew)."""
     # The property is slow in 3.x (3 us a read); the attribute behind it changes when it is set.
     identity = getattr(client, "_base_url", None)
-    known = _servers.get(client)
-    if known is not None and known[0] is identity:
-        return known[1]
+    key = id(client)
+    known = _servers.get(key)
+    if known is not None and known[0]() is client and known[1] is identity:
+        return known[2]
     url = client.base_url
     parts = urlsplit(str(url))
     host = parts.hostname
     is_azure = "Azure" in type(client).__name__ or bool(host and host.endswith(".openai.azure.com"))
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     server = Server(str(url), host, port, "azure.ai.openai" if is_azure else "openai")
-    _servers[client] = (identity, server)
+    _servers[key] = (weakref.ref(client, lambda _: _servers.pop(key, None)), identity, server)
     return server
 
 
