@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -37,7 +38,11 @@ def is_inside() -> bool:
 
 
 def entered() -> Any:
-    """To be called first in there: loopback is down in a new namespace. What `again_inside` was given."""
+    """To be called first in there: loopback is down in a new namespace. What `again_inside` was given.
+
+    SIGTERM (of `timeout`, of CI) ends the command as Ctrl-C does: its servers end with it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
     return json.loads(os.environ[INSIDE])
