@@ -234,6 +234,22 @@ def test_what_grpc_says_of_a_message_that_is_too_large(code: str, details: str, 
     assert answers.is_too_large is is_too_large
 
 
+@pytest.mark.parametrize(
+    ("status", "content", "is_too_large"),
+    [
+        (413, b"", True),
+        (400, b"\x08\x03\x12\x1dhttp: request body too large", True),  # the Collector's, a google.rpc.Status
+        (400, b"\x08\x03\x12\x0eproto: no field", False),
+        (503, b"http: request body too large", False),
+        (200, b"", False),
+    ],
+)
+def test_what_http_says_of_a_body_that_is_too_large(status: int, content: bytes, is_too_large: bool) -> None:
+    answers = Answers()
+    answers.heard(SimpleNamespace(status_code=status, content=content))
+    assert answers.is_too_large is is_too_large
+
+
 def test_an_exporter_whose_inside_is_another_is_left_as_it_is() -> None:
     plain = Taking()
     receiver_side.listen_to_grpc(plain, Answers())

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 TOO_LARGE = 413
+BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # the Collector's way to say 413
 
 
 class TooLargeError(Exception):
@@ -40,7 +41,9 @@ class Answers:
 
     def heard(self, response: Any, *_: Any, **__: Any) -> None:
         self.status = response.status_code
-        self.is_too_large = self.status == TOO_LARGE
+        self.is_too_large = self.status == TOO_LARGE or (
+            self.status == BAD_REQUEST and TOO_LARGE_IN_GO in response.content
+        )
 
 
 def http_session(answers: Answers, foreign_headers: Collection[str]) -> Any:
