@@ -12,9 +12,11 @@ UI ?=
 FUZZ := .venvs/fuzz
 EXAMPLES ?= 3000
 SECONDS ?= 300
+RUNS ?= 1000000
+MINUTES ?= 20
 
 .PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check format test-matrix test-backends load
-.PHONY: bench bench-peers bench-viewer chaos fuzz fuzz-viewer pictures docs clean
+.PHONY: bench bench-peers bench-viewer chaos soak fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +51,9 @@ test-matrix: $(READY)  ## the end-to-end tests on every supported openai version
 
 chaos: $(READY)  ## crowds of threads, tasks, signals and finalizers at the size of a bad day
 	RUNSPAN_CHAOS=1 $(BIN)/python -m pytest -n 0 tests/chaos
+
+soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile
+	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/soak.py
 
 fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
 	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
