@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.conventions.messages import answers, definitions, message, part, plain
 from runspan.core.model import Document, Message, Part, ToolCall

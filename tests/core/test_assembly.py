@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.assembly import assemble, failed_request
 from runspan.core.lifecycle import RunState

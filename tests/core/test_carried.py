@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import string
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.carried import MAX_CALLS, MAX_HEADER_CHARS, MAX_METADATA_CHARS, Carried, decode, encode
 from runspan.core.model import RunRequest, ToolCall

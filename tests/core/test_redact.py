@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runspan.core.assembly import assemble, failed_request
 from runspan.core.lifecycle import RunState
@@ -80,9 +81,9 @@ def strings(value: object) -> Iterator[str]:
         return
     if isinstance(value, str):
         yield value
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from strings(getattr(value, field.name))
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from strings(getattr(value, name))
     elif isinstance(value, Mapping):
         for key, below in value.items():
             yield from strings(key)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.lifecycle import Phase, RunState, ToolRound, advance
 from runspan.core.model import Observation, RunStep, ToolCall

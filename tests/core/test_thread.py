@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from functools import reduce
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.model import Listing, Message, Observation, Part
 from runspan.core.thread import MAX_MESSAGES, ThreadLog, has_all_inputs, has_all_outputs, outputs, record

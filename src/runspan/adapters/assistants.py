@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ..core.model import Listing, Message, Observation, Run, RunStep, Source
 from . import wire
@@ -19,8 +21,7 @@ from .wire import Wire
 PREFIXES = ("/threads", "/assistants")
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A call of this API. `object_id` is the assistant's, message's or step's; of the files API, the file's or batch's."""
 
     route: Route
@@ -30,8 +31,7 @@ class Match:
     store_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One finished call as decoded JSON: a page is `{"data": [...], "has_more": bool}`."""
 
     match: Match
@@ -47,8 +47,7 @@ class Exchange:
 Reader = Callable[[Exchange], Observation]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """One endpoint. `operation` names the call span of a write; reads have no span of their own.
 
     `is_apart`: it tells nothing of runs, so it matters for its own span alone. `gives_file`: its answer is not looked at.

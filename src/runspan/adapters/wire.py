@@ -7,8 +7,9 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from ..core import blobs
 from ..core.carried import KEY

@@ -47,17 +47,17 @@ def _level(sizes: list[int], total: int) -> int:
 
 
 def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:
-    merged: dict[str, Value] = {}
-    for convention in (openinference.attributes, genai.attributes, extra.attributes):
-        merged.update(convention(span, max_chars))
-    return {
-        key: value if isinstance(value, int | float) else _sound(value, max_chars)
-        for key, value in merged.items()
+    found: dict[str, Value] = {
+        **openinference.attributes(span, max_chars),
+        **genai.attributes(span, max_chars),
     }
-
-
-def _sound(value: Value, max_chars: int) -> Value:
-    """Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already)."""
-    if isinstance(value, str):
-        return value if value.isascii() and len(value) <= max_chars else cut(clean(value), max_chars)
-    return [cut(clean(item), max_chars) for item in value] if isinstance(value, list) else value
+    if extra is not NONE:
+        found.update(extra.attributes(span, max_chars))
+    # Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already).
+    for key, value in found.items():
+        if isinstance(value, str):
+            if not value.isascii() or len(value) > max_chars:
+                found[key] = cut(clean(value), max_chars)
+        elif isinstance(value, list):
+            found[key] = [cut(clean(item), max_chars) for item in value]
+    return found

@@ -10,23 +10,25 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from .redact import clean, cut
 
 Json = Any
 
-# Made once: `json.dumps` makes one for each call that has options, which costs more than a short value.
-_encode = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, check_circular=True
-).encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def dumps(value: Json) -> str:
     """Compact, readable in every script, and encodable as UTF-8."""
     try:
-        text = _encode(value)
-    except ValueError:  # NaN and infinities are JSON for Python alone
-        text = _encode(_finite(value))
-    return clean(text)
+        whole = _encode(value)
+        if b"null" in whole:  # perhaps of NaN or an infinity, which it writes so
+            whole = _encode(_finite(value))
+        return whole.decode()
+    except (ValueError, TypeError):  # half a surrogate pair; a key that is no text
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str)
+        return clean(text)
 
 
 def _finite(value: Json) -> Json:
@@ -39,10 +41,21 @@ def _finite(value: Json) -> Json:
     return value
 
 
+def loads(text: str | bytes) -> Json:
+    """As `json.loads`, several times faster; what only that reads (NaN, half a surrogate pair) is left to it. Raises ValueError."""
+    try:
+        return _decode(text)
+    except ValueError:
+        return json.loads(text)
+
+
+_decode = msgspec.json.Decoder().decode
+
+
 def parsed(text: str | None) -> Json:
     """The value of a JSON text; a text that is none (models make mistakes) as it is."""
     try:
-        return text and json.loads(text)
+        return text and loads(text)
     except (ValueError, RecursionError):
         return text
 

@@ -8,8 +8,9 @@ outcome, and its result is handed back as the very same object.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from ..adapters import routes, wire
 from ..adapters.assistants import Match

@@ -5,13 +5,13 @@ Made on the app's threads, so they are plain slots and cost nothing to make; rea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..adapters.assistants import Match
 from ..adapters.step_deltas import StepDeltas
+from ..core.jsontext import loads
 from ..core.model import ApiError, RunRequest, Server
 from .grouped import Group
 
@@ -24,7 +24,7 @@ MAX_PARTIAL_CHARS = 1_000_000  # of what one stream brought in pieces, messages 
 def decode(payload: Payload) -> Mapping[str, Any]:
     """JSON bytes or ready fields; anything that is not an object reads as empty."""
     try:
-        value = json.loads(payload) if isinstance(payload, bytes) else payload
+        value = loads(payload) if isinstance(payload, bytes) else payload
     except (ValueError, RecursionError):  # no JSON, no UTF-8, nested without end
         return {}
     return value if isinstance(value, dict) else {}

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ..config import Config
 from ..core import assembly
