@@ -25,16 +25,26 @@ TOOK_NS = 1_000  # one call
 
 
 class Door:
-    """`take` reads a record at once, `put` hands it to the worker's thread. Without a processor: runspan's own provider."""
+    """`take` reads a record at once, `put` hands it to the worker's thread. Without a processor: runspan's own provider.
 
-    def __init__(self, processor: SpanProcessor | None, *, simulated: bool, **options: Any) -> None:
+    `handle`: of an `instrument()` that has been called, instead of one of its own.
+    """
+
+    def __init__(
+        self,
+        processor: SpanProcessor | None = None,
+        *,
+        simulated: bool = False,
+        handle: Handle | None = None,
+        **options: Any,
+    ) -> None:
         self.now_ns = clock.now_ns()
         if simulated:
             clock.now_ns = lambda: self.now_ns
         if processor is not None:
             options["tracer_provider"] = TracerProvider(shutdown_on_exit=False)
             options["tracer_provider"].add_span_processor(processor)
-        self.handle = Handle(resolve({"fetch": "never", **options}, {}))
+        self.handle = handle or Handle(resolve({"fetch": "never", **options}, {}))
         self._worker = self.handle._worker
         self.put = self._worker.put
         self.take = self._worker._handle
