@@ -62,6 +62,16 @@ ENVIRONMENTS = (
         ("openai>=3,<4", "opentelemetry-instrumentation-genai-openai==1.3b0"),
         (NEIGHBOURS, "-k", "official"),
     ),
+    Environment(
+        "neighbours",
+        (
+            "openai>=3,<4",
+            "logfire==5.2.0",
+            "openinference-instrumentation-openai==0.1.66",
+            "opentelemetry-instrumentation-openai==0.62.4",
+        ),
+        (NEIGHBOURS, "-k", "two_of_them"),
+    ),
     Environment(  # what stands around the client in an app; the doubles of its transport know httpx only
         "companions",
         (
