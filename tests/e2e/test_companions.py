@@ -14,6 +14,7 @@ from typing import Any
 
 import openai
 import pytest
+from behaviours import outcome
 from tests.support.app import _http_library
 from tests.support.playing import BOTH, App, client_of, playing
 from tests.support.tracing import attribute, traced
@@ -69,7 +70,14 @@ def test_retries_of_tenacity_are_runs_of_their_own(kind: str) -> None:
         )
         await app.ask()
         app.server.inject("server_error", path="*/runs", method="POST", times=2)
-        run = await app.got(trying(app.runs.create_and_poll)(**app.asked))
+
+        def attempt() -> Any:
+            return app.runs.create_and_poll(**app.asked)
+
+        async def aattempt() -> Any:
+            return await app.runs.create_and_poll(**app.asked)
+
+        run = await app.got(trying(aattempt if app.is_async else attempt)())
         await app.listed()
         return run.to_dict()
 
@@ -220,11 +228,10 @@ def test_langchains_assistant(name: str, kind: str) -> None:
             (action,) = await app.got(invoke({"content": "Is it warm in Paris?"}))
             outputs = [{"tool_call_id": action.tool_call_id, "output": "12 °C"}]
             of_run = {"run_id": action.run_id, "thread_id": action.thread_id}
-            finish = await app.got(invoke({"tool_outputs": outputs, **of_run}))
+            # The first of the two raises with an async client, runspan or not: it iterates a page without `async`.
+            finish = await outcome(app, lambda: invoke({"tool_outputs": outputs, **of_run}))
             (more,) = await app.got(invoke({"content": "And now?", "thread_id": action.thread_id}))
-        return [(type(one), one.tool, one.tool_input) for one in (action, more)], finish.return_values[
-            "output"
-        ]
+        return [(type(one), one.tool, one.tool_input) for one in (action, more)], repr(finish)
 
     def play() -> Any:
         with playing(kind, ASKING, seed=7) as app:

@@ -321,6 +321,19 @@ def test_runs_go_past_it_and_all_else_through_it(
     assert [r.levelname for r in caplog.records if "OpenInference" in r.getMessage()] == ["INFO"]
 
 
+def test_of_two_that_wrap_the_same_method_both_are_named(
+    class_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = class_of("OpenAI")
+    inner: dict[str, Any] = {"__name__": "logfire._internal.made_up"}
+    exec(WRAP, inner)
+    owner.request = of_openinference(WRAP)(inner["wrap"](owner.request, []), [])
+    with caplog.at_level(logging.INFO, "runspan"), traced():
+        said = [r.getMessage() for r in caplog.records if "neighbours" in r.getMessage()]
+    assert len(said) == 2
+    assert [name in "".join(said) for name in ("OpenInference", "Logfire")] == [True, True]
+
+
 def _look(trace: Any) -> None:
     """As at the beginning of a run."""
     trace.handle._neighbours.look()
