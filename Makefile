@@ -14,6 +14,8 @@ AUDIT := .venvs/audit
 CHAOS := .venvs/chaos
 EXAMPLES ?= 3000
 SECONDS ?= 300
+RUNS ?= 1000000
+MINUTES ?= 20
 MUTATE := .venvs/mutate
 JOBS ?= 2
 FILES ?=
@@ -22,7 +24,7 @@ PURE := core adapters conventions
 COVERAGE := $(BIN)/python -m coverage
 
 .PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
-.PHONY: bench bench-peers bench-viewer chaos coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
+.PHONY: bench bench-peers bench-viewer chaos soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -92,6 +94,9 @@ $(CHAOS)/.ready: pyproject.toml
 	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' 'rich>=13.7,<16' \
 		'celery>=5.6,<6' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
 	@touch $@
+
+soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile
+	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/soak.py
 
 fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
 	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz

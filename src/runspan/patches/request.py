@@ -297,17 +297,22 @@ class Patch:
         else:
             call.result = snapshot.copy(result)
             if route.starts_run:
-                self._learn(call, snapshot.field(result, "id"))
+                self._learn(call, result)
         self._waits(call, call.result)
         self._put(call)
 
-    def _learn(self, call: Call, run_id: Any) -> None:
-        """From now on polls of this run are worth a copy, and its tools belong under its span."""
+    def _learn(self, call: Call, run: Any) -> None:
+        """From now on polls of this run are worth a copy, and its tools belong under its span.
+
+        One that the worker could not follow, as it names no thread, is not learnt: nothing would ever forget it.
+        """
         if not call.match.route.starts_run:
             return
+        run_id = snapshot.word(run, "id")
+        thread_id = call.match.thread_id or snapshot.word(run, "thread_id")
         if call.live is None:
             self._custody.note_unsampled(run_id, call.unsampled)
-        elif isinstance(run_id, str):
+        elif run_id is not None and thread_id is not None:
             call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
             self._ours.add(run_id)
             self._runs[call.server.base_url, run_id] = Claimable(call.live)
@@ -331,7 +336,7 @@ class Patch:
         return kind(
             self._put,
             StreamRef(call),
-            lambda run_id: self._learn(call, run_id),
+            lambda run: self._learn(call, run),
             lambda run: self._waits(call, run),
         )
 
@@ -351,7 +356,7 @@ class Patch:
         """The body of a raw response, now whole."""
         call.result = body
         if call.match.route.starts_run:
-            self._learn(call, decode(body).get("id"))
+            self._learn(call, decode(body))
         self._waits(call, body)
         self._put(call)
 
