@@ -67,7 +67,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "packaging": ("cli",),
     "pytest": ("testing",),
     "genai_prices": ("pricing",),
-    "msgspec": ("observing", "viewer"),
+    "msgspec": ("core", "adapters", "runtime", "patches", "observing", "viewer"),
     "jinja2": ("viewer",),
     "markupsafe": ("viewer",),
     "platformdirs": ("viewer",),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.conventions import EXTRAS, attributes_of, genai
 from runspan.conventions.extra import NONE
@@ -34,8 +35,8 @@ GENERATION = Shown(
 TOOL = Shown(type="tool", name="get_weather", input={"city": "Bern"}, output={"c": 22}, session="thread_1")
 WITHOUT = {"run": RUN, "generation": GENERATION, "tool": TOOL}
 WITH = {
-    "run": replace(RUN, metadata={"k": "v"}),
-    "generation": replace(
+    "run": dataclasses.replace(RUN, metadata={"k": "v"}),
+    "generation": dataclasses.replace(
         GENERATION,
         usage={**GENERATION.usage, "total": 120},
         cost={"input": 0.00025, "output": 0.0002, "total": 0.00045},
@@ -56,14 +57,14 @@ def seen(name: str, with_preset: bool, **status: Any) -> Shown:
 @pytest.mark.parametrize("name", WITH)
 def test_with_the_preset_each_field_is_what_it_should_be(name: str) -> None:
     found = seen(name, True)
-    assert replace(found, parameters={}) == WITH[name]
+    assert dataclasses.replace(found, parameters={}) == WITH[name]
 
 
 @pytest.mark.parametrize("name", WITHOUT)
 def test_without_the_preset_the_common_set_says_nearly_all(name: str) -> None:
     """Missing are the split of the cost, the first token, and metadata by key."""
     found = seen(name, False)
-    assert replace(found, parameters={}, cost={}) == WITHOUT[name]
+    assert dataclasses.replace(found, parameters={}, cost={}) == WITHOUT[name]
 
 
 def test_the_models_parameters() -> None:
@@ -74,6 +75,8 @@ def test_the_models_parameters() -> None:
         "max_completion_tokens": 64,
         "parallel_tool_calls": True,
         "max_prompt_tokens": 9,
+        "tool_choice": "get_weather",
+        "truncation_strategy": 3,
     }
     assert seen("generation", False).parameters.items() >= SETTINGS.items()
 

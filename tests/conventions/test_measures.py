@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.conventions import measures
 from runspan.conventions.measures import of_run, of_unrecorded
@@ -75,7 +75,8 @@ def of(data: SpanData, name: str) -> tuple[float, dict[str, Any]]:
 
 
 def test_a_whole_run() -> None:
-    assert measured(span(children=(tool(),))) == [
+    generation = SpanData(SpanKind.GENERATION, "chat", 11 * S, 15 * S, FACTS)
+    assert measured(span(children=(generation, tool()))) == [
         ("runspan.runs", 1, {**BASE, "runspan.run.status": "completed"}),
         ("gen_ai.client.operation.duration", 5.0, INVOKED),
         ("runspan.run.queue_time", 1.0, BASE),

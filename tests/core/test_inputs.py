@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Message, Part, RunKey, RunRequest

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.lifecycle import MAX_CHANGES, PHASE_OF_STATUS, Change, Phase, RunState
 from runspan.core.model import Source, Usage

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from runspan.core import assembly, timing, tools
 from runspan.core.lifecycle import MAX_CHANGES, RunState, advance

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.core.model import Listing, RunRequest, RunStep
 from runspan.runtime.live import BASE_WEIGHT

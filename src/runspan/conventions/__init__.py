@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 from ..core.model import SpanData
 from ..core.redact import clean, cut
@@ -28,36 +29,34 @@ def attributes_of(
     found = _attributes(span, max_chars, extra)
     if max_span_chars is None:
         return found
-    sizes = [len(value) for value in found.values() if isinstance(value, str)]
+    sizes = sorted(len(value) for value in found.values() if isinstance(value, str))
     if sum(sizes) <= max_span_chars:
         return found
-    return _attributes(span, _level(sorted(sizes, reverse=True), max_span_chars), extra)
+    return _attributes(span, _level(sizes, max_span_chars), extra)
 
 
 def _level(sizes: list[int], total: int) -> int:
-    """The most characters that each may have so that all have `total`; `sizes` are the longest first, and too long together."""
-    rest = sum(sizes)
-    for count, size in enumerate(sizes):
-        shorter = sizes[count + 1] if count + 1 < len(sizes) else 0
-        rest -= size
-        level = (total - rest) // (count + 1)
-        if level >= shorter:
-            return max(level, 0)
-    return 0
+    """The most characters that each may have so that all have `total`; `sizes` are the shortest first, and too long together.
+
+    With some of the shortest left whole, the others share the rest; leaving one whole that is longer than its share, or cutting one
+    that is not, makes the share smaller.
+    """
+    whole = accumulate(sizes[:-1], initial=0)
+    return max((total - kept) // (len(sizes) - count) for count, kept in enumerate(whole))
 
 
 def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:
-    merged: dict[str, Value] = {}
-    for convention in (openinference.attributes, genai.attributes, extra.attributes):
-        merged.update(convention(span, max_chars))
-    return {
-        key: value if isinstance(value, int | float) else _sound(value, max_chars)
-        for key, value in merged.items()
+    found: dict[str, Value] = {
+        **openinference.attributes(span, max_chars),
+        **genai.attributes(span, max_chars),
     }
-
-
-def _sound(value: Value, max_chars: int) -> Value:
-    """Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already)."""
-    if isinstance(value, str):
-        return value if value.isascii() and len(value) <= max_chars else cut(clean(value), max_chars)
-    return [cut(clean(item), max_chars) for item in value] if isinstance(value, list) else value
+    if extra is not NONE:
+        found.update(extra.attributes(span, max_chars))
+    # Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already).
+    for key, value in found.items():
+        if isinstance(value, str):
+            if not value.isascii() or len(value) > max_chars:
+                found[key] = cut(clean(value), max_chars)
+        elif isinstance(value, list):
+            found[key] = [cut(clean(item), max_chars) for item in value]
+    return found

@@ -6,8 +6,9 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 MIN_CHARS = 200  # shorter runs of letters and digits are keys, hashes and ids
 _STEP = MIN_CHARS // 2  # so one whole step lies inside every run that is long enough
@@ -33,8 +34,7 @@ _TYPES: tuple[tuple[bytes, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Struct, frozen=True):
     """What is told of some bytes."""
 
     mime_type: str

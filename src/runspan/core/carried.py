@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
+
+from msgspec import Struct, field
 
 from .jsontext import dumps
 from .model import RunRequest, ToolCall
@@ -27,8 +28,7 @@ _US = 1_000
 _LATEST_US = 2**62 // _US  # about the year 2116
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """The run span's own identity and parent, and what only the creating process knows."""
 
     trace_id: str  # 32 hex digits

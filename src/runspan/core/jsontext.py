@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from .redact import clean, cut
 
 Json = Any
+MAX_LEVELS = 100  # of objects and lists in each other
 
-# Made once: `json.dumps` makes one for each call that has options, which costs more than a short value.
-_encode = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, check_circular=True
-).encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def dumps(value: Json) -> str:
     """Compact, readable in every script, and encodable as UTF-8."""
     try:
-        text = _encode(value)
-    except ValueError:  # NaN and infinities are JSON for Python alone
-        text = _encode(_finite(value))
-    return clean(text)
+        whole = _encode(value)
+        if b"null" in whole:  # perhaps of NaN or an infinity, which it writes so
+            whole = _encode(_finite(value))
+        return whole.decode()
+    except (ValueError, TypeError):  # half a surrogate pair; a key that is no text
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str)
+        return clean(text)
 
 
 def _finite(value: Json) -> Json:
@@ -39,10 +42,41 @@ def _finite(value: Json) -> Json:
     return value
 
 
+def loads(text: str | bytes) -> Json:
+    """As `json.loads`, several times faster; what only that reads (NaN, half a surrogate pair) is left to it.
+
+    Raises ValueError, also for what is nested so deep that Python's stack would end where it is walked through.
+    """
+    try:
+        value = _decode(text)
+    except ValueError:
+        value = json.loads(text)
+    opened = (
+        text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
+    )
+    if opened > MAX_LEVELS and _is_deeper(value, MAX_LEVELS):
+        raise ValueError("nested too deep")
+    return value
+
+
+def _is_deeper(value: Json, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [v for each in level for v in _inner(each)]
+    return any(isinstance(v, dict | list) for v in level)
+
+
+def _inner(value: Json) -> Iterable[Json]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+_decode = msgspec.json.Decoder().decode
+
+
 def parsed(text: str | None) -> Json:
     """The value of a JSON text; a text that is none (models make mistakes) as it is."""
     try:
-        return text and json.loads(text)
+        return text and loads(text)
     except (ValueError, RecursionError):
         return text
 

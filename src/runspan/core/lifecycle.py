@@ -9,8 +9,10 @@ v2 stream ends in `thread.run.completed` whose data say `incomplete`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from . import steps as steps_of
 from .model import (
@@ -68,8 +70,7 @@ BACK: Mapping[Phase, frozenset[Phase]] = {
 MAX_CHANGES = 256  # of one Run; a server that flips its status for ever must not fill our memory
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """The Run took on `status` at some moment of [earliest_ns, latest_ns]; both equal when it was streamed to us."""
 
     status: str
@@ -80,8 +81,7 @@ class Change:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ToolRound:
+class ToolRound(Struct, frozen=True):
     """One `requires_action` and its answer. `closed_ns` is the request of `submit_tool_outputs`."""
 
     calls: tuple[ToolCall, ...]
@@ -89,8 +89,7 @@ class ToolRound:
     closed_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunState:
+class RunState(Struct, frozen=True, kw_only=True):
     """All that is known of one Run of ours."""
 
     key: RunKey
@@ -152,11 +151,11 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
         return _name_calls(state, run)
     if state.is_over:
         return state
+    if phase is Phase.WAITING:
+        state = _name_calls(state, run)
     if state.changes and run.status == state.changes[-1].status:
         known = replace(_with(state.run, run, deep=False), status=run.status)
         changes = state.changes
-        if phase is Phase.WAITING:
-            state = _name_calls(state, run)
         if changes[-1].started_at is None and run.started_at is not None:
             changes = (*changes[:-1], replace(changes[-1], started_at=run.started_at))
         return replace(state, changes=changes, sighted_ns=max(state.sighted_ns, seen.request_ns), run=known)
@@ -311,7 +310,9 @@ def _with(known: Run, new: Run, *, deep: bool = True) -> Run:
             n: getattr(new, n) for n in _SCALARS if getattr(known, n) is None and getattr(new, n) is not None
         }
         return replace(known, **missing) if missing else known
-    kept = {f.name: getattr(known, f.name) for f in fields(new) if getattr(new, f.name) in (None, (), {})}
+    kept = {
+        name: getattr(known, name) for name in new.__struct_fields__ if getattr(new, name) in (None, (), {})
+    }
     if (
         known.started_at is not None
     ):  # the API moves it at each restart (recorded); the first one is the Run's

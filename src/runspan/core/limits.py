@@ -5,7 +5,8 @@ Texts are held to `max_text_chars` one by one before (`redact`), attributes and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from . import transcript
 from .jsontext import fit_text
@@ -13,8 +14,7 @@ from .model import Message, Part, ToolCall
 from .redact import Texts, cut
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Of one Run."""
 
     max_input_messages: int = 100

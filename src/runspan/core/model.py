@@ -7,15 +7,15 @@ whole Unix seconds on the server's clock (`*_at`). `None` means that the API lef
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct, field
 
 # ---------------------------------------------------------------- what the API says
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens billed for one Run (`Run.usage`, null until the run is over). Totals include their parts."""
 
     prompt_tokens: int
@@ -27,8 +27,7 @@ class Usage:
 EMPTY: Mapping[str, Any] = {}  # shared: most parts have nothing beside their text
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One content part of a Message. `type` is the API's own; `text` holds the text of `text` and `refusal`.
 
     Everything else that the part said is in `fields` by its wire names, so no part is ever lost, known type or not.
@@ -41,8 +40,7 @@ class Part:
     call: ToolCall | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One hit of a search. Of a Run's own searches `text` is there only where the app asked for it (`include=`)."""
 
     file_id: str | None
@@ -52,8 +50,7 @@ class Document:
     original_length: int | None = None  # of `text`, where it was cut
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """One call of a tool, from `required_action`, from a RunStep, or from `submit_tool_outputs` (then without name)."""
 
     id: str
@@ -69,8 +66,7 @@ class ToolCall:
     )  # of arguments, output where cut
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A Message of a thread. `run_id` names the Run that wrote it; null for those the app wrote.
 
     `id` is empty for a message that is only known from a request body (`additional_messages`).
@@ -89,16 +85,14 @@ class Message:
     original_length: int | None = None  # characters of its texts, where they were cut together
 
 
-@dataclass(frozen=True, slots=True)
-class ApiError:
+class ApiError(Struct, frozen=True):
     """`last_error` of a Run or RunStep, the `error` of a failed call, or the class of a client-side exception."""
 
     code: str
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunStep:
+class RunStep(Struct, frozen=True):
     """One step of a Run: `message_creation` or `tool_calls` (or a type of later days)."""
 
     id: str
@@ -114,8 +108,7 @@ class RunStep:
     done_ns: int | None = None  # stream: arrival of its last event
 
 
-@dataclass(frozen=True, slots=True)
-class Assistant:
+class Assistant(Struct, frozen=True):
     """What an Assistant object said of itself."""
 
     id: str
@@ -126,8 +119,7 @@ class Assistant:
     file_ids: tuple[str, ...] = ()  # of the API's first version
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A Run object as one response or event gave it."""
 
     id: str
@@ -153,8 +145,7 @@ class Run:
     carried: str | None = None  # our own key of its metadata: see `core.carried`
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True):
     """What the app asked for in `POST .../runs`: the parts that no Run object gives back."""
 
     model: str | None = None
@@ -177,8 +168,7 @@ class Source(str, Enum):
     FETCH = "fetch"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """What a page of messages covers."""
 
     from_start: bool  # nothing of the thread lies before its first message
@@ -188,8 +178,7 @@ class Listing:
     precedes: str | None = None  # the message after its last
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A file, a vector store, a file of one, or a batch of such files, as a path and an answer told of it.
 
     Vector stores index what is put into them in the background: `status` and `counts` say how far that is.
@@ -209,8 +198,7 @@ class Stored:
     error: ApiError | None = None  # why a file could not be indexed
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """A search in a vector store, and what it found."""
 
     queries: tuple[str, ...] = ()
@@ -218,8 +206,7 @@ class Search:
     documents: tuple[Document, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """What one call or one stream event told us. It was true at some moment of [request_ns, response_ns].
 
     For a stream event both are the arrival.
@@ -249,8 +236,7 @@ class Observation:
 # ---------------------------------------------------------------- what becomes a span
 
 
-@dataclass(frozen=True, slots=True)
-class SpanEvent:
+class SpanEvent(Struct, frozen=True):
     """A moment on a span."""
 
     name: str
@@ -258,8 +244,7 @@ class SpanEvent:
     attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """Where a client sends its calls."""
 
     base_url: str  # identity of the server in keys, never exported
@@ -268,8 +253,7 @@ class Server:
     provider: str  # openai | azure.ai.openai
 
 
-@dataclass(frozen=True, slots=True)
-class RunKey:
+class RunKey(Struct, frozen=True):
     """A Run is one thing on one server."""
 
     server: str
@@ -277,20 +261,21 @@ class RunKey:
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+USD = "USD"
+
+
+class Cost(Struct, frozen=True):
     """What the tokens of one Run cost, by a price list of a known date. An estimate, not the bill."""
 
     input: float  # cached tokens at their own price included
     output: float  # reasoning tokens included
     total: float
-    currency: str = "USD"
+    currency: str = USD
     source: str | None = None  # the price list: a library with its version, or `user`
     date: str | None = None  # ISO date of the price list; user prices may have none
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(Struct, frozen=True):
     """What the run span and the generation span say, in the API's words. Texts are redacted and cut already."""
 
     server: Server
@@ -319,8 +304,7 @@ class RunFacts:
     cost: Cost | None = None  # None: no usage, or no price known for the model
 
 
-@dataclass(frozen=True, slots=True)
-class ToolFacts:
+class ToolFacts(Struct, frozen=True):
     """One tool call, with the step it belongs to."""
 
     server: Server
@@ -333,8 +317,7 @@ class ToolFacts:
     data_source_id: str | None = None  # the vector store, where there is exactly one
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(Struct, frozen=True):
     """One write that the app made: create, update, delete, cancel, submit, upload, search.
 
     `polls` and `uploads` are those of a helper of the client, which is one call of the app.
@@ -361,8 +344,7 @@ class SpanKind(str, Enum):
     CALL = "call"
 
 
-@dataclass(frozen=True, slots=True)
-class SpanData:
+class SpanData(Struct, frozen=True):
     """A span before any convention has named anything but its operation (`gen_ai.operation.name`)."""
 
     kind: SpanKind

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .blobs import replaced
 from .model import Part
@@ -15,8 +17,7 @@ Redact = Callable[[str, str], str]  # (kind, text) -> text
 CUT = "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """The owner's wishes about content.
 
     Binary data in texts is told as hash, type and size, first of all. `redact(kind, text)` gets each text once; kind is one of
@@ -29,7 +30,7 @@ class Texts:
     redact: Redact | None = None
     max_chars: int = 16_384
     on_error: Callable[[Exception], None] | None = None
-    secrets: Secrets = field(default_factory=Secrets, compare=False)  # masked in every `error`
+    secrets: Secrets = field(default_factory=Secrets)  # masked in every `error`
 
     def keep(self, kind: str, text: str | None) -> str | None:
         """The text as it may go out, cut to `max_chars` characters with a visible mark; None when nothing may."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from .model import RunStep, ToolCall
 
@@ -12,7 +13,7 @@ def merge(known: RunStep, new: RunStep) -> RunStep:
     """The later word holds, but one that has not ended never replaces one that has, and what it leaves out stays."""
     newer, older = (known, new) if known.ended_at is not None and new.ended_at is None else (new, known)
     kept: dict[str, Any] = {
-        f.name: getattr(older, f.name) for f in fields(newer) if getattr(newer, f.name) in (None, ())
+        name: getattr(older, name) for name in newer.__struct_fields__ if getattr(newer, name) in (None, ())
     }
     kept["seen_ns"] = known.seen_ns if known.seen_ns is not None else new.seen_ns
     kept["done_ns"] = known.done_ns if known.done_ns is not None else new.done_ns

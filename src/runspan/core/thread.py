@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .lifecycle import RunState
 from .model import Listing, Message, Observation
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadLog:
+class ThreadLog(Struct, frozen=True):
     """Messages of one thread in the thread's order. `whole_since_start`: none before the first is missing."""
 
     messages: tuple[Message, ...] = ()

@@ -8,7 +8,9 @@ that further. No estimate of the clocks' difference is needed or made.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .lifecycle import PHASE_OF_STATUS, Phase, RunState
 from .model import RunStep
@@ -16,8 +18,7 @@ from .model import RunStep
 SECOND_NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A moment on our clock, known to within `width_ns` (0: watched). `by_server`: a server stamp helped to find it."""
 
     at_ns: int
@@ -25,16 +26,14 @@ class Moment:
     by_server: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One status change, placed."""
 
     status: str
     moment: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """A Run on our clock. The three sums add up to end - start."""
 
     start_ns: int

@@ -6,7 +6,9 @@ A round knows when the app was asked and when it answered; a step knows everythi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from . import timing
 from .jsontext import fit_text
@@ -18,8 +20,7 @@ from .timing import Timeline
 SEARCHES = frozenset({"file_search", "retrieval"})
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """One call with its texts as they may go out. Calls of one `group` (a step, else a round) were made at once."""
 
     call: ToolCall

@@ -123,6 +123,7 @@ def _cut_to_size(
     cure: str,
 ) -> SpanExporter:
     from . import answers as receiver
+    from . import encoding
     from .sized import Sized
 
     answers = receiver.Answers()
@@ -134,6 +135,7 @@ def _cut_to_size(
     made = make(**given)
     if over == GRPC:
         receiver.listen_to_grpc(made, answers)
+    encoding.quicken(made)
     return Sized(made, max_bytes, answers, cure)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from ..core.jsontext import fit_text
 
@@ -26,7 +28,10 @@ def encoded(spans: Sequence[ReadableSpan]) -> int:
 def at_most(spans: Sequence[ReadableSpan]) -> int:
     """No less than `encoded(spans)`, and much cheaper: nothing is encoded."""
     resources = {id(span.resource): span.resource for span in spans}
-    return sum(map(_span, spans)) + sum(OVERHEAD + _pairs(r.attributes) for r in resources.values())
+    scopes = {id(scope): scope for span in spans if (scope := span.instrumentation_scope)}
+    heads: list[Resource | InstrumentationScope] = [*resources.values(), *scopes.values()]
+    names = sum(_value(scope.name) for scope in scopes.values())
+    return sum(map(_span, spans)) + names + sum(OVERHEAD + _pairs(head.attributes) for head in heads)
 
 
 def shrunk(span: ReadableSpan, max_bytes: int, size: Encoded) -> ReadableSpan | None:
@@ -44,20 +49,27 @@ def shrunk(span: ReadableSpan, max_bytes: int, size: Encoded) -> ReadableSpan | 
 
 
 def _span(span: ReadableSpan) -> int:
-    scope = span.instrumentation_scope
-    names = [span.name, span.status.description or "", *(event.name for event in span.events)]
-    inner = [*(event.attributes for event in span.events), *(link.attributes for link in span.links)]
-    states = [span.context.trace_state, *(link.context.trace_state for link in span.links)]
+    inner = [(event.name, event.attributes) for event in span.events]
+    inner += [("", {**(link.attributes or {}), **link.context.trace_state}) for link in span.links]
     return (
-        OVERHEAD * (2 + len(inner))
-        + sum(map(_value, names))
-        + sum(map(_pairs, (span.attributes, *inner, *states)))
-        + (_value(scope.name) + _pairs(scope.attributes) if scope else 0)
+        2 * OVERHEAD
+        + _value(span.name)
+        + _value(span.status.description or "")
+        + _pairs(span.attributes)
+        + _pairs(span.context.trace_state)
+        + sum(OVERHEAD + _value(name) + _pairs(attributes) for name, attributes in inner)
     )
 
 
 def _pairs(attributes: Mapping[str, Any] | None) -> int:
-    return sum(_value(key) + _value(value) + 16 for key, value in (attributes or {}).items())
+    total = 0
+    for key, value in (attributes or {}).items():  # texts here and not by `_value`: nearly all are
+        total += 4 * len(key) + 24
+        if isinstance(value, str):
+            total += len(value) if value.isascii() else len(value) * 4
+        else:
+            total += _value(value)
+    return total
 
 
 def _value(value: Any) -> int:

@@ -7,9 +7,9 @@ record per generation, through the app's LoggerProvider, with the messages as st
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from opentelemetry import _logs
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context

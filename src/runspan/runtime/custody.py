@@ -7,8 +7,9 @@ already or not. Of a shared one each process that meets it alive keeps account, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ..conventions import observed as words
 from ..conventions.extra import NONE, Extra
