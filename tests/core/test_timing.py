@@ -217,6 +217,15 @@ def test_only_the_first_queued_is_placed_by_created_at() -> None:
     )
 
 
+def test_a_run_that_queues_again_at_once_is_not_placed_by_created_at() -> None:
+    state = after(
+        poll(0, 0, "queued"),
+        poll(100 * MS, 200 * MS, "requires_action", required=(call("c1"),)),
+        poll(300 * MS, 900 * MS, "queued"),
+    )
+    assert timing.timeline(state).entries[2] == Entry("queued", Moment(500 * MS, 800 * MS))
+
+
 START, STOP = event(S, "in_progress"), event(9 * S, "completed", started_at=A + 1)
 ASKS, AGAIN = event(3 * S, "requires_action", required=(call("c1"),)), event(5 * S, "queued")
 
@@ -237,6 +246,13 @@ ASKS, AGAIN = event(3 * S, "requires_action", required=(call("c1"),)), event(5 *
                 STOP,
             ),  # the stamp is the first one's still
             ["in_progress", "requires_action", "queued", "completed"],
+        ),
+        (
+            (
+                *(event(S, "in_progress", started_at=A + 1), ASKS),
+                *(event(5 * S, "queued", started_at=A + 4), event(9 * S, "completed", started_at=A + 4)),
+            ),
+            ["in_progress", "requires_action", "queued", "in_progress", "completed"],
         ),
     ],
 )
