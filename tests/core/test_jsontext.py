@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runspan.core.jsontext import dumps, fit, fit_text, is_json, loads, parsed
+from runspan.core.jsontext import MAX_LEVELS, dumps, fit, fit_text, is_json, loads, parsed
 
 LETTERS = 'abc "\\/\n\t\x00\u2028日本𝄞é\ud800\udfff…'
 
@@ -188,3 +188,23 @@ def test_a_text_is_its_value_where_it_is_json(text: str | None, value: object) -
 )
 def test_a_text_that_is_json_stays_json(text: str, max_chars: int, expected: str) -> None:
     assert fit_text(text, max_chars) == expected
+
+
+def nested(levels: int, inner: str = "1") -> str:
+    return '[{"a":' * (levels // 2) + "[" * (levels % 2) + inner + "]" * (levels % 2) + "}]" * (levels // 2)
+
+
+@pytest.mark.parametrize("levels", [1, 99, MAX_LEVELS])
+def test_what_is_nested_as_deep_as_people_nest_is_read(levels: int) -> None:
+    for text in (nested(levels), nested(levels, ",".join(["{}"] * 200) if levels % 2 else "1")):
+        assert loads(text) == loads(text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize("levels", [MAX_LEVELS + 1, 900, 100_000])
+def test_what_is_nested_without_end_is_no_json(levels: int) -> None:
+    """Models, tools and servers write it; whatever walks through it would end Python's stack."""
+    for text in (nested(levels), nested(levels).encode()):
+        with pytest.raises((ValueError, RecursionError)):
+            loads(text)
+    assert parsed(nested(levels)) == nested(levels)
+    assert fit_text(nested(levels), 100) == nested(levels)[:99] + "…"
