@@ -251,6 +251,7 @@ STEP_ERRORS: dict[str, tuple[dict[str, Any], ApiError | None]] = {
     "failed without a word": ({"status": "failed"}, ApiError("failed")),
     "expired": ({"status": "expired"}, ApiError("expired")),
     "cancelled": ({"status": "cancelled"}, None),
+    "cancelled with a word": ({"status": "cancelled", "error": FAILED}, None),
     "completed": ({"status": "completed"}, None),
 }
 
