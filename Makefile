@@ -10,13 +10,20 @@ BACKENDS := tests/backends
 BROWSER := tests/browser
 UI ?=
 FUZZ := .venvs/fuzz
+AUDIT := .venvs/audit
 EXAMPLES ?= 3000
 SECONDS ?= 300
 RUNS ?= 1000000
 MINUTES ?= 20
+MUTATE := .venvs/mutate
+JOBS ?= 2
+FILES ?=
+TESTS ?=
+PURE := core adapters conventions
+COVERAGE := $(BIN)/python -m coverage
 
-.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check format test-matrix test-backends load
-.PHONY: bench bench-peers bench-viewer chaos soak fuzz fuzz-viewer pictures docs clean
+.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
+.PHONY: bench bench-peers bench-viewer chaos soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,10 +45,39 @@ test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriv
 fuzz-viewer: $(READY)  ## 20,000 broken bodies against a running viewer
 	@$(BIN)/python tools/viewer/fuzz.py
 
-check: $(READY)  ## lint, format and types
+check: $(READY) $(AUDIT)/.ready  ## lint, format, types, and what is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory audit
+
+audit: $(READY) $(AUDIT)/.ready  ## requirements, licences, known vulnerabilities (SKIPPED, in so many letters, where PyPI is not reached)
+	@$(AUDIT)/bin/python tools/audit.py $(BIN)/python
+
+$(AUDIT)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3' 'pip-licenses>=5,<6'
+	@touch $@
+
+coverage: $(READY)  ## every branch of core/, adapters/ and conventions/ is taken by their own tests
+	@rm -f .coverage .coverage.*
+	$(COVERAGE) run -m pytest -n 0 $(PURE:%=tests/%)
+	@$(COVERAGE) combine --quiet
+	@$(COVERAGE) report --fail-under=100 $(foreach each,$(PURE),--include='*/runspan/$(each)/*')
+
+coverage-all: $(READY)  ## the branches that all tests together take, file by file (states it, fails for none)
+	@rm -f .coverage .coverage.*
+	-$(COVERAGE) run -m pytest -n auto --ignore=$(BACKENDS) --ignore=$(BROWSER)
+	@$(COVERAGE) combine --quiet
+	@$(COVERAGE) report --skip-covered --sort=cover
+
+mutate: $(MUTATE)/.ready  ## faults put into core/ and adapters/, one by one: at least 90 % must be seen by their own tests
+	@$(MUTATE)/bin/python tools/mutation/check.py '$(JOBS)' '$(FILES)' '$(TESTS)'
+
+$(MUTATE)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(MUTATE)
+	$(MUTATE)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'mutmut>=3.8,<4' 'pytest>=8.3,<10' 'hypothesis>=6.130,<7'
+	@touch $@
 
 test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Prometheus (Debian: apt-get install prometheus)
 	$(BIN)/python -m pytest -n 0 -rs $(BACKENDS)/test_prometheus.py
@@ -96,4 +132,4 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache build dist site
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .coverage* build dist mutants site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -71,3 +72,17 @@ def test_every_subject_has_rows() -> None:
     for module in bench._modules([]):
         assert callable(importlib.import_module(module).rows)
     assert set(sys.modules) >= {"benches.caller", "benches.flood"}
+
+
+def test_what_is_printed_is_also_kept_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import bench
+    from benches.table import Row
+
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    assert bench._kept([Row("quick", 1.5, "us", 2), Row("slow", 3, "us", 2)]) == Path("build/bench.json")
+    kept = json.loads((tmp_path / "build" / "bench.json").read_text("utf-8"))
+    assert [(row["what"], row["value"], row["is_held"]) for row in kept["rows"]] == [
+        ("quick", 1.5, True),
+        ("slow", 3, False),
+    ]
+    assert {"python", "cores", "load", "packages"} <= kept["on"].keys()

@@ -75,7 +75,7 @@ def as_a_script(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setenv("COLUMNS", "120")
     yield
-    assert setup._handle is None
+    assert setup.current_handle() is None
 
 
 def run(name: str) -> None:

@@ -4,20 +4,33 @@
     python tools/bench.py caller      one subject
 
 Subjects are the modules of `tools/benches/` named below and every `tools/bench_*.py`; each defines `rows() -> Iterator[Row]`.
+Beside the table, `build/bench.json` says the same to programs: the rows, and on what they were measured.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
+import platform
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 from benches.table import Row, draw
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PACKAGES = (
+    "runspan",
+    "openai",
+    "opentelemetry-sdk",
+    "opentelemetry-exporter-otlp-proto-http",
+    "msgspec",
+    "wrapt",
+)
 SUBJECTS = ("caller", "memory", "imports", "flood", "bursts", "rates", "assembling")
 
 
@@ -31,8 +44,27 @@ def main(arguments: list[str]) -> int:
     found = [row for module in modules for row in _measured(module)]
     print(draw(found))
     missed = sum(not row.is_held for row in found)
-    print(f"\n{len(found)} rows, {missed or 'none'} beyond budget, {time.monotonic() - began:.0f} s")
+    print(
+        f"\n{len(found)} rows, {missed or 'none'} beyond budget, {time.monotonic() - began:.0f} s; also in {_kept(found)}"
+    )
     return 1 if missed else 0
+
+
+def _kept(rows: list[Row]) -> Path:
+    """The file in which they stand as JSON."""
+    path = ROOT / "build" / "bench.json"
+    path.parent.mkdir(exist_ok=True)
+    on = {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+    told = [{**row.to_json(), "is_held": row.is_held} for row in rows]
+    path.write_text(json.dumps({"on": on, "rows": told}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return path.relative_to(ROOT)
 
 
 def _modules(wanted: list[str]) -> list[str]:

@@ -114,7 +114,9 @@ class Handle:
         assistants: Assistants = Lru(5_000)
         self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        custody = Custody(tracker, emitter, calls, lambda record: self._worker.put(record), extra)
+        self._custody = custody = Custody(
+            tracker, emitter, calls, lambda record: self._worker.put(record), extra
+        )
         reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
         handlers: Mapping[type, Callable[[Any], None]] = {
@@ -292,6 +294,11 @@ def instrument(**options: Any) -> Handle:
         "on" if config.fetch == "auto" else "off",
     )
     return handle
+
+
+def current_handle() -> Handle | None:
+    """What the `instrument()` that is on gave back; None where there is none."""
+    return _handle
 
 
 def uninstrument() -> None:

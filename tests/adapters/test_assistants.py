@@ -105,7 +105,15 @@ def message(id_: str, at: int) -> dict[str, Any]:
         ({}, False, (["a", "b"], True, True)),
         ({}, True, (["a", "b"], False, True)),
         ({}, None, (["a", "b"], True, True)),
-        ({"limit": 2}, None, (["a", "b"], False, True)),
+        *(({"limit": limit}, None, (["a", "b"], False, True)) for limit in (1, 2, "2", 2.0)),
+        *(
+            ({"limit": limit}, None, (["a", "b"], True, True))
+            for limit in (3, "3", None, [], "²", "9" * 5000)
+        ),
+        *(
+            ({"limit": limit}, None, (["a", "b"], True, True))
+            for limit in (float("nan"), float("inf"), 10**5000)
+        ),
         ({"order": "asc"}, False, (["a", "b"], True, True)),
         ({"order": "asc"}, True, (["a", "b"], True, False)),
         ({"order": "asc", "after": "x"}, False, (["a", "b"], False, True)),
@@ -222,5 +230,6 @@ def test_a_delta_tells_the_text_that_it_adds_to_a_message() -> None:
     odd: tuple[object, ...] = ({}, None, 5, {"text": None}, {"text": {"value": None}}, {"text": {"value": 5}})
     assert texts(*odd) == []
     assert texts({"text": {"value": "x"}}, id_=None) == []
+    assert texts({"index": 0, "type": "refusal", "refusal": "No"}, {"text": {"value": ""}}) == [("m", "No")]
     for data in ({}, {"id": "m"}, {"id": "m", "delta": None}, {"id": "m", "delta": {"content": 5}}):
         assert list(texts_of_delta(data)) == []

@@ -8,7 +8,7 @@ import pytest
 
 from runspan.adapters import assistants, files, routes
 from runspan.adapters.assistants import Exchange
-from runspan.core.model import ApiError, Document, Search, Stored
+from runspan.core.model import ApiError, Document, Observation, Search, Stored
 
 CALLS = {
     ("post", "/files"): ("upload_file", None, None),
@@ -73,6 +73,12 @@ def test_every_route_in_every_form(method: str, path: str, form: str) -> None:
 )
 def test_everything_else_is_none_of_our_business(method: str, url: str) -> None:
     assert routes.match(method, url) is None
+
+
+def test_ids_are_read_as_the_objects_have_them() -> None:
+    matched = routes.match("get", "/vector_stores/v%201/files/f%2F1")
+    assert matched is not None
+    assert (matched.store_id, matched.object_id) == ("v 1", "f/1")
 
 
 def test_the_assistants_api_is_asked_first() -> None:
@@ -141,7 +147,18 @@ COUNTS = {"in_progress": 1, "completed": 2, "failed": 3, "cancelled": 4, "total"
     ],
 )
 def test_what_an_answer_says(call: tuple[str, str], body: Any, response: Any, stored: Stored) -> None:
-    assert read(*call, body, response).stored == stored
+    assert read(*call, body, response) == Observation(request_ns=1, response_ns=2, stored=stored)
+
+
+def test_the_path_says_what_it_is_about_before_the_answer_does() -> None:
+    told = {"id": "x", "status": "completed"}
+    expected = {
+        ("get", "/files/f"): Stored(file_id="f"),
+        ("get", "/vector_stores/v"): Stored(store_id="v", status="completed"),
+        ("get", "/vector_stores/v/files/f"): Stored(store_id="v", file_id="f", status="completed"),
+        ("get", "/vector_stores/v/file_batches/b"): Stored(store_id="v", batch_id="b", status="completed"),
+    }
+    assert {call: read(*call, {"file_id": "y"}, told).stored for call in expected} == expected
 
 
 def test_a_search_and_its_hits() -> None:
@@ -158,8 +175,8 @@ def test_a_search_and_its_hits() -> None:
         {"query": ["a", 1, "b"], "max_num_results": 3},
         {"data": [hit, odd, 7]},
     )
-    assert seen.search == Search(
-        ("a", "b"), 3, (Document("f", "a.txt", 1.0, "x\ny"), Document(None, None, None, None))
-    )
+    found = (Document("f", "a.txt", 1.0, "x\ny"), Document(None, None, None, None))
+    stored, search = Stored(store_id="v"), Search(("a", "b"), 3, found)
+    assert seen == Observation(request_ns=1, response_ns=2, stored=stored, search=search)
     assert read("post", "/vector_stores/v/search", {"query": "one"}).search == Search(("one",))
     assert read("post", "/vector_stores/v/search", {"query": 5}, {"data": 5}).search == Search()

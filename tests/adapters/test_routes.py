@@ -56,6 +56,10 @@ def test_every_route_in_every_form(method: str, path: str, form: str) -> None:
     assert found(method.upper(), form.format(path)) == CALLS[method, path]
 
 
+def test_ids_are_read_as_the_objects_have_them() -> None:
+    assert found("get", "/threads/a%20b/runs/r%2F%C3%BC?x=%2F") == ("get_thread_run", "a b", "r/ü", None)
+
+
 def test_a_path_without_its_slash_is_the_same() -> None:
     assert found("post", "threads/t/runs") == ("invoke_agent", "t", None, None)
 

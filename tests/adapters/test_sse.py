@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from runspan.adapters import sse
 from runspan.adapters.sse import MAX_EVENT_BYTES, Finder, Parser
 
 EVENTS = [
@@ -72,6 +73,26 @@ def test_an_event_that_never_ends_is_passed_over_and_the_next_is_read() -> None:
         assert list(parser.feed(b"x" * 65_536)) == []
         assert parser._size <= MAX_EVENT_BYTES + 65_536
     assert list(parser.feed(b"\n\nevent: next\ndata: {}\n\n")) == [("next", "{}")]
+
+
+def test_many_events_in_one_chunk_are_all_read_however_much_they_are_together() -> None:
+    data = "x" * (MAX_EVENT_BYTES // 5)
+    whole = f"event: e\ndata: {data}\n\n".encode() * 12
+    assert parsed(whole) == [("e", data)] * 12
+    assert parsed(whole[: len(whole) // 2], whole[len(whole) // 2 :]) == [("e", data)] * 12
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(30, True), (31, False)])
+@pytest.mark.parametrize("cut", [0, 15, 29])
+def test_the_size_of_one_event_is_limited(
+    monkeypatch: pytest.MonkeyPatch, size: int, is_read: bool, cut: int
+) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 30)
+    event = b"event: e\ndata: ".ljust(size, b"x")
+    stream = event + b"\n\nevent: next\ndata: {}\n\n"
+    last = [("next", "{}")]
+    assert parsed(stream[:cut], stream[cut:]) == [("e", "x" * (size - 15))] * is_read + last
+    assert parsed(*(stream[i : i + 1] for i in range(len(stream))))[-1:] == last
 
 
 def test_a_large_event_in_small_chunks_is_read_in_reasonable_time() -> None:

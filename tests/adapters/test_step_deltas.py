@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runspan.adapters.step_deltas import StepDeltas
+from runspan.adapters.step_deltas import CALL_CHARS, StepDeltas
 from runspan.core.model import Part, RunStep, ToolCall
 
 
@@ -83,10 +83,28 @@ def test_a_call_of_the_server_is_named_by_its_type() -> None:
 
 
 def test_no_more_is_kept_than_allowed() -> None:
-    deltas = StepDeltas(7)
-    for text in ("12345", "678", "90"):
+    deltas = StepDeltas(CALL_CHARS + 7)
+    for text in ("12345", "678", "90", "x"):
         deltas.take(delta({"index": 0, "type": "function", "function": {"arguments": text}}))
     assert deltas.steps(is_cut=True)[0].tool_calls[0].arguments == "1234590"
+
+
+def test_calls_and_outputs_need_room_as_well() -> None:
+    deltas = StepDeltas(2 * CALL_CHARS + 5)
+    for index in range(3):
+        deltas.take(delta({"index": index, "id": f"c{index}", "type": "code_interpreter"}))
+    outputs: list[dict[str, Any]] = [
+        {"index": 0, "logs": "123"},
+        {"index": 1, "logs": "456"},
+        {"index": 2, "image": {"file_id": "f-1"}},
+        {"index": 3, "image": {"file_id": "f2"}},
+        {"index": 4, "logs": ""},
+    ]
+    deltas.take(delta({"index": 0, "code_interpreter": {"outputs": outputs}}))
+    deltas.take(delta({"index": 9}, id_="step_2"))
+    (step,) = deltas.steps(is_cut=True)
+    assert [call.id for call in step.tool_calls] == ["c0", "c1"]
+    assert step.tool_calls[0].outputs == (Part("logs", "123"), Part("image", None, {"file_id": "f2"}))
 
 
 ODD: list[Any] = [
@@ -101,7 +119,17 @@ ODD: list[Any] = [
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 def test_odd_deltas_cost_nothing(odd: Any) -> None:
-    deltas = StepDeltas(10)
+    deltas = StepDeltas(1_000)
     deltas.take(odd)
     deltas.take(delta(5, {"index": 0, "function": {"outputs": [3, {"index": None}]}}))  # type: ignore[arg-type]
     deltas.steps(is_cut=True)
+
+
+@pytest.mark.parametrize("given", [lambda value: value, as_models], ids=["dicts", "models"])
+def test_words_of_another_type_and_tools_of_later_days(given: Any) -> None:
+    deltas = StepDeltas(1_000)
+    deltas.ended("step_0")
+    deltas.take(given(delta({"index": 0, "id": 5, "type": 6, "function": {"name": 7, "arguments": 8}})))
+    deltas.take(given(delta({"index": 1, "id": "c", "type": "browse", "browse": {"input": "x"}})))
+    (step,) = deltas.steps(is_cut=False)
+    assert step.tool_calls == (ToolCall("", "function", None, ""), ToolCall("c", *("browse",) * 2))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from runspan.conventions import attributes_of
+from runspan.conventions import _level, attributes_of
 from runspan.conventions.genai import name
 from runspan.core.model import (
     ApiError,
@@ -47,6 +48,8 @@ RUN = Run(
         "max_completion_tokens": 64,
         "parallel_tool_calls": True,
         "max_prompt_tokens": 9,
+        "tool_choice": "get_weather",
+        "truncation_strategy": 3,
     },
 )
 FACTS = RunFacts(
@@ -124,6 +127,8 @@ GENERATION_ATTRIBUTES = {
     "gen_ai.request.reasoning.level": "high",
     "runspan.request.max_prompt_tokens": 9,
     "runspan.request.parallel_tool_calls": True,
+    "runspan.request.tool_choice": "get_weather",
+    "runspan.request.last_messages": 3,
     "gen_ai.output.type": "json",
     "gen_ai.system_instructions": '[{"type":"text","content":"Teach."}]',
     "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"q1"}]},'
@@ -319,6 +324,15 @@ def test_a_span_has_a_limit_of_its_own_and_the_longest_attributes_pay(total: int
     assert {k: v for k, v in found.items() if not k.endswith(both)} == {
         k: v for k, v in whole.items() if k not in both
     }
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_longest_are_cut_to_the_most_that_there_is_room_for(seed: int) -> None:
+    dice = random.Random(seed)
+    sizes = [*sorted(dice.choice([0, 3, dice.randrange(40)]) for _ in range(dice.randrange(1, 8))), 40]
+    total = dice.randrange(sum(sizes))
+    fitting = [level for level in range(41) if sum(min(size, level) for size in sizes) <= total]
+    assert _level(sizes, total) == max(fitting)
 
 
 def test_a_span_within_its_limit_is_left_as_it_is() -> None:

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.conventions import EXTRAS, attributes_of
+from runspan.conventions.extra import NONE, Extra
 from runspan.conventions.observed import KINDS
 from runspan.core.model import (
     ApiError,
@@ -50,7 +51,8 @@ MORE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             f"{LANGFUSE}.type": "generation",
             f"{LANGFUSE}.model.name": "gpt-4o",
             f"{LANGFUSE}.model.parameters": '{"reasoning_effort":"high","response_format":"json_object",'
-            '"temperature":0.5,"top_p":1.0,"max_completion_tokens":64,"parallel_tool_calls":true,"max_prompt_tokens":9}',
+            '"temperature":0.5,"top_p":1.0,"max_completion_tokens":64,"parallel_tool_calls":true,"max_prompt_tokens":9,'
+            '"tool_choice":"get_weather","truncation_strategy":3}',
             f"{LANGFUSE}.usage_details": '{"input":60,"input_cached_tokens":40,"output":12,'
             '"output_reasoning_tokens":8,"total":120}',
             f"{LANGFUSE}.cost_details": '{"input":0.00025,"output":0.0002,"total":0.00045}',
@@ -127,8 +129,13 @@ def test_an_end_that_was_not_asked_for_is_a_warning_in_langfuse(changes: Any, me
 
 @pytest.mark.parametrize("backend", ["langfuse", "mlflow"])
 def test_costs_in_another_currency_are_not_told_as_dollars(backend: str) -> None:
-    found = more(backend, SpanKind.GENERATION, cost=Cost(1.0, 1.0, 2.0, "EUR"))
-    assert not [key for key in found if "cost" in key]
+    euros = {"cost": Cost(1.0, 1.0, 2.0, "EUR")}
+    assert not [key for key in more(backend, SpanKind.GENERATION, **euros) if "cost" in key]
+    common = attributes_of(plain.span(SpanKind.GENERATION, replace(FACTS, **euros), "chat"), 10_000)
+    assert {key: value for key, value in common.items() if "cost" in key} == {
+        "runspan.cost.total": 2.0,
+        "runspan.cost.currency": "EUR",
+    }
 
 
 @pytest.mark.parametrize("backend", EXTRAS)
@@ -231,6 +238,32 @@ def test_a_run_that_never_began_is_no_trouble(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["langfuse", "mlflow"])
 def test_every_kind_of_an_observed_span_has_its_word(backend: str) -> None:
     assert EXTRAS[backend].kinds.keys() == KINDS.keys()
+
+
+METADATA: dict[str, object] = {"team": "a", "ids": [1, None], "none": None, "on": True}
+EACH = {"team": "a", "ids": "[1,null]", "on": "true"}
+
+
+def test_what_a_context_says_has_its_names_in_langfuse() -> None:
+    said: dict[str, Any] = {"tag.tags": ["x"], "runspan.trace.name": "turn", "user.id": "u"}
+    trace = {f"langfuse.trace.metadata.{key}": value for key, value in EACH.items()}
+    names = {"langfuse.trace.tags": ["x"], "langfuse.trace.name": "turn"}
+    assert EXTRAS["langfuse"].of_context(said, METADATA) == {**names, **trace}
+    assert EXTRAS["langfuse"].of_context({}, {}) == {}
+    span = {f"{LANGFUSE}.metadata.{key}": value for key, value in EACH.items()}
+    assert EXTRAS["langfuse"].of_metadata(METADATA) == span
+
+
+@pytest.mark.parametrize("extra", [NONE, *(EXTRAS[name] for name in ("mlflow", "phoenix", "logfire"))])
+def test_other_backends_read_the_common_names(extra: Extra) -> None:
+    assert (extra.of_context({"tag.tags": ["x"]}, METADATA), extra.of_metadata(METADATA)) == ({}, {})
+
+
+def test_metadata_leaves_room_for_other_attributes_and_may_be_a_text() -> None:
+    many = {"none": None, **{str(n): "v" for n in range(200)}}
+    found = EXTRAS["langfuse"].of_metadata(many)
+    assert list(found) == [f"{LANGFUSE}.metadata.{n}" for n in range(64)]
+    assert EXTRAS["langfuse"].of_metadata("could not be shown") == {}  # type: ignore[arg-type]
 
 
 def test_keys_of_metadata_can_be_encoded() -> None:

@@ -75,6 +75,8 @@ def test_the_models_parameters() -> None:
         "max_completion_tokens": 64,
         "parallel_tool_calls": True,
         "max_prompt_tokens": 9,
+        "tool_choice": "get_weather",
+        "truncation_strategy": 3,
     }
     assert seen("generation", False).parameters.items() >= SETTINGS.items()
 

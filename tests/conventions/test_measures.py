@@ -75,7 +75,8 @@ def of(data: SpanData, name: str) -> tuple[float, dict[str, Any]]:
 
 
 def test_a_whole_run() -> None:
-    assert measured(span(children=(tool(),))) == [
+    generation = SpanData(SpanKind.GENERATION, "chat", 11 * S, 15 * S, FACTS)
+    assert measured(span(children=(generation, tool()))) == [
         ("runspan.runs", 1, {**BASE, "runspan.run.status": "completed"}),
         ("gen_ai.client.operation.duration", 5.0, INVOKED),
         ("runspan.run.queue_time", 1.0, BASE),

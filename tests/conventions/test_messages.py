@@ -68,6 +68,10 @@ CALLS: dict[str, tuple[Part, Any]] = {
         Part("tool_call", call=replace(WEATHER, arguments='{"a', is_incomplete=True)),
         {"id": "c1", "name": "f", "arguments": '{"a', "incomplete": True},
     ),
+    "tool_call without a name": (
+        Part("tool_call", call=ToolCall("c1")),
+        {"id": "c1", "name": "function", "arguments": None},
+    ),
     "tool_call_response": (Part("tool_call_response", call=WEATHER), {"id": "c1", "response": "22 C"}),
     "server_tool_call code": (
         Part("server_tool_call", call=CODE),
@@ -158,10 +162,43 @@ def test_definitions_are_flat() -> None:
     ]
 
 
+def test_what_a_server_says_beside_takes_the_place_of_no_word_of_ours() -> None:
+    hostile = {"type": "x", "content": "x", "modality": "x", "uri": "x", "refusal": "x", "more": 1}
+    search = ToolCall("c", *("browse",) * 2, '{"type":"x","more":1}')
+    ours: tuple[dict[str, Any], ...] = (
+        {"type": "text", "content": "hi"},
+        {"type": "text", "content": "hi", "refusal": True},
+        {"type": "file", "modality": "image"},
+        {"type": "uri", "modality": "image", "uri": None},
+        {"type": "file", "modality": "document"},
+        {"type": "hologram"},
+    )
+    kinds = ("text", "refusal", "image_file", "image_url", "attachment", "hologram")
+    for kind, own in zip(kinds, ours, strict=True):
+        assert part(Part(kind, "hi", hostile)) == {**hostile, **own}
+    blob = {"type": "blob", "modality": "image", "content": ""}
+    assert part(Part("image_url", None, {**hostile, "sha256": "a"})) == {**hostile, "sha256": "a", **blob}
+    said = part(Part("server_tool_call", call=search))["server_tool_call"]
+    assert said == {"type": "browse", "more": 1}
+    (tool,) = definitions([{"type": "function", "function": {"name": "f", "type": "x"}}])
+    assert tool == {"type": "function", "name": "f"}
+
+
+def test_a_message_that_is_not_whole_says_so() -> None:
+    cut = Message("m", "user", status="incomplete", incomplete_reason="max_tokens", original_length=900)
+    marks = {"incomplete": True, "incomplete_reason": "max_tokens", "original_length": 900}
+    assert message(cut) == {"role": "user", "parts": [], **marks}
+    assert message(Message("m", "user", status="completed", incomplete_reason="x")) == {
+        "role": "user",
+        "parts": [],
+    }
+
+
 def test_plain_texts_name_what_they_cannot_show() -> None:
     shown = [
         Message("m", "user", (Part("text", "a"), Part("image_file"))),
         Message("n", "user"),
+        Message("e", "assistant", (Part("text", ""),)),
         Message("o", "user", (Part("text", "b"),)),
         Message("", "assistant", (Part("tool_call", call=WEATHER),)),
     ]

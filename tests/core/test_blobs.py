@@ -30,6 +30,7 @@ DATA = {
     "base64 in lines": WRAPPED,
     "base64 in lines of Windows": WRAPPED.replace("\n", "\r\n"),
     "base64 in lines, in JSON": json.dumps(WRAPPED)[1:-1],
+    "base64 in lines of Windows, in JSON": json.dumps(WRAPPED.replace("\n", "\r\n"))[1:-1],
     "base64 in JSON of PHP": BASE64.replace("/", "\\/"),
 }
 
@@ -55,8 +56,84 @@ def test_a_data_url_that_is_no_base64() -> None:
     assert replaced(url) == f"[image/svg+xml, 305 bytes, sha256 {sha}]"
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("data:;base64,R0lGODlh", ("image/gif", b"GIF89a")),
+        ("data:;base64,R0lGODlX==", ("image/gif", b"GIF89W")),  # padded though it needs no padding
+        ("data:;base64,iVBORw", ("image/png", b"\x89PNG")),  # not padded though it should be
+        ("data:;base64,/9j/", ("image/jpeg", b"\xff\xd8\xff")),
+        ("data:;base64,_9j_", ("image/jpeg", b"\xff\xd8\xff")),
+        ("data:;base64,UklGRg==", ("image/webp", b"RIFF")),
+        ("data:;base64,JVBERg==", ("application/pdf", b"%PDF")),
+        ("data:;base64,UEsDBA==", ("application/zip", b"PK\x03\x04")),
+        ("data:;base64,AAAA", ("application/octet-stream", bytes(3))),
+        ("data:text/plain;base64,AAAA", ("text/plain", bytes(3))),
+        ("data:text/plain,AAAA", ("text/plain", b"AAAA")),
+        # No base64, whatever it says:
+        ("data:a/b;base64,iVBO~:~RwAA", ("a/b", b"iVBO~:~RwAA")),
+        ("data:a/b;base64,%FF%FE", ("a/b", b"\xff\xfe")),
+        ("data:a/b;base64,AAAAA", ("a/b", b"AAAAA")),
+    ],
+)
+def test_what_a_data_url_holds(url: str, told: tuple[str, bytes]) -> None:
+    mime_type, data = told
+    assert of_data_url(url) == Blob(mime_type, len(data), hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize(("size", "is_told"), [(blobs.MIN_CHARS - 1, False), (blobs.MIN_CHARS, True)])
+def test_a_data_url_in_plain_text_is_told_from_a_size_on(size: int, is_told: bool) -> None:
+    url = "data:text/plain," + "a" * size
+    assert (replaced(url) != url) is is_told
+
+
+RUN = BASE64[: blobs.MIN_CHARS]
+
+
+@pytest.mark.parametrize(
+    ("run", "is_told"),
+    [
+        (RUN, True),
+        (RUN[:-1], False),
+        ("a" * 90 + "B" * 90 + "/" * 19 + "1", True),
+        ("a" * 90 + "B" * 89 + "/" * 20 + "1", False),  # as many as a path has
+        ("aX" * 200, False),  # no digit
+        (BASE64[: blobs.MIN_CHARS + 1], False),  # no base64 has this length
+    ],
+)
+def test_what_looks_like_base64(run: str, is_told: bool) -> None:
+    assert (replaced(run) != run) is is_told
+
+
+@pytest.mark.parametrize("before", range(0, blobs.MIN_CHARS + 1, 10))
+@pytest.mark.parametrize("shift", [0, 1, 9])
+def test_the_shortest_run_is_found_wherever_it_lies(before: int, shift: int) -> None:
+    around = " " * (before + shift)
+    sha = hashlib.sha256(base64.b64decode(RUN)).hexdigest()
+    assert replaced(around + RUN) == f"{around}[image/png, 150 bytes, sha256 {sha}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("word " * 100, False),
+        ('{"a":1},' * 50, False),
+        ("今天" * 100, False),
+        ("word " * 20, False),
+        ("word " * 20 + "x", False),
+        ("word " * 20 + "x" * 99, False),
+        (" " + "x" * 100 + " ", False),  # long, but not so long that it matters
+        ("", False),
+        ("word " * 20 + "x" * 100, True),
+    ],
+)
+def test_most_texts_are_not_searched_at_all(text: str, may: bool) -> None:
+    assert blobs._may_hold_a_run(text) is may
+
+
 ORDINARY = {
     "empty": "",
+    "a word and a comma": "the data:, and data:text/plain,short; data:," + "x" * 300,
     "prose": "The quick brown fox jumps over the lazy dog. " * 50,
     "one letter": "x" * 5_000,
     "a word and a colon": "my data: 5, your data: 6, data:text",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runspan.core.assembly import assemble
-from runspan.core.cost import Price, cost, find, read
+from runspan.core.cost import Price, cost, find, no_price, read
 from runspan.core.model import Cost, RunFacts, RunRequest, Usage
 from runspan.core.redact import Texts
 from runspan.core.thread import ThreadLog
@@ -28,6 +28,7 @@ MILLION = 1_000_000
         (Usage(MILLION, 0, cached_tokens=400_000), Price(2.0, 8.0, 0.0), 1.2, 0.0),
         (Usage(0, MILLION, reasoning_tokens=900_000), PRICE, 0.0, 8.0),
         (Usage(10, 0, cached_tokens=99), PRICE, 10 * 0.5 / MILLION, 0.0),  # more cached than there are
+        (Usage(10, 0), Price(2.0, 8.0, 0.0), 20 / MILLION, 0.0),  # none of them cached
         (Usage(0, 0), PRICE, 0.0, 0.0),
     ],
 )
@@ -39,15 +40,15 @@ def test_each_token_is_paid_once(usage: Usage, price: Price, of_input: float, of
     assert (found.currency, found.source, found.date) == ("USD", "user", None)
 
 
-PRICES = read(
-    {
-        "gpt-4o": {"input": 2, "output": 8.0, "cached": 0.5},
-        "my-deployment": "gpt-4o",
-        "old-deployment": "gpt-3.5-turbo",
-        "ft:gpt-4o-2024-08-06": {"input": 3, "output": 12},
-        "loop": "loop",
-    }
-)
+PRICES = {
+    "gpt-4o": {"input": 2, "output": 8.0, "cached": 0.5},
+    "my-deployment": "gpt-4o",
+    "old-deployment": "gpt-3.5-turbo",
+    "ft:gpt-4o-2024-08-06": {"input": 3, "output": 12},
+    "loop": "loop",
+    "free": {"input": 0, "output": 0.5},
+    "team:eu": {"input": 5, "output": 6},
+}
 
 
 @pytest.mark.parametrize(
@@ -60,13 +61,15 @@ PRICES = read(
         ("ft:gpt-4o-mini-2024-07-18:acme::abc", None, "ft:gpt-4o-mini-2024-07-18:acme::abc"),
         ("gpt-4o-mini", None, "gpt-4o-mini"),  # no guessing by beginnings
         ("loop", None, "loop"),
+        ("free", Price(0.0, 0.5), "free"),
+        ("team:eu:large", None, "team:eu:large"),  # colons mean something in fine-tuned names only
         ("", None, ""),
     ],
 )
 def test_a_price_is_found_by_name_by_alias_or_by_the_base_of_a_fine_tune(
     model: str, price: Price | None, name: str
 ) -> None:
-    assert find(PRICES, model) == (price, name)
+    assert find(read(PRICES), model) == (price, name)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,7 @@ def test_a_price_is_found_by_name_by_alias_or_by_the_base_of_a_fine_tune(
         ({"m": {"input": 1}}, "'m' has no 'output'"),
         ({"m": {"output": 1}}, "'m' has no 'input'"),
         ({"m": {"input": 1, "output": 1, "cache": 1}}, "'m' has 'cache'; known are"),
+        ({"m": {"input": 1, "output": 1, "cached": 1, "Cached": 1}}, "'m' has 'Cached'; known are"),
         ({"m": {"input": "1", "output": 1}}, "'m' has input='1'"),
         ({"m": {"input": True, "output": 1}}, "'m' has input=True"),
         ({"m": {"input": 1, "output": -1}}, "'m' has output=-1"),
@@ -88,6 +92,10 @@ def test_a_price_is_found_by_name_by_alias_or_by_the_base_of_a_fine_tune(
 def test_what_is_no_price_is_said(prices: dict[Any, Any], said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         read(prices)
+
+
+def test_who_wants_no_cost_gets_none() -> None:
+    assert no_price("openai", "gpt-4o", Usage(5, 7), 0) is None
 
 
 # ---------------------------------------------------------------- on the facts of a run

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from runspan.core.limits import Limits, message
+from runspan.core.limits import Limits, message, newest
 from runspan.core.model import Message, Part, ToolCall
-from runspan.core.redact import CUT
+from runspan.core.redact import CUT, Texts
 
 
 def cut(max_chars: int, *parts: Part) -> Message:
@@ -38,6 +39,40 @@ def test_a_part_that_was_cut_before_keeps_its_first_length() -> None:
     assert found.parts[0].fields["original_length"] == 900
 
 
+def test_a_part_that_just_fits_is_left_as_it_is() -> None:
+    found = cut(50, Part("text", "a" * 30), Part("text", "b" * 20), Part("text", "c"), Part("text", "dd"))
+    assert texts(found) == ["a" * 30, "b" * 20, "c", CUT]
+    assert [part.fields for part in found.parts] == [{}, {}, {}, {"original_length": 2}]
+
+
+@pytest.mark.parametrize(
+    ("limits", "max_text_chars", "kept"),
+    [
+        (Limits(), 100, 4),
+        (Limits(max_input_messages=3), 100, 3),
+        (Limits(max_input_messages=1), 100, 1),
+        (Limits(max_input_chars=70), 100, 3),  # 40 + 20 + 10
+        (Limits(max_input_chars=69), 100, 2),
+        (Limits(max_input_chars=1), 100, 1),  # one is always told
+        (Limits(max_input_chars=50), 15, 3),  # each text counts as what is left of it: 10, 15, 10 + 15
+        (Limits(max_input_chars=49), 15, 2),
+        (Limits(max_input_chars=26, max_message_chars=8), 100, 3),  # and each message: 8 + 8 + 8 + 8
+        (Limits(max_input_chars=32, max_message_chars=8), 100, 4),
+    ],
+)
+def test_the_newest_messages_within_the_limits(limits: Limits, max_text_chars: int, kept: int) -> None:
+    sizes = ((30, 50), (10, 30), (20,), (10,))  # of the texts of a message
+    messages = tuple(
+        Message(f"m{n}", "user", (*(Part("text", "x" * size) for size in of_parts), Part("image_file")))
+        for n, of_parts in enumerate(sizes)
+    )
+    assert newest(messages, limits, Texts(max_chars=max_text_chars)) == messages[-kept:]
+
+
+def test_of_no_messages_none_are_kept() -> None:
+    assert newest((), Limits(), Texts()) == ()
+
+
 def test_calls_and_results_are_cut_by_the_same_rule() -> None:
     function = ToolCall("c1", "function", "f", json.dumps({"q": "x" * 100}), "y" * 100)
     code = ToolCall(
@@ -60,6 +95,34 @@ def test_calls_and_results_are_cut_by_the_same_rule() -> None:
     logs = cut(50, Part("server_tool_call_response", call=code))
     assert logs.parts[0].call
     assert [output.text for output in logs.parts[0].call.outputs] == ["l" * 49 + CUT, "m"]
+
+
+@pytest.mark.parametrize(
+    ("max_chars", "call", "arguments", "output", "outputs", "original_length"),
+    [
+        (2, {"output": "yyyy"}, None, CUT.rjust(2, "y"), [], {"output": 4}),
+        (2, {"arguments": "xxxx"}, CUT.rjust(2, "x"), None, [], {"arguments": 4}),
+        (4, {"arguments": "xxxx", "output": "yyyyy"}, "xxxx", "yyy" + CUT, [], {"output": 5}),
+        (4, {"outputs": ("ll", "mm", "nn", "oo")}, None, None, ["ll", "mm", CUT, CUT], {}),
+        (4, {"outputs": ("lll", "mm", "n", "oo")}, None, None, ["lll", CUT, "n", CUT], {}),
+    ],
+)
+def test_the_texts_of_a_call(
+    max_chars: int,
+    call: dict[str, Any],
+    arguments: str | None,
+    output: str | None,
+    outputs: list[str],
+    original_length: dict[str, int],
+) -> None:
+    parts = tuple(Part("logs", text) for text in call.get("outputs", ()))
+    whole = ToolCall("c1", "function", "f", **{**call, "outputs": parts})
+    # A long text beside it, so that the message is cut at all; the call comes first.
+    found = cut(max_chars, Part("tool_call_response", call=whole), Part("text", "x" * 99)).parts[0].call
+    assert found
+    assert (found.arguments, found.output) == (arguments, output)
+    assert [part.text for part in found.outputs] == outputs
+    assert found.original_length == original_length
 
 
 @pytest.mark.parametrize("max_chars", [16, 100, 1_000])

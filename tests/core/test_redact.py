@@ -169,6 +169,7 @@ def test_a_redactor_that_fails_drops_the_text_and_is_heard_of(redact: object) ->
     span = tree(Texts(redact=redact, on_error=errors.append))  # type: ignore[arg-type]
     assert secrets(span) == set()
     assert errors
+    assert {type(error) for error in errors} <= {ValueError, TypeError, AttributeError}
     assert tree(Texts(redact=redact)) == span, "also without anybody to tell"  # type: ignore[arg-type]
 
 
@@ -177,6 +178,65 @@ def test_texts_are_cut_with_a_mark() -> None:
     assert Texts(max_chars=3).keep("input", "abcdef") == "ab" + CUT
     assert Texts(max_chars=3).redacted("input", "abcdef") == "abcdef"
     assert Texts().keep("input", None) is None
+
+
+def upper(kind: str, text: str) -> str:
+    return f"{kind}:{text.upper()}"
+
+
+LINK = {"type": "text", "file_id": "file_1", "detail": "high", "mime_type": "a/b", "sha256": "0f", "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("texts", "part", "expected"),
+    [
+        (Texts(max_chars=6), Part("text", "abcdef"), None),
+        (Texts(max_chars=5), Part("text", "abcdef"), Part("text", "abcd" + CUT, {"original_length": 6})),
+        (
+            Texts(redact=upper, max_chars=8),
+            Part("odd", "abc", {**LINK, "note": "x", "list": ["y", {"type": "z"}]}),
+            Part(
+                *("odd", "input:A" + CUT),
+                {**LINK, "note": "input:X", "list": ["input:Y", {"type": "z"}], "original_length": 9},
+            ),
+        ),
+        (Texts(captures=False), Part("text", "abc", {"note": "x"}), Part("text", None, {"note": None})),
+        (Texts(), Part("image_file"), None),
+    ],
+)
+def test_a_part_and_its_fields(texts: Texts, part: Part, expected: Part | None) -> None:
+    found = texts.part("input", part)
+    assert found is part if expected is None else found == expected
+
+
+def test_definitions_of_tools_keep_the_words_of_json_schema_and_nothing_else() -> None:
+    definition = {
+        "type": "function",
+        "function": {
+            "name": "look",
+            "parameters": {"properties": {"file_id": {"type": "string"}, "detail": "d"}},
+        },
+    }
+    expected = {
+        "type": "function",
+        "function": {
+            "name": "tool.definitions:LOOK",
+            "parameters": {
+                "properties": {
+                    "tool.definitions:FILE_ID": {"type": "string"},
+                    "tool.definitions:DETAIL": "tool.definitions:D",
+                }
+            },
+        },
+    }
+    assert Texts(redact=upper).value("tool.definitions", definition) == expected
+    assert Texts(redact=raises).value("tool.definitions", {"secret": 1}) == {CUT: 1}
+    assert Texts(redact=raises).value("metadata", {"plan": 1}) == {"plan": 1}
+
+
+def test_what_things_are_called_is_kept_with_capture_off_and_redacted() -> None:
+    assert Texts(captures=False, redact=upper).word("name", "Tutor") == "name:TUTOR"
+    assert Texts(captures=False).word("name", None) is None
 
 
 def test_lone_surrogates_are_replaced_and_everything_else_stays() -> None:

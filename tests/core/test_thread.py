@@ -9,7 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.model import Listing, Message, Observation, Part
-from runspan.core.thread import MAX_MESSAGES, ThreadLog, has_all_inputs, has_all_outputs, outputs, record
+from runspan.core.thread import (
+    MAX_MESSAGES,
+    ThreadLog,
+    has_all_inputs,
+    has_all_outputs,
+    outputs,
+    record,
+    weight,
+)
 from tests.core.words import A, after, begun, event, poll, said, seen
 
 WHOLE = Listing(from_start=True, to_end=True)
@@ -69,7 +77,7 @@ def test_pages_read_from_the_newest_on_are_in_order() -> None:
     assert ids(log_of(page(*M[3:], listing=NEWEST), page(*M[:3], listing=OLDEST))) == ids(log_of(page(*M)))
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", range(100))
 def test_no_message_is_ever_lost_or_doubled(seed: int) -> None:
     """Not even where a server ignores `order`, so that two pages disagree about it."""
     chance, log, given = random.Random(seed), ThreadLog(), set()
@@ -145,6 +153,12 @@ def test_a_server_that_does_not_stamp_threads_still_has_its_messages_recognised(
 
 
 # ---------------------------------------------------------------- how much is known
+
+
+def test_what_a_thread_weighs() -> None:
+    parts = (Part("text", "x" * 30), Part("image_file"), Part("text", "y" * 5))
+    log = ThreadLog((Message("m1", "user", parts), said("zz", "m2")))
+    assert (weight(ThreadLog()), weight(log)) == (0, 2 * 500 + 30 + 5 + 2)
 
 
 def test_only_the_newest_of_a_huge_thread_are_kept_and_it_is_not_called_whole() -> None:

@@ -76,6 +76,40 @@ def test_the_end_of_a_polled_run_is_the_designs_rule(
     assert found.width_ns <= min(interval_ns + 100 * MS, 2 * S + 100 * MS) or status == "incomplete"
 
 
+@pytest.mark.parametrize(
+    ("stamp", "earliest_ns", "latest_ns", "expected"),
+    [
+        (A + 3, 0, 10 * S, Moment(3 * S, 2 * S, by_server=True)),
+        (A + 3, 5 * S // 2, 10 * S, Moment(13 * S // 4, 3 * S // 2, by_server=True)),
+        (A + 3, 0, 3 * S, Moment(5 * S // 2, S, by_server=True)),
+        (A + 3, 4 * S, 10 * S, Moment(4 * S, 0, by_server=True)),  # just possible
+        (A + 3, 4 * S + 2, 10 * S, Moment(7 * S + 1, 6 * S - 2)),  # impossible
+        (A + 3, 3 * S, 3 * S, Moment(3 * S)),  # known without it
+        (A + 3, 5 * S, 3 * S, Moment(3 * S)),
+        (None, 2, 11, Moment(6, 9)),
+        (A + 3, 0, 3 * S + 1, Moment(5 * S // 2, S + 1, by_server=True)),
+    ],
+)
+def test_a_moment_is_the_middle_of_what_is_possible(
+    stamp: int | None, earliest_ns: int, latest_ns: int, expected: Moment
+) -> None:
+    assert timing.place(begun(0, 0), stamp, earliest_ns, latest_ns) == expected
+
+
+def test_how_long_the_creation_took_widens_what_a_stamp_can_mean() -> None:
+    state = begun(S, 2 * S)
+    assert timing.place(state, A + 3, 0, 10 * S) == Moment(9 * S // 2, 3 * S, by_server=True)
+    assert timing.place(replace(state, created_at=None), A + 3, 0, 10 * S) == Moment(5 * S, 10 * S)
+
+
+def test_when_a_run_would_have_expired_says_nothing_of_one_that_did_not() -> None:
+    known = {"expires_at": A + 5}
+    state = after(poll(0, 0, "queued", **known), poll(8 * S, 10 * S, "completed", **known))
+    assert timing.end(state) == Moment(5 * S, 10 * S)
+    state = after(poll(0, 0, "queued", **known), poll(8 * S, 10 * S, "expired", ended_at=A + 7, **known))
+    assert timing.end(state) == Moment(7 * S, 2 * S, by_server=True)
+
+
 def test_stamps_that_contradict_the_polls_are_not_believed() -> None:
     state = after(
         poll(0, 10, "queued"),
@@ -166,6 +200,68 @@ def test_a_run_that_starts_at_once_is_in_progress_once(first: str) -> None:
     expected = ["in_progress", "completed"] if first == "in_progress" else ["in_progress", first, "completed"]
     assert [e.status for e in timing.timeline(state).entries] == expected
     assert timing.timeline(state).active_from_ns == 0
+
+
+def test_only_the_first_queued_is_placed_by_created_at() -> None:
+    state = after(
+        poll(20 * S, 30 * S, "queued"),
+        poll(31 * S, 32 * S, "requires_action", required=(call("c1"),)),
+        poll(40 * S, 42 * S, "queued"),
+        poll(50 * S, 52 * S, "completed"),
+    )
+    assert timing.timeline(state).entries == (
+        Entry("queued", Moment(S // 2, S, by_server=True)),
+        Entry("requires_action", Moment(26 * S, 12 * S)),
+        Entry("queued", Moment(73 * S // 2, 11 * S)),
+        Entry("completed", Moment(46 * S, 12 * S)),
+    )
+
+
+START, STOP = event(S, "in_progress"), event(9 * S, "completed", started_at=A + 1)
+ASKS, AGAIN = event(3 * S, "requires_action", required=(call("c1"),)), event(5 * S, "queued")
+
+
+@pytest.mark.parametrize(
+    ("observations", "expected"),
+    [
+        ((START, STOP), ["in_progress", "completed"]),  # it was seen, the stamp came late
+        (
+            (START, ASKS, AGAIN, STOP),
+            ["in_progress", "requires_action", "queued", "in_progress", "completed"],
+        ),
+        (
+            (
+                event(S, "in_progress", started_at=A + 1),
+                ASKS,
+                AGAIN,
+                STOP,
+            ),  # the stamp is the first one's still
+            ["in_progress", "requires_action", "queued", "completed"],
+        ),
+    ],
+)
+def test_started_at_makes_an_entry_where_none_was_seen(
+    observations: tuple[Observation, ...], expected: list[str]
+) -> None:
+    assert [status for status, _ in entries(after(*observations))] == expected
+
+
+def test_in_progress_that_nobody_saw_lies_before_the_end() -> None:
+    state = after(poll(0, 0, "queued"), poll(9 * S, 10 * S, "completed", started_at=A + 7, ended_at=A + 7))
+    assert timing.timeline(state).entries[1:] == (
+        Entry("in_progress", Moment(13 * S // 2, S, by_server=True)),
+        Entry("completed", Moment(7 * S, 2 * S, by_server=True)),
+    )
+
+
+def test_a_run_that_is_not_over_counts_until_it_was_last_heard_of() -> None:
+    line = timing.timeline(after(poll(0, 0, "queued"), poll(2 * S, 4 * S, "in_progress")))
+    assert (line.end, line.queue_ns, line.active_ns, line.tool_wait_ns) == (Moment(4 * S), 2 * S, 2 * S, 0)
+
+
+def test_no_run_ends_before_it_began() -> None:
+    line = timing.timeline(after(event(5 * S, "completed"), state=begun(10 * S, 11 * S)))
+    assert (line.start_ns, line.end) == (10 * S, Moment(10 * S))
 
 
 def test_a_stamp_that_changes_when_the_run_goes_on_places_only_what_it_was_given_for() -> None:

@@ -98,7 +98,7 @@ class Simulated:
         return state
 
 
-SEEDS = range(600)
+SEEDS = range(150)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

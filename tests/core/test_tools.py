@@ -15,6 +15,7 @@ from runspan.core.model import (
     Document,
     Observation,
     Part,
+    RunRequest,
     RunStep,
     SpanData,
     SpanKind,
@@ -58,7 +59,7 @@ def test_a_call_known_from_its_round_and_its_step_is_one_span() -> None:
         event(2 * S, "requires_action", required=(call("c1"),)),
         submit(5 * S, 6 * S, c1="22 C"),
         event(9 * S, "completed"),
-        steps(step("s1", replace(call("c1"), output="22 C"), created_at=A + 2, ended_at=A + 5)),
+        steps(step("s1", ToolCall("c1", "function", "f", "{}", "other"), created_at=A + 2, ended_at=A + 5)),
     )
     (tool,) = tools(state)
     assert facts(tool) == ToolFacts(SERVER, replace(call("c1"), output="22 C"), "s1", "thread_1")
@@ -124,6 +125,120 @@ def test_a_call_that_nobody_answered_lasts_until_the_run_ends() -> None:
     )
     (tool,) = tools(state)
     assert (tool.start_ns, tool.end_ns) == (2 * S, 7 * S)
+
+
+def test_calls_of_rounds_without_an_id_are_one_span_each_too() -> None:
+    state = after(
+        event(S, "in_progress"),
+        event(2 * S, "requires_action", required=(call("", "f"), call("", "g"))),
+        event(4 * S, "in_progress"),
+        event(5 * S, "requires_action", required=(call("", "h"), call("c1", "i"))),
+        event(7 * S, "expired"),
+    )
+    assert [facts(t).call.name for t in tools(state)] == ["f", "g", "h", "i"]
+
+
+def test_what_somebody_else_answered_its_step_tells() -> None:
+    asks = event(2 * S, "requires_action", required=(call("c1"),))
+    answered = replace(call("c1"), output="22 C")
+    state = after(asks, event(5 * S, "in_progress"), event(9 * S, "completed"), steps(step("s1", answered)))
+    assert [facts(t).call for t in tools(state)] == [answered]
+
+
+def test_what_a_round_does_not_know_its_step_tells() -> None:
+    state = after(
+        event(S, "in_progress"),
+        submit(5 * S, 6 * S, c1="22 C", c2="rain"),  # a wait that nobody saw
+        event(9 * S, "completed"),
+        steps(
+            step(
+                "s1", ToolCall("c1", "function", "look", "{}", "other"), created_at=A + 2, usage=Usage(1, 2)
+            ),
+            step("s2", ToolCall("c2", "function", "", None, "other", is_incomplete=True)),
+        ),
+    )
+    first, second = tools(state)
+    assert facts(first) == ToolFacts(
+        *(SERVER, ToolCall("c1", "function", "look", "{}", "22 C"), "s1", "thread_1"), usage=Usage(1, 2)
+    )
+    assert facts(second).call == ToolCall("c2", "function", "", None, "rain", is_incomplete=True)
+    assert (first.start_ns, first.end_ns) == (5 * S, 5 * S)
+
+
+def test_a_step_never_begins_before_the_step_before_it() -> None:
+    late = step("s1", call("c1"), created_at=A + 6, ended_at=A + 7)
+    wrong = step("s2", call("c2"), created_at=A + 2, ended_at=A + 8)
+    later = step("s3", call("c3"), ended_at=A + 8)
+    found = [(facts(t).call.id, t.start_ns) for t in tools(polled(steps(late, wrong, later)))]
+    assert found == [("c1", 6 * S), ("c2", 15 * S // 2), ("c3", 15 * S // 2)]  # in the middle of what may be
+
+
+def upper(kind: str, text: str) -> str:
+    return f"{kind}:{text.upper()}"
+
+
+WHOLE = ToolCall(
+    *("c1", "file_search", "search", "abc", "def"),
+    outputs=(Part("logs", "ghi"),),
+    documents=(Document("f1", "a.txt", 0.5, "jkl"), Document("f2", "b.txt", 0.25)),
+)
+
+
+def test_every_text_of_a_call_goes_out_by_its_kind_and_within_its_limit() -> None:
+    span = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(redact=upper, max_chars=17))
+    assert facts(span.children[1]).call == ToolCall(
+        *("c1", "file_search", "name:SEARCH", "tool.arguments:A…", "tool.result:DEF"),
+        outputs=(Part("logs", "tool.result:GHI"),),
+        documents=(
+            Document("f1", "tool.result:A.TXT", 0.5, "tool.result:JKL"),
+            Document("f2", "tool.result:B.TXT", 0.25),
+        ),
+        original_length={"arguments": 18},
+    )
+    short = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(max_chars=3))
+    assert facts(short.children[1]).call.original_length == {}
+    assert facts(short.children[1]).call.documents[0] == Document("f1", "a.…", 0.5, "jkl")
+    tiny = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(max_chars=2))
+    assert facts(tiny.children[1]).call.original_length == {"arguments": 3, "output": 3}
+    assert facts(tiny.children[1]).call.documents[0] == Document("f1", "a…", 0.5, "j…", original_length=3)
+    nothing = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(captures=False))
+    assert facts(nothing.children[1]).call == ToolCall(
+        "c1", "file_search", "search", documents=(Document("f1", None, 0.5), Document("f2", None, 0.25))
+    )
+
+
+def test_what_a_call_searched_in_and_what_a_function_is_for() -> None:
+    described = {"type": "function", "function": {"name": "look", "description": "Looks."}}
+    kinds = ("function", "file_search", "retrieval", "code_interpreter")
+    calls = (ToolCall(f"c{n}", kind, "look") for n, kind in enumerate(kinds))
+    state = after(
+        event(S, "in_progress"),
+        event(
+            9 * S,
+            "completed",
+            tools=({"type": "function"}, {"function": {"name": "x", "description": 5}}, described),
+        ),
+        steps(step("s1", *calls)),
+        state=begun(request=RunRequest(vector_store_ids=("vs_1",))),
+    )
+    assert [(facts(t).description, facts(t).data_source_id) for t in tools(state)] == [
+        ("Looks.", None),
+        (None, "vs_1"),
+        (None, "vs_1"),
+        (None, None),
+    ]
+
+
+def test_the_error_of_a_step_is_a_text_of_its_own_kind() -> None:
+    broken = step("s1", CODE, status="expired", error=ApiError("x", "too late"))
+    span = assemble(polled(steps(broken)), ThreadLog(), None, Texts(redact=upper))
+    assert span.children[1].error == ApiError("expired", "error:TOO LATE")
+    alone = RunStep("s1", "tool_calls", tool_calls=(CODE,))
+    (tool,) = tools(polled(steps(alone)))
+    assert tool == SpanData(
+        *(SpanKind.TOOL, "execute_tool", tool.start_ns, tool.end_ns),
+        ToolFacts(SERVER, CODE, "s1", "thread_1"),
+    )
 
 
 def test_message_steps_make_no_span() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +57,7 @@ class Desk:
         assert matched is not None
         live = LiveSpan(INVALID_SPAN, None, None)
         call = Call(matched, SERVER, self.now_ns, self.now_ns, live=live, via=Via(1, lambda *_: None))
-        return dataclasses.replace(call, **fields)
+        return replace(call, **fields)
 
     def begin(
         self, run_id: str = "run_1", thread_id: str = "thread_1", via: bool = True, **fields: Any

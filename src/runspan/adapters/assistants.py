@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from .fields import member
 from .wire import Wire
 
 PREFIXES = ("/threads", "/assistants")
+PAGE_SIZE = 20  # where the app asks for none
 
 
 class Match(Struct, frozen=True):
@@ -147,8 +149,11 @@ def _has_more(page: Wire, query: Wire) -> bool:
     has_more = page.get("has_more")
     if isinstance(has_more, bool):
         return has_more
-    limit = str(query.get("limit", ""))
-    return len(list(wire.items(page, "data"))) >= (int(limit) if limit.isdigit() else 20)
+    try:
+        limit = int(query.get("limit", PAGE_SIZE))
+    except (TypeError, ValueError, OverflowError):  # the app's own, of any type
+        limit = PAGE_SIZE
+    return len(wire.items(page, "data")) >= limit
 
 
 def _run(exchange: Exchange) -> Observation:
@@ -233,7 +238,7 @@ def match(method: str, url: str) -> Match | None:
         url = path_from(url, _WORD)
         if not url.startswith(PREFIXES):
             return None
-    segments = url.partition("?")[0].strip("/").split("/")
+    segments = segments_of(url)
     count, method = len(segments), method.lower()
     if count == 2 and segments[1] == "runs" and segments[0] == "threads":
         return NEW_THREAD_AND_RUN if method == "post" else None
@@ -262,6 +267,11 @@ def path_from(url: str, word: re.Pattern[str]) -> str:
         return "/" + url
     found = word.search("/" + rest.partition("/")[2].partition("?")[0])
     return found.string[found.start() :] if found else ""
+
+
+def segments_of(url: str) -> list[str]:
+    """The words of a path. Newer clients quote what is unusual in an id; objects hold it as it is."""
+    return [unquote(word) for word in url.partition("?")[0].strip("/").split("/")]
 
 
 # ---------------------------------------------------------------- streams
@@ -299,12 +309,15 @@ def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:
 
 
 def texts_of_delta(data: Any) -> Iterator[tuple[str, str]]:
-    """(message id, text) for each piece of text in a `thread.message.delta`, given as a dict or a model of the client."""
+    """(message id, text) for each piece of text in a `thread.message.delta`, given as a dict or a model of the client.
+
+    Of a refusal, too: what a message is shows when it completes, and then its pieces are not needed.
+    """
     id_, content = member(data, "id"), member(member(data, "delta"), "content")
     for block in content if isinstance(content, list) else ():
-        value = member(member(block, "text"), "value")
-        if isinstance(id_, str) and isinstance(value, str):
-            yield id_, value
+        for value in (member(member(block, "text"), "value"), member(block, "refusal")):
+            if isinstance(id_, str) and isinstance(value, str) and value:
+                yield id_, value
 
 
 def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:

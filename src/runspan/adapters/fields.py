@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 Wire = Mapping[str, Any]
@@ -21,6 +21,11 @@ def number(wire: Wire, key: str) -> int | None:
     return int(value) if value is not None and is_number(value) else None
 
 
+def count(wire: Wire, key: str) -> int | None:
+    value = number(wire, key)
+    return value if value is not None and value >= 0 else None
+
+
 def real(wire: Wire, key: str) -> float | None:
     value = wire.get(key)
     return float(value) if value is not None and is_number(value) else None
@@ -31,15 +36,24 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_INT < value < MAX_INT
 
 
+def flag(wire: Wire, key: str) -> bool | None:
+    value = wire.get(key)
+    return value if isinstance(value, bool) else None
+
+
+def kind_of(wire: Wire, key: str) -> str | None:
+    """A word, alone or as the `type` of an object."""
+    return text(wire, key) or text(mapping(wire, key), "type")
+
+
 def mapping(wire: Wire, key: str) -> Wire:
     value = wire.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def items(wire: Wire, key: str) -> Iterator[Wire]:
+def items(wire: Wire, key: str) -> Sequence[Wire]:
     value = wire.get(key)
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
 
 
 def texts(wire: Wire, key: str) -> tuple[str, ...]:

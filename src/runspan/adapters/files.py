@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ..core.model import Document, Observation, Search, Stored
 from . import wire
-from .assistants import Exchange, Match, Reader, Route, path_from
+from .assistants import Exchange, Match, Reader, Route, path_from, segments_of
 from .fields import real, texts
 from .wire import Wire
 
@@ -145,7 +145,7 @@ def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
     if not url.startswith(PREFIXES):
         url = path_from(url, _WORD)
-    segments = url.partition("?")[0].strip("/").split("/")
+    segments = segments_of(url)
     count, is_store = len(segments), segments[0] == "vector_stores"
     third, fifth = segments[2] if count > 2 else "", segments[4] if count > 4 else ""
     route = ROUTES.get((method.lower(), count, segments[0], third, fifth))

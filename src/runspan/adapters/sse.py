@@ -19,20 +19,17 @@ class Parser:
 
     def feed(self, data: bytes) -> Iterator[tuple[str, str]]:
         seam, self._tail = self._tail + data, (self._tail + data)[-3:]
-        self._keep(data)
-        if b"\n\n" not in seam and b"\n\r\n" not in seam:
-            return
-        *blocks, rest = b"".join(self._chunks).replace(b"\r\n", b"\n").split(b"\n\n")
-        self._chunks, self._size = [], 0
-        self._keep(rest)
-        for block in blocks:
-            yield from _event(block.decode("utf-8", "replace"))
-
-    def _keep(self, data: bytes) -> None:
         self._chunks.append(data)
         self._size += len(data)
+        blocks: list[bytes] = []
+        if b"\n\n" in seam or b"\n\r\n" in seam:
+            *blocks, rest = b"".join(self._chunks).replace(b"\r\n", b"\n").split(b"\n\n")
+            self._chunks, self._size = [rest], len(rest)
         if self._size > MAX_EVENT_BYTES:
             self._chunks, self._size = [], 0
+        for block in blocks:
+            if len(block) <= MAX_EVENT_BYTES:
+                yield from _event(block.decode("utf-8", "replace"))
 
 
 class Finder:

@@ -11,6 +11,7 @@ from typing import Any
 from ..core.model import Part, RunStep, ToolCall
 from .fields import member
 
+CALL_CHARS = 200  # what a call costs beside its texts
 _TEXT_OF = {"function": "arguments", "code_interpreter": "input"}
 
 
@@ -39,7 +40,7 @@ class _Pieces:
 
 
 class StepDeltas:
-    """Takes the deltas of one stream, as dicts or models of the client; keeps at most `max_chars` of their texts."""
+    """Takes the deltas of one stream, as dicts or models of the client; keeps no more of them than `max_chars`."""
 
     def __init__(self, max_chars: int) -> None:
         self._left = max_chars
@@ -52,8 +53,9 @@ class StepDeltas:
             return
         for call in calls:
             index = member(call, "index")
-            if isinstance(index, int):
-                self._add(self._steps.setdefault(id_, {}).setdefault(index, _Pieces()), call)
+            known = self._known(id_, index) if isinstance(index, int) else None
+            if known is not None:
+                self._add(known, call)
 
     def ended(self, step_id: str) -> None:
         """The step itself came, whole."""
@@ -66,28 +68,38 @@ class StepDeltas:
             for id_, calls in self._steps.items()
         )
 
+    def _known(self, step_id: str, index: int) -> _Pieces | None:
+        """The call so far; None where there is no room for one more."""
+        calls = self._steps.get(step_id, {})
+        if index not in calls and self._has_room(CALL_CHARS):
+            calls[index] = _Pieces()
+            self._steps[step_id] = calls
+        return calls.get(index)
+
     def _add(self, known: _Pieces, call: Any) -> None:
         known.id = _word(call, "id") or known.id
         known.type = _word(call, "type") or known.type
         body = member(call, known.type)
         known.name = _word(body, "name") or known.name
-        self._keep(known.text, _word(body, _TEXT_OF.get(known.type, "")))
+        text = _word(body, _TEXT_OF.get(known.type, ""))
+        if text and self._has_room(len(text)):
+            known.text.append(text)
         outputs = member(body, "outputs")
         for output in outputs if isinstance(outputs, list) else ():
             index = member(output, "index")
             if isinstance(index, int):
-                self._keep(known.logs.setdefault(index, []), _word(output, "logs"))
-                image = _word(member(output, "image"), "file_id")
-                if image is not None:
-                    known.logs.pop(index, None)
+                logs, image = _word(output, "logs"), _word(member(output, "image"), "file_id")
+                if logs and self._has_room(len(logs)):
+                    known.logs.setdefault(index, []).append(logs)
+                if image is not None and self._has_room(len(image)):
                     known.images[index] = image
 
-    def _keep(self, pieces: list[str], text: str | None) -> None:
-        if text and len(text) <= self._left:
-            self._left -= len(text)
-            pieces.append(text)
+    def _has_room(self, chars: int) -> bool:
+        has_room = chars <= self._left
+        self._left -= chars if has_room else 0
+        return has_room
 
 
 def _word(obj: Any, name: str) -> str | None:
-    value = member(obj, name) if name else None
+    value = member(obj, name)
     return value if isinstance(value, str) else None

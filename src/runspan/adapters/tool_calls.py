@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ..core.jsontext import dumps
 from ..core.model import Document, Part, ToolCall
-from .fields import Wire, items, mapping, real, text
+from .fields import Wire, items, mapping, real, text, without_nulls
 
 
 def tool_call(wire: Wire) -> ToolCall:
@@ -36,7 +36,7 @@ def code_output(wire: Wire) -> Part:
 
 def _search(wire: Wire, kind: str, body: Wire) -> ToolCall:
     """What is known of the search itself is how it ranked; the API never tells the query."""
-    options = {k: v for k, v in body.items() if k != "results"}
+    options = without_nulls({k: v for k, v in body.items() if k != "results"})
     documents = tuple(map(_document, items(body, "results")))
     return ToolCall(_id(wire), kind, kind, dumps(options) if options else None, documents=documents)
 

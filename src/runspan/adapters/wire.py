@@ -7,7 +7,6 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from msgspec.structs import asdict
 
@@ -15,7 +14,7 @@ from ..core import blobs
 from ..core.carried import KEY
 from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from .fields import Wire as Wire  # what other readers of the wire use, too
-from .fields import first, is_number, texts, without_nulls
+from .fields import count, first, flag, kind_of, real, texts, without_nulls
 from .fields import items as items
 from .fields import mapping as mapping
 from .fields import number as number
@@ -25,21 +24,26 @@ from .tool_calls import tool_call
 # ---------------------------------------------------------------- objects
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _tool_choice(wire: Wire, key: str) -> str | None:
+    """The function that must be called, or the word for what may be; None where the model chooses, which is the rule."""
+    word = text(mapping(mapping(wire, key), "function"), "name") or kind_of(wire, key)
+    return word if word != "auto" else None
 
 
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
+def _last_messages(wire: Wire, key: str) -> int | None:
+    return count(mapping(wire, key), "last_messages")
 
 
-_RUN_SETTINGS: Mapping[str, Callable[[Any], bool]] = {
-    "temperature": is_number,
-    "top_p": is_number,
-    "max_completion_tokens": is_number,
-    "max_prompt_tokens": is_number,
-    "parallel_tool_calls": _is_flag,
-    "reasoning_effort": _is_text,
+_RUN_SETTINGS: Mapping[str, Callable[[Wire, str], object]] = {
+    "temperature": real,
+    "top_p": real,
+    "max_completion_tokens": number,
+    "max_prompt_tokens": number,
+    "parallel_tool_calls": flag,
+    "reasoning_effort": text,
+    "response_format": kind_of,
+    "tool_choice": _tool_choice,
+    "truncation_strategy": _last_messages,
 }
 _RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
 
@@ -90,16 +94,12 @@ def run_request(body: Wire, stream: bool) -> RunRequest:
 
 
 def _settings(wire: Wire) -> Mapping[str, object]:
-    settings: dict[str, object] = {
-        n: wire[n] for n, is_right in _RUN_SETTINGS.items() if is_right(wire.get(n))
-    }
-    format_ = wire.get("response_format")
-    kind = text(format_, "type") if isinstance(format_, dict) else text(wire, "response_format")
-    return {**settings, "response_format": kind} if kind else settings
+    read = ((name, reader(wire, name)) for name, reader in _RUN_SETTINGS.items())
+    return {name: value for name, value in read if value is not None}
 
 
 def usage(wire: Wire) -> Usage | None:
-    prompt, completion = number(wire, "prompt_tokens"), number(wire, "completion_tokens")
+    prompt, completion = count(wire, "prompt_tokens"), count(wire, "completion_tokens")
     if prompt is None and completion is None:
         return None
     # The wire says prompt_token_details; the typed clients of other APIs say prompt_tokens_details.
@@ -107,7 +107,7 @@ def usage(wire: Wire) -> Usage | None:
         mapping(wire, f"{side}_token_details") or mapping(wire, f"{side}_tokens_details")
         for side in ("prompt", "completion")
     )
-    return Usage(prompt or 0, completion or 0, number(into, "cached_tokens"), number(out, "reasoning_tokens"))
+    return Usage(prompt or 0, completion or 0, count(into, "cached_tokens"), count(out, "reasoning_tokens"))
 
 
 def error(wire: Wire) -> ApiError | None:
@@ -120,8 +120,9 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
     content = wire.get("content")
     parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
-    parts += tuple(_attached(one) for one in items(wire, "attachments"))
-    parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
+    if "attachments" in wire or "file_ids" in wire:
+        parts += tuple(_attached(one) for one in items(wire, "attachments"))
+        parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
     return Message(
         id=(text(wire, "id") or "") if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if text(wire, "run_id") else "user"),
@@ -141,13 +142,16 @@ def part(wire: Wire) -> Part:
         value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
         more = without_nulls({k: v for k, v in mapping(wire, kind).items() if k != "value" and v})
         return Part(kind, value, more or EMPTY)
-    fields = body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"}
+    if isinstance(body, str) and kind in _SHORT:
+        body = {_SHORT[kind]: body}
+    fields = without_nulls(body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"})
     blob = blobs.of_data_url(text(fields, "url") or "") if kind == "image_url" else None
     if blob is not None:  # megabytes, perhaps: they are let go here
         fields = {**{k: v for k, v in fields.items() if k != "url"}, **asdict(blob)}
     return Part(kind, None, fields)
 
 
+_SHORT = {"image_url": "url", "image_file": "file_id"}  # what a lone text in place of the object is
 ATTACHMENT = "attachment"
 
 

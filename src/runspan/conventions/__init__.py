@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 from ..core.model import SpanData
 from ..core.redact import clean, cut
@@ -28,22 +29,20 @@ def attributes_of(
     found = _attributes(span, max_chars, extra)
     if max_span_chars is None:
         return found
-    sizes = [len(value) for value in found.values() if isinstance(value, str)]
+    sizes = sorted(len(value) for value in found.values() if isinstance(value, str))
     if sum(sizes) <= max_span_chars:
         return found
-    return _attributes(span, _level(sorted(sizes, reverse=True), max_span_chars), extra)
+    return _attributes(span, _level(sizes, max_span_chars), extra)
 
 
 def _level(sizes: list[int], total: int) -> int:
-    """The most characters that each may have so that all have `total`; `sizes` are the longest first, and too long together."""
-    rest = sum(sizes)
-    for count, size in enumerate(sizes):
-        shorter = sizes[count + 1] if count + 1 < len(sizes) else 0
-        rest -= size
-        level = (total - rest) // (count + 1)
-        if level >= shorter:
-            return max(level, 0)
-    return 0
+    """The most characters that each may have so that all have `total`; `sizes` are the shortest first, and too long together.
+
+    With some of the shortest left whole, the others share the rest; leaving one whole that is longer than its share, or cutting one
+    that is not, makes the share smaller.
+    """
+    whole = accumulate(sizes[:-1], initial=0)
+    return max((total - kept) // (len(sizes) - count) for count, kept in enumerate(whole))
 
 
 def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ..core.jsontext import dumps
 from ..core.model import SpanData
 from ..core.redact import clean
 from .genai import Value
+
+MAX_KEYS = 64  # of metadata; the API has 16. The SDK keeps 128 attributes of a span, and drops the first for the last
 
 
 def _no_attributes(_: SpanData, __: int) -> dict[str, Value]:
@@ -45,7 +48,8 @@ def each(prefix: str | None, metadata: Mapping[str, object]) -> dict[str, Value]
         return {}
     known = ((key, value) for key, value in metadata.items() if value is not None)
     return {
-        f"{prefix}.{clean(key)}": value if isinstance(value, str) else dumps(value) for key, value in known
+        f"{prefix}.{clean(key)}": value if isinstance(value, str) else dumps(value)
+        for key, value in islice(known, MAX_KEYS)
     }
 
 

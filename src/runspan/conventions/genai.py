@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.jsontext import dumps, fit, fit_json, fit_text
 from ..core.model import (
+    USD,
     CallFacts,
     Cost,
     RunFacts,
@@ -37,7 +38,6 @@ DATA_SOURCE = "gen_ai.data_source.id"
 CONVERSATION = "gen_ai.conversation.id"
 RESPONSE_ID = "gen_ai.response.id"
 ERROR_TYPE = "error.type"
-DATA_SOURCE = "gen_ai.data_source.id"
 TOOL_NAME = "gen_ai.tool.name"
 TOOL_RESULT = "gen_ai.tool.call.result"
 DOCUMENTS = "gen_ai.retrieval.documents"
@@ -52,6 +52,8 @@ _SETTINGS: Mapping[str, str] = {
     "reasoning_effort": "gen_ai.request.reasoning.level",
     "max_prompt_tokens": "runspan.request.max_prompt_tokens",
     "parallel_tool_calls": "runspan.request.parallel_tool_calls",
+    "tool_choice": "runspan.request.tool_choice",
+    "truncation_strategy": "runspan.request.last_messages",
 }
 _OUTPUT_TYPES: Mapping[str, str] = {"text": "text", "json_object": "json", "json_schema": "json"}
 _TOOL_TYPES: Mapping[str, str] = {
@@ -260,7 +262,9 @@ def _usage(usage: Usage | None) -> Pairs:
 def _cost(cost: Cost | None) -> Pairs:
     if cost is None:
         return
-    yield "gen_ai.usage.cost", cost.total  # no convention has it; Langfuse, OpenLIT and others read this key
+    if cost.currency == USD:
+        yield "gen_ai.usage.cost", cost.total  # no convention has it; who reads this key reads dollars
+    yield "runspan.cost.total", cost.total
     yield "runspan.cost.currency", cost.currency
     yield "runspan.cost.source", cost.source
     yield "runspan.cost.prices_date", cost.date

@@ -20,28 +20,33 @@ def part(of: Part) -> Json:
     return _PARTS.get(of.type, _generic)(of)
 
 
+def _with(own: Mapping[str, Json], said: Mapping[str, Json]) -> dict[str, Json]:
+    """Our own words, and what a server said beside them, which takes the place of none."""
+    return {**own, **said, **own}
+
+
 def _text(of: Part) -> Json:
-    return {"type": "text", "content": of.text, **of.fields}
+    return _with({"type": "text", "content": of.text}, of.fields)
 
 
 def _refusal(of: Part) -> Json:
-    return {"type": "text", "content": of.text, "refusal": True, **of.fields}
+    return _with({"type": "text", "content": of.text, "refusal": True}, of.fields)
 
 
 def _image_file(of: Part) -> Json:
-    return {"type": "file", "modality": "image", **of.fields}
+    return _with({"type": "file", "modality": "image"}, of.fields)
 
 
 def _image_url(of: Part) -> Json:
     """A URL; where the image itself stood in it, what is told of the bytes: a blob, whose content is left out."""
     fields = {k: v for k, v in of.fields.items() if k != "url"}
     if "sha256" in fields:
-        return {"type": "blob", "modality": "image", "content": "", **fields}
-    return {"type": "uri", "modality": "image", "uri": of.fields.get("url"), **fields}
+        return _with({"type": "blob", "modality": "image", "content": ""}, fields)
+    return _with({"type": "uri", "modality": "image", "uri": of.fields.get("url")}, fields)
 
 
 def _attachment(of: Part) -> Json:
-    return {"type": "file", "modality": "document", **of.fields}
+    return _with({"type": "file", "modality": "document"}, of.fields)
 
 
 def _generic(of: Part) -> Json:
@@ -53,7 +58,7 @@ def _tool_call(of: Part) -> Json:
     return {
         "type": of.type,
         "id": call.id,
-        "name": call.name,
+        "name": call.name or call.type,  # the schema wants a word
         "arguments": arguments(call),
         **_marks(call, "arguments"),
     }
@@ -68,7 +73,7 @@ def _tool_response(of: Part) -> Json:
 
 def _server_call(of: Part) -> Json:
     call = _call_of(of)
-    said = {"type": call.type, **_server_arguments(call), **_marks(call, "arguments")}
+    said = _with({"type": call.type}, {**_server_arguments(call), **_marks(call, "arguments")})
     return {"type": of.type, "id": call.id, "name": call.name, "server_tool_call": said}
 
 
@@ -197,11 +202,16 @@ def definitions(tools: Iterable[Mapping[str, Any]]) -> Json:
         kind = str(tool.get("type") or "unknown")
         body = tool.get(kind)
         said = body.items() if isinstance(body, dict) else ()
-        flat.append({"type": kind, "name": kind, **{k: v for k, v in said if v is not None}})
+        flat.append(_with({"type": kind}, {"name": kind, **{k: v for k, v in said if v is not None}}))
     return flat
 
 
 def plain(messages: Iterable[Message]) -> str:
     """The texts alone, one message a paragraph, for readers that show plain input and output."""
-    texts = ("\n".join(p.text or f"[{p.type}]" for p in m.parts if p.call is None) for m in messages)
+    texts = ("\n".join(map(shown, (p for p in m.parts if p.call is None))) for m in messages)
     return "\n\n".join(text for text in texts if text)
+
+
+def shown(of: Part) -> str:
+    """Its text, else what it is."""
+    return f"[{of.type}]" if of.text is None else of.text

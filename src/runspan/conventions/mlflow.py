@@ -11,11 +11,11 @@ from typing import Any
 
 from ..core import transcript
 from ..core.jsontext import dumps, fit
-from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
+from ..core.model import USD, Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
 from . import observed, openinference
 from .extra import Extra
 from .genai import Value
-from .messages import call_results
+from .messages import call_results, shown
 
 TYPE = "mlflow.spanType"
 INPUTS, OUTPUTS = "mlflow.spanInputs", "mlflow.spanOutputs"
@@ -59,7 +59,7 @@ def _numbers(facts: RunFacts) -> dict[str, Value | None]:
     return {
         TOKENS: None if usage is None else dumps(_usage(usage)),
         COST: dumps({"input_cost": cost.input, "output_cost": cost.output, "total_cost": cost.total})
-        if cost is not None and cost.currency == "USD"
+        if cost is not None and cost.currency == USD
         else None,
     }
 
@@ -139,7 +139,7 @@ def _part(part: Part) -> dict[str, Any]:
     url = part.fields.get("url")
     if part.type == "image_url" and url:
         return {"type": "image_url", "image_url": {"url": url}}
-    return {"type": "text", "text": part.text if part.text is not None else f"[{part.type}]"}
+    return {"type": "text", "text": shown(part)}
 
 
 EXTRA = Extra(attributes, kinds={kind: {TYPE: _KINDS[kind]} for kind in observed.KINDS})

@@ -38,6 +38,7 @@ FINISH_REASONS: Mapping[str, str] = {
     "expired": "error",
     "requires_action": "tool_call",  # the last thing seen of an unfinished run
 }
+NO_ERRORS: Mapping[str, ApiError] = {}
 _LENGTH_REASONS = frozenset({"max_completion_tokens", "max_prompt_tokens", "max_tokens"})
 
 
@@ -49,8 +50,9 @@ def assemble(
     limits: Limits = DEFAULT,
     unfinished: str | None = None,
     price: Pricer = no_price,
+    event_texts: Texts | None = None,
 ) -> SpanData:
-    """The spans of one Run. Everything lies inside the run span."""
+    """The spans of one Run. Everything lies inside the run span. `event_texts`: its content is to go on a log record, too."""
     line = timing.timeline(state)
     error = _error(state, texts)
     uses = tools.used(state, line, texts)
@@ -59,6 +61,10 @@ def assemble(
     descriptions = _descriptions(state.run, facts.run)
     of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
+    if event_texts is not None:
+        uses = tools.used(state, line, event_texts)
+        event_facts = _facts(state, log, assistant, event_texts, limits, line, uses, unfinished)
+        generation = replace(generation, event_facts=replace(event_facts, cost=facts.cost))
     return SpanData(
         SpanKind.RUN,
         "invoke_agent",
@@ -71,26 +77,20 @@ def assemble(
     )
 
 
-def with_event(data: SpanData, state: RunState, log: ThreadLog, texts: Texts, limits: Limits) -> SpanData:
-    """`data` with the content of its generation once more, for a log record."""
-    generation, *of_tools = data.children
-    facts = data.facts
-    if not isinstance(facts, RunFacts):
-        return data
-    line = timing.timeline(state)
-    uses = tools.used(state, line, texts)
-    whole = _facts(state, log, facts.assistant, texts, limits, line, uses, facts.unfinished)
-    whole = replace(whole, cost=facts.cost)
-    return replace(data, children=(replace(generation, event_facts=whole), *of_tools))
+def without_calls(
+    data: SpanData, is_taken: Callable[[str], bool], errors: Mapping[str, ApiError] = NO_ERRORS
+) -> SpanData:
+    """Without the tool calls whose span the app's own function is. Each call is asked about once.
 
-
-def without_calls(data: SpanData, is_taken: Callable[[str], bool]) -> SpanData:
-    """Without the tool calls whose span the app's own function is. Each call is asked about once."""
+    `errors` by call id: what those functions raised. The API never hears of it, so only they can tell.
+    """
     kept: list[SpanData] = []
     taken: list[SpanData] = []
     for child in data.children:
-        is_told = isinstance(child.facts, ToolFacts) and is_taken(child.facts.call.id)
-        (taken if is_told else kept).append(child)
+        if isinstance(child.facts, ToolFacts) and is_taken(call_id := child.facts.call.id):
+            taken.append(replace(child, error=errors.get(call_id, child.error)))
+        else:
+            kept.append(child)
     return replace(data, children=tuple(kept), elsewhere=tuple(taken))
 
 
@@ -131,8 +131,8 @@ def _facts(
 ) -> RunFacts:
     run = state.run
     inputs = thread.inputs(log, state) if texts.captures else ()
-    written = (*thread.outputs(log, state.key.run_id), *_partials(state, log)) if texts.captures else ()
-    told = [_message("output", m, texts) for m in written]
+    written = (*thread.outputs(log, state.key.run_id), *_partials(state, log))  # how they ended is no text
+    told = (_message("output", m, texts) for m in written)
     outputs = transcript.outputs(state, told, uses) if texts.captures else ()
     kept = newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
@@ -240,9 +240,7 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
 
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:
-    parts = tuple(texts.part(kind, part) for part in message.parts)
-    is_same = all(kept is part for kept, part in zip(parts, message.parts, strict=True))
-    return message if is_same else replace(message, parts=parts)
+    return replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
 
 
 def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from .redact import clean, cut
 
 Json = Any
+MAX_LEVELS = 100  # of objects and lists in each other
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -42,11 +43,31 @@ def _finite(value: Json) -> Json:
 
 
 def loads(text: str | bytes) -> Json:
-    """As `json.loads`, several times faster; what only that reads (NaN, half a surrogate pair) is left to it. Raises ValueError."""
+    """As `json.loads`, several times faster; what only that reads (NaN, half a surrogate pair) is left to it.
+
+    Raises ValueError, also for what is nested so deep that Python's stack would end where it is walked through.
+    """
     try:
-        return _decode(text)
+        value = _decode(text)
     except ValueError:
-        return json.loads(text)
+        value = json.loads(text)
+    opened = (
+        text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
+    )
+    if opened > MAX_LEVELS and _is_deeper(value, MAX_LEVELS):
+        raise ValueError("nested too deep")
+    return value
+
+
+def _is_deeper(value: Json, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [v for each in level for v in _inner(each)]
+    return any(isinstance(v, dict | list) for v in level)
+
+
+def _inner(value: Json) -> Iterable[Json]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 _decode = msgspec.json.Decoder().decode

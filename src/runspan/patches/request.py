@@ -7,6 +7,7 @@ outcome, and its result is handed back as the very same object.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -61,6 +62,7 @@ class Patch:
         self._ours = ours
         self._assistant_of = assistant_of
         self._secrets = secrets
+        self._noted: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # client -> its key
         self._calls = calls
         self._joins = joins
         self._propagates = propagates
@@ -159,6 +161,7 @@ class Patch:
         call.body = options_of.dumped(sent)
         route = call.match.route
         if route.starts_run:
+            self._note_secrets(client)
             call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
@@ -211,10 +214,21 @@ class Patch:
     def _failed(self, call: Call, error: BaseException, client: Any) -> None:
         with guarded("note a failed call"):
             call.response_ns = now_ns()
-            self._secrets.add(clients.secrets_of(client))  # servers repeat them in what they say
+            self._note_secrets(client, error)
             call.error = read_error(error)
             self._let_go_unrecorded(call)
             self._put(call)
+
+    def _note_secrets(self, client: Any, error: BaseException | None = None) -> None:
+        """Servers repeat them in what they say, also of a run that failed later."""
+        with guarded("note the keys of a client"):
+            key = getattr(client, "api_key", None)
+            if error is None and self._noted.get(client, self) is key:
+                return
+            self._noted[client] = key
+            self._secrets.add(clients.secrets_of(client))
+            if error is not None:
+                self._secrets.add(clients.secrets_sent(error))
 
     def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
         try:

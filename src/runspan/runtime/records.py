@@ -6,8 +6,9 @@ Made on the app's threads, so they are plain slots and cost nothing to make; rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ..adapters.assistants import Match
 from ..adapters.step_deltas import StepDeltas
@@ -37,24 +38,21 @@ def weight(payload: Payload | Page) -> int:
     return len(payload) if isinstance(payload, bytes) else 0
 
 
-@dataclass(slots=True)
-class Page:
+class Page(Struct, eq=False):
     """A list as the app got it."""
 
     data: tuple[Payload, ...]
     has_more: bool | None
 
 
-@dataclass(slots=True)
-class Via:
+class Via(Struct, eq=False):
     """How to ask the server something more about a run: `get(path, query, timeout_s) -> bytes`, or None: not possible."""
 
     owner: int  # identity of the client, for its budget
     get: Callable[[str, Mapping[str, Any], float], bytes | None]
 
 
-@dataclass(slots=True)
-class LiveSpan:
+class LiveSpan(Struct, eq=False):
     """A span begun on the caller's thread, with the slim context its children and logs will hang under.
 
     Of a run also what another process would need to take it over.
@@ -70,8 +68,7 @@ class LiveSpan:
     is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(Struct, eq=False):
     """One finished call of the app."""
 
     match: Match
@@ -123,8 +120,7 @@ class Call:
         return count
 
 
-@dataclass(slots=True, eq=False)
-class StreamRef:
+class StreamRef(Struct, eq=False):
     """One stream of the app, from the call that opened it to its end."""
 
     call: Call
@@ -141,16 +137,14 @@ class StreamRef:
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
 
-@dataclass(slots=True)
-class StreamEvent:
+class StreamEvent(Struct, eq=False):
     stream: StreamRef
     name: str
     at_ns: int
     payload: Payload
 
 
-@dataclass(slots=True)
-class StreamDeltas:
+class StreamDeltas(Struct, eq=False):
     """Deltas of one stream's messages or (`of_steps`) run steps, unread: models of the client or dicts."""
 
     stream: StreamRef
@@ -158,8 +152,7 @@ class StreamDeltas:
     of_steps: bool = False
 
 
-@dataclass(slots=True)
-class StreamChunk:
+class StreamChunk(Struct, eq=False):
     """Bytes of an event stream that the app reads as a raw response."""
 
     stream: StreamRef
@@ -167,8 +160,7 @@ class StreamChunk:
     data: bytes
 
 
-@dataclass(slots=True)
-class StreamClosed:
+class StreamClosed(Struct, eq=False):
     """`error` is what broke the stream; `handler_error` what the app's own code raised in its `with` block."""
 
     stream: StreamRef
@@ -176,16 +168,14 @@ class StreamClosed:
     error: ApiError | None = None
 
 
-@dataclass(slots=True)
-class HandlerError:
+class HandlerError(Struct, eq=False):
     stream: StreamRef
     at_ns: int
     error: ApiError
     identity: int  # of the exception: it may pass through several streams of one run
 
 
-@dataclass(slots=True)
-class Fetched:
+class Fetched(Struct, eq=False):
     """The answer of a background GET; `payload` None: there was none."""
 
     key: Any
@@ -195,8 +185,7 @@ class Fetched:
     payload: bytes | None
 
 
-@dataclass(slots=True)
-class Ask:
+class Ask(Struct, eq=False):
     """Something for the worker to do between records (flush, shutdown), with an answer."""
 
     act: Callable[[], None]

@@ -281,15 +281,14 @@ class Tracker:
         try:
             assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
             assistant = self._assistants.get((key.server, assistant_id))
+            event_texts = self._event_texts if self._event_texts.captures else None
             data = assembly.assemble(
-                live.state, log, assistant, self._texts, self._limits, unfinished, self._price
+                *(live.state, log, assistant, self._texts, self._limits, unfinished, self._price, event_texts)
             )
             if tools is not None:
                 data = assembly.without_calls(
-                    data, lambda call_id: bool(call_id) and not tools.claim(call_id)
+                    data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
                 )
-            if self._event_texts.captures:
-                data = assembly.with_event(data, live.state, log, self._event_texts, self._limits)
         except Exception as error:
             self.dropped["error"] += 1
             swallow("assemble a run", error)

@@ -1,0 +1,65 @@
+"""What several looks at one run step say together."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from runspan.core.model import ApiError, Document, RunStep, ToolCall, Usage
+from runspan.core.steps import merge
+
+BEGUN = RunStep("s1", "tool_calls", "in_progress", created_at=5, seen_ns=100)
+ENDED = RunStep("s1", "tool_calls", "completed", usage=Usage(3, 4), created_at=5, ended_at=9, done_ns=300)
+BOTH = RunStep(
+    "s1", "tool_calls", "completed", usage=Usage(3, 4), created_at=5, ended_at=9, seen_ns=100, done_ns=300
+)
+BROKEN = RunStep("s1", "tool_calls", "failed", error=ApiError("server_error", "no"), ended_at=8)
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "expected"),
+    [
+        (BEGUN, ENDED, BOTH),
+        (ENDED, BEGUN, BOTH),  # an older answer that came later
+        (BEGUN, BEGUN, BEGUN),
+        (BEGUN, replace(BEGUN, status="expired"), replace(BEGUN, status="expired")),  # neither has ended
+        (ENDED, BROKEN, replace(BROKEN, usage=Usage(3, 4), created_at=5, done_ns=300)),  # both have
+        (
+            BEGUN,
+            replace(BEGUN, seen_ns=200, done_ns=250),
+            replace(BEGUN, done_ns=250),
+        ),  # first seen is first seen
+        (ENDED, replace(ENDED, seen_ns=200, done_ns=400), replace(ENDED, seen_ns=200)),
+        (replace(BEGUN, message_id="m1"), ENDED, replace(BOTH, message_id="m1")),
+    ],
+)
+def test_the_later_word_holds_unless_it_knows_less(known: RunStep, new: RunStep, expected: RunStep) -> None:
+    assert merge(known, new) == expected
+
+
+def search(*texts: str | None, id_: str = "c1", arguments: str = "{}") -> ToolCall:
+    documents = tuple(Document(f"f{n}", text=text) for n, text in enumerate(texts))
+    return ToolCall(id_, "file_search", "file_search", arguments, documents=documents)
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "expected"),
+    [
+        ((), (search("a"),), (search("a"),)),
+        ((search("a"),), (), (search("a"),)),
+        ((search("a"),), (search(None, arguments="{1}"),), (search("a", arguments="{1}"),)),
+        ((search("a"),), (search(None, "b"),), (search(None, "b"),)),
+        ((search(None, "a"),), (search(None, None),), (search(None, "a"),)),
+        ((search(None),), (search(None, None),), (search(None, None),)),
+        (
+            (search("a", id_="c2"),),
+            (search(None), search(None, id_="c2")),
+            (search(None), search("a", id_="c2")),
+        ),
+    ],
+)
+def test_contents_of_files_stay_known(
+    known: tuple[ToolCall, ...], new: tuple[ToolCall, ...], expected: tuple[ToolCall, ...]
+) -> None:
+    found = merge(replace(BEGUN, tool_calls=known), replace(BEGUN, tool_calls=new))
+    assert found == replace(BEGUN, tool_calls=expected)
