@@ -11,6 +11,7 @@ BROWSER := tests/browser
 UI ?=
 FUZZ := .venvs/fuzz
 AUDIT := .venvs/audit
+CHAOS := .venvs/chaos
 EXAMPLES ?= 3000
 SECONDS ?= 300
 RUNS ?= 1000000
@@ -85,8 +86,14 @@ test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Pro
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
-chaos: $(READY)  ## crowds of threads, tasks, signals and finalizers at the size of a bad day
-	RUNSPAN_CHAOS=1 $(BIN)/python -m pytest -n 0 tests/chaos
+chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, gunicorn, Celery at the size of a bad day; as a table
+	RUNSPAN_CHAOS=1 $(CHAOS)/bin/python -m pytest -n 0 -rs tests/chaos
+
+$(CHAOS)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(CHAOS)
+	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' 'rich>=13.7,<16' \
+		'celery>=5.6,<6' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
+	@touch $@
 
 soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile
 	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/soak.py

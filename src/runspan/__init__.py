@@ -70,8 +70,10 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'runspan' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)
-    return value
+    home = import_module(_HOMES[name], __name__)
+    # All of its names: at the end of the interpreter, a finalizer that wants to flush can import nothing any more.
+    globals().update({of: getattr(home, of) for of, where in _HOMES.items() if where == _HOMES[name]})
+    return globals()[name]
 
 
 def __dir__() -> list[str]:
