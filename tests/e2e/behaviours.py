@@ -69,7 +69,7 @@ async def a_raw_response(app: App) -> Any:
     run = await asked(app)
     raw = await app.got(app.runs.with_raw_response.retrieve(run.id, thread_id=app.thread_id))
     first, again = raw.parse(), raw.parse()
-    as_dict = raw.parse(to=dict)  # type: ignore[var-annotated]
+    as_dict = await outcome(app, lambda: raw.parse(to=dict))  # the oldest client cannot
     facts = (
         raw.status_code,
         sorted(raw.headers),
@@ -346,7 +346,7 @@ async def results_pickled_copied_and_compared(app: App) -> Any:
         plain(message),
         paged,
         run.model_fields_set,
-        run._request_id,
+        getattr(run, "_request_id", None),
     )
 
 
