@@ -14,6 +14,7 @@ from runspan.runtime import clock
 from runspan.runtime.records import Call, Page
 
 SPANS = 5  # run and generation, three tools
+RECORDS = 7
 MESSAGES = 10
 MARK = "@#@"
 
