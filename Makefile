@@ -21,6 +21,8 @@ JOBS ?= 2
 FILES ?=
 TESTS ?=
 PURE := core adapters conventions
+COMMA := ,
+SPACE := $(subst ,, )
 COVERAGE := $(BIN)/python -m coverage
 
 .PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
@@ -64,7 +66,7 @@ coverage: $(READY)  ## every branch of core/, adapters/ and conventions/ is take
 	@rm -f .coverage .coverage.*
 	$(COVERAGE) run -m pytest -n 0 $(PURE:%=tests/%)
 	@$(COVERAGE) combine --quiet
-	@$(COVERAGE) report --fail-under=100 $(foreach each,$(PURE),--include='*/runspan/$(each)/*')
+	@$(COVERAGE) report --fail-under=100 --include='$(subst $(SPACE),$(COMMA),$(PURE:%=*/runspan/%/*))'
 
 coverage-all: $(READY)  ## the branches that all tests together take, file by file (states it, fails for none)
 	@rm -f .coverage .coverage.*

@@ -49,9 +49,8 @@ def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value
     found: dict[str, Value] = {
         **openinference.attributes(span, max_chars),
         **genai.attributes(span, max_chars),
+        **extra.attributes(span, max_chars),
     }
-    if extra is not NONE:
-        found.update(extra.attributes(span, max_chars))
     # Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already).
     for key, value in found.items():
         if isinstance(value, str):
