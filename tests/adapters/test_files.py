@@ -132,6 +132,12 @@ COUNTS = {"in_progress": 1, "completed": 2, "failed": 3, "cancelled": 4, "total"
             {"id": "f", "status": "failed", "last_error": {"code": "invalid_file", "message": "no"}},
             Stored(store_id="v", file_id="f", status="failed", error=ApiError("invalid_file", "no")),
         ),
+        (
+            ("post", "/vector_stores/v/files"),
+            {"file_id": "y"},
+            {"id": "f"},
+            Stored(store_id="v", file_id="f"),
+        ),
         (("post", "/vector_stores/v/files"), {"file_id": "f"}, None, Stored(store_id="v", file_id="f")),
         (
             ("post", "/vector_stores/v/file_batches"),

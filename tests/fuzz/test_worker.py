@@ -98,14 +98,13 @@ def nothing_swallowed() -> Iterator[None]:
 
 def left(of: Told2Spans) -> dict[str, int]:
     """What is still held of runs that are gone; caches have bounds of their own."""
-    tracker, custody = of.handle._tracker, of.handle._custody
+    tracker = of.handle._tracker
     held = {
         "threads": tracker._on_thread,
         "pinned": tracker._pinned,
         "claims": tracker.runs,
         "ids": tracker.ours,
-        "unread": custody._unread,
-        "expected": custody.expected,
+        "expected": tracker.expected,
     }
     return {
         **{name: len(kept) for name, kept in held.items() if kept},

@@ -23,7 +23,7 @@ PREFIXES = ("/threads", "/assistants")
 PAGE_SIZE = 20  # where the app asks for none
 
 
-class Match(Struct, frozen=True):
+class Match(Struct, frozen=True, gc=False):
     """A call of this API. `object_id` is the assistant's, message's or step's; of the files API, the file's or batch's."""
 
     route: Route
@@ -33,7 +33,7 @@ class Match(Struct, frozen=True):
     store_id: str | None = None
 
 
-class Exchange(Struct, frozen=True):
+class Exchange(Struct, frozen=True, gc=False):
     """One finished call as decoded JSON: a page is `{"data": [...], "has_more": bool}`."""
 
     match: Match
@@ -49,7 +49,7 @@ class Exchange(Struct, frozen=True):
 Reader = Callable[[Exchange], Observation]
 
 
-class Route(Struct, frozen=True):
+class Route(Struct, frozen=True, gc=False):
     """One endpoint. `operation` names the call span of a write; reads have no span of their own.
 
     `is_apart`: it tells nothing of runs, so it matters for its own span alone. `gives_file`: its answer is not looked at.

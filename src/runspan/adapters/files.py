@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from ..core.model import Document, Observation, Search, Stored
 from . import wire
-from .assistants import Exchange, Match, Reader, Route, path_from, segments_of
+from .assistants import Exchange, Match, Route, path_from, segments_of
 from .fields import real, texts
 from .wire import Wire
 
@@ -105,13 +106,8 @@ def _counts(told: Wire) -> Mapping[str, int]:
 # ---------------------------------------------------------------- the table
 
 
-def _write(operation: str, read: Reader) -> Route:
-    return Route(operation, read, is_write=True, is_apart=True)
-
-
-def _read(operation: str, read: Reader, *, is_poll: bool = False, gives_file: bool = False) -> Route:
-    return Route(operation, read, is_poll=is_poll, is_apart=True, gives_file=gives_file)
-
+_write = partial(Route, is_write=True, is_apart=True)
+_read = partial(Route, is_apart=True)
 
 # (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2 and 4.
 ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {

@@ -34,7 +34,7 @@ _TYPES: tuple[tuple[bytes, str], ...] = (
 )
 
 
-class Blob(Struct, frozen=True):
+class Blob(Struct, frozen=True, gc=False):
     """What is told of some bytes."""
 
     mime_type: str

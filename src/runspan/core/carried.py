@@ -28,7 +28,7 @@ _US = 1_000
 _LATEST_US = 2**62 // _US  # about the year 2116
 
 
-class Carried(Struct, frozen=True):
+class Carried(Struct, frozen=True, gc=False):
     """The run span's own identity and parent, and what only the creating process knows."""
 
     trace_id: str  # 32 hex digits

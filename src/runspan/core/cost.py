@@ -15,7 +15,7 @@ Pricer = Callable[[str, str, Usage, int], Cost | None]
 MILLION = 1_000_000
 
 
-class Price(Struct, frozen=True):
+class Price(Struct, frozen=True, gc=False):
     """USD per million tokens."""
 
     input: float

@@ -70,7 +70,7 @@ BACK: Mapping[Phase, frozenset[Phase]] = {
 MAX_CHANGES = 256  # of one Run; a server that flips its status for ever must not fill our memory
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """The Run took on `status` at some moment of [earliest_ns, latest_ns]; both equal when it was streamed to us."""
 
     status: str
@@ -81,7 +81,7 @@ class Change(Struct, frozen=True):
     )
 
 
-class ToolRound(Struct, frozen=True):
+class ToolRound(Struct, frozen=True, gc=False):
     """One `requires_action` and its answer. `closed_ns` is the request of `submit_tool_outputs`."""
 
     calls: tuple[ToolCall, ...]
@@ -89,7 +89,7 @@ class ToolRound(Struct, frozen=True):
     closed_ns: int | None = None
 
 
-class RunState(Struct, frozen=True, kw_only=True):
+class RunState(Struct, frozen=True, gc=False, kw_only=True):
     """All that is known of one Run of ours."""
 
     key: RunKey

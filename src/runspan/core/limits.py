@@ -14,7 +14,7 @@ from .model import Message, Part, ToolCall
 from .redact import Texts, cut
 
 
-class Limits(Struct, frozen=True):
+class Limits(Struct, frozen=True, gc=False):
     """Of one Run."""
 
     max_input_messages: int = 100

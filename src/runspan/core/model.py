@@ -15,7 +15,7 @@ from msgspec import Struct, field
 # ---------------------------------------------------------------- what the API says
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """Tokens billed for one Run (`Run.usage`, null until the run is over). Totals include their parts."""
 
     prompt_tokens: int
@@ -27,7 +27,7 @@ class Usage(Struct, frozen=True):
 EMPTY: Mapping[str, Any] = {}  # shared: most parts have nothing beside their text
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """One content part of a Message. `type` is the API's own; `text` holds the text of `text` and `refusal`.
 
     Everything else that the part said is in `fields` by its wire names, so no part is ever lost, known type or not.
@@ -40,7 +40,7 @@ class Part(Struct, frozen=True):
     call: ToolCall | None = None
 
 
-class Document(Struct, frozen=True):
+class Document(Struct, frozen=True, gc=False):
     """One hit of a search. Of a Run's own searches `text` is there only where the app asked for it (`include=`)."""
 
     file_id: str | None
@@ -50,7 +50,7 @@ class Document(Struct, frozen=True):
     original_length: int | None = None  # of `text`, where it was cut
 
 
-class ToolCall(Struct, frozen=True):
+class ToolCall(Struct, frozen=True, gc=False):
     """One call of a tool, from `required_action`, from a RunStep, or from `submit_tool_outputs` (then without name)."""
 
     id: str
@@ -66,7 +66,7 @@ class ToolCall(Struct, frozen=True):
     )  # of arguments, output where cut
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """A Message of a thread. `run_id` names the Run that wrote it; null for those the app wrote.
 
     `id` is empty for a message that is only known from a request body (`additional_messages`).
@@ -85,14 +85,14 @@ class Message(Struct, frozen=True):
     original_length: int | None = None  # characters of its texts, where they were cut together
 
 
-class ApiError(Struct, frozen=True):
+class ApiError(Struct, frozen=True, gc=False):
     """`last_error` of a Run or RunStep, the `error` of a failed call, or the class of a client-side exception."""
 
     code: str
     message: str | None = None
 
 
-class RunStep(Struct, frozen=True):
+class RunStep(Struct, frozen=True, gc=False):
     """One step of a Run: `message_creation` or `tool_calls` (or a type of later days)."""
 
     id: str
@@ -108,7 +108,7 @@ class RunStep(Struct, frozen=True):
     done_ns: int | None = None  # stream: arrival of its last event
 
 
-class Assistant(Struct, frozen=True):
+class Assistant(Struct, frozen=True, gc=False):
     """What an Assistant object said of itself."""
 
     id: str
@@ -119,7 +119,7 @@ class Assistant(Struct, frozen=True):
     file_ids: tuple[str, ...] = ()  # of the API's first version
 
 
-class Run(Struct, frozen=True):
+class Run(Struct, frozen=True, gc=False):
     """A Run object as one response or event gave it."""
 
     id: str
@@ -145,7 +145,7 @@ class Run(Struct, frozen=True):
     carried: str | None = None  # our own key of its metadata: see `core.carried`
 
 
-class RunRequest(Struct, frozen=True):
+class RunRequest(Struct, frozen=True, gc=False):
     """What the app asked for in `POST .../runs`: the parts that no Run object gives back."""
 
     model: str | None = None
@@ -168,7 +168,7 @@ class Source(str, Enum):
     FETCH = "fetch"
 
 
-class Listing(Struct, frozen=True):
+class Listing(Struct, frozen=True, gc=False):
     """What a page of messages covers."""
 
     from_start: bool  # nothing of the thread lies before its first message
@@ -178,7 +178,7 @@ class Listing(Struct, frozen=True):
     precedes: str | None = None  # the message after its last
 
 
-class Stored(Struct, frozen=True):
+class Stored(Struct, frozen=True, gc=False):
     """A file, a vector store, a file of one, or a batch of such files, as a path and an answer told of it.
 
     Vector stores index what is put into them in the background: `status` and `counts` say how far that is.
@@ -198,7 +198,7 @@ class Stored(Struct, frozen=True):
     error: ApiError | None = None  # why a file could not be indexed
 
 
-class Search(Struct, frozen=True):
+class Search(Struct, frozen=True, gc=False):
     """A search in a vector store, and what it found."""
 
     queries: tuple[str, ...] = ()
@@ -206,7 +206,7 @@ class Search(Struct, frozen=True):
     documents: tuple[Document, ...] = ()
 
 
-class Observation(Struct, frozen=True, kw_only=True):
+class Observation(Struct, frozen=True, gc=False, kw_only=True):
     """What one call or one stream event told us. It was true at some moment of [request_ns, response_ns].
 
     For a stream event both are the arrival.
@@ -236,7 +236,7 @@ class Observation(Struct, frozen=True, kw_only=True):
 # ---------------------------------------------------------------- what becomes a span
 
 
-class SpanEvent(Struct, frozen=True):
+class SpanEvent(Struct, frozen=True, gc=False):
     """A moment on a span."""
 
     name: str
@@ -244,7 +244,7 @@ class SpanEvent(Struct, frozen=True):
     attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
-class Server(Struct, frozen=True):
+class Server(Struct, frozen=True, gc=False):
     """Where a client sends its calls."""
 
     base_url: str  # identity of the server in keys, never exported
@@ -253,7 +253,7 @@ class Server(Struct, frozen=True):
     provider: str  # openai | azure.ai.openai
 
 
-class RunKey(Struct, frozen=True):
+class RunKey(Struct, frozen=True, gc=False):
     """A Run is one thing on one server."""
 
     server: str
@@ -264,7 +264,7 @@ class RunKey(Struct, frozen=True):
 USD = "USD"
 
 
-class Cost(Struct, frozen=True):
+class Cost(Struct, frozen=True, gc=False):
     """What the tokens of one Run cost, by a price list of a known date. An estimate, not the bill."""
 
     input: float  # cached tokens at their own price included
@@ -275,7 +275,7 @@ class Cost(Struct, frozen=True):
     date: str | None = None  # ISO date of the price list; user prices may have none
 
 
-class RunFacts(Struct, frozen=True):
+class RunFacts(Struct, frozen=True, gc=False):
     """What the run span and the generation span say, in the API's words. Texts are redacted and cut already."""
 
     server: Server
@@ -304,7 +304,7 @@ class RunFacts(Struct, frozen=True):
     cost: Cost | None = None  # None: no usage, or no price known for the model
 
 
-class ToolFacts(Struct, frozen=True):
+class ToolFacts(Struct, frozen=True, gc=False):
     """One tool call, with the step it belongs to."""
 
     server: Server
@@ -317,7 +317,7 @@ class ToolFacts(Struct, frozen=True):
     data_source_id: str | None = None  # the vector store, where there is exactly one
 
 
-class CallFacts(Struct, frozen=True):
+class CallFacts(Struct, frozen=True, gc=False):
     """One write that the app made: create, update, delete, cancel, submit, upload, search.
 
     `polls` and `uploads` are those of a helper of the client, which is one call of the app.
@@ -344,7 +344,7 @@ class SpanKind(str, Enum):
     CALL = "call"
 
 
-class SpanData(Struct, frozen=True):
+class SpanData(Struct, frozen=True, gc=False):
     """A span before any convention has named anything but its operation (`gen_ai.operation.name`)."""
 
     kind: SpanKind

@@ -17,7 +17,7 @@ Redact = Callable[[str, str], str]  # (kind, text) -> text
 CUT = "…"
 
 
-class Texts(Struct, frozen=True):
+class Texts(Struct, frozen=True, gc=False):
     """The owner's wishes about content.
 
     Binary data in texts is told as hash, type and size, first of all. `redact(kind, text)` gets each text once; kind is one of

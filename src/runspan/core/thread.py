@@ -15,7 +15,7 @@ from .lifecycle import RunState
 from .model import Listing, Message, Observation
 
 
-class ThreadLog(Struct, frozen=True):
+class ThreadLog(Struct, frozen=True, gc=False):
     """Messages of one thread in the thread's order. `whole_since_start`: none before the first is missing."""
 
     messages: tuple[Message, ...] = ()

@@ -18,7 +18,7 @@ from .model import RunStep
 SECOND_NS = 1_000_000_000
 
 
-class Moment(Struct, frozen=True):
+class Moment(Struct, frozen=True, gc=False):
     """A moment on our clock, known to within `width_ns` (0: watched). `by_server`: a server stamp helped to find it."""
 
     at_ns: int
@@ -26,14 +26,14 @@ class Moment(Struct, frozen=True):
     by_server: bool = False
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One status change, placed."""
 
     status: str
     moment: Moment
 
 
-class Timeline(Struct, frozen=True):
+class Timeline(Struct, frozen=True, gc=False):
     """A Run on our clock. The three sums add up to end - start."""
 
     start_ns: int

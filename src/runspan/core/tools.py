@@ -20,7 +20,7 @@ from .timing import Timeline
 SEARCHES = frozenset({"file_search", "retrieval"})
 
 
-class Use(Struct, frozen=True):
+class Use(Struct, frozen=True, gc=False):
     """One call with its texts as they may go out. Calls of one `group` (a step, else a round) were made at once."""
 
     call: ToolCall
