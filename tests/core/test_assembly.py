@@ -57,6 +57,11 @@ def test_a_call_that_has_a_span_of_the_apps_own_makes_none_here() -> None:
     generation, first, second = span.children
     assert without_calls(span, is_taken) == replace(span, children=(generation, second), elsewhere=(first,))
     assert asked == ["c1", "c2"]
+    raised = {"c1": ApiError("ValueError", "no"), "c2": ApiError("KeyError")}
+    told = without_calls(span, is_taken, raised)
+    assert (told.children, told.elsewhere) == ((generation, second), (replace(first, error=raised["c1"]),))
+    failed = replace(first, error=ApiError("server_error"))  # of its step
+    assert without_calls(replace(span, children=(failed,)), is_taken).elsewhere == (failed,)
 
 
 ENDINGS: dict[str, tuple[dict[str, Any], ApiError | None, str]] = {
