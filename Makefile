@@ -10,8 +10,12 @@ BACKENDS := tests/backends
 BROWSER := tests/browser
 UI ?=
 FUZZ := .venvs/fuzz
+AUDIT := .venvs/audit
+CHAOS := .venvs/chaos
 EXAMPLES ?= 3000
 SECONDS ?= 300
+RUNS ?= 1000000
+MINUTES ?= 20
 MUTATE := .venvs/mutate
 JOBS ?= 2
 FILES ?=
@@ -19,8 +23,8 @@ TESTS ?=
 PURE := core adapters conventions
 COVERAGE := $(BIN)/python -m coverage
 
-.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check format test-matrix test-backends load
-.PHONY: bench bench-peers bench-viewer chaos coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
+.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
+.PHONY: bench bench-peers bench-viewer chaos soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -42,10 +46,19 @@ test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriv
 fuzz-viewer: $(READY)  ## 20,000 broken bodies against a running viewer
 	@$(BIN)/python tools/viewer/fuzz.py
 
-check: $(READY)  ## lint, format and types
+check: $(READY) $(AUDIT)/.ready  ## lint, format, types, and what is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory audit
+
+audit: $(READY) $(AUDIT)/.ready  ## requirements, licences, known vulnerabilities (SKIPPED, in so many letters, where PyPI is not reached)
+	@$(AUDIT)/bin/python tools/audit.py $(BIN)/python
+
+$(AUDIT)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3' 'pip-licenses>=5,<6'
+	@touch $@
 
 coverage: $(READY)  ## every branch of core/, adapters/ and conventions/ is taken by their own tests
 	@rm -f .coverage .coverage.*
@@ -73,8 +86,17 @@ test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Pro
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
-chaos: $(READY)  ## crowds of threads, tasks, signals and finalizers at the size of a bad day
-	RUNSPAN_CHAOS=1 $(BIN)/python -m pytest -n 0 tests/chaos
+chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, gunicorn, Celery at the size of a bad day; as a table
+	RUNSPAN_CHAOS=1 $(CHAOS)/bin/python -m pytest -n 0 -rs tests/chaos
+
+$(CHAOS)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(CHAOS)
+	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' 'rich>=13.7,<16' \
+		'celery>=5.6,<6' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
+	@touch $@
+
+soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile
+	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/soak.py
 
 fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
 	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runspan import setup
+from runspan.viewer import tree
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -74,17 +75,35 @@ def as_a_script(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setenv("COLUMNS", "120")
     yield
-    assert setup._handle is None
+    assert setup.current_handle() is None
+
+
+def run(name: str) -> None:
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
 
 
 @pytest.mark.parametrize("name", SAID)
 def test_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    run(name)
     said, at = capsys.readouterr().out, 0
     for part in SAID[name]:
         at = said.find(part, at)
         assert at >= 0, f"{part!r} is missing, or too early, in:\n{said}"
         at += len(part)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_example_says_the_same_with_runspan_switched_off(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "render", lambda spans: None)  # it draws nothing then
+    run(name)
+    said = capsys.readouterr().out
+    monkeypatch.setenv("RUNSPAN_ENABLED", "false")
+    run(name)
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(
+        said.splitlines()
+    )  # of threads, in any order
 
 
 def test_every_example_is_run_and_short() -> None:

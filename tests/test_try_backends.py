@@ -84,6 +84,42 @@ def test_the_table_names_what_was_skipped_and_what_is_wrong() -> None:
     assert lines[2].startswith(" ")
 
 
+def test_a_program_that_can_not_be_installed_is_skipped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import try_backends
+    from backends import installs
+    from backends.report import draw
+
+    def install(folder: Path, pinned: str) -> None:
+        raise installs.CannotInstallError("no network")
+
+    monkeypatch.setattr(installs, "CACHE", tmp_path)
+    program = installs.Program("jaeger", "2.13.0", "a@v1", install, "jaeger")
+    monkeypatch.setitem(try_backends.SUBJECTS, "jaeger", (program,))
+    reason = try_backends._lacking(program)
+    assert reason == "no network"
+    rows = list(try_backends._rows("jaeger", {"jaeger": reason}))
+    assert "jaeger   2.13.0              SKIPPED: jaeger: no network" in draw(rows)
+
+
+@pytest.mark.parametrize("on_the_path", [["prometheus"], []])
+def test_debians_program_is_the_machines_own_or_a_reason(
+    on_the_path: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from backends import installs
+
+    own = tmp_path / "prometheus"
+    own.write_text("")
+    monkeypatch.setattr(installs, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(installs.shutil, "which", lambda name, **_: str(own) if name in on_the_path else None)
+    if on_the_path:
+        assert installs.PROMETHEUS.ensure().resolve() == own
+    else:
+        with pytest.raises(installs.CannotInstallError, match="no apt-get here, and no prometheus"):
+            installs.PROMETHEUS.ensure()
+
+
 def test_every_subject_can_be_named_and_is_there() -> None:
     import try_backends
 

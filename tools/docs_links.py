@@ -1,9 +1,15 @@
-"""Hook of mkdocs: pages link to README.md as it lies in the repository; on the site its place is taken by the first page."""
+"""Hook of mkdocs: pages link to files as they lie in the repository.
+
+On the site README.md is the first page; of files that are not part of it, only the name is left.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+BEYOND = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)[^)]+\)")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    return markdown.replace("](../README.md)", "](index.md)")
+    return BEYOND.sub(r"\1", markdown.replace("](../README.md)", "](index.md)"))

@@ -3,9 +3,9 @@
     python tools/load.py            all
     python tools/load.py 500 20     one rate, so many seconds
 
-A run is that of `benches/heavy.py`: ten messages, run and generation and three tool spans. Its records are offered at the tracker's door as
-the patches make them, on a thread of their own; the worker reads them, assembles, exports over OTLP/HTTP to a Collector in another
-process. Numbers are of the machine it runs on, with whatever else runs there; the line at the top says how busy it was.
+A run is that of `benches/heavy.py`: ten messages, run and generation and three tool spans. Its records are offered at the tracker's
+door as the patches make them, on a thread of their own; the worker reads them, assembles, exports over OTLP/HTTP to a Collector
+in another process. Numbers are of the machine it runs on, with whatever else runs there; the line at the top says how busy it was.
 """
 
 from __future__ import annotations

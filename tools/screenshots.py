@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,13 +16,13 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from backends import mlflow, phoenix
+from backends import mlflow, namespace, phoenix
 from backends.installs import LOGS, ROOT
 from backends.servers import ask, running, until
 from backends.told import Told, play
+from runspan import presets
 
 IMAGES = ROOT / "docs" / "images"
-INSIDE = "RUNSPAN_BACKENDS_INSIDE"
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -51,9 +49,9 @@ class Browser:
     def open(self, url: str) -> None:
         ask(f"{self._session}/url", {"url": url})
 
-    def shows(self, text: str) -> bool:
-        """Waits for it."""
-        return until(lambda: text in self.run("return document.body.innerText"), bool, timeout_s=90)
+    def wait_for(self, text: str) -> None:
+        if not until(lambda: text in self.run("return document.body.innerText"), bool, timeout_s=90):
+            raise TimeoutError(f"the page never showed {text!r}")
 
     def run(self, script: str) -> Any:
         return ask(f"{self._session}/execute/sync", {"script": script, "args": []})["value"]
@@ -93,16 +91,11 @@ def of_phoenix() -> None:
             lambda: ask(f"{phoenix.PAGE}/v1/projects/tutor/spans?limit=1000")["data"],
             lambda found: len(found) == len(told.spans),
         )
-        projects = ask(f"{phoenix.PAGE}/v1/projects")["data"]
-        project = next(p["id"] for p in projects if p["name"] == "tutor")
-        spans = ask(f"{phoenix.PAGE}/v1/projects/tutor/spans?limit=1000")["data"]
-        trace = _weather(told)
-        chat = next(
-            s["id"] for s in spans if s["context"]["trace_id"] == trace and s["name"].startswith("chat")
-        )
         with browser() as page:
-            page.open(f"{phoenix.PAGE}/projects/{project}/traces/{trace}?selectedSpanNodeId={chat}")
-            page.shows("Paris is warmer.")
+            page.open(_page("phoenix", told, PHOENIX_COLLECTOR_ENDPOINT=phoenix.PAGE))
+            page.wait_for("chat gpt-4o")
+            page.click("chat gpt-4o")
+            page.wait_for("Invocation Params")
             time.sleep(5)  # what moves
             page.save("phoenix")
 
@@ -117,28 +110,27 @@ def of_mlflow() -> None:
             lambda found: len(found) == len(told.traces),
         )
         with browser() as page:
-            page.open(f"{mlflow.PAGE}/#/experiments/0/traces?selectedEvaluationId=tr-{_weather(told)}")
-            page.shows("Paris is warmer.")
+            page.open(_page("mlflow", told, MLFLOW_TRACKING_URI=mlflow.PAGE, MLFLOW_EXPERIMENT_ID="0"))
+            page.wait_for("Paris is warmer.")
             for button in ("Got it", "Close MLflow Assistant", "Close Assistant", "Got it", "chat gpt-4o"):
                 page.click(button)
                 time.sleep(3)
             page.save("mlflow")
 
 
-def _weather(told: Told) -> str:
-    trace: str = next(s["trace"] for s in told.spans if s["name"] == "ask_weather")
-    return trace
+def _page(backend: str, told: Told, **env: str) -> str:
+    """Where `runspan.trace_url()` leads for the trace with two function calls."""
+    trace = next(s["trace"] for s in told.spans if s["name"] == "ask_weather")
+    return str(presets.page(backend, env)).format(trace_id=trace)
 
 
 def main() -> int:
     if not shutil.which("chromedriver"):
         print("no ChromeDriver: apt-get install chromium-driver")
         return 1
-    if INSIDE not in os.environ:
-        command = f'ip link set lo up && exec "{sys.executable}" "$@"'
-        return subprocess.run(
-            ["unshare", "--net", "sh", "-c", command, "sh", *sys.argv], env={**os.environ, INSIDE: "{}"}
-        ).returncode
+    if not namespace.is_inside():
+        return namespace.again_inside()
+    namespace.entered()
     wanted = sys.argv[1:] or ["phoenix", "mlflow"]
     for name in wanted:
         {"phoenix": of_phoenix, "mlflow": of_mlflow}[name]()

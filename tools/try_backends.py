@@ -3,37 +3,34 @@
     python tools/try_backends.py                 all
     python tools/try_backends.py jaeger mlflow   some
 
-Installing needs the network, and takes its time once: Phoenix and MLflow from PyPI, Jaeger and the Collector built with Go, each
-pinned, kept in `.backends/`. Everything then runs in a network namespace of its own, because some servers listen on all interfaces
-whatever they are told; that takes root, or a kernel that lets users make namespaces.
+Installing needs the network, and takes its time once: Phoenix and MLflow from PyPI, Jaeger and the Collector built with Go,
+Prometheus from Debian, all kept in `.backends/`. Everything then runs in a network namespace of its own (`backends/namespace.py`).
 """
 
 from __future__ import annotations
 
 import importlib
-import json
-import os
-import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 
-from backends.installs import JAEGER, LOGS, MLFLOW, OTELCOL, PHOENIX, CannotInstallError, Program, prometheus
+from backends import namespace
+from backends.installs import JAEGER, LOGS, MLFLOW, OTELCOL, PHOENIX, PROMETHEUS, CannotInstallError, Program
 from backends.report import Check, Skipped, draw
 from backends.servers import NotStartedError
 
-# Module of `tools/backends/` and what it needs; "prometheus" is Debian's.
-SUBJECTS: dict[str, tuple[Program | str, ...]] = {
+# Module of `tools/backends/` and what it needs.
+SUBJECTS: dict[str, tuple[Program, ...]] = {
     "jaeger": (JAEGER,),
     "collector": (OTELCOL, JAEGER),
+    "sizes": (OTELCOL,),
     "sampling": (OTELCOL,),
     "trouble": (OTELCOL,),
-    "metrics": (OTELCOL, JAEGER, "prometheus"),
+    "metrics": (OTELCOL, JAEGER, PROMETHEUS),
     "phoenix": (PHOENIX,),
     "mlflow": (MLFLOW,),
 }
-INSIDE = "RUNSPAN_BACKENDS_INSIDE"
 
 
 def main(wanted: list[str]) -> int:
@@ -42,11 +39,11 @@ def main(wanted: list[str]) -> int:
         print(f"no such subject: {', '.join(sorted(unknown))}; there are: {', '.join(SUBJECTS)}")
         return 2
     subjects = [name for name in SUBJECTS if not wanted or name in wanted]
-    if INSIDE not in os.environ:
+    if not namespace.is_inside():
         needs = dict.fromkeys(need for name in subjects for need in SUBJECTS[name])
-        return _inside({_name(need): reason for need in needs if (reason := _lacking(need))})
+        return namespace.again_inside({n.name: reason for n in needs if (reason := _lacking(n))})
     began = time.monotonic()
-    lacking = json.loads(os.environ[INSIDE])
+    lacking = namespace.entered()
     rows = [row for name in subjects for row in _rows(name, lacking)]
     print(draw(rows))
     checked = [row for row in rows if isinstance(row, Check)]
@@ -60,8 +57,8 @@ def main(wanted: list[str]) -> int:
 
 def _rows(name: str, lacking: Mapping[str, str]) -> Iterator[Check | Skipped]:
     for need in SUBJECTS[name]:
-        if _name(need) in lacking:
-            yield Skipped(name, "", f"{_name(need)}: {lacking[_name(need)]}")
+        if need.name in lacking:
+            yield Skipped(name, need.version, f"{need.name}: {lacking[need.name]}")
             return
     print(f"trying: {name}", file=sys.stderr, flush=True)
     try:
@@ -80,28 +77,13 @@ def _rows(name: str, lacking: Mapping[str, str]) -> Iterator[Check | Skipped]:
         yield Check(name, "", "", "all of it could be asked", "", repr(error), False)
 
 
-def _name(need: Program | str) -> str:
-    return need if isinstance(need, str) else need.name
-
-
-def _lacking(need: Program | str) -> str | None:
+def _lacking(need: Program) -> str | None:
     """Why it is not there; None: it is, now."""
     try:
-        if isinstance(need, str):
-            prometheus()
-        else:
-            need.ensure()
+        need.ensure()
     except CannotInstallError as error:
         return str(error)
     return None
-
-
-def _inside(lacking: Mapping[str, str]) -> int:
-    """The same command in a network namespace of its own, where only loopback is."""
-    command = f'ip link set lo up && exec "{sys.executable}" "$@"'
-    unshare = ["unshare", "--net", *(() if os.geteuid() == 0 else ("--map-root-user",))]
-    env = {**os.environ, INSIDE: json.dumps(lacking)}
-    return subprocess.run([*unshare, "sh", "-c", command, "sh", *sys.argv], env=env).returncode
 
 
 if __name__ == "__main__":

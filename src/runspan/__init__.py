@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .processes import handoff as handoff
     from .setup import Handle as Handle
     from .setup import Stats as Stats
+    from .setup import current_handle as current_handle
     from .setup import flush as flush
     from .setup import instrument as instrument
     from .setup import uninstrument as uninstrument
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "adopt",
     "context",
+    "current_handle",
     "current_span_id",
     "current_trace_id",
     "flush",
@@ -61,15 +63,17 @@ _HOMES = {
     **dict.fromkeys(("Adopted", "adopt", "handoff"), ".processes"),
     "trace_url": ".observing.runs",
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
-    **dict.fromkeys(("Handle", "Stats", "flush", "instrument", "uninstrument"), ".setup"),
+    **dict.fromkeys(("Handle", "Stats", "current_handle", "flush", "instrument", "uninstrument"), ".setup"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'runspan' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)
-    return value
+    home = import_module(_HOMES[name], __name__)
+    # All of its names: at the end of the interpreter, a finalizer that wants to flush can import nothing any more.
+    globals().update({of: getattr(home, of) for of, where in _HOMES.items() if where == _HOMES[name]})
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -25,6 +25,7 @@ from .config import Config, ConfigError
 from .exporting import metrics as exporters
 from .exporting import otlp
 from .exporting.metrics import CarefulMetricExporter
+from .exporting.unforked import OwnMeterProvider, OwnReader
 from .guard import guarded
 
 _INSTANCE = "service.instance.id"
@@ -108,11 +109,12 @@ class Meters:
     def _made(self) -> MeterProvider:
         self._exporters = []
         readers = [reader for name in exporters.wanted() for reader in self._readers(name)]
-        return MeterProvider(readers, _resource(self._config), shutdown_on_exit=False)
+        kind = MeterProvider if self._config.set_global else OwnMeterProvider
+        return kind(readers, _resource(self._config), shutdown_on_exit=False)
 
     def _readers(self, name: str) -> Sequence[MetricReader]:
         if name == "console":
-            return [_periodic(ConsoleMetricExporter())]
+            return [self._periodic(ConsoleMetricExporter())]
         if name == "otlp":
             exporter = exporters.exporter(self._config)
         else:
@@ -121,7 +123,17 @@ class Meters:
                 return [made]
             exporter = CarefulMetricExporter(name, made)
         self._exporters.append(exporter)
-        return [_periodic(self._exporters[-1])]
+        return [self._periodic(self._exporters[-1])]
+
+    def _periodic(self, exporter: MetricExporter) -> MetricReader:
+        kind = PeriodicExportingMetricReader if self._config.set_global else OwnReader
+        try:
+            return kind(exporter)
+        except ValueError:
+            interval = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL")
+            raise ConfigError(
+                f"OTEL_METRIC_EXPORT_INTERVAL={interval!r}: write milliseconds, such as 60000."
+            ) from None
 
 
 def is_real(provider: Any) -> bool:
@@ -138,13 +150,3 @@ def _resource(config: Config) -> Resource:
     if _INSTANCE not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         given[_INSTANCE] = str(uuid.uuid4())
     return Resource.create(given)
-
-
-def _periodic(exporter: MetricExporter) -> MetricReader:
-    try:
-        return PeriodicExportingMetricReader(exporter)
-    except ValueError:
-        interval = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL")
-        raise ConfigError(
-            f"OTEL_METRIC_EXPORT_INTERVAL={interval!r}: write milliseconds, such as 60000."
-        ) from None

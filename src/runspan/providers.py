@@ -6,6 +6,7 @@ The app's global provider counts if it is a real one at the moment a span begins
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +24,9 @@ from opentelemetry.sdk.trace.export import (
 from .config import Config
 from .exporting import careful, otlp
 from .exporting.counted import Counted
+from .exporting.unforked import OwnTracerProvider
 from .guard import logger
+from .runtime.primitives import lock_of_now
 
 _PLACEHOLDERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
 
@@ -56,7 +59,9 @@ class Providers:
     def current(self) -> Any:
         provider = self._config.tracer_provider or trace.get_tracer_provider()
         if isinstance(provider, _PLACEHOLDERS):
-            if self._is_closed:  # a call was still in flight when uninstrument() came
+            # A call was still in flight when uninstrument() came; or a finalizer runs when the interpreter has let its threads
+            # die, and starting one would wait for ever.
+            if self._is_closed or (self._own is None and sys.is_finalizing()):
                 return provider
             provider = self._own or self._make_own()
         if id(provider) not in self._used:
@@ -146,13 +151,17 @@ class Providers:
         if own is not None and not self._config.set_global:
             self._used.pop(id(own), None)
             self._own = None
+            for exporter in self._exporters:
+                exporter.stay_behind()
             self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(self._config)]
 
     def _make_own(self) -> TracerProvider:
         """Ours. Our exit hook flushes within a deadline; the SDK's own would wait for a dead endpoint."""
+        self._lock = lock_of_now(self._lock)
         with self._lock:
             if self._own is None:
-                own = TracerProvider(resource=self._resource, shutdown_on_exit=False)
+                kind = TracerProvider if self._config.set_global else OwnTracerProvider
+                own = kind(resource=self._resource, shutdown_on_exit=False)
                 for exporter in self._exporters:
                     is_console = isinstance(exporter.inner, ConsoleSpanExporter)
                     own.add_span_processor(
@@ -240,6 +249,11 @@ class CarefulExporter(SpanExporter):
         """The processor in front of it."""
         self._processor = Counted(self)
         return self._processor
+
+    def stay_behind(self) -> None:
+        """In a forked child: what is here is the parent's."""
+        if self._processor is not None:
+            self._processor.stay_behind()
 
     @property
     def taken(self) -> int:

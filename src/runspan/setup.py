@@ -114,7 +114,9 @@ class Handle:
         assistants: Assistants = Lru(5_000)
         self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        custody = Custody(tracker, emitter, calls, lambda record: self._worker.put(record), extra)
+        self._custody = custody = Custody(
+            tracker, emitter, calls, lambda record: self._worker.put(record), extra
+        )
         reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
         handlers: Mapping[type, Callable[[Any], None]] = {
@@ -198,6 +200,7 @@ class Handle:
 
     def _install(self) -> None:
         active.now = self._active
+        self._at_exit()
         self._installer.install()
         self._neighbours.look()
         if self.config.threads:
@@ -225,8 +228,11 @@ class Handle:
     def _at_exit(self) -> None:
         """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.
 
-        So this is called for each provider that comes into use, and when the worker starts.
+        So this is called for each provider that comes into use, and when the worker starts. Once they run, it is too late for that:
+        a hook that is registered then is never called.
         """
+        if not threading.main_thread().is_alive():
+            return
         atexit.unregister(self._close)
         atexit.register(self._close)
         process = sys.modules.get("multiprocessing.process")
@@ -256,7 +262,7 @@ class Handle:
             multiprocessing.util.Finalize(None, self._close, exitpriority=100)
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler or finalizer may come in between
 _handle: Handle | None = None
 _forks: weakref.WeakSet[Handle] = weakref.WeakSet()
 
@@ -268,7 +274,6 @@ def instrument(**options: Any) -> Handle:
     Raises ConfigError, with the cure, for options that are wrong; nothing of runspan raises later. Twice is once: the second
     call gives the first one's handle.
     """
-    global _handle
     with _lock:
         if _handle is not None:
             if options and resolve(options, os.environ) != _handle.config:
@@ -281,9 +286,9 @@ def instrument(**options: Any) -> Handle:
         handle = Handle(config)
         if not config.enabled:
             return handle
-        handle._install()
-        _forks.add(handle)
-        _handle = handle
+        kept = _keep(handle)
+        if kept is not handle:
+            return kept
     logger.info(
         "runspan: traces go to %s; metrics %s, content %s, background fetch %s",
         handle._providers.describe(),
@@ -292,6 +297,21 @@ def instrument(**options: Any) -> Handle:
         "on" if config.fetch == "auto" else "off",
     )
     return handle
+
+
+def _keep(handle: Handle) -> Handle:
+    """The one that is on from now on: another, where the making of this one was interrupted by another `instrument()`."""
+    global _handle
+    if _handle is None:
+        _handle = handle
+        handle._install()
+        _forks.add(handle)
+    return _handle
+
+
+def current_handle() -> Handle | None:
+    """What the `instrument()` that is on gave back; None where there is none."""
+    return _handle
 
 
 def uninstrument() -> None:
@@ -309,7 +329,7 @@ def flush(timeout: float = 5.0) -> bool:
 
 def _after_fork_in_child() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     for handle in list(_forks):
         with guard.guarded("start anew in a forked child"):
             handle._after_fork()

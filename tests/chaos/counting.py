@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 
 import runspan
 from runspan.setup import Handle
+from tests.chaos import figures
 
 
 @dataclass
@@ -63,3 +64,4 @@ def counting(**options: Any) -> Iterator[tuple[Handle, Counted]]:
         stats.dropped.get(cause, 0) for cause in ("error", "outbox_full")
     )
     counted.check_whole()
+    figures.count(runs=stats.started, expected=sum(counted.started.values()), found=len(counted.ended))

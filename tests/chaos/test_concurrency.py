@@ -9,21 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
 
-import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 import runspan
-from runspan.fake import Server, SimulatedClock, serve
+from runspan.fake import Server
 from tests.chaos.counting import Counted, counting, counting_provider
-from tests.support.playing import ANSWERED, client_of
+from tests.support.playing import client_of
 
 Asked = dict[str, str]  # name of the app's own span -> id of the run that it made
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as running:
-        yield running
 
 
 def assistant(server: Server) -> str:

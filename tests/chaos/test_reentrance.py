@@ -18,16 +18,10 @@ import pytest
 
 import runspan
 from runspan import guard
-from runspan.fake import Server, SimulatedClock, serve
+from runspan.fake import Server
 from runspan.setup import Handle
 from tests.chaos.counting import Counted, counting
-from tests.support.playing import ANSWERED, client_of
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as running:
-        yield running
+from tests.support.playing import client_of
 
 
 @pytest.fixture

@@ -129,8 +129,13 @@ def test_an_end_that_was_not_asked_for_is_a_warning_in_langfuse(changes: Any, me
 
 @pytest.mark.parametrize("backend", ["langfuse", "mlflow"])
 def test_costs_in_another_currency_are_not_told_as_dollars(backend: str) -> None:
-    found = more(backend, SpanKind.GENERATION, cost=Cost(1.0, 1.0, 2.0, "EUR"))
-    assert not [key for key in found if "cost" in key]
+    euros = {"cost": Cost(1.0, 1.0, 2.0, "EUR")}
+    assert not [key for key in more(backend, SpanKind.GENERATION, **euros) if "cost" in key]
+    common = attributes_of(plain.span(SpanKind.GENERATION, replace(FACTS, **euros), "chat"), 10_000)
+    assert {key: value for key, value in common.items() if "cost" in key} == {
+        "runspan.cost.total": 2.0,
+        "runspan.cost.currency": "EUR",
+    }
 
 
 @pytest.mark.parametrize("backend", EXTRAS)

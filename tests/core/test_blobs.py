@@ -60,7 +60,7 @@ def test_a_data_url_that_is_no_base64() -> None:
     ("url", "told"),
     [
         ("data:;base64,R0lGODlh", ("image/gif", b"GIF89a")),
-        ("data:;base64,R0lGODlX==", ("image/gif", b"GIF89W")),  # padded though it needs no padding
+        ("data:;base64,R0lGODlX==========", ("image/gif", b"GIF89W")),  # padded though it needs no padding
         ("data:;base64,iVBORw", ("image/png", b"\x89PNG")),  # not padded though it should be
         ("data:;base64,/9j/", ("image/jpeg", b"\xff\xd8\xff")),
         ("data:;base64,_9j_", ("image/jpeg", b"\xff\xd8\xff")),

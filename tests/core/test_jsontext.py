@@ -164,7 +164,8 @@ def test_a_text_is_its_value_where_it_is_json(text: str | None, value: object) -
 @pytest.mark.parametrize(
     ("text", "max_chars", "expected"),
     [
-        ('{"a":1}', 7, '{"a":1}'),
+        ('{"a": 1}', 8, '{"a": 1}'),
+        ("[1, 2, 3, 4]", 9, "[1,2,3,4]"),
         ('{"a":"' + "x" * 99 + '"}', 60, '{"a":"' + "x" * 29 + '…"}'),
         ("x" * 99, 60, "x" * 59 + "…"),
         ("[" * 99, 60, "[" * 59 + "…"),
@@ -175,6 +176,7 @@ def test_a_text_is_its_value_where_it_is_json(text: str | None, value: object) -
     ],
     ids=[
         "fits",
+        "fits without spaces",
         "cut inside",
         "no JSON",
         "looks like JSON",

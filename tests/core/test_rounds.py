@@ -79,6 +79,15 @@ def test_a_round_never_seen_is_known_from_its_outputs() -> None:
     assert rounds(state) == [({"c1": (None, "22 C")}, 40)]
 
 
+def test_an_open_round_learns_its_names_whatever_status_came_between() -> None:
+    """Found by `make fuzz`: a status of later days between the two, and the first naming was lost."""
+    unnamed = poll(20, 30, "requires_action", required=(ToolCall("c1"),))
+    state = queued(unnamed, poll(40, 50, "of_later_days"))
+    named = advance(state, asks(60, 70, "c1"))
+    assert rounds(named) == [({"c1": ("get_weather", None)}, None)]
+    assert replace(advance(named, asks(60, 70, "c1")), polls=0) == replace(named, polls=0)
+
+
 def test_a_poll_read_after_the_submit_still_tells_the_names_of_its_calls() -> None:
     state = queued(submit(40, 50, c1="22 C"), asks(20, 60, "c1"))
     assert rounds(state) == [({"c1": ("get_weather", "22 C")}, 40)]

@@ -107,12 +107,13 @@ def test_a_streamed_run_that_failed() -> None:
 
 
 def test_what_a_poll_of_the_same_status_adds() -> None:
-    state = after(poll(20, 30, "in_progress"), poll(40, 50, "in_progress", started_at=A + 1, model="gpt-4o"))
-    assert state.changes == (Change("in_progress", 0, 30, A + 1),)
+    again = poll(40, 50, "in_progress", started_at=A + 1, model="gpt-4o")
+    state = queued(poll(20, 30, "in_progress"), again)
+    assert state.changes == (Change("queued", 0, 10), Change("in_progress", 0, 30, A + 1))
     assert state.run == run("in_progress", started_at=A + 1), (
         "of a run that is alive only two stamps are taken"
     )
-    assert (state.sighted_ns, state.last_alive_ns, state.last_seen_ns, state.polls) == (40, 40, 50, 2)
+    assert (state.sighted_ns, state.last_alive_ns, state.last_seen_ns, state.polls) == (40, 40, 50, 3)
     late = after(poll(35, 60, "in_progress", started_at=A + 9, expires_at=A + 99), state=state)
     assert late.changes == state.changes
     assert late.run == run("in_progress", started_at=A + 1, expires_at=A + 99)
@@ -181,6 +182,17 @@ ODD_ROUNDS: dict[str, tuple[tuple[Observation, ...], tuple[ToolRound, ...], list
         (ToolRound((answered("c1", "1", named=False),), UNSEEN, 40), ToolRound((call("c2"),), OPENED)),
         ["queued", "requires_action"],
     ),
+    "a second wait, which somebody else answered": (
+        (
+            *(waiting("c1"), submit(40, 50, c1="1")),
+            *(poll(60, 70, "requires_action", required=(call("c2"),)), poll(80, 90, "in_progress")),
+        ),
+        (
+            ToolRound((answered("c1", "1"),), OPENED, 40),
+            ToolRound((call("c2"),), Change("requires_action", 40, 70), 90),
+        ),
+        ["queued", "requires_action", "queued", "requires_action", "in_progress"],
+    ),
     "outputs sent again": (
         (waiting("c1"), submit(40, 50, c1="1"), submit(60, 70, None, c1="other")),
         (ToolRound((answered("c1", "1"),), OPENED, 40),),
@@ -212,8 +224,8 @@ def test_calls_learn_their_names_once_and_keep_their_outputs() -> None:
     named = poll(60, 70, "requires_action", required=(call("c1"), call("c2", "other"), call("c9")))
     state = queued(submit(40, 50, c1="1"), named)
     (first, second) = state.rounds
-    assert first.calls == (ToolCall("c1", output="1"),), "it is not among what was answered: another wait"
-    assert second.calls == named.runs[0].required
+    assert first.calls == (answered("c1", "1"),)
+    assert second.calls == named.runs[0].required, "not all of it was answered: another wait"
     names = (poll(60, 70, "requires_action", required=(call("c1", name),)) for name in ("first", "second"))
     state = queued(submit(40, 50, c1="1"), *names)
     assert [r.calls for r in state.rounds] == [(replace(call("c1", "first"), output="1"),)]

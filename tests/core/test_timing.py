@@ -8,16 +8,9 @@ from msgspec.structs import replace
 from runspan.core import timing
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Observation, RunStep
-from runspan.core.timing import Entry, Moment
-from tests.core.words import A, S, begun, call, event, poll, submit
-from tests.core.words import after as after_all
-
-MS = S // 1000
-
-
-def after(*observations: Observation, state: RunState | None = None) -> RunState:
-    """A run whose creation was answered in no time, so its stamps are exact to a second either way."""
-    return after_all(*observations, state=state or begun(0, 0))
+from runspan.core.timing import Moment
+from tests.core.words import MS, A, S, begun, event, poll
+from tests.core.words import at_once as after
 
 
 def polled(interval_ns: int, skew_s: float, ends_at_ns: int, status: str = "completed") -> list[Observation]:
@@ -86,7 +79,8 @@ def test_the_end_of_a_polled_run_is_the_designs_rule(
         (A + 3, 4 * S + 2, 10 * S, Moment(7 * S + 1, 6 * S - 2)),  # impossible
         (A + 3, 3 * S, 3 * S, Moment(3 * S)),  # known without it
         (A + 3, 5 * S, 3 * S, Moment(3 * S)),
-        (None, 2, 10, Moment(6, 8)),
+        (None, 2, 11, Moment(6, 9)),
+        (A + 3, 0, 3 * S + 1, Moment(5 * S // 2, S + 1, by_server=True)),
     ],
 )
 def test_a_moment_is_the_middle_of_what_is_possible(
@@ -157,89 +151,7 @@ def test_without_created_at_no_stamp_is_placed() -> None:
     assert timing.end(state) == Moment(35, 30)
 
 
-# ---------------------------------------------------------------- entries and sums
-
-
-def entries(state: RunState) -> list[tuple[str, int]]:
-    return [(e.status, e.moment.at_ns) for e in timing.timeline(state).entries]
-
-
-def test_a_streamed_run_on_our_clock() -> None:
-    asks = event(4 * S, "requires_action", required=(call("c1"),))
-    state = after(
-        *(event(S, "queued"), event(2 * S, "in_progress"), asks, submit(7 * S, 8 * S, c1="1")),
-        *(event(9 * S, "in_progress"), event(12 * S, "cancelling"), event(14 * S, "cancelled")),
-        state=begun(0, S),
-    )
-    line = timing.timeline(state)
-    assert entries(state) == [
-        *(("queued", S), ("in_progress", 2 * S), ("requires_action", 4 * S), ("queued", 7 * S)),
-        *(("in_progress", 9 * S), ("cancelling", 12 * S), ("cancelled", 14 * S)),
-    ]
-    assert (line.start_ns, line.end, line.active_from_ns) == (0, Moment(14 * S), 2 * S)
-    assert (line.queue_ns, line.active_ns, line.tool_wait_ns) == (4 * S, 7 * S, 3 * S)
-
-
-def test_in_progress_that_nobody_saw_is_placed_by_started_at() -> None:
-    state = after(poll(0, 0, "queued"), poll(9 * S, 10 * S, "completed", started_at=A + 3, ended_at=A + 7))
-    assert timing.timeline(state).entries == (
-        Entry("queued", Moment(0)),
-        Entry("in_progress", Moment(3 * S, 2 * S, by_server=True)),
-        Entry("completed", Moment(7 * S, 2 * S, by_server=True)),
-    )
-    assert timing.timeline(state).active_from_ns == 3 * S
-
-
-@pytest.mark.parametrize("first", ["in_progress", "requires_action"])
-def test_a_run_that_starts_at_once_is_in_progress_once(first: str) -> None:
-    state = after(
-        poll(0, 0, first, started_at=A, required=(call("c1"),)),
-        poll(9 * S, 10 * S, "completed", started_at=A, ended_at=A + 7),
-    )
-    expected = ["in_progress", "completed"] if first == "in_progress" else ["in_progress", first, "completed"]
-    assert [e.status for e in timing.timeline(state).entries] == expected
-    assert timing.timeline(state).active_from_ns == 0
-
-
-def test_a_stamp_that_changes_when_the_run_goes_on_places_only_what_it_was_given_for() -> None:
-    """Real servers set `started_at` anew after `submit_tool_outputs` (recordings/dotnet_function_tools_poll)."""
-    state = after(
-        poll(0, 0, "queued"),
-        poll(4 * S, 4 * S, "in_progress", started_at=A + 1),
-        poll(5 * S, 5 * S, "requires_action", started_at=A + 1, required=(call("c1"),)),
-        submit(6 * S, 6 * S, c1="1"),
-        poll(20 * S, 20 * S, "in_progress", started_at=A + 4),
-        poll(21 * S, 21 * S, "completed", started_at=A + 4, ended_at=A + 20),
-    )
-    (_, first, *_) = timing.timeline(state).entries
-    assert first == Entry("in_progress", Moment(S, 2 * S, by_server=True))
-
-
-def test_a_run_without_started_at_is_taken_as_active_from_its_start() -> None:
-    state = after(poll(0, 10, "queued"), poll(90, 100, "completed"), state=begun(0, 10))
-    assert timing.timeline(state).active_from_ns == 0
-
-
-def test_entries_never_leave_the_run_nor_go_back() -> None:
-    """Answers that came after the run had ended by the server's stamp."""
-    state = after(
-        poll(0, 10, "queued"),
-        poll(S, 40 * S, "in_progress", started_at=A + 20),
-        poll(2 * S, 41 * S, "completed", started_at=A + 20, ended_at=A + 5),
-    )
-    line = timing.timeline(state)
-    moments = [line.start_ns, *(e.moment.at_ns for e in line.entries)]
-    assert moments == sorted(moments)
-    assert moments[-1] == line.end.at_ns
-
-
-def test_the_status_of_later_days_goes_on_in_the_present_phase() -> None:
-    state = after(
-        event(10, "in_progress"), event(30, "meditating"), event(50, "completed"), state=begun(0, 5)
-    )
-    line = timing.timeline(state)
-    assert [e.status for e in line.entries] == ["in_progress", "meditating", "completed"]
-    assert (line.queue_ns, line.active_ns, line.tool_wait_ns) == (10, 40, 0)
+# ---------------------------------------------------------------- steps
 
 
 def test_steps_are_placed_by_their_stamps_inside_what_is_possible() -> None:

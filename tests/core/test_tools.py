@@ -59,7 +59,7 @@ def test_a_call_known_from_its_round_and_its_step_is_one_span() -> None:
         event(2 * S, "requires_action", required=(call("c1"),)),
         submit(5 * S, 6 * S, c1="22 C"),
         event(9 * S, "completed"),
-        steps(step("s1", replace(call("c1"), output="22 C"), created_at=A + 2, ended_at=A + 5)),
+        steps(step("s1", ToolCall("c1", "function", "f", "{}", "other"), created_at=A + 2, ended_at=A + 5)),
     )
     (tool,) = tools(state)
     assert facts(tool) == ToolFacts(SERVER, replace(call("c1"), output="22 C"), "s1", "thread_1")
@@ -136,6 +136,13 @@ def test_calls_of_rounds_without_an_id_are_one_span_each_too() -> None:
         event(7 * S, "expired"),
     )
     assert [facts(t).call.name for t in tools(state)] == ["f", "g", "h", "i"]
+
+
+def test_what_somebody_else_answered_its_step_tells() -> None:
+    asks = event(2 * S, "requires_action", required=(call("c1"),))
+    answered = replace(call("c1"), output="22 C")
+    state = after(asks, event(5 * S, "in_progress"), event(9 * S, "completed"), steps(step("s1", answered)))
+    assert [facts(t).call for t in tools(state)] == [answered]
 
 
 def test_what_a_round_does_not_know_its_step_tells() -> None:
@@ -244,6 +251,7 @@ STEP_ERRORS: dict[str, tuple[dict[str, Any], ApiError | None]] = {
     "failed without a word": ({"status": "failed"}, ApiError("failed")),
     "expired": ({"status": "expired"}, ApiError("expired")),
     "cancelled": ({"status": "cancelled"}, None),
+    "cancelled with a word": ({"status": "cancelled", "error": FAILED}, None),
     "completed": ({"status": "completed"}, None),
 }
 

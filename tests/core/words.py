@@ -20,6 +20,7 @@ from runspan.core.model import (
 )
 
 S = 1_000_000_000  # one second, in nanoseconds
+MS = S // 1_000
 A = 1_700_000_000  # created_at of the run, on the server's clock
 
 SERVER = Server("http://api.test/v1", "api.test", 443, "openai")
@@ -87,6 +88,11 @@ def after(*observations: Observation, state: RunState | None = None) -> RunState
     for observation in observations:
         state = advance(state, observation)
     return state
+
+
+def at_once(*observations: Observation, state: RunState | None = None) -> RunState:
+    """A run whose creation was answered in no time, so its stamps are exact to a second either way."""
+    return after(*observations, state=state or begun(0, 0))
 
 
 def queued(*observations: Observation) -> RunState:

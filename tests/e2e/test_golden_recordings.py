@@ -45,6 +45,15 @@ LIKE: dict[str, tuple[str, set[str]]] = {
     ),
     "dotnet_file_search_poll": ("file_search_included.polled", NAMELESS),
     "dotnet_file_search_streaming": ("file_search_included.streamed", NAMELESS | NEW_THREAD | ONE_STORE),
+    "otel_poll_new_assistant": ("code_interpreter.polled", {"execute_tool code_interpreter"}),  # steps unread
+    "azure_go_streaming_run_failed_rate_limit": (  # it failed before any step
+        "failed_step.streamed",
+        NEW_THREAD
+        | {"execute_tool code_interpreter", "chat - gen_ai.output.messages"}
+        | {f"chat - gen_ai.usage.{kind}_tokens" for kind in ("cache_read.input", "reasoning.output")},
+    ),
+    "dotnet_run_basic_poll": ("images.polled", NAMELESS),  # in texts alone
+    "dotnet_streaming_run": ("images.streamed", NAMELESS | NEW_THREAD),
     "dotnet_function_tools_poll": ("parallel_functions.polled", NAMELESS),
     "dotnet_streaming_tool_call": ("parallel_functions.streamed", NAMELESS | NEW_THREAD),
     "otel_v1_streaming_code_interpreter_logs": ("v1.streamed", NEW_THREAD | {"execute_tool retrieval"}),

@@ -123,6 +123,34 @@ def test_a_tool_whose_span_is_the_apps_own_function_is_measured_too(measured: Me
     assert measured.counts("gen_ai.execute_tool.duration", "gen_ai.tool.name") == {"function": 1}
 
 
+@pytest.mark.parametrize("raised", [None, ValueError, TimeoutError])
+def test_a_tool_that_raised_is_measured_with_its_error(
+    measured: Measured, raised: type[Exception] | None
+) -> None:
+    """The app answers the call all the same, so the API never hears of it."""
+
+    @runspan.observe(kind="tool")
+    def function(**_: Any) -> str:
+        if raised is not None:
+            raise raised("no such city")
+        return "22 C"
+
+    with playing("OpenAI", "function") as app, traced(meter_provider=measured.provider) as found, app.client:
+        run = app.runs.create_and_poll(**app.asked)
+        (call,) = run.required_action.submit_tool_outputs.tool_calls
+        try:
+            output = function()
+        except Exception as error:
+            output = f"failed: {error}"
+        outputs = [{"tool_call_id": call.id, "output": output}]
+        app.runs.submit_tool_outputs_and_poll(run_id=run.id, thread_id=app.thread_id, tool_outputs=outputs)
+        app.threads.messages.list(app.thread_id)
+        (tool,) = found.tools()
+    name = None if raised is None else raised.__name__
+    assert attribute(tool, "error.type") == name
+    assert measured.counts("gen_ai.execute_tool.duration", "error.type") == {name: 1}
+
+
 def test_a_post_that_fails_and_a_run_nobody_saw_end_are_counted(measured: Measured) -> None:
     with playing("OpenAI", "slow") as app, traced(meter_provider=measured.provider), app.client:
         with pytest.raises(openai.APIStatusError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -121,6 +123,32 @@ def test_413_over_http_is_answered_with_halves(caplog: pytest.LogCaptureFixture)
     assert any("refuses" in record.getMessage() for record in caplog.records if record.name == "runspan")
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_no_delivery_and_is_not_followed(status: int) -> None:
+    """To a login page it would be a GET that succeeds; to another host, the spans with their keys."""
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(status)
+            self.send_header("Location", f"{receiver.endpoint}/v1/traces")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with receivers.serve() as receiver, ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        sized = over_http(f"http://127.0.0.1:{server.server_port}", 3_500_000)
+        try:
+            assert sized.export(large(2, 10)) is FAILURE
+        finally:
+            server.shutdown()
+            sized.shutdown()
+        assert (sized.delivered, receiver.requests) == (0, ())
+        assert sized.cure == f"It answered {status}. Look there."
+
+
 @pytest.mark.parametrize("over", [over_http, over_grpc], ids=["http", "grpc"])
 def test_one_span_that_is_larger_than_the_receiver_takes_arrives_cut(
     over: Callable[[str, int], Sized],
@@ -203,6 +231,22 @@ def test_what_grpc_says_of_a_message_that_is_too_large(code: str, details: str, 
     receiver_side.listen_to_grpc(exporter, answers)
     with pytest.raises(receiver_side.TooLargeError if is_too_large else RuntimeError):
         exporter._client.Export()
+    assert answers.is_too_large is is_too_large
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "is_too_large"),
+    [
+        (413, b"", True),
+        (400, b"\x08\x03\x12\x1dhttp: request body too large", True),  # the Collector's, a google.rpc.Status
+        (400, b"\x08\x03\x12\x0eproto: no field", False),
+        (503, b"http: request body too large", False),
+        (200, b"", False),
+    ],
+)
+def test_what_http_says_of_a_body_that_is_too_large(status: int, content: bytes, is_too_large: bool) -> None:
+    answers = Answers()
+    answers.heard(SimpleNamespace(status_code=status, content=content))
     assert answers.is_too_large is is_too_large
 
 

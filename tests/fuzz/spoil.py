@@ -53,19 +53,19 @@ def spoilt(draw: st.DrawFn, whole: Any, most: int = 4) -> Any:
         if not known:
             break
         path = draw(st.sampled_from(known))
-        value = copy.deepcopy(_at(mutant, draw(st.sampled_from(known)))) if draw(st.booleans()) else draw(odd)
-        _set(mutant, path, value)
+        value = copy.deepcopy(at(mutant, draw(st.sampled_from(known)))) if draw(st.booleans()) else draw(odd)
+        put(mutant, path, value)
     return mutant
 
 
-def _at(value: Any, path: Path) -> Any:
+def at(value: Any, path: Path) -> Any:
     for key in path:
         value = value[key]
     return value
 
 
-def _set(whole: Any, path: Path, value: Any) -> None:
-    owner = _at(whole, path[:-1])
+def put(whole: Any, path: Path, value: Any) -> None:
+    owner = at(whole, path[:-1])
     if value is GONE:
         del owner[path[-1]]
     else:

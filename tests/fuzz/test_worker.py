@@ -26,6 +26,9 @@ from tests.fuzz.spoil import disordered, interleaved, spoilt
 
 a_tale = st.sampled_from(tales())
 
+FACTS = ("runspan.run.id", "runspan.run.status", "gen_ai.conversation.id", "runspan.run.unfinished")
+TOKENS = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
+
 
 class Spans(SpanProcessor):
     def __init__(self) -> None:
@@ -43,29 +46,43 @@ class Spans(SpanProcessor):
 class Told2Spans:
     """A handle without threads: records are read at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, **bounds: int) -> None:
         self.spans = Spans()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(self.spans)
-        self.handle = Handle(resolve({"tracer_provider": provider, "fetch": "never", "calls": "all"}, {}))
+        options = {"tracer_provider": provider, "fetch": "never", "calls": "all", **bounds}
+        self.handle = Handle(resolve(options, {}))
         patch = self.handle._patch
         self.records = Records(lambda call, body: patch._emitter.begin(patch._run_data(call, body)))
-        self.begun = 0
 
     def tell(self, told: list[Told]) -> None:
-        worker = self.handle._worker
+        worker, config = self.handle._worker, self.handle.config
+        tracker = self.handle._tracker
         for one in told:
             for record in self.records.of(one):
                 worker._handle(record)
-            self.handle._tracker.patience.tick(clock.now_ns())
+                assert tracker.live <= config.max_live_runs
+                assert tracker.live <= 1 or tracker._weight <= config.max_live_bytes
+            tracker.patience.tick(clock.now_ns())
         for record in self.records.ends():
             worker._handle(record)
-        self.handle._tracker.emit_all()
+        tracker.emit_all()
         assert self.handle._outbox.drain(float("inf"))
 
     @property
     def runs(self) -> list[ReadableSpan]:
         return [s for s in self.spans.ended if _operation(s) == "invoke_agent"]
+
+    @property
+    def said(self) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+        """Of each run what must not depend on what else goes on: its facts, and its tokens."""
+        tokens = {
+            s.parent.span_id: tuple((s.attributes or {}).get(key) for key in TOKENS)
+            for s in self.spans.ended
+            if _operation(s) == "chat" and s.parent
+        }
+        facts = ((tuple((run.attributes or {}).get(key) for key in FACTS), run) for run in self.runs)
+        return [(of, tokens[run.context.span_id]) for of, run in facts if run.context]
 
 
 def _operation(span: ReadableSpan) -> Any:
@@ -79,8 +96,26 @@ def nothing_swallowed() -> Iterator[None]:
     assert guard.swallowed() == before
 
 
+def left(of: Told2Spans) -> dict[str, int]:
+    """What is still held of runs that are gone; caches have bounds of their own."""
+    tracker, custody = of.handle._tracker, of.handle._custody
+    held = {
+        "threads": tracker._on_thread,
+        "pinned": tracker._pinned,
+        "claims": tracker.runs,
+        "ids": tracker.ours,
+        "unread": custody._unread,
+        "expected": custody.expected,
+    }
+    return {
+        **{name: len(kept) for name, kept in held.items() if kept},
+        **({"weight": tracker._weight} if tracker._weight else {}),
+    }
+
+
 def check(of: Told2Spans) -> None:
     stats, spans = of.handle.stats(), of.spans.ended
+    assert left(of) == {}
     assert stats.live == 0
     assert stats.started == stats.emitted + stats.unfinished + sum(stats.dropped.values())
     assert len(of.runs) == stats.started
@@ -109,29 +144,45 @@ def test_real_traffic_in_any_order_loses_and_doubles_no_run(told: list[Told]) ->
     with nothing_swallowed():
         door.tell(told)
     check(door)
+    assert {used for _, used in door.said if any(used)} <= set(usages(told)), "tokens that no run had"
 
 
 @given(st.data(), st.lists(a_tale, min_size=2, max_size=3))
 def test_interleaved_traffic_of_several_threads_stays_apart(
     data: st.DataObject, chosen: list[tuple[Told, ...]]
 ) -> None:
-    told = data.draw(interleaved(*(list(names(tale, f"-{n}")) for n, tale in enumerate(chosen))))
+    """Each in any order, with losses and repetitions of its own."""
+    tales = [data.draw(disordered(list(names(tale, f"-{n}")))) for n, tale in enumerate(chosen)]
     door = Told2Spans()
     with nothing_swallowed():
-        door.tell(told)
+        door.tell(data.draw(interleaved(*tales)))
     check(door)
     alone = []
-    for n, tale in enumerate(chosen):
+    for tale in tales:
         one = Told2Spans()
-        one.tell(list(names(tale, f"-{n}")))
-        alone += [said(run) for run in one.runs]
-    assert sorted(map(said, door.runs)) == sorted(alone)
+        one.tell(tale)
+        alone += one.said
+    assert sorted(map(str, door.said)) == sorted(map(str, alone))
 
 
-def said(run: ReadableSpan) -> str:
-    """What must not depend on what else goes on."""
-    keys = ("runspan.run.id", "runspan.run.status", "gen_ai.conversation.id", "runspan.run.unfinished")
-    return str([(run.attributes or {}).get(key) for key in keys])
+@given(st.data(), st.lists(a_tale, min_size=2, max_size=5), st.integers(1, 3), st.integers(5_000, 60_000))
+def test_the_oldest_runs_go_before_memory_does(
+    data: st.DataObject, chosen: list[tuple[Told, ...]], runs: int, live_bytes: int
+) -> None:
+    tales = (list(names(tale, f"-{n}")) for n, tale in enumerate(chosen))
+    door = Told2Spans(max_live_runs=runs, max_live_bytes=live_bytes)
+    with nothing_swallowed():
+        door.tell(data.draw(interleaved(*tales)))
+    check(door)
+
+
+def usages(told: list[Told]) -> Iterator[tuple[Any, Any]]:
+    """Of every Run object in the traffic."""
+    for one in told:
+        data = one.answer.get("data") if isinstance(one.answer, dict) else None
+        for run in (one.answer, *(data if isinstance(data, list) else ())):
+            if isinstance(run, dict) and run.get("object") == "thread.run" and run.get("usage"):
+                yield run["usage"]["prompt_tokens"], run["usage"]["completion_tokens"]
 
 
 @given(st.data(), a_tale)

@@ -83,6 +83,7 @@ NOT_RECORDED = _marked(
     "organization",
     "project",
     "run_user_field",
+    "response_schema",
     "store_metadata",
     "file_attribute",
     "uploaded_bytes",
@@ -96,6 +97,8 @@ SECRETS = _marked(
     "url_password",
     "url_key",
     "header_key",
+    "call_header_key",
+    "call_query_key",
     "named_secret",
     "backend_key",
 )

@@ -39,7 +39,7 @@ SCENARIO = Scenario(
         ),
         Message((Text(CONTENT["answer"]), Refusal(CONTENT["refusal"]))),
     ),
-    ending=Ending("failed", code="server_error", message=CONTENT["run_error"]),
+    ending=Ending("failed", code="server_error", message=f"{CONTENT['run_error']} ({SECRETS['header_key']})"),
     poll_after_ms=1,
 )
 
@@ -57,7 +57,7 @@ def client_options(kind: str) -> dict[str, Any]:
     }
     if "Azure" in kind:
         if kind == "AsyncAzureOpenAI":  # either, not both
-            options |= {"api_key": None, "azure_ad_token": _key(kind)}
+            options |= {"api_key": None, "azure_ad_token_provider": lambda: _key(kind)}
     else:
         options |= {"project": NOT_RECORDED["project"]}
     return options
@@ -129,6 +129,10 @@ def _asked(app: App, assistant_id: str) -> dict[str, Any]:
         "additional_instructions": CONTENT["additional_instructions"],
         "additional_messages": [{"role": "user", "content": CONTENT["additional_message"]}],
         "metadata": {"k": CONTENT["run_metadata"], CONTENT["run_metadata_key"]: "v"},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": {"title": NOT_RECORDED["response_schema"]}},
+        },
         "extra_headers": {"X-Ticket": NOT_RECORDED["extra_header"]},
         "extra_query": {"hint": NOT_RECORDED["extra_query"]},
         "extra_body": {"user": NOT_RECORDED["run_user_field"]},
@@ -172,12 +176,18 @@ async def _refused(app: App) -> None:
     """Servers repeat in their errors what they were sent, keys included."""
     with pytest.raises(openai.BadRequestError):
         await app.ask("?", thread_id="refused")
-    said = (
-        f"Incorrect API key provided: {_key(app.kind)}, with {SECRETS['header_key']} and {SECRETS['url_key']}"
+    sent = (
+        _key(app.kind),
+        *(SECRETS[f"{name}_key"] for name in ("header", "url", "call_header", "call_query")),
     )
+    said = f"Incorrect API key provided, one of: {', '.join(sent)}"
     app.server.inject(HttpError(401, said), method="POST", path="/threads")
+    one_call = {
+        "extra_headers": {"X-Tenant-Authorization": f"Key {SECRETS['call_header_key']}"},
+        "extra_query": {"sig": SECRETS["call_query_key"]},
+    }
     with pytest.raises(openai.AuthenticationError):
-        await app.got(app.threads.create())
+        await app.got(app.threads.create(**one_call))
 
 
 async def _files(app: App) -> None:

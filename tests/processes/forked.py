@@ -1,4 +1,4 @@
-"""An app that hands a part of its work to a child made by `multiprocessing`: `python -m tests.processes.forked fork|spawn`."""
+"""An app that hands work to a child made by `multiprocessing`: `python -m tests.processes.forked fork|spawn|forkserver`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def in_child(starts_itself: bool) -> None:
 def main(method: str) -> None:
     runspan.instrument(exit_timeout_s=20)
     print("parent", app.begin_run(app.client()).id, flush=True)
-    child = multiprocessing.get_context(method).Process(target=in_child, args=(method == "spawn",))
+    child = multiprocessing.get_context(method).Process(target=in_child, args=(method != "fork",))
     child.start()
     child.join()
     print("code", child.exitcode, flush=True)

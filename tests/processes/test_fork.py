@@ -19,7 +19,7 @@ def said(ended: Ended) -> dict[str, str]:
     return dict(line.split() for line in ended.check().splitlines())
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_child_of_multiprocessing_delivers_its_own_run_and_the_parent_its_own(
     method: str, server: Server, receiver: Receiver
 ) -> None:
@@ -71,6 +71,15 @@ def test_a_child_that_leaves_by_os_exit_can_flush_before(server: Server, receive
 
 def test_a_child_without_a_run_says_nothing_of_its_parents(server: Server, receiver: Receiver) -> None:
     lines = said(run(forking("sys.exit(0)"), environment(server, receiver)))
+    assert run_ids(receiver) == [lines["parent"]]
+
+
+def test_a_child_that_makes_no_span_starts_no_thread(server: Server, receiver: Receiver) -> None:
+    """The SDK's fork hooks would, for the tracer and the meter provider of the parent."""
+    env = environment(server, receiver, OTEL_METRICS_EXPORTER="otlp")
+    child = 'import threading; print("child", len(threading.enumerate()), flush=True); os._exit(0)'
+    lines = said(run(forking(child), env))
+    assert (lines["child"], lines["code"]) == ("1", "0")
     assert run_ids(receiver) == [lines["parent"]]
 
 

@@ -83,6 +83,8 @@ def test_an_adopted_run_that_is_never_heard_of_goes_out_after_its_time_to_live(o
     office.wait(2)
     assert office.emitted == [("run_1", "expired_unseen")]
     assert office.is_balanced()
+    assert not office.custody.expected
+    assert not office.tracker.runs
 
 
 def test_an_adopted_run_that_is_read_alive_and_never_over_goes_out_after_its_time_to_live(

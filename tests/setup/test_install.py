@@ -55,6 +55,14 @@ def patched() -> dict[tuple[type, str], Any]:
     return found
 
 
+def test_the_handle_of_now_is_there_for_who_did_not_keep_it() -> None:
+    assert runspan.current_handle() is None
+    with traced() as trace:
+        assert runspan.current_handle() is trace.handle
+        assert runspan.instrument() is trace.handle
+    assert runspan.current_handle() is None
+
+
 def test_uninstrument_puts_back_the_very_same_functions() -> None:
     before = patched()
     with traced():

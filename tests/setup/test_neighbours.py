@@ -7,6 +7,7 @@ neighbour but its name is tested with a made-up one, here.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -115,12 +116,15 @@ def server() -> Iterator[Server]:
 
 
 def seen(peer: str, server: Server, order: tuple[str, ...], **env: str) -> dict[str, Any]:
-    """What a child printed that did all this in this order."""
-    package, _, its_provider, its_start = PEERS[peer]
-    if not _is_installed(package):
-        pytest.skip(f"{package} is not installed")
+    """What a child printed that did all this in this order. `peer`: one, or "one+other"."""
+    peers = [PEERS[name] for name in peer.split("+")]
+    for package, *_ in peers:
+        if not _is_installed(package):
+            pytest.skip(f"{package} is not installed")
+    its_provider = next((one for _, _, one, _ in peers if one is not OTEL), OTEL)
     parts = {
-        "peer": f"    {its_start}\n",
+        "peer": f"    {peers[0][-1]}\n",
+        "other": f"    {peers[-1][-1]}\n",
         "runspan": ASSISTANTS,
         "runs": "    used = [*used, assist(), asyncio.run(assist_async())]\n",
         "chat": "    chat()\n",
@@ -179,6 +183,23 @@ def test_one_line_of_advice_and_everything_else_is_left_to_it(peer: str, order: 
     assert theirs, "its span of the chat call"
     if order == "before us":  # the first call of all is theirs, too, where they come after us
         assert len(theirs) == 1, theirs
+
+
+TOGETHER = list(itertools.permutations(("logfire", "openinference", "openllmetry"), 2))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["us first", "us between", "us last"])
+@pytest.mark.parametrize("pair", TOGETHER, ids="+".join)
+def test_two_of_them_at_once_in_each_order(pair: tuple[str, str], place: int, server: Server) -> None:
+    order = ["peer", "other"]
+    order.insert(place, "runspan")
+    found = seen("+".join(pair), server, (*order, "runs", "runs", "chat"))
+    ours = [name for scope, name, _ in found["spans"] if scope == "runspan"]
+    assert ours.count("invoke_agent Math Tutor") == len(found["used"]) == 4
+    assert sum(tokens for _, _, tokens in found["spans"]) == sum(found["used"])
+    advice = [line for _, line in found["lines"] if "neighbours" in line]
+    assert len(advice) == 2
+    assert [any(PEERS[name][1] in line for line in advice) for name in pair] == [True, True]
 
 
 @pytest.mark.parametrize("peer", PEERS)
@@ -298,6 +319,19 @@ def test_runs_go_past_it_and_all_else_through_it(
         assert {"/models", "/files"} <= set(calls)
         assert vars(owner)["request"] is theirs, "put back"
     assert [r.levelname for r in caplog.records if "OpenInference" in r.getMessage()] == ["INFO"]
+
+
+def test_of_two_that_wrap_the_same_method_both_are_named(
+    class_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = class_of("OpenAI")
+    inner: dict[str, Any] = {"__name__": "logfire._internal.made_up"}
+    exec(WRAP, inner)
+    owner.request = of_openinference(WRAP)(inner["wrap"](owner.request, []), [])
+    with caplog.at_level(logging.INFO, "runspan"), traced():
+        said = [r.getMessage() for r in caplog.records if "neighbours" in r.getMessage()]
+    assert len(said) == 2
+    assert [name in "".join(said) for name in ("OpenInference", "Logfire")] == [True, True]
 
 
 def _look(trace: Any) -> None:

@@ -50,11 +50,11 @@ def test_the_instrumentor_takes_what_the_launcher_passes() -> None:
     instrumentor = ZeroCode()
     instrumentor.instrument(skip_dep_check=True, tracer_provider=None, anything=1)
     try:
-        assert runspan.setup._handle is not None  # type: ignore[attr-defined]
+        assert runspan.current_handle() is not None
         instrumentor.instrument()
     finally:
         instrumentor.uninstrument(anything=1)
-    assert runspan.setup._handle is None  # type: ignore[attr-defined]
+    assert runspan.current_handle() is None
 
 
 def test_without_the_launchers_packages_nothing_is_missing() -> None:

@@ -97,7 +97,7 @@ def _value(key: str, value: Any, is_timed: bool) -> Any:
     if TIMED.fullmatch(key) and not is_timed:
         return "some"
     if isinstance(value, float):
-        return round(value, 9 if key.endswith("cost") else 3)
+        return round(value, 9 if ".cost" in key else 3)
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, str) and value[:1] in ("[", "{"):

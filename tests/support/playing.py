@@ -182,10 +182,14 @@ def drive(coroutine: Coroutine[Any, Any, T], *, is_async: bool) -> T:
 
 @contextmanager
 def playing(
-    kind: str, scenario: Scenario | str = ANSWERED, poll_step_s: float | None = 1.0, **options: Any
+    kind: str,
+    scenario: Scenario | str = ANSWERED,
+    poll_step_s: float | None = 1.0,
+    seed: int | None = None,
+    **options: Any,
 ) -> Iterator[App]:
-    """The app, its server on simulated time, an assistant and an empty thread."""
-    with serve(scenario, SimulatedClock(poll_step_s=poll_step_s)) as server:
+    """The app, its server on simulated time, an assistant and an empty thread. `seed`: ids repeat."""
+    with serve(scenario, SimulatedClock(poll_step_s=poll_step_s), seed=seed) as server:
         app = App(kind, client_of(kind, server, **options), server)
         with client_of("OpenAI", server) as setting_up:
             beta = setting_up.beta

@@ -12,7 +12,6 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import runspan
-from runspan import setup
 from runspan.fake import Message, Scenario, Server, Usage
 from runspan.testing import RunTraces, ToolCall, capture_runs
 from runspan.testing import Usage as SeenUsage
@@ -182,8 +181,9 @@ def test_an_app_that_was_instrumented_is_so_again_with_the_same_options(assistan
                 runspan.instrument()  # by the app itself, somewhere: twice is once
                 ask()
                 assert traces.only.status == "completed"
-            assert setup._handle is not None
-            assert setup._handle.config.linger_s == 7.0
+            handle = runspan.current_handle()
+            assert handle is not None
+            assert handle.config.linger_s == 7.0
             assert received.spans == ()
             ask()
             assert runspan.flush()

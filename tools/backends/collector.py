@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from . import jaeger
-from .installs import OTELCOL
+from .installs import OTELCOL, ROOT
 from .otelcol import DEPLOY, SINK, collector, sink, spans_in, validated
 from .report import At, Check
 from .servers import until
 from .told import compared, play
 
 HTTP, GRPC = "http://127.0.0.1:4318", "http://127.0.0.1:4317"
+DOCS = ROOT / "docs" / "backends" / "collector.md"
+SAID = ("Paris or Oslo?", "Paris is warmer.", "celsius", "slow letters", "3x + 11", "(14 - 11) / 3")
 READS = Path(__file__).with_name("sink-file.yaml")
 BEHIND = [  # Jaeger where the deploy files look for it: the Collector has the ports that apps send to
     f"--set=receivers.otlp.protocols.{name}.endpoint=127.0.0.1:{port}"
@@ -28,6 +31,8 @@ def checks() -> Iterator[Check]:
         yield at.same(f"validate {config.name}", "", validated(config))
     with TemporaryDirectory() as folder:
         yield from _file(Path(folder))
+    with TemporaryDirectory() as folder:
+        yield from _without_content(Path(folder))
     with TemporaryDirectory() as folder, jaeger.jaeger(*BEHIND):
         yield from _laptop(Path(folder))
         yield from _host(Path(folder))
@@ -43,6 +48,24 @@ def _file(folder: Path) -> Iterator[Check]:
     with sink(read, READS, READ_FILE=str(written)):
         found = until(lambda: spans_in(read), lambda f: len(f) >= len(told.spans))
     yield from compared(at, told, found, grain_ns=0)
+
+
+def _without_content(folder: Path) -> Iterator[Check]:
+    """The block of the docs that takes content out at the edge, as it stands there."""
+    (block,) = re.findall(r"```yaml\n(processors:.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    config, file = folder / "no-content.yaml", folder / "sink.jsonl"
+    config.write_text(f"{block}service: {{pipelines: {{traces: {{processors: [attributes/no-content]}}}}}}\n")
+    keys = re.findall(r"key: ([\w.]+)", block)
+    with sink(file, config):
+        told = play("http://127.0.0.1:24318")
+    sent, found = told.spans, spans_in(file)
+    at = At("Collector", OTELCOL.version, "HTTP, no-content")
+    yield at.same("spans", len(sent), len(found))
+    had = sum(key in s["attributes"] for s in sent for key in keys)
+    has = sum(key in (s.attributes or {}) for s in found for key in keys)
+    yield at.holds("attributes with content", had > 0 and has == 0, had, has)
+    left = [text for text in SAID if text in file.read_text("utf-8")]
+    yield at.same("  what was said, anywhere", [], left)
 
 
 def _laptop(folder: Path) -> Iterator[Check]:

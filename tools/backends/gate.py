@@ -14,7 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Gate:
-    """`refuse` is answered to the next `times` requests; then they pass, each `delay_s` late. `hangs`: no answer at all."""
+    """`refuse` is answered to the next `times` requests; then they pass, each `delay_s` late. `hangs`: no answer at all.
+
+    `largest`: bytes of a body, packed as it comes; what is larger is answered 413, as proxies do.
+    """
 
     to: str
     port: int = 0
@@ -22,6 +25,7 @@ class Gate:
     refuse: int | None = None
     times: int = 10**9
     hangs: bool = False
+    largest: int = 10**9
     answers: list[int] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -36,6 +40,8 @@ class Gate:
         if self.refuse is not None and self.times > 0:
             self.times -= 1
             return self.refuse, b""
+        if len(body) > self.largest:
+            return 413, b""
         time.sleep(self.delay_s)
         try:
             with urllib.request.urlopen(

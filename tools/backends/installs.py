@@ -63,6 +63,24 @@ def _pip(folder: Path, requirement: str) -> None:
     _run(folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement)
 
 
+def _debian(folder: Path, package: str) -> None:
+    """The machine's own, else the package's files alone: installed, it would start a server that listens on all interfaces."""
+    if found := shutil.which(package):
+        own = folder / "usr" / "bin" / package
+        own.parent.mkdir(parents=True)
+        own.symlink_to(found)
+        return
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise CannotInstallError(f"no apt-get here, and no {package} on the path")
+    if os.geteuid() == 0:  # a new machine has no lists of packages
+        _run(apt, "update", "-qq")
+    _run(apt, "download", "-qq", package, cwd=folder)
+    (archive,) = folder.glob("*.deb")
+    _run("dpkg-deb", "-x", archive, folder)
+    archive.unlink()
+
+
 def _jaeger(folder: Path, pinned: str) -> None:
     """`go install` refuses a module with `replace` lines, so its source is built where they count. Its page is a placeholder."""
     go = _go()
@@ -118,14 +136,6 @@ def _run(*command: str | Path, cwd: Path | None = None, **env: str) -> None:
 # Jaeger v2.13.0 carries the module's tag v1.76.0: its module path has no /v2, so Go knows no later tag of it.
 JAEGER = Program("jaeger", "2.13.0", f"{JAEGER_MODULE}@v1.76.0", _jaeger, "jaeger")
 OTELCOL = Program("otelcol", "0.140.1", COLLECTOR.read_text("utf-8"), _collector, "otelcol")
+PROMETHEUS = Program("prometheus", "Debian's", "prometheus", _debian, "usr/bin/prometheus")
 PHOENIX = Program("phoenix", "20.26.1", "arize-phoenix==20.26.1", _pip, "bin/phoenix")
 MLFLOW = Program("mlflow", "3.17.2", "mlflow==3.17.2", _pip, "bin/mlflow")
-
-
-def prometheus() -> tuple[str, str]:
-    """Debian's binary and its version."""
-    found = shutil.which("prometheus")
-    if not found:
-        raise CannotInstallError("not on this machine: apt-get install prometheus")
-    done = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
-    return found, (done.stdout + done.stderr).split()[2].partition("+")[0]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from . import jaeger
 from .collector import BEHIND, HTTP
-from .installs import LOGS, ROOT, prometheus
+from .installs import LOGS, PROMETHEUS, ROOT
 from .otelcol import DEPLOY, collector
 from .report import At, Check
 from .servers import ask, running, until
@@ -36,18 +36,17 @@ FILLED = {"$__rate_interval": "20s", "$service": ".*", "$model": ".*", "$assista
 def scraping(folder: Path) -> Iterator[None]:
     config = folder / "prometheus.yaml"
     config.write_text(SCRAPE, "utf-8")
-    binary, _ = prometheus()
     arguments = [
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         "--web.listen-address=127.0.0.1:9090",
     ]
-    with running([binary, *arguments], log=LOGS / "prometheus.log", ready=f"{PAGE}/-/ready"):
+    with running([PROMETHEUS.ensure(), *arguments], log=LOGS / "prometheus.log", ready=f"{PAGE}/-/ready"):
         yield
 
 
 def checks() -> Iterator[Check]:
-    at = At("Prometheus", prometheus()[1], "scrape of the Collector")
+    at = At("Prometheus", _version(), "scrape of the Collector")
     with TemporaryDirectory() as name, jaeger.jaeger(*BEHIND):
         env = {"TRACES_FILE": f"{name}/traces.jsonl"}
         with (
@@ -68,6 +67,11 @@ def checks() -> Iterator[Check]:
             )
             made = json.loads(done.stdout)
             yield from _asked(at, made)
+
+
+def _version() -> str:
+    said = subprocess.run([PROMETHEUS.ensure(), "--version"], capture_output=True, text=True, check=True)
+    return (said.stdout + said.stderr).split()[2].partition("+")[0]
 
 
 def _asked(at: At, made: dict[str, Any]) -> Iterator[Check]:

@@ -21,7 +21,7 @@ import runspan
 from runspan.fake import Message, Scenario, Usage, serve
 from runspan.fake.library import SCENARIOS
 
-from .app import watched
+from .app import USER, watched
 
 SLOW_S = 6.0
 RUNS = {
@@ -57,7 +57,7 @@ def main() -> None:
         tutor = client.beta.assistants.create(model="gpt-4o", name="Tutor", instructions="Be brief.")
         for number, parent in enumerate(parents(role, told_by["traces"])):
             token = context.attach(parent)
-            with runspan.span(f"{role} half"):
+            with runspan.context(user_id=USER), runspan.span(f"{role} half"):
                 server.play_next(RUNS[odd[str(number)]] if str(number) in odd else PLAIN)
                 a_run(client, tutor.id)
                 if role == "first":

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from .app import USER
 from .installs import OTELCOL
 from .otelcol import DEPLOY, collector, sink, spans_in
 from .report import At, Check
@@ -63,6 +64,10 @@ def checks() -> Iterator[Check]:
         )
         halves = [trace for trace in kept if kept[trace] != made[trace]]
         yield at.same("traces kept by halves", 0, len(halves))
+        users = {(s.attributes or {}).get("user.id") for s in found}
+        yield at.holds(
+            "user.id, hashed on its way", len(users) == 1 and not users & {USER, None}, USER, *users
+        )
 
 
 def _played() -> tuple[dict[str, Any], dict[str, Any]]:

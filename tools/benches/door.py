@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from runspan.adapters.assistants import match
 from runspan.config import resolve
-from runspan.core.model import Server
+from runspan.core.model import ApiError, Server
 from runspan.runtime import clock
-from runspan.runtime.records import Call, Page
+from runspan.runtime.records import Call, Page, StreamClosed, StreamEvent, StreamRef
 from runspan.setup import Handle
 
 SERVER = Server("http://127.0.0.1:9/v1/", "127.0.0.1", 9, "openai")
@@ -25,16 +25,26 @@ TOOK_NS = 1_000  # one call
 
 
 class Door:
-    """`take` reads a record at once, `put` hands it to the worker's thread. Without a processor: runspan's own provider."""
+    """`take` reads a record at once, `put` hands it to the worker's thread. Without a processor: runspan's own provider.
 
-    def __init__(self, processor: SpanProcessor | None, *, simulated: bool, **options: Any) -> None:
+    `handle`: of an `instrument()` that has been called, instead of one of its own.
+    """
+
+    def __init__(
+        self,
+        processor: SpanProcessor | None = None,
+        *,
+        simulated: bool = False,
+        handle: Handle | None = None,
+        **options: Any,
+    ) -> None:
         self.now_ns = clock.now_ns()
         if simulated:
             clock.now_ns = lambda: self.now_ns
         if processor is not None:
             options["tracer_provider"] = TracerProvider(shutdown_on_exit=False)
             options["tracer_provider"].add_span_processor(processor)
-        self.handle = Handle(resolve({"fetch": "never", **options}, {}))
+        self.handle = handle or Handle(resolve({"fetch": "never", **options}, {}))
         self._worker = self.handle._worker
         self.put = self._worker.put
         self.take = self._worker._handle
@@ -85,6 +95,27 @@ class Door:
         yield self.polled(number, "in_progress")
         yield self.polled(number, "completed")
         yield self.listed(number, messages)
+
+    def streamed(self, number: int, messages: list[dict[str, str]], *, is_cut: bool) -> Iterator[Any]:
+        """A stream to its end, or left after the first event."""
+        call = self.started(number, messages)
+        call.streams, call.result = True, None
+        stream = StreamRef(call)
+        answer = message(number, 0, "assistant", "It is 42.", f"run_{number}")
+        events = [
+            ("thread.run.created", run(number, "queued")),
+            ("thread.message.completed", {**answer, "status": "completed"}),
+            ("thread.run.completed", run(number, "completed")),
+        ]
+        for name, data in events[: 1 if is_cut else None]:
+            yield StreamEvent(stream, name, clock.now_ns(), dumps(data))
+        yield StreamClosed(stream, clock.now_ns())
+
+    def refused(self, number: int, messages: list[dict[str, str]]) -> Iterator[Call]:
+        """A POST that gave no run."""
+        call = self.started(number, messages)
+        call.result, call.error = None, ApiError("rate_limit_exceeded", f"No run {number} now.")
+        yield call
 
     def _call(self, method: str, path: str, body: Any, result: Any) -> Call:
         found = match(method, path)

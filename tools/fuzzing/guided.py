@@ -1,9 +1,10 @@
 """Coverage-guided fuzzing of adapters, lifecycle, assembly and conventions: bytes -> observations -> spans -> attributes.
 
-    python tools/fuzzing/guided.py SECONDS [CORPUS]
+    python tools/fuzzing/guided.py SECONDS [FOLDER]
 
-Run by `make fuzz` in an environment of its own (atheris). Seeds are made in CORPUS from the recordings, read in place; nothing of
-them is kept in the project. A crash or a broken promise ends it with a traceback and the input that did it.
+Run by `make fuzz` in an environment of its own (atheris). Seeds are made in FOLDER from the recordings, read in place; nothing of
+them is kept in the project. A crash or a broken promise ends it with a traceback and the input that did it; else a table says what
+was tried.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import atheris
+from msgspec.structs import replace
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 with atheris.instrument_imports(include=["runspan"]):
+    from tools.fuzzing import figures
+    from tools.fuzzing.mutate import MAX_LINES, mutated
+
     from runspan.adapters import sse, wire
     from runspan.adapters.assistants import Exchange, match, read_event, texts_of_delta
     from runspan.conventions import attributes_of, genai
     from runspan.core import assembly, lifecycle, thread
-    from runspan.core.model import RunKey, Server, SpanData
+    from runspan.core.model import RunKey, Server, SpanData, SpanKind, ToolFacts
     from runspan.core.redact import Texts
     from runspan.runtime.records import decode
 
@@ -39,7 +44,7 @@ def one_input(data: bytes) -> None:
     state: lifecycle.RunState | None = None
     log = thread.ThreadLog()
     now_ns = 0
-    for line in data.split(b"\n")[:60]:
+    for line in data.split(b"\n")[:MAX_LINES]:
         kind, _, rest = line.partition(b" ")
         what, _, payload = rest.partition(b" ")
         answer = decode(payload)
@@ -60,12 +65,38 @@ def one_input(data: bytes) -> None:
                 run=run,
             )
         if state is not None:
-            was_over = state.is_over
-            state = lifecycle.advance(state, seen)
-            assert state.is_over >= was_over
+            state = _advanced(state, seen)
     list(sse.Parser().feed(data))
     if state is not None:
-        _check(assembly.assemble(state, log, None, TEXTS, unfinished=None if state.is_over else "shutdown"))
+        span = assembly.assemble(state, log, None, TEXTS, unfinished=None if state.is_over else "shutdown")
+        _check_tree(span, state)
+        _check(span)
+
+
+def _advanced(state: lifecycle.RunState, seen: Any) -> lifecycle.RunState:
+    """What is over stays over as it ended; the same told twice is one; nothing grows without end."""
+    after = lifecycle.advance(state, seen)
+    assert after.is_over >= state.is_over
+    assert not state.is_over or after.run.status == state.run.status
+    again = lifecycle.advance(after, seen)
+    assert replace(again, polls=0) == replace(after, polls=0)
+    assert len(after.changes) <= lifecycle.MAX_CHANGES + 2
+    assert len(after.rounds) <= lifecycle.MAX_CHANGES + 2
+    return after
+
+
+def _check_tree(span: SpanData, state: lifecycle.RunState) -> None:
+    """One generation, each tool call once, the tokens once and as the Run says."""
+    kinds = [child.kind for child in span.children]
+    assert kinds.count(SpanKind.GENERATION) == 1
+    calls = [child.facts.call.id for child in span.children if isinstance(child.facts, ToolFacts)]
+    named = [call for call in calls if call]
+    assert len(named) == len(set(named))
+    for child in (span, *span.children):
+        said = attributes_of(child, MAX_CHARS)
+        counts = [said.get(f"gen_ai.usage.{way}_tokens") for way in ("input", "output")]
+        usage = state.run.usage if child.kind is SpanKind.GENERATION else None
+        assert counts == ([None, None] if usage is None else [usage.prompt_tokens, usage.completion_tokens])
 
 
 def _read(kind: str, what: str, answer: Any, now_ns: int) -> Any:
@@ -107,11 +138,7 @@ def seeds(folder: Path) -> int:
     return len(tales())
 
 
-def main() -> None:
-    seconds, *corpus = sys.argv[1:]
-    folder = Path(corpus[0] if corpus else tempfile.mkdtemp(prefix="runspan-fuzz-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"{seeds(folder)} seeds from recordings; {seconds} s", flush=True)
+def fuzz(seconds: str, folder: Path) -> None:
     options = [
         f"-max_total_time={seconds}",
         "-max_len=60000",
@@ -119,9 +146,26 @@ def main() -> None:
         "-rss_limit_mb=3000",
         "-print_final_stats=1",
     ]
-    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={folder}/", str(folder)], one_input)
+    mutator = {"custom_mutator": lambda data, size, seed: mutated(data, size, seed, atheris.Mutate)}
+    arguments = [sys.argv[0], *options, f"-artifact_prefix={folder}/crashes/", str(folder / "corpus")]
+    atheris.Setup(arguments, one_input, **mutator)
     atheris.Fuzz()
 
 
+def main() -> int:
+    seconds, *more = sys.argv[1:]
+    if more[1:]:  # the child that does it
+        fuzz(seconds, Path(more[0]))
+        return 0
+    folder = Path(more[0] if more else tempfile.mkdtemp(prefix="runspan-fuzz-"))
+    for part in ("corpus", "crashes"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    print(
+        f"{seeds(folder / 'corpus')} seeds from recordings; {seconds} s; inputs are kept in {folder}",
+        flush=True,
+    )
+    return figures.run([sys.executable, __file__, seconds, str(folder), "child"], folder)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

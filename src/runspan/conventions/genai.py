@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.jsontext import dumps, fit, fit_json, fit_text
 from ..core.model import (
+    USD,
     CallFacts,
     Cost,
     RunFacts,
@@ -261,7 +262,9 @@ def _usage(usage: Usage | None) -> Pairs:
 def _cost(cost: Cost | None) -> Pairs:
     if cost is None:
         return
-    yield "gen_ai.usage.cost", cost.total  # no convention has it; Langfuse, OpenLIT and others read this key
+    if cost.currency == USD:
+        yield "gen_ai.usage.cost", cost.total  # no convention has it; who reads this key reads dollars
+    yield "runspan.cost.total", cost.total
     yield "runspan.cost.currency", cost.currency
     yield "runspan.cost.source", cost.source
     yield "runspan.cost.prices_date", cost.date

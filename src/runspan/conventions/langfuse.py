@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from ..core.jsontext import dumps, fit
-from ..core.model import Cost, RunFacts, SpanData, SpanKind, Usage
+from ..core.model import USD, Cost, RunFacts, SpanData, SpanKind, Usage
 from . import genai, observed, openinference
 from .extra import Extra, each
 from .genai import Value
@@ -85,7 +85,7 @@ def _usage(usage: Usage) -> dict[str, int]:
 
 def _cost(cost: Cost | None) -> str | None:
     """It counts in US dollars only."""
-    if cost is None or cost.currency != "USD":
+    if cost is None or cost.currency != USD:
         return None
     return dumps({"input": cost.input, "output": cost.output, "total": cost.total})
 

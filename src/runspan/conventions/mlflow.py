@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import transcript
 from ..core.jsontext import dumps, fit
-from ..core.model import Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
+from ..core.model import USD, Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
 from . import observed, openinference
 from .extra import Extra
 from .genai import Value
@@ -59,7 +59,7 @@ def _numbers(facts: RunFacts) -> dict[str, Value | None]:
     return {
         TOKENS: None if usage is None else dumps(_usage(usage)),
         COST: dumps({"input_cost": cost.input, "output_cost": cost.output, "total_cost": cost.total})
-        if cost is not None and cost.currency == "USD"
+        if cost is not None and cost.currency == USD
         else None,
     }
 

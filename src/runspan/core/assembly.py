@@ -38,6 +38,7 @@ FINISH_REASONS: Mapping[str, str] = {
     "expired": "error",
     "requires_action": "tool_call",  # the last thing seen of an unfinished run
 }
+NO_ERRORS: Mapping[str, ApiError] = {}
 _LENGTH_REASONS = frozenset({"max_completion_tokens", "max_prompt_tokens", "max_tokens"})
 
 
@@ -76,13 +77,20 @@ def assemble(
     )
 
 
-def without_calls(data: SpanData, is_taken: Callable[[str], bool]) -> SpanData:
-    """Without the tool calls whose span the app's own function is. Each call is asked about once."""
+def without_calls(
+    data: SpanData, is_taken: Callable[[str], bool], errors: Mapping[str, ApiError] = NO_ERRORS
+) -> SpanData:
+    """Without the tool calls whose span the app's own function is. Each call is asked about once.
+
+    `errors` by call id: what those functions raised. The API never hears of it, so only they can tell.
+    """
     kept: list[SpanData] = []
     taken: list[SpanData] = []
     for child in data.children:
-        is_told = isinstance(child.facts, ToolFacts) and is_taken(child.facts.call.id)
-        (taken if is_told else kept).append(child)
+        if isinstance(child.facts, ToolFacts) and is_taken(call_id := child.facts.call.id):
+            taken.append(replace(child, error=errors.get(call_id, child.error)))
+        else:
+            kept.append(child)
     return replace(data, children=tuple(kept), elsewhere=tuple(taken))
 
 

@@ -151,11 +151,11 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
         return _name_calls(state, run)
     if state.is_over:
         return state
+    if phase is Phase.WAITING:
+        state = _name_calls(state, run)
     if state.changes and run.status == state.changes[-1].status:
         known = replace(_with(state.run, run, deep=False), status=run.status)
         changes = state.changes
-        if phase is Phase.WAITING:
-            state = _name_calls(state, run)
         if changes[-1].started_at is None and run.started_at is not None:
             changes = (*changes[:-1], replace(changes[-1], started_at=run.started_at))
         return replace(state, changes=changes, sighted_ns=max(state.sighted_ns, seen.request_ns), run=known)

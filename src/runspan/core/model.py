@@ -261,13 +261,16 @@ class RunKey(Struct, frozen=True):
     run_id: str
 
 
+USD = "USD"
+
+
 class Cost(Struct, frozen=True):
     """What the tokens of one Run cost, by a price list of a known date. An estimate, not the bill."""
 
     input: float  # cached tokens at their own price included
     output: float  # reasoning tokens included
     total: float
-    currency: str = "USD"
+    currency: str = USD
     source: str | None = None  # the price list: a library with its version, or `user`
     date: str | None = None  # ISO date of the price list; user prices may have none
 

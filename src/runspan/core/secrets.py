@@ -14,22 +14,34 @@ _SHAPES = re.compile(
     r"|(?i:(?<=bearer )[\w.~+/=-]{8,})"
     r"|\bsk-[\w-]{16,}"
 )
+_NAMED = re.compile(
+    r"([?&](?:[\w.-]*(?:key|token|secret|password|signature|credential)[\w.-]*|sig|code|auth)=)[^&\s#\"'<>]+"
+    r"|(\bauthorization['\"]?\s*[:=]\s*['\"]?basic )[\w+/=-]+"
+    r"|(\bapi-key['\"]?\s*[:=]\s*['\"]?)[\w.~+/=-]{8,}",
+    re.IGNORECASE,
+)
 
 
 class Secrets:
-    """The keys of clients whose calls failed, and what looks like one."""
+    """The keys of clients that started a run or whose calls failed, and what looks like one."""
 
     def __init__(self) -> None:
         self._known: dict[str, None] = {}
 
     def add(self, values: Iterable[object]) -> None:
-        """Called on the app's threads, when a call of theirs failed."""
+        """Called on the app's threads. The oldest go first: keys are replaced, some every hour."""
         for value in values:
-            if isinstance(value, str) and len(value) >= MIN_CHARS and len(self._known) < MAX_KNOWN:
+            if isinstance(value, str) and len(value) >= MIN_CHARS and value not in self._known:
                 self._known[value] = None
+                if len(self._known) > MAX_KNOWN:
+                    self._known.pop(list(self._known)[0], None)  # noqa: RUF015 - a list is made in one step, beside other threads
 
     def mask(self, text: str) -> str:
         """`text` without them; the longest first, as one may begin with another."""
         for known in sorted(self._known, key=len, reverse=True):
             text = text.replace(known, MASKED)
-        return _SHAPES.sub(MASKED, text)
+        return _NAMED.sub(_kept_name, _SHAPES.sub(MASKED, text))
+
+
+def _kept_name(found: re.Match[str]) -> str:
+    return f"{next(filter(None, found.groups()))}{MASKED}"

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 TOO_LARGE = 413
+BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # the Collector's way to say 413
 
 
 class TooLargeError(Exception):
@@ -30,16 +31,27 @@ class Answers:
     def is_final(self) -> bool:
         """The receiver works and does not want this; others may be welcome."""
         return self.is_too_large or (
-            self.status is not None and 400 <= self.status < 500 and self.status != 429
+            self.status is not None and 300 <= self.status < 500 and self.status != 429
         )
+
+    @property
+    def is_redirect(self) -> bool:
+        """It names another address, which the SDK takes for success."""
+        return self.status is not None and 300 <= self.status < 400
 
     def heard(self, response: Any, *_: Any, **__: Any) -> None:
         self.status = response.status_code
-        self.is_too_large = self.status == TOO_LARGE
+        self.is_too_large = self.status == TOO_LARGE or (
+            self.status == BAD_REQUEST and TOO_LARGE_IN_GO in response.content
+        )
 
 
 def http_session(answers: Answers, foreign_headers: Collection[str]) -> Any:
-    """A session that tells `answers`, and never sends the headers that the variables hold for another address."""
+    """A session that tells `answers`, and never sends the headers that the variables hold for another address.
+
+    Nor does it follow a redirect: to a page of a login it would be a GET without the spans, which the SDK takes for success; to
+    another host, the spans with their keys.
+    """
     import requests
 
     def only_ours(request: Any) -> Any:
@@ -49,6 +61,7 @@ def http_session(answers: Answers, foreign_headers: Collection[str]) -> Any:
 
     session = requests.Session()
     session.hooks["response"].append(answers.heard)
+    session.get_redirect_target = lambda response: None  # type: ignore[method-assign,assignment]
     session.auth = only_ours  # also keeps ~/.netrc from replacing the authorization header
     return session
 

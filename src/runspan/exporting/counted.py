@@ -11,6 +11,8 @@ import threading
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from .unforked import leave_behind
+
 
 class Counted(BatchSpanProcessor):
     """`taken`: spans that ended here and were to be exported."""
@@ -31,3 +33,7 @@ class Counted(BatchSpanProcessor):
     @property
     def taken(self) -> int:
         return sum(list(self._taken.values()))
+
+    def stay_behind(self) -> None:
+        """In a forked child: what is here is the parent's."""
+        leave_behind(self._batch_processor)

@@ -71,7 +71,7 @@ class Sized(SpanExporter):
             result = self.inner.export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
-        if result is SpanExportResult.SUCCESS:
+        if result is SpanExportResult.SUCCESS and not self._answers.is_redirect:
             self.delivered += len(spans)
         elif self._answers.is_too_large:
             self._send_less(spans)

@@ -15,6 +15,7 @@ from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from ..conventions import genai
 from ..conventions import observed as words
+from ..core.model import ApiError
 from ..core.redact import CUT
 from ..guard import guarded, swallow
 from ..runtime import pending, place, scope
@@ -45,6 +46,7 @@ class Observed:
 
     __slots__ = (
         "_above",
+        "_call",
         "_first",
         "_metadata",
         "_raised",
@@ -67,6 +69,7 @@ class Observed:
         above: Observed | None,
         takes: tuple[bool, bool],
         first: Mapping[str, Any],
+        call: pending.Pending | None = None,
     ) -> None:
         self.span = span
         self.target = target
@@ -76,6 +79,7 @@ class Observed:
         self.takes_input, self.takes_output = takes
         # Set when it ends, all in one go, which costs half; unless the app has set the same ones meanwhile.
         self._first = first
+        self._call = call  # of a waiting run, that it answers
         self._metadata: dict[str, Any] = {}
         self._raised: tuple[int, Any] | None = None  # what a child recorded already
         self.has_output = False  # an update said it, so what is returned does not count
@@ -169,6 +173,8 @@ class Observed:
         name = name_of(error)
         message = self._message(error)
         self.span.set_attribute(genai.ERROR_TYPE, name)
+        if self._call is not None:
+            self._call.of.errors[self._call.call_id] = ApiError(name)
         self.span.set_status(Status(StatusCode.ERROR, message or name))
         mark = (id(error), origin_of(error))
         if self._raised != mark:
@@ -262,7 +268,7 @@ def begin(
     above: Any = current.get(_OBSERVED)
     if is_recording and takes[0] and show is not None and (shown := show(target.capture)) is not None:
         attributes = {**attributes, **_input(kind, shown)}
-    return Observed(span, target, kind, current, above, takes, attributes)
+    return Observed(span, target, kind, current, above, takes, attributes, call)
 
 
 def _input(kind: str, shown: Shown) -> dict[str, str]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ..core.model import Server
 from ..runtime.emit import suppressed
@@ -41,17 +41,41 @@ def server_of(client: Any) -> Server:
     return server
 
 
-_SECRET_NAMES = re.compile(r"key|token|secret|auth|cookie|password|signature", re.IGNORECASE)
+_SECRET_NAMES = re.compile(
+    r"key|token|secret|auth|cookie|password|signature|credential|\bsig\b|^code$", re.IGNORECASE
+)
 
 
 def secrets_of(client: Any) -> Iterator[object]:
-    """Keys it sends: its own, a password in its URL, headers and query parameters that are called like one."""
+    """Keys it sends: its own, those in its URL, headers and query parameters that are called like one."""
     for name in ("api_key", "admin_api_key", "_azure_ad_token"):
         yield getattr(client, name, None)
-    yield urlsplit(str(client.base_url)).password
+    yield from _in_url(str(client.base_url))
     for given in (getattr(client, "_custom_headers", None), getattr(client, "_custom_query", None)):
         if isinstance(given, Mapping):
-            yield from (value for name, value in given.items() if _SECRET_NAMES.search(str(name)))
+            yield from _called_so(given.items())
+
+
+def secrets_sent(error: BaseException) -> Iterator[object]:
+    """Keys in the request that failed, whoever put them there: one call's own headers, a provider of tokens."""
+    request: Any = vars(error).get("request")  # not getattr: httpx raises where an error has none
+    if request is not None:
+        yield from _called_so(request.headers.items())
+        yield from _in_url(str(request.url))
+
+
+def _in_url(url: str) -> Iterator[object]:
+    parts = urlsplit(url)
+    yield from (parts.username, parts.password)
+    if parts.query:
+        yield from _called_so(parse_qsl(parts.query))
+
+
+def _called_so(pairs: Iterable[tuple[Any, Any]]) -> Iterator[object]:
+    """Values whose names say so; of `Bearer KEY` also the key alone."""
+    for name, value in pairs:
+        if isinstance(value, str) and _SECRET_NAMES.search(str(name)):
+            yield from (value, value.rpartition(" ")[2])
 
 
 def via(client: Any, beta: str | None, *, is_async: bool) -> Via:

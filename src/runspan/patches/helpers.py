@@ -95,7 +95,7 @@ class Helpers:
 
     def _failed(self, call: Call, error: BaseException, resource: Any) -> None:
         with guarded("note a failed helper"):
-            self._secrets.add(clients.secrets_of(resource._client))
+            self._secrets.add((*clients.secrets_of(resource._client), *clients.secrets_sent(error)))
             call.error = read_error(error)
             self._end(call)
 

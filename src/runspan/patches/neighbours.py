@@ -125,9 +125,10 @@ class Neighbours:
             return
         listening = self._ours(base, "request")
         layers = list(_layers(theirs))
-        one = next(filter(None, map(known, layers)), None)
-        if one is not None:
+        there = list(dict.fromkeys(filter(None, map(known, layers))))
+        for one in there:
             self._tell_of(one)
+        if there:
             if self._passes:
                 self._replace(owner, "request", theirs, _past(theirs, base, lambda: self._is_on))
         elif _leads_past(listening, layers):

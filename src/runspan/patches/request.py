@@ -7,6 +7,7 @@ outcome, and its result is handed back as the very same object.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -61,6 +62,7 @@ class Patch:
         self._ours = ours
         self._assistant_of = assistant_of
         self._secrets = secrets
+        self._noted: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # client -> its key
         self._calls = calls
         self._joins = joins
         self._propagates = propagates
@@ -159,6 +161,7 @@ class Patch:
         call.body = options_of.dumped(sent)
         route = call.match.route
         if route.starts_run:
+            self._note_secrets(client)
             call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
@@ -211,10 +214,21 @@ class Patch:
     def _failed(self, call: Call, error: BaseException, client: Any) -> None:
         with guarded("note a failed call"):
             call.response_ns = now_ns()
-            self._secrets.add(clients.secrets_of(client))  # servers repeat them in what they say
+            self._note_secrets(client, error)
             call.error = read_error(error)
             self._let_go_unrecorded(call)
             self._put(call)
+
+    def _note_secrets(self, client: Any, error: BaseException | None = None) -> None:
+        """Servers repeat them in what they say, also of a run that failed later."""
+        with guarded("note the keys of a client"):
+            key = getattr(client, "api_key", None)
+            if error is None and self._noted.get(client, self) is key:
+                return
+            self._noted[client] = key
+            self._secrets.add(clients.secrets_of(client))
+            if error is not None:
+                self._secrets.add(clients.secrets_sent(error))
 
     def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
         try:
@@ -283,17 +297,22 @@ class Patch:
         else:
             call.result = snapshot.copy(result)
             if route.starts_run:
-                self._learn(call, snapshot.field(result, "id"))
+                self._learn(call, result)
         self._waits(call, call.result)
         self._put(call)
 
-    def _learn(self, call: Call, run_id: Any) -> None:
-        """From now on polls of this run are worth a copy, and its tools belong under its span."""
+    def _learn(self, call: Call, run: Any) -> None:
+        """From now on polls of this run are worth a copy, and its tools belong under its span.
+
+        One that the worker could not follow, as it names no thread, is not learnt: nothing would ever forget it.
+        """
         if not call.match.route.starts_run:
             return
+        run_id = snapshot.word(run, "id")
+        thread_id = call.match.thread_id or snapshot.word(run, "thread_id")
         if call.live is None:
             self._custody.note_unsampled(run_id, call.unsampled)
-        elif isinstance(run_id, str):
+        elif run_id is not None and thread_id is not None:
             call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
             self._ours.add(run_id)
             self._runs[call.server.base_url, run_id] = Claimable(call.live)
@@ -317,7 +336,7 @@ class Patch:
         return kind(
             self._put,
             StreamRef(call),
-            lambda run_id: self._learn(call, run_id),
+            lambda run: self._learn(call, run),
             lambda run: self._waits(call, run),
         )
 
@@ -337,7 +356,7 @@ class Patch:
         """The body of a raw response, now whole."""
         call.result = body
         if call.match.route.starts_run:
-            self._learn(call, decode(body).get("id"))
+            self._learn(call, decode(body))
         self._waits(call, body)
         self._put(call)
 

@@ -44,7 +44,7 @@ class Tap:
     ) -> None:
         self._put = put
         self._waits = waits  # told a run that requires action
-        self._learn = learn  # told the run's id at its first event
+        self._learn = learn  # told the run at its first event
         self._is_closed = False
         # Deltas matter only if the stream is cut before their message, or their step, completes.
         self._deltas: list[Any] = []
@@ -73,7 +73,7 @@ class Tap:
                 if len(self._step_deltas) >= DELTAS_AT_ONCE:
                     self._hand_over_deltas()
                 return
-            if not isinstance(name, str):  # some servers send events without a name
+            if not isinstance(name, str) or self._is_closed:  # some servers send events without a name
                 return
             at_ns, stream = now_ns(), self.stream
             data = event.data
@@ -87,7 +87,7 @@ class Tap:
                 elif name in STEP_ENDS:
                     self._step_deltas = []
                 elif name == "thread.run.created":
-                    self._learn(fields_of(data).get("id"))
+                    self._learn(fields_of(data))
                 elif name == REQUIRES_ACTION:
                     self._waits(payload)
             self._put(StreamEvent(stream, name, at_ns, payload))
@@ -265,11 +265,13 @@ class ChunkTap(Tap):
         self.is_inside = False
 
     def see(self, data: bytes) -> None:
+        if self._is_closed:
+            return
         try:
             for text in self._asks.feed(data):
                 payload = text.encode()
                 if self.stream.run_id is None:  # the worker has not come to it yet
-                    self._learn(decode(payload).get("id"))
+                    self._learn(decode(payload))
                 self._waits(payload)
             self._put(StreamChunk(self.stream, now_ns(), data))
         except Exception as error:
@@ -280,7 +282,8 @@ def tap_bytes(response: Any, tap: BodyTap | ChunkTap, *, is_async: bool) -> None
     """Look at the bytes of an HTTP response while the app reads them."""
     name = "aiter_bytes" if is_async else "iter_bytes"
     inner = getattr(response, name)
-    setattr(response, name, _async_bytes(inner, tap) if is_async else _bytes(inner, tap))
+    tapped = _async_bytes(inner, tap) if is_async else _bytes(inner, tap)
+    setattr(response, name, _Shadow(response, name, tapped))
 
     def closed() -> None:
         if (
@@ -288,7 +291,24 @@ def tap_bytes(response: Any, tap: BodyTap | ChunkTap, *, is_async: bool) -> None
         ):  # the client closes the connection at its end, before it hands out its last bytes
             tap.close()
 
-    _shadow_close(response, closed, "aclose" if is_async else "close", is_async=is_async)
+    close = "aclose" if is_async else "close"
+    _shadow_close(response, closed, close, is_async=is_async)
+    setattr(response, close, _Shadow(response, close, getattr(response, close)))
+
+
+class _Shadow:
+    """In place of a method on one object that apps may pickle or copy: the copy has the method of its class."""
+
+    __slots__ = ("_call", "_name", "_owner")
+
+    def __init__(self, owner: Any, name: str, call: Callable[..., Any]) -> None:
+        self._owner, self._name, self._call = owner, name, call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self._owner, self._name)
 
 
 def _bytes(inner: Callable[..., Iterator[bytes]], tap: BodyTap | ChunkTap) -> Callable[..., Iterator[bytes]]:

@@ -57,8 +57,7 @@ class Custody:
         self._calls = calls
         self._put = put
         self._extra = extra
-        self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
-        self._unread: dict[str, Live] = {}
+        self.expected = tracker.expected
         self._strangers = Lru[str, tuple[Server, Via | None, Observation]](256, _weight, 4_000_000)
         self._declined: Lru[str, bool] = Lru(10_000)
         self._unsampled: dict[str, Any] = {}  # run id -> SpanContext
@@ -192,7 +191,7 @@ class Custody:
             self._tracker.runs.pop((ANYWHERE, run_id), None)
             return
         self.expected.add(run_id)
-        self._unread[run_id] = self._tracker.follow(_first_state(run_id, carried, live), live, None)
+        self._tracker.follow(_first_state(run_id, carried, live), live, None)
         past = self._strangers.pop(run_id)
         if past is not None:
             server, via, seen = past
@@ -201,20 +200,27 @@ class Custody:
 
     def meet(self, server: Server, via: Via | None, seen: Observation) -> None:
         """What is about to be observed may speak of runs that were taken over and not read yet."""
-        if not self._unread and not self.expected:
+        if not self.expected:
             return
         named = [(run.id, run.thread_id) for run in seen.runs]
         if seen.run_id is not None and seen.thread_id is not None:
             named.append((seen.run_id, seen.thread_id))
         for run_id, thread_id in named:
-            live = self._unread.pop(run_id, None)
+            if run_id not in self.expected:
+                continue
+            live = self._unread(run_id, thread_id)
             if live is not None:
                 self._tracker.move(live, RunKey(server.base_url, thread_id, run_id), server)
-            if via is not None and run_id in self.expected:
+            if via is not None:
                 known = self._tracker.find(run_id)
                 if known is not None and known.via is None:
                     known.via = via
         self.expected -= {run.id for run in seen.runs if run.created_at is not None}
+
+    def _unread(self, run_id: str, thread_id: str) -> Live | None:
+        """Taken over, its server still unknown; its thread is, unless the carrier knew."""
+        keys = (RunKey(_UNKNOWN.base_url, thread, run_id) for thread in (thread_id, ""))
+        return next(filter(None, map(self._tracker.get_by_key, keys)), None)
 
     def is_declined(self, run_id: str) -> bool:
         return run_id in self._declined

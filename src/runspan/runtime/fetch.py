@@ -16,6 +16,7 @@ from typing import Any
 
 from ..guard import guarded, swallow
 from . import clock
+from .primitives import lock_of_now
 from .records import Fetched, Via
 
 THREADS = 2
@@ -47,13 +48,17 @@ class Fetcher:
         self._answer = answer
         self._tasks: list[_Task] = []
         self._numbers = itertools.count()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._threads: list[threading.Thread] = []
         self._ready_ns: dict[int, int] = {}
         self._is_closed = False
         self.counts: Counter[str] = Counter()
 
     def ask(self, via: Via, key: Any, what: str, path: str, query: Mapping[str, Any]) -> None:
+        lock = lock_of_now(self._lock)
+        if lock is not self._lock:
+            self._lock, self._changed = lock, threading.Condition(lock)
         with self._changed:
             ready_ns = max(self._ready_ns.get(via.owner, 0), clock.now_ns())
             if len(self._ready_ns) > MAX_OWNERS:

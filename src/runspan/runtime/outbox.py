@@ -17,6 +17,7 @@ from typing import Any
 from ..core.model import SpanData
 from ..guard import guarded
 from .emit import Emitter
+from .primitives import queue_of_now
 from .records import LiveSpan
 
 BURST = 1_000
@@ -42,6 +43,7 @@ class Flusher:
     def start(self) -> None:
         """Started beforehand: at the interpreter's exit no thread can be."""
         if self._thread is None:
+            self._asked = queue_of_now(self._asked)
             self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
             self._thread.start()
 

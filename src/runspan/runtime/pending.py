@@ -12,7 +12,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.model import Run
+from ..core.model import ApiError, Run
 
 ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_RUNS = 256  # of one context; beyond it the oldest goes
@@ -27,6 +27,7 @@ class Claimable:
 
     live: Any
     carrier: dict[str, str] | None = None
+    errors: dict[str, ApiError] = field(default_factory=dict)  # by call id: what functions of the app raised
     _claims: dict[str, object] = field(default_factory=dict)
 
     def claim(self, call_id: str) -> bool:

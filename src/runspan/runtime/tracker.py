@@ -78,6 +78,7 @@ class Tracker:
         self.dropped: Counter[str] = Counter()
         self.patience = Patience(config, fetcher, self._live, self._missing, self.finish)
         self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
+        self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
         self.runs: dict[tuple[str, str], Claimable] = {}  # (server, run id); for the app's own tool spans
         self.ended: Lru[str, Any] = Lru(10_000)  # run id -> SpanContext, for scores that come later
         self.handed: Lru[str, dict[str, str]] = Lru(10_000)  # run id -> headers, of runs given away
@@ -263,6 +264,7 @@ class Tracker:
             return
         self._done.put(key, True)
         self.ours.discard(key.run_id)
+        self.expected.discard(key.run_id)
         tools = self.runs.pop((key.server, key.run_id), None)
         if tools is not None and self.runs.get((ANYWHERE, key.run_id)) is tools:
             del self.runs[ANYWHERE, key.run_id]
@@ -285,7 +287,7 @@ class Tracker:
             )
             if tools is not None:
                 data = assembly.without_calls(
-                    data, lambda call_id: bool(call_id) and not tools.claim(call_id)
+                    data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
                 )
         except Exception as error:
             self.dropped["error"] += 1

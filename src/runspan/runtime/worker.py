@@ -7,6 +7,7 @@ starts at the first record, sleeps while there is nothing to do, and is started 
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from typing import Any
 from ..guard import guarded
 from . import clock
 from .outbox import Flusher, Outbox
+from .primitives import queue_of_now
 from .records import Ask, Call, Fetched, HandlerError, StreamClosed, StreamEvent
 from .tracker import Tracker
 
@@ -91,12 +93,14 @@ class Worker:
         return True
 
     def _start(self) -> None:
-        if not self._starting.acquire(blocking=False):
+        self._is_too_late = sys.is_finalizing()  # a new thread would be waited for, and never run
+        if self._is_too_late or not self._starting.acquire(blocking=False):
             return
         try:
             if not self._is_running:
                 self._is_running = True
                 self.restarts += 1
+                self._queue = queue_of_now(self._queue)
                 self._on_start()
                 self._flusher.start()
                 threading.Thread(target=self._work, name="runspan-worker", daemon=True).start()
@@ -110,7 +114,8 @@ class Worker:
         now_s = time.monotonic()
         flush = _Flush(now_s + timeout_s, now_s + timeout_s * PATIENCE, closing, threading.Event())
         self.put(Ask(lambda: self._flushes.append(flush)))
-        return not self._is_too_late and flush.done.wait(timeout_s) and flush.ok
+        is_too_late = self._is_too_late or sys.is_finalizing()
+        return not is_too_late and flush.done.wait(timeout_s) and flush.ok
 
     def stop(self, last: Callable[[], None]) -> None:
         """Let both threads end once they have nothing to do, after `last`.

@@ -32,7 +32,7 @@ def capture_runs(**options: Any) -> Iterator[RunTraces]:
         warnings.simplefilter("ignore")
         from .. import setup
 
-        earlier: Handle | None = setup._handle
+        earlier: Handle | None = setup.current_handle()
         if earlier is not None:
             earlier.uninstrument()
         with _without_variables():

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -201,43 +199,6 @@ def test_a_file_of_another_version_is_left_alone(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(NotOurFileError, match="another version"):
         Store(path)
-
-
-def until(done: object, timeout_s: float = 20.0) -> None:
-    assert callable(done)
-    deadline = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_the_oldest_traces_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runspan.viewer.store.writer.PRUNE_EVERY_S", 0.01)
-    noise = random.Random(1)
-    with Store(tmp_path / "traces.db", Bounds(file_bytes=1_000_000)) as store:
-        for n in range(1, 400):
-            text = noise.randbytes(3_000).hex()
-            store.add(rows.traces(export(*a_run(n, f"word{n} {text}")), PROTOBUF)).result(10)
-        until(lambda: store.size_bytes() < 1_000_000)
-        kept = numbers(store, RunFilter(), limit=1000)
-        assert 5 < len(kept) < 300
-        assert kept == list(range(399, 399 - len(kept), -1))
-        # Their words went with them.
-        assert store.select("SELECT count(*) FROM words WHERE words MATCH 'word1'") == [(0,)]
-        assert store.select("SELECT count(*) FROM words WHERE words MATCH 'word399'") == [(3,)]
-        assert store.select("SELECT count(*) FROM runs") == [(len(kept),)]
-
-
-def test_what_was_not_heard_of_for_long_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runspan.viewer.store.writer.PRUNE_EVERY_S", 0.01)
-    path = tmp_path / "traces.db"
-    with Store(path) as store:
-        store.add(rows.traces(export(*a_run(1)), PROTOBUF)).result(10)
-        time.sleep(0.1)
-        assert store.count_traces() == 1
-    with Store(path, Bounds(age_s=-5)) as store:
-        until(lambda: store.count_traces() == 0)
-        until(lambda: store.select("SELECT count(*) FROM sources") == [(0,)] or store.count_spans() == 0)
 
 
 def test_more_than_may_wait_is_refused(tmp_path: Path) -> None:

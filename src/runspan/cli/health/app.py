@@ -58,7 +58,7 @@ def _report(before: tuple[Finding, ...], said: _Said, as_json: bool) -> None:
 def _findings(said: _Said) -> Iterator[Finding]:
     for text, level in said.records.items():
         yield (warn if level >= logging.WARNING else note)("told", shown(text))
-    handle = runspan.setup._handle
+    handle = runspan.current_handle()
     if handle is None:
         yield bad(
             "runs",

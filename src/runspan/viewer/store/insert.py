@@ -150,12 +150,10 @@ def forget(db: sqlite3.Connection, trace: bytes, wanted: Iterable[bytes]) -> Non
         db.execute("DELETE FROM spans WHERE id = ?", (span_id,))
 
 
-def forget_trace(db: sqlite3.Connection, trace: bytes) -> None:
-    """Take a whole trace out."""
-    forget(
-        db,
-        trace,
-        [span for (span,) in db.execute("SELECT span FROM spans WHERE trace = ?", (trace,)).fetchall()],
-    )
+def forget_trace(db: sqlite3.Connection, trace: bytes) -> int:
+    """Take a whole trace out. The number of its spans."""
+    wanted = [span for (span,) in db.execute("SELECT span FROM spans WHERE trace = ?", (trace,)).fetchall()]
+    forget(db, trace, wanted)
     for table in ("runs", "logs", "traces"):
         db.execute(f"DELETE FROM {table} WHERE trace = ?", (trace,))  # noqa: S608 - the names stand above
+    return len(wanted)

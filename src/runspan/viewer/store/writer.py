@@ -19,6 +19,7 @@ logger = logging.getLogger("runspan.viewer")
 
 GROUP_SPANS = 5_000  # in one transaction at most
 PRUNE_EVERY_S = 5.0
+PRUNE_STEPS = 10  # between two groups, where senders bring more than goes
 
 
 class StoreFullError(Exception):
@@ -113,7 +114,10 @@ class Writer:
         if now_s < self._next_prune_s:
             return
         try:
-            has_more = self._pruner.some(self._db)
+            for _ in range(PRUNE_STEPS):
+                has_more = self._pruner.some(self._db)
+                if not has_more or not self._pruner.is_far_beyond(self._db):
+                    break
         except sqlite3.Error as error:
             logger.warning("runspan: could not prune the store: %s", error)
             has_more = False

@@ -1,0 +1,93 @@
+"""Real gunicorn with several workers: forked from a preloaded app or not, recycled, asked to leave while requests are under way."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runspan.fake import Server
+from runspan.viewer.receiver import Receiver
+from tests.chaos.arriving import check_arrived
+from tests.support.children import ROOT, environment
+from tests.support.serving import background, free_port, wait_for
+
+pytest.importorskip("gunicorn")
+
+WORKERS = {"sync": (), "gthread": ("--threads", "4"), "gevent": ()}
+
+
+@pytest.fixture(params=WORKERS)
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "gevent":
+        pytest.importorskip("gevent")
+    return str(request.param)
+
+
+@contextmanager
+def gunicorn(
+    folder: Path, server: Server, receiver: Receiver, kind: str, *more: str
+) -> Iterator[Callable[[], str]]:
+    """It runs meanwhile; what it gives makes one request, and has the answer `PID RUN_ID`."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = (
+        *(sys.executable, "-W", "ignore", "-m", "gunicorn", "tests.chaos.serving_app:application"),
+        *("--bind", f"127.0.0.1:{port}", "--workers", "4", "--worker-class", kind, *WORKERS[kind]),
+        *("--chdir", str(ROOT), "--timeout", "100", "--graceful-timeout", "60", "--no-control-socket", *more),
+    )
+
+    def request() -> str:
+        with urllib.request.urlopen(address, timeout=100) as answer:
+            said: str = answer.read().decode()
+        return said
+
+    with background(folder, environment(server, receiver), *command):
+        wait_for(lambda: "Booting worker" in (folder / "log").read_text(), folder)
+        yield request
+
+
+def in_parallel(request: Callable[[], str], times: int) -> list[list[str]]:
+    with ThreadPoolExecutor(8) as pool:
+        return [job.result().split() for job in [pool.submit(request) for _ in range(times)]]
+
+
+def test_gunicorn(kind: str, tmp_path: Path, server: Server, receiver: Receiver, many: int) -> None:
+    with gunicorn(tmp_path, server, receiver, kind, "--preload") as request:
+        said = in_parallel(request, 12 * many)
+    assert str(os.getpid()) not in {pid for pid, _ in said}
+    check_arrived(receiver, [run_id for _, run_id in said])
+
+
+def test_gunicorn_whose_workers_import_the_app_themselves(
+    tmp_path: Path, server: Server, receiver: Receiver, many: int
+) -> None:
+    with gunicorn(tmp_path, server, receiver, "sync") as request:
+        said = in_parallel(request, 12 * many)
+    check_arrived(receiver, [run_id for _, run_id in said])
+
+
+def test_gunicorn_whose_workers_are_recycled(
+    kind: str, tmp_path: Path, server: Server, receiver: Receiver, many: int
+) -> None:
+    with gunicorn(tmp_path, server, receiver, kind, "--preload", "--max-requests", "3") as request:
+        said = in_parallel(request, 16 * many)
+    assert len({pid for pid, _ in said}) > 4
+    check_arrived(receiver, [run_id for _, run_id in said])
+
+
+def test_gunicorn_that_is_asked_to_leave_while_requests_are_under_way(
+    kind: str, tmp_path: Path, server: Server, receiver: Receiver
+) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        with gunicorn(tmp_path, server, receiver, kind, "--preload") as request:
+            in_flight = [pool.submit(request) for _ in range(3)]
+            wait_for(lambda: sum(r.path.endswith("/runs") for r in server.requests) >= 3, tmp_path)
+        said = [job.result().split() for job in in_flight]
+    check_arrived(receiver, [run_id for _, run_id in said])
