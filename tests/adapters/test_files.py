@@ -119,6 +119,7 @@ COUNTS = {"in_progress": 1, "completed": 2, "failed": 3, "cancelled": 4, "total"
             Stored(file_id="f", file_name="a.txt", file_bytes=5, purpose="assistants"),
         ),
         (("post", "/files"), {"purpose": "batch"}, None, Stored(purpose="batch")),
+        (("post", "/files"), {"purpose": "batch"}, {"purpose": "vision"}, Stored(purpose="vision")),
         (("delete", "/files/f"), None, {"id": "f", "deleted": True}, Stored(file_id="f")),
         (
             ("post", "/vector_stores"),

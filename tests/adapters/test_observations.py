@@ -85,6 +85,7 @@ TOLD: list[tuple[str, str, Any, Any, Any, dict[str, Any]]] = [
             "vector_store_ids": ("vs_1",),
         },
     ),
+    ("post", "/threads/t/runs", NOTHING, NOTHING, {"id": "r"}, {**OF_THREAD, "runs": (Run("r", "t"),)}),
     ("post", "/threads/runs", NOTHING, NOTHING, NOTHING, NOTHING),
     (
         "get",

@@ -259,6 +259,11 @@ def test_other_backends_read_the_common_names(extra: Extra) -> None:
     assert (extra.of_context({"tag.tags": ["x"]}, METADATA), extra.of_metadata(METADATA)) == ({}, {})
 
 
+def test_an_extra_of_names_alone_adds_nothing_to_a_run() -> None:
+    common = attributes_of(SPANS["run"], 10_000)
+    assert attributes_of(SPANS["run"], 10_000, Extra(metadata="x")) == common
+
+
 def test_metadata_leaves_room_for_other_attributes_and_may_be_a_text() -> None:
     many = {"none": None, **{str(n): "v" for n in range(200)}}
     found = EXTRAS["langfuse"].of_metadata(many)
