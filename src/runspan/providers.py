@@ -50,8 +50,7 @@ class Providers:
             self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(config)]
             # Now, not at the first span: it can't be made any more once the main thread has ended.
             named = {SERVICE_NAME: config.service_name} if config.service_name else {}
-            made = Resource.create({**otlp.destination(config).resource, **named})
-            self._resource = KnownResource(made)
+            self._resource = Resource.create({**otlp.destination(config).resource, **named})
             if config.set_global:
                 trace.set_tracer_provider(self._make_own())
                 self.current()
@@ -170,20 +169,6 @@ class Providers:
                 if self._own is None:
                     self._own = own
             return self._own
-
-
-class KnownResource(Resource):
-    """With its hash kept: the encoder asks for it with every span, and the SDK's is that of its JSON (a fifth of all encoding)."""
-
-    def __init__(self, same: Resource) -> None:
-        super().__init__(dict(same.attributes), same.schema_url)
-        self._hash = super().__hash__()
-
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(other)
-
-    def __hash__(self) -> int:
-        return self._hash
 
 
 # ---------------------------------------------------------------- exporters

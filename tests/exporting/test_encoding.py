@@ -11,13 +11,12 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from runspan.exporting import encoding
-from runspan.providers import KnownResource
 from runspan.viewer import receiver as receivers
 from tests.support.collector import serve_grpc
 
@@ -155,11 +154,3 @@ def test_another_exporter_stays_as_it_is() -> None:
     encoding.quicken(object())
     assert other.export() == "theirs"
     assert "export" not in vars(other)
-
-
-def test_the_hash_of_our_resource_is_that_of_the_same_resource() -> None:
-    resource = Resource({"service.name": "a"})
-    known = KnownResource(resource)
-    assert (known, hash(known)) == (resource, hash(resource))
-    assert {known: 1}[resource] == 1
-    assert TracerProvider(resource=known, shutdown_on_exit=False).resource is known

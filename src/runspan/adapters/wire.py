@@ -120,9 +120,8 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
     content = wire.get("content")
     parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
-    if "attachments" in wire or "file_ids" in wire:
-        parts += tuple(_attached(one) for one in items(wire, "attachments"))
-        parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
+    parts += tuple(_attached(one) for one in items(wire, "attachments"))
+    parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
     return Message(
         id=(text(wire, "id") or "") if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if text(wire, "run_id") else "user"),
