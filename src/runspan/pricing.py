@@ -7,6 +7,7 @@ worker, at the first run that has a usage: 75 ms, of which no more than 15 in on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -120,10 +121,8 @@ class _Library:
             counts["cache_read_tokens"] = cached
         # Proxies name models `openai/gpt-4o`; "litellm" means: the provider is in the name.
         for of in (provider, "litellm") if "/" in model else (provider,):
-            try:
+            with suppress(LookupError):
                 return self._calc(self._usage(**counts), model, provider_id=of, genai_request_timestamp=at)
-            except LookupError:
-                continue
         return None
 
     def _date_of(self, found: Any) -> str | None:
