@@ -268,6 +268,18 @@ def test_what_was_cut_says_how_long_it_was() -> None:
     assert "runspan.original_length.gen_ai.output.messages" not in generation
 
 
+def test_of_ids_without_end_the_first_that_fit_together_stay() -> None:
+    """Of the API's first version: who names the files is a server."""
+    assert isinstance(RUN_SPAN.facts, RunFacts)
+    assert RUN_SPAN.facts.run is not None
+    run = replace(RUN_SPAN.facts.run, file_ids=tuple(f"file-{n:03}" for n in range(100)))
+    found = attributes_of(replace(RUN_SPAN, facts=replace(RUN_SPAN.facts, run=run)), 100)
+    assert found["runspan.run.file_ids"] == [f"file-{n:03}" for n in range(12)]  # 8 characters each
+    run = replace(run, file_ids=("x" * 200, "y"))
+    found = attributes_of(replace(RUN_SPAN, facts=replace(RUN_SPAN.facts, run=run)), 100)
+    assert found["runspan.run.file_ids"] == ["x" * 99 + "…"]
+
+
 def test_a_call_in_pieces_says_so() -> None:
     call = replace(TOOL.call, arguments='{"ci', is_incomplete=True)
     found = attributes(span(SpanKind.TOOL, ToolFacts(SERVER, call), "execute_tool"))

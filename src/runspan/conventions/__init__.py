@@ -56,7 +56,19 @@ def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value
             is_fit = value.isascii() and len(value) <= max_chars
             found[key] = value if is_fit else cut(clean(value), max_chars)
         elif isinstance(value, list):
-            found[key] = [cut(clean(item), max_chars) for item in value]
+            found[key] = _fitted(value, max_chars)
         elif value is not None:
             found[key] = value
     return found
+
+
+def _fitted(items: list[str], max_chars: int) -> list[str]:
+    """The first of them that fit together."""
+    kept, left = [], max_chars
+    for item in items:
+        whole = cut(clean(item), max_chars)
+        left -= len(whole)
+        if left < 0:
+            break
+        kept.append(whole)
+    return kept
