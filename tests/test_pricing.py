@@ -95,11 +95,73 @@ def test_what_is_unknown_is_remembered_within_bounds(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         genai_prices, "calc_price", lambda *a, **more: (asked.append(a[1]), real(*a, **more))[1]
     )
-    monkeypatch.setattr("runspan.pricing._MAX_UNKNOWN", 3)
+    monkeypatch.setattr("runspan.pricing._MAX_KNOWN", 3)
     price = Pricing({})
     for number in [0, 1, 2, 3, 0, 1, 2, 3]:
         assert price("openai", f"unknown-{number}", USAGE, NOW_NS) is None
-    assert asked == [f"unknown-{n}" for n in (0, 1, 2, 3, 3)]
+    assert asked == [f"unknown-{n}" for n in (0, 1, 2, 3, 0, 1, 2, 3)]  # none is kept of what came before
+
+
+HOURS = [
+    datetime(2026, 11, day, hour, minute, tzinfo=timezone.utc)
+    for day in (1, 2)
+    for hour in (3, 17)
+    for minute in (0, 29, 59)
+]
+USAGES = [
+    Usage(0, 0),
+    Usage(1, 1),
+    Usage(1_234_567, 89, 1_000_000),
+    Usage(250_001, 77, 3),
+    Usage(199_999, 8_191),
+    USAGE,
+]
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai", "gpt-4o"),
+        ("openai", "gpt-4.1-mini"),
+        ("openai", "o3"),
+        ("azure.ai.openai", "gpt-4o"),
+        ("google", "gemini-2.5-pro"),  # dearer beyond 200,000 tokens
+        ("deepseek", "deepseek-chat"),  # cheaper at night, once
+    ],
+)
+def test_what_is_remembered_costs_what_the_library_says_to_the_last_digit(provider: str, model: str) -> None:
+    price = Pricing({})
+    for at in HOURS:
+        for usage in USAGES:
+            found = price(provider, model, usage, int(at.timestamp()) * 1_000_000_000)
+            assert found is not None
+            asked = genai_prices.calc_price(
+                genai_prices.Usage(
+                    input_tokens=usage.prompt_tokens,
+                    output_tokens=usage.completion_tokens,
+                    cache_read_tokens=usage.cached_tokens or None,
+                ),
+                model,
+                provider_id={"azure.ai.openai": "azure"}.get(provider, provider),
+                genai_request_timestamp=at,
+            )
+            theirs = (asked.input_price, asked.output_price, asked.total_price)
+            assert (found.input, found.output, found.total) == tuple(map(float, theirs))
+
+
+def test_a_run_like_the_last_asks_the_library_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = genai_prices.calc_price
+    monkeypatch.setattr(
+        genai_prices, "calc_price", lambda *a, **more: (asked.append(a[1]), real(*a, **more))[1]
+    )
+    price = Pricing({})
+    assert price("openai", "gpt-4o", USAGE, NOW_NS) is not None
+    once = len(asked)
+    assert price("openai", "gpt-4o", Usage(5, 7), NOW_NS + 60_000_000_000) is not None
+    assert len(asked) == once
+    assert price("openai", "gpt-4o", Usage(5, 7), NOW_NS + 1_800_000_000_000) is not None  # prices change
+    assert len(asked) == 2 * once
 
 
 def test_the_owners_price_beats_the_list_and_an_alias_leads_to_it() -> None:

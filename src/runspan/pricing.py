@@ -7,7 +7,9 @@ worker, at the first run that has a usage: 75 ms, of which no more than 15 in on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 from .config import Config, ConfigError
@@ -18,7 +20,10 @@ from .guard import guarded
 
 _PROVIDERS: Mapping[str, str] = {"openai": "openai", "azure.ai.openai": "azure"}
 _SECOND_NS = 1_000_000_000
-_MAX_UNKNOWN = 1_000
+_QUARTER_NS = (
+    15 * 60 * _SECOND_NS
+)  # prices of the list begin and end at such times of the day, or at midnight
+_MAX_KNOWN = 1_000
 
 
 def pricer(config: Config) -> Pricer:
@@ -60,40 +65,64 @@ class Pricing:
 
 
 class _Library:
+    """It goes through all it knows at each call, 0.2 ms: how a model is paid is asked once in a quarter of an hour."""
+
     def __init__(self, module: Any) -> None:
         self._usage: Callable[..., Any] = module.Usage
         self._calc: Callable[..., Any] = module.calc_price
         self._source = f"genai-prices {module.__version__}"
-        self._snapshot: Any = None
         self._date: str | None = None
-        self._unknown: set[tuple[str, str]] = set()  # the library goes through all it knows for each: 0.3 ms
+        self._known: dict[tuple[str, str, int], Callable[[Usage], Cost | None]] = {}
 
     def cost(self, provider: str, model: str, usage: Usage, at_ns: int) -> Cost | None:
         """By the prices that were in force when the run was asked for."""
-        if (provider, model) in self._unknown:
-            return None
+        key = provider, model, at_ns // _QUARTER_NS
+        of_usage = self._known.get(key)
+        if of_usage is None:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            of_usage = self._known[key] = self._pay(provider, model, at_ns)
+        return of_usage(usage)
+
+    def _pay(self, provider: str, model: str, at_ns: int) -> Callable[[Usage], Cost | None]:
+        """By the price of one token; where that depends on how many there are, the library is asked each time."""
+
+        def asked(usage: Usage) -> Any:
+            return self._asked(provider, model, usage, at_ns)
+
+        known = asked(Usage(_FEW, 0))
+        if known is None:
+            return lambda usage: None
+        whole, cached, output = (asked(Usage(*of)).total_price / _FEW for of in _each(_FEW))
+        if [asked(Usage(*of)).total_price for of in _each(_MANY)] != [
+            price * _MANY for price in (whole, cached, output)
+        ]:
+            return lambda usage: self._cost((found := asked(usage)).input_price, found.output_price, found)
+
+        def by_the_token(usage: Usage) -> Cost:
+            of_cached = _cached(usage)
+            of_input = (usage.prompt_tokens - of_cached) * whole + of_cached * cached
+            return self._cost(of_input, usage.completion_tokens * output, known)
+
+        return by_the_token
+
+    def _cost(self, of_input: Decimal, of_output: Decimal, found: Any) -> Cost:
+        total = float(of_input + of_output)
+        return Cost(float(of_input), float(of_output), total, source=self._source, date=self._date_of(found))
+
+    def _asked(self, provider: str, model: str, usage: Usage, at_ns: int) -> Any:
+        """The library's own answer; None: it knows no such model."""
         at = datetime.fromtimestamp(at_ns // _SECOND_NS, timezone.utc)
         counts: dict[str, int] = {
             "input_tokens": usage.prompt_tokens,
             "output_tokens": usage.completion_tokens,
         }
-        if usage.cached_tokens:
-            counts["cache_read_tokens"] = min(usage.cached_tokens, usage.prompt_tokens)
+        if cached := _cached(usage):
+            counts["cache_read_tokens"] = cached
         # Proxies name models `openai/gpt-4o`; "litellm" means: the provider is in the name.
         for of in (provider, "litellm") if "/" in model else (provider,):
-            try:
-                found = self._calc(self._usage(**counts), model, provider_id=of, genai_request_timestamp=at)
-            except LookupError:
-                continue
-            return Cost(
-                float(found.input_price),
-                float(found.output_price),
-                float(found.total_price),
-                source=self._source,
-                date=self._date_of(found),
-            )
-        if len(self._unknown) < _MAX_UNKNOWN:
-            self._unknown.add((provider, model))
+            with suppress(LookupError):
+                return self._calc(self._usage(**counts), model, provider_id=of, genai_request_timestamp=at)
         return None
 
     def _date_of(self, found: Any) -> str | None:
@@ -104,6 +133,18 @@ class _Library:
         if self._date is None:
             self._date = max((d.isoformat() for d in _dates_named()), default="")
         return self._date or None
+
+
+_FEW, _MANY = 1_000, 10_000_000  # tokens: more than any step of a price list is high
+
+
+def _each(count: int) -> tuple[tuple[int, ...], ...]:
+    """A usage of input tokens alone, of cached ones, of output tokens."""
+    return (count, 0), (count, 0, count), (0, count)
+
+
+def _cached(usage: Usage) -> int:
+    return min(usage.cached_tokens or 0, usage.prompt_tokens)
 
 
 def _dates_named() -> Iterator[date]:

@@ -16,7 +16,6 @@ from runspan.core.thread import (
     has_all_outputs,
     outputs,
     record,
-    weight,
 )
 from tests.core.words import A, after, begun, event, poll, said, seen
 
@@ -157,8 +156,9 @@ def test_a_server_that_does_not_stamp_threads_still_has_its_messages_recognised(
 
 def test_what_a_thread_weighs() -> None:
     parts = (Part("text", "x" * 30), Part("image_file"), Part("text", "y" * 5))
-    log = ThreadLog((Message("m1", "user", parts), said("zz", "m2")))
-    assert (weight(ThreadLog()), weight(log)) == (0, 2 * 500 + 30 + 5 + 2)
+    log = log_of(told(Message("m1", "user", parts), said("zz", "m2")))
+    assert (ThreadLog().weight_bytes, log.weight_bytes) == (0, 2 * 500 + 30 + 5 + 2)
+    assert record(log, told(said("z", "m2"))).weight_bytes == 2 * 500 + 30 + 5 + 1
 
 
 def test_only_the_newest_of_a_huge_thread_are_kept_and_it_is_not_called_whole() -> None:

@@ -18,7 +18,9 @@ def text(wire: Wire, key: str) -> str | None:
 
 def number(wire: Wire, key: str) -> int | None:
     value = wire.get(key)
-    return int(value) if value is not None and is_number(value) else None
+    if value is None:
+        return None
+    return int(value) if is_number(value) else None
 
 
 def count(wire: Wire, key: str) -> int | None:
@@ -58,11 +60,14 @@ def items(wire: Wire, key: str) -> Sequence[Wire]:
 
 def texts(wire: Wire, key: str) -> tuple[str, ...]:
     value = wire.get(key)
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    return tuple(item for item in value if isinstance(item, str)) if value and isinstance(value, list) else ()
 
 
 def first(wire: Wire, keys: tuple[str, ...], read: Callable[[Wire, str], T | None]) -> T | None:
-    return next((value for key in keys if (value := read(wire, key)) is not None), None)
+    for key in keys:
+        if wire.get(key) is not None and (value := read(wire, key)) is not None:
+            return value
+    return None
 
 
 def member(obj: Any, name: str) -> Any:

@@ -57,6 +57,7 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
     # The API has no expired_at: a Run that expired did so at its expires_at.
     ends = (*_RUN_ENDS, "expires_at") if status == "expired" else _RUN_ENDS
     required = mapping(mapping(wire, "required_action"), "submit_tool_outputs")
+    metadata = mapping(wire, "metadata")
     return Run(
         id=id_,
         thread_id=thread,
@@ -65,7 +66,7 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         model=text(wire, "model"),
         instructions=text(wire, "instructions"),
         tools=tuple(items(wire, "tools")),
-        required=tuple(tool_call(call) for call in items(required, "tool_calls")),
+        required=tuple(map(tool_call, items(required, "tool_calls"))),
         usage=usage(mapping(wire, "usage")),
         error=error(mapping(wire, "last_error")),
         incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
@@ -73,10 +74,10 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         started_at=number(wire, "started_at"),
         ended_at=first(wire, ends, number),
         expires_at=number(wire, "expires_at"),
-        metadata={k: v for k, v in mapping(wire, "metadata").items() if isinstance(v, str) and k != KEY},
+        metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire),
         file_ids=texts(wire, "file_ids"),
-        carried=text(mapping(wire, "metadata"), KEY),
+        carried=text(metadata, KEY),
     )
 
 
@@ -94,11 +95,16 @@ def run_request(body: Wire, stream: bool) -> RunRequest:
 
 
 def _settings(wire: Wire) -> Mapping[str, object]:
-    read = ((name, reader(wire, name)) for name, reader in _RUN_SETTINGS.items())
-    return {name: value for name, value in read if value is not None}
+    return {
+        name: value
+        for name, reader in _RUN_SETTINGS.items()
+        if wire.get(name) is not None and (value := reader(wire, name)) is not None
+    }
 
 
 def usage(wire: Wire) -> Usage | None:
+    if not wire:  # nearly always: the API tells it at a Run's end
+        return None
     prompt, completion = count(wire, "prompt_tokens"), count(wire, "completion_tokens")
     if prompt is None and completion is None:
         return None
@@ -112,6 +118,8 @@ def usage(wire: Wire) -> Usage | None:
 
 def error(wire: Wire) -> ApiError | None:
     """`last_error` of runs and steps; the `error` of a failed call, whose `code` may be null."""
+    if not wire:
+        return None
     code, said = first(wire, ("code", "type"), text), text(wire, "message")
     return ApiError(code or "error", said) if code or said else None
 
@@ -120,14 +128,17 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
     content = wire.get("content")
     parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
-    parts += tuple(_attached(one) for one in items(wire, "attachments"))
-    parts += tuple(Part(ATTACHMENT, None, {"file_id": id_}) for id_ in texts(wire, "file_ids"))
+    if wire.get("attachments"):
+        parts += tuple(map(_attached, items(wire, "attachments")))
+    if wire.get("file_ids"):
+        parts += tuple(Part(ATTACHMENT, None, {"file_id": file_id}) for file_id in texts(wire, "file_ids"))
+    run_id = text(wire, "run_id")
     return Message(
         id=(text(wire, "id") or "") if id_ is None else id_,
-        role=text(wire, "role") or ("assistant" if text(wire, "run_id") else "user"),
+        role=text(wire, "role") or ("assistant" if run_id else "user"),
         parts=parts,
         created_at=number(wire, "created_at"),
-        run_id=text(wire, "run_id"),
+        run_id=run_id,
         status=text(wire, "status"),
         incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
     )
@@ -138,9 +149,11 @@ def part(wire: Wire) -> Part:
     kind = text(wire, "type") or "unknown"
     body = wire.get(kind)
     if kind in ("text", "refusal"):
-        value = body if isinstance(body, str) else text(mapping(wire, kind), "value")
-        more = without_nulls({k: v for k, v in mapping(wire, kind).items() if k != "value" and v})
-        return Part(kind, value, more or EMPTY)
+        if isinstance(body, str):
+            return Part(kind, body)
+        said = mapping(wire, kind)
+        more = {k: v for k, v in said.items() if v and k != "value"}
+        return Part(kind, text(said, "value"), without_nulls(more) if more else EMPTY)
     if isinstance(body, str) and kind in _SHORT:
         body = {_SHORT[kind]: body}
     fields = without_nulls(body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"})
@@ -193,7 +206,7 @@ def step(wire: Wire) -> RunStep | None:
         type=text(wire, "type") or text(details, "type") or "unknown",
         status=text(wire, "status"),
         message_id=text(mapping(details, "message_creation"), "message_id"),
-        tool_calls=tuple(tool_call(call) for call in items(details, "tool_calls")),
+        tool_calls=tuple(map(tool_call, items(details, "tool_calls"))),
         error=error(mapping(wire, "last_error")),
         usage=usage(mapping(wire, "usage")),
         created_at=number(wire, "created_at"),

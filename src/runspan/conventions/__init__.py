@@ -29,10 +29,10 @@ def attributes_of(
     found = _attributes(span, max_chars, extra)
     if max_span_chars is None:
         return found
-    sizes = sorted(len(value) for value in found.values() if isinstance(value, str))
+    sizes = [len(value) for value in found.values() if isinstance(value, str)]
     if sum(sizes) <= max_span_chars:
         return found
-    return _attributes(span, _level(sizes, max_span_chars), extra)
+    return _attributes(span, _level(sorted(sizes), max_span_chars), extra)
 
 
 def _level(sizes: list[int], total: int) -> int:
@@ -46,16 +46,17 @@ def _level(sizes: list[int], total: int) -> int:
 
 
 def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:
-    found: dict[str, Value] = {
-        **openinference.attributes(span, max_chars),
-        **genai.attributes(span, max_chars),
-        **extra.attributes(span, max_chars),
-    }
-    # Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already).
-    for key, value in found.items():
+    known = openinference.found(span, max_chars) | genai.found(span, max_chars)
+    if extra is not NONE:
+        known |= extra.attributes(span, max_chars)
+    found: dict[str, Value] = {}
+    for key, value in known.items():
+        # Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already).
         if isinstance(value, str):
-            if not value.isascii() or len(value) > max_chars:
-                found[key] = cut(clean(value), max_chars)
+            is_fit = value.isascii() and len(value) <= max_chars
+            found[key] = value if is_fit else cut(clean(value), max_chars)
         elif isinstance(value, list):
             found[key] = [cut(clean(item), max_chars) for item in value]
+        elif value is not None:
+            found[key] = value
     return found

@@ -110,7 +110,7 @@ def _attributes(facts: RunFacts) -> Iterator[tuple[str, Value]]:
         yield genai.REQUEST_MODEL, model
     if facts.assistant is not None and facts.assistant.name:
         yield genai.AGENT_NAME, facts.assistant.name
-    for key, value in genai.server(facts.server):
+    for key, value in genai.server(facts.server).items():
         if isinstance(value, str | int):
             yield key, value
 

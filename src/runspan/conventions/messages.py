@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core import transcript
-from ..core.jsontext import Json, dumps, is_json, parsed
+from ..core.jsontext import Json, dumps, parsed
 from ..core.model import Document, Message, Part, ToolCall
 
 
@@ -20,9 +20,9 @@ def part(of: Part) -> Json:
     return _PARTS.get(of.type, _generic)(of)
 
 
-def _with(own: Mapping[str, Json], said: Mapping[str, Json]) -> dict[str, Json]:
-    """Our own words, and what a server said beside them, which takes the place of none."""
-    return {**own, **said, **own}
+def _with(own: dict[str, Json], said: Mapping[str, Json]) -> dict[str, Json]:
+    """Our own words, and what a server said beside them (nearly always nothing), which takes the place of none."""
+    return {**own, **said, **own} if said else own
 
 
 def _text(of: Part) -> Json:
@@ -67,7 +67,8 @@ def _tool_call(of: Part) -> Json:
 def _tool_response(of: Part) -> Json:
     call = _call_of(of)
     said = call.output or ""
-    response = parsed(said) if is_json(said) else said
+    value = parsed(said)
+    response = value if isinstance(value, dict | list) else said  # a bare number or word is a text
     return {"type": of.type, "id": call.id, "response": response, **_marks(call, "output")}
 
 
@@ -102,8 +103,9 @@ def _call_of(part: Part) -> ToolCall:
 def _marks(call: ToolCall, what: str) -> dict[str, Json]:
     """What a reader must know of a text that is not whole."""
     marks: dict[str, Json] = {"incomplete": True} if what == "arguments" and call.is_incomplete else {}
-    length = call.original_length.get(what)
-    return {**marks, "original_length": length} if length else marks
+    if call.original_length and (length := call.original_length.get(what)):
+        marks["original_length"] = length
+    return marks
 
 
 _PARTS: Mapping[str, Callable[[Part], Json]] = {

@@ -13,6 +13,7 @@ from ..core.model import CallFacts, Document, RunFacts, SpanData, SpanKind, Tool
 from ..core.redact import cut
 from ..core.tools import SEARCHES
 from . import messages
+from .genai import Found
 
 KIND = "openinference.span.kind"
 SESSION = "session.id"
@@ -27,25 +28,32 @@ _KINDS: Mapping[SpanKind, str] = {
 MAX_DOCUMENTS = 20  # of one search, four attributes each: the SDK keeps 128 attributes of a span
 
 
-def attributes(span: SpanData, max_chars: int) -> dict[str, str | float]:
-    """`{attribute: value}` for one span; a `session.id` that the app set itself wins over the thread's id later."""
+def found(span: SpanData, max_chars: int) -> Found:
+    """`{attribute: value}` for one span, None for what is not known.
+
+    A `session.id` that the app set itself wins over the thread's id later.
+    """
     facts = span.facts
-    found: dict[str, str | float | None] = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    about: Found = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
     if is_retrieval(span):
-        found[KIND] = "RETRIEVER"
-    if span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.assistant is not None:
-        found[AGENT_NAME] = facts.assistant.name
+        about[KIND] = "RETRIEVER"
     if isinstance(facts, ToolFacts):
-        found |= _values(facts.call.arguments, messages.call_results(facts.call), max_chars)
-        found |= _documents(facts.call.documents, max_chars)
-    elif isinstance(facts, CallFacts):
+        call = facts.call
+        return (
+            about
+            | _values(call.arguments, messages.call_results(call), max_chars)
+            | _documents(call.documents, max_chars)
+        )
+    if isinstance(facts, CallFacts):
         if facts.search is not None:
-            found |= _values("\n".join(facts.search.queries) or None, None, max_chars)
-            found |= _documents(facts.search.documents, max_chars)
-    elif span.kind is SpanKind.RUN and isinstance(facts, RunFacts) and facts.captured:
-        asked = [m for m in facts.inputs if m.role == "user"][-1:]
-        found |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
-    return {key: value for key, value in found.items() if value is not None}
+            about |= _values("\n".join(facts.search.queries) or None, None, max_chars)
+            about |= _documents(facts.search.documents, max_chars)
+    elif span.kind is SpanKind.RUN:
+        about[AGENT_NAME] = facts.assistant.name if facts.assistant is not None else None
+        if facts.captured:
+            asked = [m for m in facts.inputs if m.role == "user"][-1:]
+            about |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
+    return about
 
 
 def is_retrieval(span: SpanData) -> bool:
@@ -55,16 +63,16 @@ def is_retrieval(span: SpanData) -> bool:
     return is_tool or span.operation == "retrieval"
 
 
-def _documents(documents: Iterable[Document], max_chars: int) -> dict[str, str | float | None]:
+def _documents(documents: Iterable[Document], max_chars: int) -> Found:
     """As Phoenix draws them: one card each, the best first."""
-    found: dict[str, str | float | None] = {}
+    about: Found = {}
     for n, document in enumerate(list(documents)[:MAX_DOCUMENTS]):
         prefix = f"retrieval.documents.{n}.document"
-        found[f"{prefix}.id"] = document.file_id
-        found[f"{prefix}.score"] = document.score
-        found[f"{prefix}.content"] = document.text and cut(document.text, max_chars)
-        found[f"{prefix}.metadata"] = document.file_name and _named(document.file_name)
-    return found
+        about[f"{prefix}.id"] = document.file_id
+        about[f"{prefix}.score"] = document.score
+        about[f"{prefix}.content"] = document.text and cut(document.text, max_chars)
+        about[f"{prefix}.metadata"] = document.file_name and _named(document.file_name)
+    return about
 
 
 def _named(file_name: str) -> str:
@@ -72,13 +80,13 @@ def _named(file_name: str) -> str:
     return f'{{"file_name":{encode_basestring(file_name)}}}'
 
 
-def _values(given: str | None, result: str | None, max_chars: int) -> dict[str, str | float | None]:
-    found: dict[str, str | float | None] = {}
+def _values(given: str | None, result: str | None, max_chars: int) -> Found:
+    about: Found = {}
     for side, value in (("input", given), ("output", result)):
         if value is not None:
-            found[f"{side}.value"] = fit_text(value, max_chars)
-            found[f"{side}.mime_type"] = "application/json" if is_json(value) else "text/plain"
-    return found
+            about[f"{side}.value"] = fit_text(value, max_chars)
+            about[f"{side}.mime_type"] = "application/json" if is_json(value) else "text/plain"
+    return about
 
 
 def _thread_id(facts: RunFacts | ToolFacts | CallFacts) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from . import steps as steps_of
 from .model import (
@@ -311,7 +311,9 @@ def _with(known: Run, new: Run, *, deep: bool = True) -> Run:
         }
         return replace(known, **missing) if missing else known
     kept = {
-        name: getattr(known, name) for name in new.__struct_fields__ if getattr(new, name) in (None, (), {})
+        name: old
+        for name, old, said in zip(Run.__struct_fields__, astuple(known), astuple(new), strict=True)
+        if not said and said in (None, (), {}) and old is not None
     }
     if (
         known.started_at is not None

@@ -26,11 +26,7 @@ class ThreadLog(Struct, frozen=True, gc=False):
     )
     read_for_run: tuple[tuple[str, int], ...] = ()  # run id, request of a page filtered by that run
     vector_store_ids: tuple[str, ...] = ()
-
-
-def weight(log: ThreadLog) -> int:
-    """About how many bytes its texts hold."""
-    return sum(_MESSAGE_BYTES + sum(len(p.text or "") for p in m.parts) for m in log.messages)
+    weight_bytes: int = 0  # about what its texts hold; asked for far more often than they change
 
 
 _MESSAGE_BYTES = 500  # of a message beside its texts
@@ -44,9 +40,11 @@ def record(log: ThreadLog, seen: Observation) -> ThreadLog:
     if seen.deleted_message_id is not None:
         messages = [m for m in messages if m.id != seen.deleted_message_id]
     is_cut = len(messages) > MAX_MESSAGES
+    kept = messages[-MAX_MESSAGES:]
     log = replace(
         log,
-        messages=tuple(messages[-MAX_MESSAGES:]),
+        messages=tuple(kept),
+        weight_bytes=_MESSAGE_BYTES * len(kept) + sum([len(p.text or "") for m in kept for p in m.parts]),
         whole_since_start=(log.whole_since_start or seen.created_thread) and not is_cut,
         vector_store_ids=log.vector_store_ids if seen.vector_store_ids is None else seen.vector_store_ids,
     )
@@ -82,12 +80,15 @@ def _merge(known: list[Message], page: Sequence[Message], listing: Listing | Non
             new.append(message)
             position[message.id] = -1  # a page may name it twice
         elif at >= done:
-            merged += heapq.merge(known[done:at], new, key=_stamp)
+            merged += _in_time(known[done:at], new)
             merged.append(_better(known[at], message))
             new, done = [], at + 1
     end = max(position.get(listing.precedes or "", len(known)), done) if listing else len(known)
-    merged += heapq.merge(known[done:end], new, key=_stamp)
-    return merged + known[end:]
+    return merged + _in_time(known[done:end], new) + known[end:]
+
+
+def _in_time(known: list[Message], new: list[Message]) -> list[Message]:
+    return list(heapq.merge(known, new, key=_stamp)) if known and new else known or new
 
 
 def _name_sent(known: list[Message], page: Sequence[Message]) -> None:
@@ -97,15 +98,20 @@ def _name_sent(known: list[Message], page: Sequence[Message]) -> None:
         return
     ids = {m.id for m in known}
     for message in page:
-        at = next((i for i in unnamed if message.id not in ids and _is_same(known[i], message)), None)
-        if at is not None:
-            known[at] = replace(message, sent_ns=known[at].sent_ns)
-            unnamed.remove(at)
+        if message.id in ids:
+            continue
+        for at in unnamed:
+            if _is_same(known[at], message):
+                known[at] = replace(message, sent_ns=known[at].sent_ns)
+                unnamed.remove(at)
+                break
 
 
 def _is_same(sent: Message, listed: Message) -> bool:
     is_stamped = sent.created_at is not None and listed.created_at is not None
-    return _texts(sent) == _texts(listed) and (not is_stamped or abs(_stamp(sent) - _stamp(listed)) <= 1)
+    if is_stamped and abs(_stamp(sent) - _stamp(listed)) > 1:
+        return False
+    return (sent.role == listed.role and sent.parts == listed.parts) or _texts(sent) == _texts(listed)
 
 
 def _stamp(message: Message) -> int:

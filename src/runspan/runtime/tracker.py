@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
+from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -70,7 +71,7 @@ class Tracker:
         self._live: dict[RunKey, Live] = {}
         self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
         self._pinned: dict[tuple[str, str], ThreadLog] = {}  # threads of live runs
-        self._threads = Lru[tuple[str, str], ThreadLog](2_000, threads.weight, config.max_live_bytes // 2)
+        self._threads = Lru[tuple[str, str], ThreadLog](2_000, attrgetter("weight_bytes"), config.max_live_bytes // 2)
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
         self._weight = 0
         self._named_foreign = False
@@ -170,9 +171,9 @@ class Tracker:
                 if seen.steps:
                     live.weight += weight
                     self._weight += weight
-        for key in touched | (
-            self._on_thread.get(on_thread, set()) if seen.messages or seen.listing else set()
-        ):
+        if seen.messages or seen.listing:
+            touched |= self._on_thread.get(on_thread, set())
+        for key in touched:
             live = self._live.get(key)
             if live is not None:
                 self._settle(live)
@@ -310,13 +311,13 @@ class Tracker:
             return self._pinned[on_thread]
         del self._on_thread[on_thread]
         log = self._pinned.pop(on_thread)
-        self._weight -= threads.weight(log)
+        self._weight -= log.weight_bytes
         self._threads.put(on_thread, log)
         return log
 
     def _pin(self, on_thread: tuple[str, str], log: ThreadLog) -> None:
         known = self._pinned.get(on_thread)
-        self._weight += threads.weight(log) - (threads.weight(known) if known else 0)
+        self._weight += log.weight_bytes - (known.weight_bytes if known else 0)
         self._pinned[on_thread] = log
 
     def fetched(self, key: RunKey, what: str, seen: Observation | None) -> None:
