@@ -289,7 +289,7 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
         for entry in line.entries
     ]
     if state.first_token_ns is not None:
-        events.append(SpanEvent("first_token", state.first_token_ns, {}))
+        events.append(SpanEvent("first_token", state.first_token_ns))
     events.extend(state.notes)
     low, high = line.start_ns, line.end.at_ns
     inside = (replace(e, at_ns=min(max(e.at_ns, low), high)) for e in events)
