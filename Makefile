@@ -89,7 +89,7 @@ test-matrix: $(READY)  ## the end-to-end tests on every supported openai version
 	@$(BIN)/python tools/matrix.py
 
 chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, gunicorn, Celery at the size of a bad day; as a table
-	RUNSPAN_CHAOS=1 $(CHAOS)/bin/python -m pytest -n 0 -rs tests/chaos
+	RUNSPAN_CHAOS=1 $(CHAOS)/bin/python -m pytest -rs tests/chaos
 
 $(CHAOS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(CHAOS)

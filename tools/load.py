@@ -1,11 +1,15 @@
 """`make load`: 500 runs a second for a minute through the real Collector; where dropping begins; the real client's highest rate.
 
-    python tools/load.py            all
-    python tools/load.py 500 20     one rate, so many seconds
+    python tools/load.py              all
+    python tools/load.py 500 20       one process, one rate, so many seconds
+    python tools/load.py 500 20 2     the same rate over two processes
 
 A run is that of `benches/heavy.py`: ten messages, run and generation and three tool spans. Its records are offered at the tracker's
 door as the patches make them, on a thread of their own; the worker reads them, assembles, exports over OTLP/HTTP to a Collector
 in another process. Numbers are of the machine it runs on, with whatever else runs there; the line at the top says how busy it was.
+
+All Python of one process runs one line at a time, so a process keeps up with what one core does: an app of 500 runs a second has
+several, and the minute is offered to as many as the machine has cores, and once more to one alone.
 """
 
 from __future__ import annotations
@@ -14,13 +18,17 @@ import logging
 import os
 import re
 import resource
+import subprocess
 import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from backends.installs import OTELCOL, CannotInstallError
 from backends.otelcol import collector
@@ -29,6 +37,7 @@ from benches.door import Door
 from benches.table import Row, draw
 
 WANTED, SECONDS = 500, 60
+PROCESSES = 2
 STEPS = (
     0.5,
     0.6,
@@ -43,11 +52,16 @@ STEPS = (
 CONFIG = Path(__file__).with_name("backends") / "load.yaml"
 HTTP, OWN_METRICS = "http://127.0.0.1:34318", "http://127.0.0.1:34888/metrics"
 TICK_S = 0.02
-FLAT_MB = 48  # what a minute may add: caches of threads and emitted keys fill up to their bounds
+FLAT_MB = 48  # what a minute may add to a process: caches of threads and emitted keys fill up to their bounds
+WARM = 200
+PART = "--part"  # one process of several, which prints what it has to tell as JSON
 
 
 def main(arguments: list[str]) -> int:
     logging.disable(logging.WARNING)
+    if arguments[:1] == [PART]:
+        print(msgspec.json.encode(_offer(float(arguments[1]), float(arguments[2]))).decode())
+        return 0
     print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} before")
     try:
         OTELCOL.ensure()
@@ -57,9 +71,11 @@ def main(arguments: list[str]) -> int:
     rows: list[Row] = []
     with collector(CONFIG, ready=OWN_METRICS):
         if arguments:
-            rows += _rate(float(arguments[0]), float(arguments[1]), is_wanted=False)
+            rate, seconds, processes = (*map(float, arguments), 1)[:3]
+            rows += _rate(rate, seconds, int(processes), is_wanted=False)
         else:
-            rows += _rate(WANTED, SECONDS, is_wanted=True)
+            rows += _rate(WANTED, SECONDS, PROCESSES, is_wanted=True)
+            rows += _rate(WANTED, SECONDS, 1, is_wanted=False)
             rows += _where_it_drops()
     if not arguments:
         rows += rates._client()
@@ -67,46 +83,72 @@ def main(arguments: list[str]) -> int:
     return 0 if all(row.is_held for row in rows) else 1
 
 
-def _rate(runs_a_s: float, seconds: float, *, is_wanted: bool) -> Iterator[Row]:
-    told = _offer(runs_a_s, seconds)
+class Told(msgspec.Struct):
+    """What became of an offer, to one process or to several together."""
+
+    offered: int = 0
+    causes: dict[str, int] = {}
+    backlog: int = 0  # records in the queue when the offer ended
+    took_s: float = 0.0
+    cpu_s: float = 0.0
+    grown_mb: float = 0.0  # of the one that grew most
+    drained_s: float = 0.0
+    arrived: int = 0
+
+    @property
+    def dropped(self) -> int:
+        return sum(self.causes.values())
+
+    @property
+    def unexplained(self) -> int:
+        """Spans missing and not counted. Of records that were dropped nobody knows the spans."""
+        if self.causes.get("queue_full"):
+            return 0
+        counted = sum(n for cause, n in self.causes.items() if "span" in cause)
+        counted += heavy.SPANS * self.causes.get("outbox_full", 0)
+        return self.offered * heavy.SPANS - self.arrived - counted
+
+
+def _rate(runs_a_s: float, seconds: float, processes: int, *, is_wanted: bool) -> Iterator[Row]:
+    told = _together(runs_a_s, seconds, processes)
     budget = 0 if is_wanted else None
     note = f"{told.offered:,} runs in {told.took_s:.0f} s, {told.arrived:,} of {told.offered * heavy.SPANS:,} spans arrived"
-    name = f"{runs_a_s:.0f} runs a second for {seconds:.0f} s"
+    over = "one process" if processes == 1 else f"{processes} processes"
+    name = f"{runs_a_s:.0f} runs a second for {seconds:.0f} s, {over}"
     yield Row(f"{name}: dropped", told.dropped, "", budget, note=f"{note}; {told.causes or 'no cause'}")
-    yield Row(
-        "  runs offered a second",
-        told.offered / told.took_s,
-        "",
-        0.97 * runs_a_s if is_wanted else None,
-        at_least=True,
-    )
+    least = 0.97 * runs_a_s if is_wanted else None
+    yield Row("  runs offered a second", told.offered / told.took_s, "", least, at_least=True)
     yield Row("  missing and not counted", told.unexplained, "spans", 0)
-    yield Row(
-        "  memory added from the first third to the end", told.grown_mb, "MB", FLAT_MB if is_wanted else None
-    )
-    yield Row(
-        "  processor time of a run, making its records included",
-        told.cpu_us,
-        "us",
-        note=f"{told.cpu_us * runs_a_s / 1e4:.0f} % of a core at this rate",
-    )
-    yield Row(
-        "  left in the queue when the offer ended",
-        told.backlog,
-        "records",
-        note=f"out after {told.drained_s:.1f} s more",
-    )
+    flat = FLAT_MB if is_wanted else None
+    yield Row("  memory added from the first third to the end", told.grown_mb, "MB", flat)
+    each_us = told.cpu_s / max(1, told.offered) * 1e6
+    note = f"{each_us * runs_a_s / 1e4:.0f} % of a core at this rate"
+    yield Row("  processor time of a run, making its records included", each_us, "us", note=note)
+    note = f"out after {told.drained_s:.1f} s more"
+    yield Row("  left in the queue when the offer ended", told.backlog, "records", note=note)
 
 
-class Told:
-    offered = dropped = arrived = unexplained = backlog = 0
-    took_s = cpu_us = grown_mb = drained_s = 0.0
-    causes: dict[str, int]
+def _together(runs_a_s: float, seconds: float, processes: int) -> Told:
+    """Each offered its part of that rate."""
+    before = _accepted()
+    command = [sys.executable, __file__, PART, str(runs_a_s / processes), str(seconds)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(processes)]
+    parts = [msgspec.json.decode(one.communicate()[0], type=Told) for one in running]
+    return Told(
+        sum(part.offered for part in parts),
+        dict(sum((Counter(part.causes) for part in parts), Counter())),
+        sum(part.backlog for part in parts),
+        max(part.took_s for part in parts),
+        sum(part.cpu_s for part in parts),
+        max(part.grown_mb for part in parts),
+        max(part.drained_s for part in parts),
+        _accepted() - before - processes * WARM * heavy.SPANS,
+    )
 
 
 def _offer(runs_a_s: float, seconds: float) -> Told:
     """At that rate, from a thread of its own; flushed at the end, however long that takes."""
-    told, before = Told(), _accepted()
+    told = Told()
     with _own_provider():
         door = Door(None, simulated=False)
         _warm(door)
@@ -130,21 +172,11 @@ def _offer(runs_a_s: float, seconds: float) -> Told:
         ended = time.monotonic()
         door.handle.flush(120)
         told.drained_s = time.monotonic() - ended
-        told.cpu_us = (time.process_time() - cpu) / max(1, told.offered) * 1e6
+        told.cpu_s = time.process_time() - cpu
         told.grown_mb = _resident_mb() - (sizes or [_resident_mb()])[0]
-        told.causes = dict(door.handle.stats().dropped)
+        told.causes = {cause: count for cause, count in door.handle.stats().dropped.items() if count}
         door.handle._providers.close()
-    told.dropped = sum(told.causes.values())
-    told.arrived = _accepted() - before - WARM * heavy.SPANS
-    counted = heavy.SPANS * told.causes.get("outbox_full", 0) + sum(
-        n for c, n in told.causes.items() if "span" in c
-    )
-    is_sure = not told.causes.get("queue_full")  # of records that were dropped nobody knows the spans
-    told.unexplained = told.offered * heavy.SPANS - told.arrived - counted if is_sure else 0
     return told
-
-
-WARM = 200
 
 
 def _warm(door: Door) -> None:
@@ -159,7 +191,7 @@ def _where_it_drops() -> Iterator[Row]:
     kept = 0.0
     for times in STEPS:
         rate = times * WANTED
-        told = _offer(rate, SECONDS / 4)
+        told = _together(rate, SECONDS / 4, 1)
         if told.backlog <= heavy.RECORDS * rate:
             kept = rate
         if told.dropped or told.offered < 0.97 * rate * SECONDS / 4:

@@ -128,9 +128,7 @@ def _run(facts: RunFacts, max_chars: int) -> Found:
     run = facts.run
     if run is None or not run.id:
         return said
-    files = run.file_ids or (
-        facts.assistant.file_ids if facts.assistant else ()
-    )  # of the API's first version
+    of_assistant = facts.assistant.file_ids if facts.assistant else ()  # of the API's first version
     return said | {
         "runspan.run.id": run.id,
         "runspan.run.status": run.status,
@@ -144,7 +142,7 @@ def _run(facts: RunFacts, max_chars: int) -> Found:
         "runspan.run.created_at": run.created_at,
         "runspan.run.started_at": run.started_at,
         "runspan.run.ended_at": run.ended_at,
-        "runspan.run.file_ids": list(files) or None,
+        "runspan.run.file_ids": list(run.file_ids or of_assistant) or None,
         "runspan.run.metadata": fit(dict(run.metadata), max_chars) if run.metadata else None,
     }
 

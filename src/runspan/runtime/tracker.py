@@ -71,7 +71,9 @@ class Tracker:
         self._live: dict[RunKey, Live] = {}
         self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
         self._pinned: dict[tuple[str, str], ThreadLog] = {}  # threads of live runs
-        self._threads = Lru[tuple[str, str], ThreadLog](2_000, attrgetter("weight_bytes"), config.max_live_bytes // 2)
+        self._threads = Lru[tuple[str, str], ThreadLog](
+            2_000, attrgetter("weight_bytes"), config.max_live_bytes // 2
+        )
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
         self._weight = 0
         self._named_foreign = False
