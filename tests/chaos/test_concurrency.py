@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 import runspan
 from runspan.fake import Server
+from tests.chaos import figures
 from tests.chaos.counting import Counted, counting, counting_provider
 from tests.support.playing import client_of
 
@@ -143,6 +144,7 @@ def test_on_and_off_while_calls_are_in_flight(server: Server, many: int) -> None
     assert len(asked) == 48 * many  # the app got every answer
     counted.check_whole()
     assert counted.runs_by_id().keys() <= set(asked.values())
+    figures.count(runs=len(asked), expected=sum(counted.started.values()), found=len(counted.ended))
 
 
 @contextmanager

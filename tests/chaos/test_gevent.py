@@ -6,9 +6,11 @@ import pytest
 
 from runspan.fake import Server
 from runspan.viewer.receiver import Receiver
+from tests.chaos import figures
 from tests.chaos.arriving import check_arrived
 from tests.chaos.greenlets import WHEN
 from tests.support.children import black_hole, environment, finish, start_program
+from tests.support.otlp import run_ids
 
 pytest.importorskip("gevent")
 
@@ -67,4 +69,6 @@ gevent.joinall(others)
     env = environment(to=receiver, OTEL_METRICS_EXPORTER="otlp")
     ended = finish(start_program(["-c", SCRIPT.format(more=more, then=then)], env, strict=False))
     ended.check()
-    assert len(receiver.wait_for_spans(100)) == 100
+    found = len(receiver.wait_for_spans(100))
+    figures.count(runs=len(run_ids(receiver)), expected=100, found=found)
+    assert found == 100

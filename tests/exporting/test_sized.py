@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -25,6 +23,7 @@ from runspan.viewer.receiver import Limits
 from tests.support.app import begin_runs, canned_client
 from tests.support.children import nobody
 from tests.support.collector import serve_grpc
+from tests.support.redirecting import redirecting
 
 from . import made
 
@@ -126,25 +125,10 @@ def test_413_over_http_is_answered_with_halves(caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_no_delivery_and_is_not_followed(status: int) -> None:
     """To a login page it would be a GET that succeeds; to another host, the spans with their keys."""
-
-    class Elsewhere(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None: ...
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(status)
-            self.send_header("Location", f"{receiver.endpoint}/v1/traces")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    with receivers.serve() as receiver, ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        sized = over_http(f"http://127.0.0.1:{server.server_port}", 3_500_000)
-        try:
-            assert sized.export(large(2, 10)) is FAILURE
-        finally:
-            server.shutdown()
-            sized.shutdown()
+    with receivers.serve() as receiver, redirecting(status, f"{receiver.endpoint}/v1/traces") as address:
+        sized = over_http(address, 3_500_000)
+        assert sized.export(large(2, 10)) is FAILURE
+        sized.shutdown()
         assert (sized.delivered, receiver.requests) == (0, ())
         assert sized.cure == f"It answered {status}. Look there."
 

@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from ..config import Config, host_of
 from ..guard import logger
 from . import careful, otlp
+from .answers import Answers, http_session
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 
@@ -39,19 +40,23 @@ def exporter(config: Config) -> CarefulMetricExporter:
             base = config.endpoint.rstrip("/").removesuffix("/v1/traces")
             options["endpoint"] = f"{base}/v1/metrics" if is_http else config.endpoint
     endpoint = options.get("endpoint") or otlp.variable("ENDPOINT", "METRICS")[1] or otlp.DEFAULTS[over]
+    answers = Answers()
+    if is_http and not otlp.has_credential_provider():
+        options["session"] = http_session(answers, ())
     make = otlp.loaded(otlp.REGISTERED[over], "METRICS")
-    return CarefulMetricExporter(host_of(endpoint) or "the OTLP endpoint", make(**options))
+    return CarefulMetricExporter(host_of(endpoint) or "the OTLP endpoint", make(**options), answers)
 
 
 class CarefulMetricExporter(MetricExporter):
     """Lets an exporter complain once, not at each export. Counts are cumulative: what fails now, the next export brings."""
 
-    def __init__(self, where: str, inner: MetricExporter) -> None:
+    def __init__(self, where: str, inner: MetricExporter, answers: Answers | None = None) -> None:
         super().__init__(inner._preferred_temporality, inner._preferred_aggregation)
         self.where = where
         self.failed = 0
         self.is_muted = False  # in a forked child: these counts are the parent's
         self._inner = inner
+        self._answers = answers or Answers()
         self._is_failing = False
         careful.quiet(inner)
 
@@ -61,12 +66,15 @@ class CarefulMetricExporter(MetricExporter):
         if self.is_muted:
             return MetricExportResult.SUCCESS
         careful.at_work.active = True
+        self._answers.clear()
         try:
             result = self._inner.export(metrics_data, timeout_millis)
         except Exception:
             result = MetricExportResult.FAILURE
         finally:
             careful.at_work.active = False
+        if self._answers.is_redirect:
+            result = MetricExportResult.FAILURE
         if result is MetricExportResult.SUCCESS:
             self._is_failing = False
         else:

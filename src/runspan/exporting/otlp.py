@@ -130,7 +130,7 @@ def _cut_to_size(
     given = dict(options)
     if over == GRPC and foreign:  # without any of ours the SDK would take those of the variables
         given.setdefault("headers", {"x-runspan": "export"})
-    if over == HTTP and not _has_credential_provider():
+    if over == HTTP and not has_credential_provider():
         given["session"] = receiver.http_session(answers, foreign)
     made = make(**given)
     if over == GRPC:
@@ -139,6 +139,6 @@ def _cut_to_size(
     return Sized(made, max_bytes, answers, cure)
 
 
-def _has_credential_provider() -> bool:
+def has_credential_provider() -> bool:
     """Then the SDK has a session of its own, which is not ours to replace."""
     return any(n.startswith("OTEL_PYTHON_EXPORTER_OTLP_") and "CREDENTIAL" in n for n in os.environ)
