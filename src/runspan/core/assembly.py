@@ -233,7 +233,7 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
     """`Run.instructions` is the effective text; where the server does not fold the additional ones in, they follow. Not cut yet."""
     whole = state.run.instructions
     more = state.request.additional_instructions
-    parts = [whole, more if more and more not in (whole or "") else None]
+    parts = [whole, None if whole and more and more in whole else more]
     return tuple(
         kept for part in parts if part and (kept := texts.redacted("instructions", part)) is not None
     )
