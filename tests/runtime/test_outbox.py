@@ -183,6 +183,30 @@ def test_a_span_that_cannot_be_made_does_not_hold_up_the_others(
     assert len(swallowed_errors_fail) == 1
 
 
+def test_started_from_two_places_at_once_it_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of `uninstrument()` and a call that was in flight: the second thread would stay."""
+    flusher, is_inside, goes_on = Flusher(lambda: True), threading.Event(), threading.Event()
+
+    def slow(asked: Any) -> Any:
+        if not is_inside.is_set():
+            is_inside.set()
+            assert goes_on.wait(10)
+        return asked
+
+    monkeypatch.setattr(outbox, "queue_of_now", slow)
+    before = set(threading.enumerate())
+    first = threading.Thread(target=flusher.start)
+    first.start()
+    assert is_inside.wait(10)
+    flusher.start()
+    goes_on.set()
+    first.join()
+    (started,) = set(threading.enumerate()) - before
+    flusher.stop(lambda: None)
+    started.join(10)
+    assert not started.is_alive()
+
+
 @pytest.mark.expects_swallowed
 def test_the_flusher_answers_each_in_turn_whatever_the_flush_does() -> None:
     results = iter([True, False, ValueError("no"), True])

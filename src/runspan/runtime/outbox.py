@@ -39,25 +39,29 @@ class Flusher:
         self._flush_metrics = flush_metrics
         self._asked: queue.SimpleQueue[tuple[Callable[[bool], None], bool] | _Last] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Started beforehand: at the interpreter's exit no thread can be."""
-        if self._thread is None:
-            self._asked = queue_of_now(self._asked)
-            self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
-            self._thread.start()
+        """Started beforehand: at the interpreter's exit no thread can be. One alone: of two, one would wait for ever."""
+        if self._thread is not None or not self._starting.acquire(blocking=False):
+            return
+        try:
+            if self._thread is None:
+                self._asked = queue_of_now(self._asked)
+                self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
+                self._thread.start()
+        finally:
+            self._starting.release()
 
     def ask(self, done: Callable[[bool], None], *, burst: bool = False) -> None:
         """Flush, then `done(ok)` on the helper's thread. Between the bursts of spans, metrics can wait."""
         self._asked.put((done, burst))
-        if self._thread is None:
-            self.start()
+        self.start()
 
     def stop(self, last: Callable[[], None]) -> None:
         """End after what was asked for, and after `last`, which may block."""
         self._asked.put(_Last(last))
-        if self._thread is None:
-            self.start()
+        self.start()
 
     def leave(self) -> None:
         """End after what was asked for, if it runs at all."""
