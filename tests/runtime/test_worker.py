@@ -15,6 +15,7 @@ import pytest
 from runspan.core.model import ApiError
 from runspan.runtime import worker as module
 from runspan.runtime.records import Ask, HandlerError, StreamClosed, StreamEvent, StreamRef
+from runspan.runtime.worker import Worker
 from tests.support.workers import held, listing, poll, start, working
 
 
@@ -31,6 +32,13 @@ def impatient_threads() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+
+
+def has_ended(worker: Worker) -> bool:
+    deadline = time.monotonic() + 30
+    while worker._is_running and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return not worker._is_running
 
 
 def test_records_are_read_in_the_order_in_which_they_came() -> None:
@@ -59,10 +67,7 @@ def test_a_worker_that_died_is_started_again_and_counted() -> None:
 
     for deaths in (1, 2):
         worker.put(Ask(die))
-        deadline = time.monotonic() + 30
-        while worker._is_running and time.monotonic() < deadline:
-            time.sleep(0.001)
-        assert not worker._is_running
+        assert has_ended(worker)
         record = poll()
         worker.put(record)
         assert worker.flush(30)
@@ -306,10 +311,18 @@ def test_after_stop_a_later_record_starts_it_again() -> None:
     worker.put(poll())
     assert worker.flush(30)
     worker.stop(lambda: None)
-    deadline = time.monotonic() + 30
-    while worker._is_running and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert not worker._is_running
+    assert has_ended(worker)
     worker.put(poll("run_2"))
     assert worker.flush(30)
     assert [record.match.run_id for record in notes.read] == ["run_1", "run_2"]
+
+
+def test_started_after_stop_for_a_record_that_is_read_already_it_leaves() -> None:
+    """`put` sees that no thread runs, which is true only since the thread that took the record has ended."""
+    worker, _ = working()
+    worker.put(poll("run_1"))
+    assert worker.flush(30)
+    worker.stop(lambda: None)
+    assert has_ended(worker)
+    worker._start()
+    assert has_ended(worker)

@@ -172,6 +172,8 @@ class Worker:
         """How long there is nothing to do if no record comes; None: for ever."""
         if self._flushes or self._outbox.is_waiting:
             return 0.005
+        if self._is_stopped:  # started for a record that the thread before it still took
+            return 0.0
         due_ns = self._tracker.patience.next_due_ns()
         return None if due_ns is None else max(0.0, (due_ns - clock.now_ns()) / 1e9)
 
