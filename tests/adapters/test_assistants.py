@@ -72,13 +72,19 @@ def read(method: str, path: str, response: Any = None, body: Any = None, **query
 def test_answers_of_any_shape_read_as_what_they_hold(method: str, path: str, bad: Any) -> None:
     for body in ({}, {"thread": 5, "messages": {}, "tool_outputs": [None, 5]}):
         seen = read(method, path, bad, body)
-        assert (seen.request_ns, seen.response_ns, seen.runs, seen.steps) == (5, 9, (), ())
+        assert (seen.request_ns, seen.response_ns) == (5, 9)
+        assert (seen.runs, seen.steps, seen.assistants) == ((), (), ())
 
 
 def test_a_poll_counts_and_other_reads_do_not() -> None:
     poll = read("get", "/threads/t/runs/run_1", {"id": "run_1", "status": "queued"})
     assert (poll.runs, poll.polls, poll.run_id) == ((Run("run_1", "t", "queued"),), 3, "run_1")
     assert read("get", "/threads/t/runs", {"data": [RUN, RUN]}).polls == 0
+
+
+def test_a_run_is_of_the_thread_that_its_path_names() -> None:
+    for method, path in (("post", "/threads/t/runs"), ("get", "/threads/t/runs/run_1")):
+        assert read(method, path, {"id": "run_1"}).runs == (Run("run_1", "t"),)
 
 
 def test_outputs_of_a_submit() -> None:

@@ -46,7 +46,7 @@ FORMS = (
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_every_route_in_every_form(method: str, path: str, form: str) -> None:
     for spelled in (method, method.upper()):
-        matched = routes.match(spelled, form.format(path))
+        matched = files.match(spelled, form.format(path))
         assert matched is not None
         assert (matched.route.operation, matched.store_id, matched.object_id) == CALLS[method, path]
         assert matched.route.is_apart
@@ -84,6 +84,7 @@ def test_ids_are_read_as_the_objects_have_them() -> None:
 def test_the_assistants_api_is_asked_first() -> None:
     for url in ("/threads/t/runs", "https://example.com/threads/t/runs"):
         assert routes.match("post", url) == assistants.match("post", url)
+    assert routes.match("post", "/files") == files.match("post", "/files")
 
 
 def test_what_a_route_is() -> None:

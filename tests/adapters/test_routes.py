@@ -37,6 +37,7 @@ FORMS = (
     "{}?api-version=2024-05-01-preview&order=asc",
     "http://127.0.0.1:8080/v1{}",
     "https://x.openai.azure.com/openai{}?api-version=1",
+    "https://example.com/v1{}?behind=https://example.org",
     "https://threads.example.com/v1{}",
     "https://example.com/assistants-gateway/v1{}",
 )
@@ -58,6 +59,7 @@ def test_every_route_in_every_form(method: str, path: str, form: str) -> None:
 
 def test_ids_are_read_as_the_objects_have_them() -> None:
     assert found("get", "/threads/a%20b/runs/r%2F%C3%BC?x=%2F") == ("get_thread_run", "a b", "r/ü", None)
+    assert found("get", "/threads/X") == ("get_thread", "X", None, None)
 
 
 def test_a_path_without_its_slash_is_the_same() -> None:

@@ -244,14 +244,15 @@ def test_a_whole_step() -> None:
 
 
 def test_a_whole_message_and_an_assistant() -> None:
-    message = wire.message(MESSAGE)
-    assert (message.id, message.role, message.run_id, message.status) == (
-        "msg_1",
-        "assistant",
-        "run_1",
-        "incomplete",
+    assert wire.message(MESSAGE) == Message(
+        id="msg_1",
+        role="assistant",
+        parts=(Part("text", "hi"), Part("refusal", "no")),
+        created_at=5,
+        run_id="run_1",
+        status="incomplete",
+        incomplete_reason="content_filter",
     )
-    assert [(p.type, p.text) for p in message.parts] == [("text", "hi"), ("refusal", "no")]
     assert wire.assistant(ASSISTANT) == Assistant("asst_1", "Tutor", "d", "gpt-4o", ("vs_1",), ("file-1",))
 
 
@@ -272,3 +273,5 @@ def test_an_image_that_stands_in_its_url_is_let_go() -> None:
     assert found == Part(
         "image_url", None, {"detail": "low", "mime_type": "image/png", "size_bytes": 4, "sha256": sha}
     )
+    other = {"type": "hologram", "hologram": image}  # told like every text, when it goes out
+    assert wire.part(other) == Part("hologram", None, image)

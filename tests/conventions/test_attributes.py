@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runspan.conventions import _level, attributes_of
+from runspan.conventions import _level, attributes_of, genai
 from runspan.conventions.genai import name
 from runspan.core.model import (
     ApiError,
@@ -241,6 +241,14 @@ def test_the_tool_span() -> None:
     data = span(SpanKind.TOOL, TOOL, "execute_tool", ApiError("server_error", "boom"))
     assert attributes(data) == {**TOOL_ATTRIBUTES, "error.type": "server_error"}
     assert name(data) == "execute_tool get_weather"
+
+
+def test_one_convention_alone_says_what_is_known() -> None:
+    """The log record of a generation has those of GenAI and no others."""
+    alone = genai.attributes(GENERATION, 10_000)
+    assert None not in alone.values()
+    assert genai.REQUEST_MODEL in alone
+    assert alone.items() <= attributes(GENERATION).items()
 
 
 def test_tools_of_the_server() -> None:

@@ -95,6 +95,7 @@ RUN = BASE64[: blobs.MIN_CHARS]
     [
         (RUN, True),
         (RUN[:-1], False),
+        (RUN[:-1] + "=", False),  # what fills up is no part of it
         ("a" * 90 + "B" * 90 + "/" * 19 + "1", True),
         ("a" * 90 + "B" * 89 + "/" * 20 + "1", False),  # as many as a path has
         ("aX" * 200, False),  # no digit

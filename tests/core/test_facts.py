@@ -113,6 +113,9 @@ def test_on_a_log_record_names_are_redacted_once_too() -> None:
     texts = Texts(redact=lambda kind, text: f"<{kind} {text}>")
     generation = tree(TOLD, texts=texts, event_texts=texts).children[0]
     assert generation.event_facts == generation.facts
+    run = facts(generation).run
+    assert run is not None
+    assert run.metadata == {"<metadata plan>": "<metadata pro>"}
     assert facts(generation).assistant == replace(
         ASSISTANT, name="<name Math Tutor>", description="<description Teaches.>"
     )
@@ -209,6 +212,7 @@ def test_text_of_a_cut_stream_gives_way_to_the_message_that_was_read_later() -> 
 def test_a_vector_store_is_named_where_there_is_exactly_one() -> None:
     one, other = replace(ASSISTANT, vector_store_ids=("vs_1",)), RunRequest(vector_store_ids=("vs_2",))
     log = replace(LOG, vector_store_ids=("vs_1",))
+    assert facts(tree(ended("completed"), assistant=one)).data_source_id == "vs_1"
     assert facts(tree(ended("completed"), log, assistant=one)).data_source_id == "vs_1"
     assert facts(tree(replace(ended("completed"), request=other), log)).data_source_id is None
     assert facts(tree(ended("completed"))).data_source_id is None

@@ -78,6 +78,7 @@ X = "x" * 99
     ("value", "max_chars", "expected"),
     [
         # Texts are cut to half of what there is, again and again, down to about 30 characters.
+        ({"a": X}, 107, '{"a":"' + X + '"}'),
         ({"a": X}, 105, '{"a":"' + "x" * 51 + '…"}'),
         ({"a": X}, 60, '{"a":"' + "x" * 29 + '…"}'),
         ({"a": X}, 33, '{"a":"' + "x" * 15 + '…"}'),
@@ -112,7 +113,12 @@ def test_numbers_that_json_does_not_know_and_other_objects_are_texts() -> None:
     assert dumps({**value, "f": "\ud800é"}) == dumps(value)[:-1] + ',"f":"?é"}'
 
 
-@pytest.mark.parametrize("text", ['{"a":[1,"é"]}', b'{"a":[1,"\xc3\xa9"]}', "-Infinity", '"\\ud800"', " 5 "])
+WIDE = pytest.param("[" + '[1,"a",null],' * MAX_LEVELS + "{}]", id="wide, not deep")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":[1,"é"]}', b'{"a":[1,"\xc3\xa9"]}', "-Infinity", '"\\ud800"', " 5 ", WIDE]
+)
 def test_loads_reads_what_json_loads_reads(text: str | bytes) -> None:
     assert loads(text) == json.loads(text)
 
@@ -204,7 +210,7 @@ def test_what_is_nested_as_deep_as_people_nest_is_read(levels: int) -> None:
 def test_what_is_nested_without_end_is_no_json(levels: int) -> None:
     """Models, tools and servers write it; whatever walks through it would end Python's stack."""
     for text in (nested(levels), nested(levels).encode()):
-        with pytest.raises((ValueError, RecursionError)):
+        with pytest.raises((ValueError, RecursionError), match=r"^nested too deep$|recursion"):
             loads(text)
     assert parsed(nested(levels)) == nested(levels)
     assert fit_text(nested(levels), 100) == nested(levels)[:99] + "…"

@@ -167,17 +167,12 @@ def test_coalesced_polls_count_each() -> None:
     assert state.polls == 42
 
 
-def test_stamps_that_later_answers_leave_out_stay_known() -> None:
+def test_what_later_answers_leave_out_stays_known_and_a_text_that_is_empty_now_is_said() -> None:
     state: RunState = after(
         poll(20, 30, "in_progress", expires_at=9, model="m", instructions="i"),
         poll(40, 50, "in_progress", started_at=7),
-        poll(60, 70, "completed", expires_at=None),
+        poll(60, 70, "completed", expires_at=None, instructions=""),
         state=begun(),
     )
     assert state.phase is Phase.OVER
-    assert (state.run.started_at, state.run.expires_at, state.run.model, state.run.instructions) == (
-        7,
-        9,
-        "m",
-        "i",
-    )
+    assert state.run == run("completed", started_at=7, expires_at=9, model="m", instructions="")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from runspan.core.redact import Texts
@@ -45,6 +47,19 @@ def test_only_so_many_are_known_and_the_newest_are_among_them() -> None:
     assert len(secrets._known) == MAX_KNOWN
     assert secrets.mask("key-number-4999") == MASKED
     assert secrets.mask("key-number-1000") == "key-number-1000"
+
+
+def test_two_threads_may_let_the_same_key_go() -> None:
+    class Raced(dict[str, None]):
+        def __iter__(self) -> Iterator[str]:
+            names = [*super().__iter__()]
+            self.pop(names[0])  # by the other one, as soon as it was looked up
+            return iter(names)
+
+    secrets = Secrets()
+    secrets._known = Raced.fromkeys(f"key-number-{i}" for i in range(MAX_KNOWN))
+    secrets.add(["key-number-new"])
+    assert len(secrets._known) == MAX_KNOWN
 
 
 def test_errors_are_masked_before_the_redactor_sees_them_and_other_texts_are_left_alone() -> None:

@@ -140,10 +140,14 @@ def test_equal_messages_sent_with_the_thread_are_as_many_as_were_sent() -> None:
 
 
 def test_a_partial_page_names_only_what_it_shows() -> None:
-    log = log_of(created("one", "two"), page(said("two", "m1", created_at=A), listing=NEWEST))
-    assert ids(log) == ["thread_1/0", "m1"]
-    log = record(log, page(said("one", "m0", created_at=A), said("two", "m1", created_at=A)))
-    assert ids(log) == ["m0", "m1"]
+    one, two = said("one", "m0", created_at=A), said("two", "m1", created_at=A)
+    for part, expected in (
+        (page(two, listing=NEWEST), ["thread_1/0", "m1"]),
+        (page(one, listing=OLDEST), ["m0", "thread_1/1"]),
+    ):
+        log = log_of(created("one", "two"), part)
+        assert ids(log) == expected
+        assert ids(record(log, page(one, two))) == ["m0", "m1"]
 
 
 def test_a_server_that_does_not_stamp_threads_still_has_its_messages_recognised() -> None:

@@ -109,6 +109,21 @@ def test_a_message_sent_with_its_thread_is_known_again_by_text_and_second(
     assert len(log.messages) == 2 - is_same
 
 
+@pytest.mark.parametrize(
+    ("role", "part", "is_same"),
+    [
+        ("user", Part("text", "hi"), True),
+        ("user", Part("text", "hi", {"annotations": [{"type": "file_path"}]}), True),  # filled in
+        ("assistant", Part("text", "hi"), False),
+        ("user", Part("text", "ho"), False),
+    ],
+)
+def test_a_message_is_known_again_by_who_said_what(role: str, part: Part, is_same: bool) -> None:
+    listed = Message("m1", role, (part,), A)
+    log = log_of(page(said("hi", "thread_1/0", created_at=A), listing=None), page(listed))
+    assert [m.id for m in log.messages] == (["m1"] if is_same else ["thread_1/0", "m1"])
+
+
 def test_stores_of_a_thread_stay_known_until_it_says_others() -> None:
     told = (None, ("vs_1",), None, ("vs_2",), (), None)
     log, found = ThreadLog(), []

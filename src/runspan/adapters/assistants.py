@@ -150,8 +150,8 @@ def _has_more(page: Wire, query: Wire) -> bool:
     if isinstance(has_more, bool):
         return has_more
     try:
-        limit = int(query.get("limit", PAGE_SIZE))
-    except (TypeError, ValueError, OverflowError):  # the app's own, of any type
+        limit = int(query["limit"])
+    except (KeyError, TypeError, ValueError, OverflowError):  # none, or the app's own, of any type
         limit = PAGE_SIZE
     return len(wire.items(page, "data")) >= limit
 

@@ -18,7 +18,8 @@ class Parser:
         self._tail = b""  # the last bytes before, where a separator may have been cut
 
     def feed(self, data: bytes) -> Iterator[tuple[str, str]]:
-        seam, self._tail = self._tail + data, (self._tail + data)[-3:]
+        seam = self._tail + data
+        self._tail = seam[-2:]
         self._chunks.append(data)
         self._size += len(data)
         blocks: list[bytes] = []
@@ -45,11 +46,11 @@ class Finder:
 
     def feed(self, data: bytes) -> tuple[str, ...]:
         if self._parser is None:
-            seam = self._tail + data if self._tail else data
+            seam = self._tail + data
             if self._mark not in seam:
-                self._tail = b"" if seam.endswith(b"\n") else seam[1 - len(self._mark) :]
+                self._tail = seam[1 - len(self._mark) :]
                 return ()
-            self._parser, self._tail = Parser(), b""
+            self._parser = Parser()
             data = b"event:" + seam[seam.index(self._mark) :]
         return tuple(text for name, text in self._parser.feed(data) if name == self._name)
 

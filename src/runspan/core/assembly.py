@@ -233,7 +233,7 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
     """`Run.instructions` is the effective text; where the server does not fold the additional ones in, they follow. Not cut yet."""
     whole = state.run.instructions
     more = state.request.additional_instructions
-    parts = [whole, more if more and more not in (whole or "") else None]
+    parts = [whole, None if whole and more and more in whole else more]
     return tuple(
         kept for part in parts if part and (kept := texts.redacted("instructions", part)) is not None
     )
@@ -289,7 +289,7 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
         for entry in line.entries
     ]
     if state.first_token_ns is not None:
-        events.append(SpanEvent("first_token", state.first_token_ns, {}))
+        events.append(SpanEvent("first_token", state.first_token_ns))
     events.extend(state.notes)
     low, high = line.start_ns, line.end.at_ns
     inside = (replace(e, at_ns=min(max(e.at_ns, low), high)) for e in events)
