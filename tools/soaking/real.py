@@ -37,6 +37,7 @@ THREADS, TASKS, PAUSE_S = 3, 6, 0.15
 PROBE_S = 0.02  # between two polls of the one that is timed
 REMEMBERED = 20_000  # ended runs; each keeps its key that long, so before that memory must grow
 LEAST_SAMPLES = 6
+LIFE_MIN = 11  # of a run that the app forgets: from then on as many go as come
 BOUNDS = (
     *HELD,
     Bound("p50 of a poll : past runspan", lambda s: s.added_p50, 10),
@@ -165,7 +166,8 @@ def soak(minutes: float) -> Iterator[Row]:
         with urllib.request.urlopen(sink, timeout=10) as response:
             arrived = int(response.read())
     print(draw_samples(samples))
-    yield from flat(samples, BOUNDS)
+    lived = samples[sum(n * minutes / count <= LIFE_MIN for n in range(1, count + 1)) :]
+    yield from flat(lived if len(lived) >= LEAST_SAMPLES else samples, BOUNDS)
     yield from _accounts(handle.stats(), before + busy.asked, busy.failures, arrived, alive)
     yield Row("flushes not done", not is_out, "", 0)
 

@@ -8,14 +8,15 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 from ..guard import guarded
 from ..runtime import active
 from ..runtime.active import Active
+from ..runtime.pending import of_run
 
 
 def span_of_run(state: Active, run_id: str) -> trace.Span | None:
     """None: not of this process, or forgotten."""
-    for (_, id_), run in list(state.runs.items()):
-        if id_ == run_id:
-            live: trace.Span = run.live.span
-            return live
+    run = of_run(state.runs, run_id)
+    if run is not None:
+        live: trace.Span = run.live.span
+        return live
     ended: SpanContext | None = state.ended(run_id)
     return None if ended is None else NonRecordingSpan(ended)
 

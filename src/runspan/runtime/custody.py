@@ -140,8 +140,7 @@ class Custody:
                 self._unsampled.pop(next(iter(list(self._unsampled))), None)
 
     def _find(self, run_id: str) -> Claimable | None:
-        runs = self._tracker.runs
-        return next((runs.get(key) for key in list(runs) if key[1] == run_id), None)
+        return pending.of_run(self._tracker.runs, run_id)
 
     def _headers(self, of: Claimable) -> Headers:
         waiting = [p for p in pending.seen() if p.of is of]

@@ -44,6 +44,13 @@ class Claimable:
         return str(self._claims.setdefault("", how))
 
 
+def of_run(runs: Mapping[tuple[str, str], Claimable], run_id: str) -> Claimable | None:
+    """The run of that id, of whatever server. On any thread: keys are listed in one step, where items would each be a new object,
+    with the collector, finalizers and other threads in between.
+    """
+    return next((found for key in list(runs) if key[1] == run_id and (found := runs.get(key))), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """One call that waits. `arguments` is what the model wrote, which may be no JSON at all."""
