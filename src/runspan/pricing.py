@@ -20,9 +20,8 @@ from .guard import guarded
 
 _PROVIDERS: Mapping[str, str] = {"openai": "openai", "azure.ai.openai": "azure"}
 _SECOND_NS = 1_000_000_000
-_QUARTER_NS = (
-    15 * 60 * _SECOND_NS
-)  # prices of the list begin and end at such times of the day, or at midnight
+# Prices of the list begin and end at quarters of an hour, or at midnight.
+_QUARTER_NS = 15 * 60 * _SECOND_NS
 _MAX_KNOWN = 1_000
 
 
