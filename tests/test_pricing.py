@@ -35,6 +35,17 @@ def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "genai_prices", None)  # import says ModuleNotFoundError
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The models that the library is asked about."""
+    models: list[str] = []
+    real = genai_prices.calc_price
+    monkeypatch.setattr(
+        genai_prices, "calc_price", lambda *a, **more: (models.append(a[1]), real(*a, **more))[1]
+    )
+    return models
+
+
 # ---------------------------------------------------------------- the library's list
 
 
@@ -89,12 +100,9 @@ def test_of_an_unknown_model_there_is_no_cost_and_no_noise(
     assert caplog.records == []
 
 
-def test_what_is_unknown_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    real = genai_prices.calc_price
-    monkeypatch.setattr(
-        genai_prices, "calc_price", lambda *a, **more: (asked.append(a[1]), real(*a, **more))[1]
-    )
+def test_what_is_unknown_is_remembered_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
     monkeypatch.setattr("runspan.pricing._MAX_KNOWN", 3)
     price = Pricing({})
     for number in [0, 1, 2, 3, 0, 1, 2, 3]:
@@ -149,12 +157,7 @@ def test_what_is_remembered_costs_what_the_library_says_to_the_last_digit(provid
             assert (found.input, found.output, found.total) == tuple(map(float, theirs))
 
 
-def test_a_run_like_the_last_asks_the_library_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    real = genai_prices.calc_price
-    monkeypatch.setattr(
-        genai_prices, "calc_price", lambda *a, **more: (asked.append(a[1]), real(*a, **more))[1]
-    )
+def test_a_run_like_the_last_asks_the_library_nothing(asked: list[str]) -> None:
     price = Pricing({})
     assert price("openai", "gpt-4o", USAGE, NOW_NS) is not None
     once = len(asked)

@@ -9,7 +9,7 @@ door as the patches make them, on a thread of their own; the worker reads them, 
 in another process. Numbers are of the machine it runs on, with whatever else runs there; the line at the top says how busy it was.
 
 All Python of one process runs one line at a time, so a process keeps up with what one core does: an app of 500 runs a second has
-several, and the minute is offered to as many as the machine has cores, and once more to one alone.
+several, and the minute is offered to two, and once more to one alone.
 """
 
 from __future__ import annotations
@@ -38,17 +38,8 @@ from benches.table import Row, draw
 
 WANTED, SECONDS = 500, 60
 PROCESSES = 2
-STEPS = (
-    0.5,
-    0.6,
-    0.7,
-    0.8,
-    1.0,
-    1.25,
-    1.5,
-    2.0,
-    3.0,
-)  # times WANTED, a quarter of the time each, until something drops
+# Times WANTED, a quarter of the time each, until something drops.
+STEPS = (0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 CONFIG = Path(__file__).with_name("backends") / "load.yaml"
 HTTP, OWN_METRICS = "http://127.0.0.1:34318", "http://127.0.0.1:34888/metrics"
 TICK_S = 0.02

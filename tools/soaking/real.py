@@ -166,7 +166,7 @@ def soak(minutes: float) -> Iterator[Row]:
         with urllib.request.urlopen(sink, timeout=10) as response:
             arrived = int(response.read())
     print(draw_samples(samples))
-    lived = samples[sum(n * minutes / count <= LIFE_MIN for n in range(1, count + 1)) :]
+    lived = samples[int(LIFE_MIN * count / minutes) :]
     yield from flat(lived if len(lived) >= LEAST_SAMPLES else samples, BOUNDS)
     yield from _accounts(handle.stats(), before + busy.asked, busy.failures, arrived, alive)
     yield Row("flushes not done", not is_out, "", 0)

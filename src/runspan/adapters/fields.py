@@ -18,9 +18,7 @@ def text(wire: Wire, key: str) -> str | None:
 
 def number(wire: Wire, key: str) -> int | None:
     value = wire.get(key)
-    if value is None:
-        return None
-    return int(value) if is_number(value) else None
+    return int(value) if value is not None and is_number(value) else None
 
 
 def count(wire: Wire, key: str) -> int | None:
