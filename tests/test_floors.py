@@ -61,6 +61,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     ),
     "opentelemetry.proto": ("viewer",),
     "google": ("viewer", "exporting"),
+    "grpc": ("viewer", "cli.health"),
     "requests": ("exporting", "cli.health"),
     "rich": ("viewer", "cli"),
     "click": ("cli",),
@@ -70,7 +71,6 @@ ALLOWED = {  # of the packages that are not the standard library's
     "msgspec": ("core", "adapters", "runtime", "patches", "observing", "viewer"),
     "jinja2": ("viewer",),
     "markupsafe": ("viewer",),
-    "platformdirs": ("viewer",),
     "starlette": ("fake", "viewer"),
     "uvicorn": ("fake", "viewer"),
 }

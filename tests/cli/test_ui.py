@@ -67,7 +67,8 @@ def test_a_port_that_is_taken_is_told_with_the_way_around(command: Command) -> N
 def test_beyond_loopback_there_is_a_token(command: Command) -> None:
     with command.started("ui", "--host", "0.0.0.0", "--port", "0") as child:
         url = line(child.stdout).partition(": ")[2]
-        line(child.stdout)
+        assert "HTTP" in line(child.stdout)
+        assert "gRPC" in line(child.stdout)
         assert re.search(r"Authorization=Bearer%20[\w-]{32}", line(child.stdout))
         with pytest.raises(urllib.error.HTTPError, match="401"):
             page(url.partition("?")[0])

@@ -11,16 +11,22 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import runspan
 
-from ..viewer import DEFAULT_PORT, PortBusyError, Viewer, receiver, serve, tree
+from ..viewer import HTTP_PORT, PortBusyError, receiver, tree
 from . import recording, scene, tutor
+from .needed import viewer_serve
 from .output import Problem
 from .play import play
+from .units import PORT
 from .waiting import until_stopped
+
+if TYPE_CHECKING:
+    from ..viewer import Viewer
 
 PACE_S = 0.03  # for each recorded answer: the recordings keep no times
 
@@ -32,7 +38,7 @@ Next: start `runspan ui` (or any OTLP backend on localhost:4318) and run your ow
 
 @click.command("demo", short_help="Example conversations, shown.")
 @click.option("--terminal", is_flag=True, help="Draw it here and end, without the viewer.")
-@click.option("--port", type=int, help="Of the viewer; 0 takes a free one. [default: 4318, else a free one]")
+@click.option("--port", type=PORT, help="Of the viewer; 0 takes a free one. [default: 4318, else a free one]")
 @click.option("--open", "is_opened", is_flag=True, help="Open the viewer in a browser.")
 @click.argument("recording", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(recording: Path | None, terminal: bool, port: int | None, is_opened: bool) -> None:
@@ -94,9 +100,10 @@ def _in_viewer(path: Path | None, port: int | None, is_opened: bool) -> None:
 @contextmanager
 def _viewer(db: Path, port: int | None) -> Iterator[Viewer]:
     """On the port that was asked for, else on the usual one, else on a free one."""
+    serve = viewer_serve()
     with ExitStack() as stack:
         try:
-            viewer = stack.enter_context(serve(port=DEFAULT_PORT if port is None else port, db=db))
+            viewer = stack.enter_context(serve(port=HTTP_PORT if port is None else port, db=db))
         except PortBusyError:
             if port is not None:
                 raise

@@ -7,6 +7,7 @@ import click
 from ..fake import serve
 from ..fake.library import SCENARIOS
 from .output import Problem, say_json
+from .units import PORT
 from .waiting import until_stopped
 
 
@@ -16,7 +17,7 @@ from .waiting import until_stopped
     epilog=f"Scenarios: {', '.join(SCENARIOS)}.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, default=0, show_default=True, help="0 takes a free one.")
 @click.option(
     "--scenario",
     type=click.Choice(tuple(SCENARIOS)),

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..viewer import DEFAULT_PORT, NotOurFileError, PortBusyError, Viewer, serve
-from ..viewer.web.safety import is_loopback
+from ..viewer import GRPC_PORT, HTTP_PORT, NotOurFileError, PortBusyError
+from ..viewer.ports import check_free, is_loopback
 from . import exits
+from .needed import viewer_serve
 from .output import Problem, say_json
+from .units import PORT
 from .waiting import until_stopped
+
+if TYPE_CHECKING:
+    from ..viewer import Viewer
 
 
 @click.command("ui", short_help="The viewer: traces in a browser.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port", type=PORT, default=HTTP_PORT, show_default=True, help="Pages and OTLP/HTTP; 0 takes a free one."
+)
+@click.option(
+    "--grpc-port",
+    type=PORT,
+    help=f"OTLP/gRPC; 0 takes a free one. [default: {GRPC_PORT}, if nobody else has it]",
+)
+@click.option("--no-grpc", is_flag=True, help="Take OTLP over HTTP alone.")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -40,6 +54,8 @@ from .waiting import until_stopped
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(
     port: int,
+    grpc_port: int | None,
+    no_grpc: bool,
     host: str,
     token: str | None,
     hosts: tuple[str, ...],
@@ -50,9 +66,9 @@ def command(
 ) -> None:
     """Show traces in a browser, until Ctrl-C.
 
-    It takes OTLP over HTTP on port 4318, where exporters send that were told nothing: start it, start your app, and look. Traces
-    stay in your data folder. With FILES (OTLP JSON lines, JSON or protobuf) it shows these, in a store that goes away with it, or
-    adds them to the one that --db names.
+    It receives OTLP over HTTP on port 4318 and over gRPC on port 4317, the ports that exporters use by default: start it, start
+    your app, and look. Traces stay in your data folder. With FILES (OTLP JSON lines, JSON or protobuf) it shows these, in a store
+    that is deleted at the end, or adds them to the store that --db names.
 
     \b
     Examples:
@@ -63,8 +79,10 @@ def command(
     """
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
+    serve = viewer_serve()
     try:
-        with serve(host, port, db, token, files, hosts=hosts) as viewer:
+        grpc_port = None if no_grpc else _grpc_port(host, port, grpc_port)
+        with serve(host, port, db, token, files, hosts=hosts, grpc_port=grpc_port) as viewer:
             _tell(viewer, token, as_json)
             if is_opened:
                 click.launch(viewer.url)
@@ -77,12 +95,35 @@ def command(
         raise Problem(f"can't listen on {host}:{port}: {error.strerror or error}", exits.NOT_WELL) from None
 
 
+def _grpc_port(host: str, port: int, asked: int | None) -> int | None:
+    """The port that was asked for, else the usual one; None, said in one line, where another program has that."""
+    if asked is not None:
+        return asked
+    if port == 0:
+        return 0
+    try:
+        check_free(host, GRPC_PORT)
+    except PortBusyError as error:
+        click.echo(f"Receives OTLP over HTTP only: {error} (--grpc-port names another one).", err=True)
+        return None
+    return GRPC_PORT
+
+
 def _tell(viewer: Viewer, token: str | None, as_json: bool) -> None:
     if as_json:
-        say_json({"url": viewer.url, "endpoint": viewer.endpoint, "db": str(viewer.store.path)})
+        say_json(
+            {
+                "url": viewer.url,
+                "endpoint": viewer.endpoint,
+                "grpc_endpoint": viewer.grpc_endpoint,
+                "db": str(viewer.store.path),
+            }
+        )
         return
     click.echo(f"The viewer is open: {viewer.url}")
-    click.echo(f"Senders:            OTEL_EXPORTER_OTLP_ENDPOINT={viewer.endpoint}")
+    click.echo(f"Exporters, HTTP:    OTEL_EXPORTER_OTLP_ENDPOINT={viewer.endpoint}")
+    if viewer.grpc_endpoint is not None:
+        click.echo(f"Exporters, gRPC:    OTEL_EXPORTER_OTLP_ENDPOINT={viewer.grpc_endpoint}")
     if token is not None:
-        click.echo(f'                    OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20{token}"')
+        click.echo(f'Their token:        OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20{token}"')
     click.echo(f"Kept in:            {viewer.store.path}    (Ctrl-C ends it)")

@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Types of the command's options: ports, and durations as people write them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 
 import click
+
+PORT = click.IntRange(0, 65_535)
 
 UNITS: Mapping[str, float] = {
     "ms": 1e-3,

@@ -15,24 +15,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runspan.viewer.ports import GRPC_PORT, HTTP_PORT, PortBusyError
     from runspan.viewer.store import Bounds, Run, RunFilter, Stat, Store, StoreFullError, TraceRow
     from runspan.viewer.store.files import load
+    from runspan.viewer.store.place import default_db
     from runspan.viewer.store.schema import NotOurFileError
-    from runspan.viewer.web.ingest import Limits
-    from runspan.viewer.web.serving import DEFAULT_PORT, PortBusyError, Viewer, default_db, run, serve
+    from runspan.viewer.web.intake import Limits
+    from runspan.viewer.web.serving import Viewer, run, serve
 
 _HOMES = {
     "runspan.viewer.store": ("Bounds", "Run", "RunFilter", "Stat", "Store", "StoreFullError", "TraceRow"),
     "runspan.viewer.store.files": ("load",),
     "runspan.viewer.store.schema": ("NotOurFileError",),
-    "runspan.viewer.web.ingest": ("Limits",),
-    "runspan.viewer.web.serving": ("DEFAULT_PORT", "PortBusyError", "Viewer", "default_db", "run", "serve"),
+    "runspan.viewer.store.place": ("default_db",),
+    "runspan.viewer.ports": ("GRPC_PORT", "HTTP_PORT", "PortBusyError"),
+    "runspan.viewer.web.intake": ("Limits",),
+    "runspan.viewer.web.serving": ("Viewer", "run", "serve"),
 }
-_OF_THE_EXTRA = frozenset({"jinja2", "markupsafe", "platformdirs", "starlette", "uvicorn"})
+_OF_THE_EXTRA = frozenset({"jinja2", "markupsafe", "starlette", "uvicorn"})
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "DEFAULT_PORT",
+    "GRPC_PORT",
+    "HTTP_PORT",
     "Bounds",
     "Limits",
     "NotOurFileError",

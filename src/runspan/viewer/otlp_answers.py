@@ -28,9 +28,14 @@ RPC_CODES: Mapping[int, int] = {
 }
 
 
+def rpc_code(http_status: int) -> int:
+    """The `google.rpc.Code` that says what an HTTP status says."""
+    return RPC_CODES.get(http_status, 2)
+
+
 def refusal(http_status: int, message: str, content_type: str) -> bytes:
     """The body of a request that was not taken; in JSON unless the request was protobuf."""
-    code = RPC_CODES.get(http_status, 2)
+    code = rpc_code(http_status)
     if content_type != PROTOBUF:
         return json.dumps({"code": code, "message": message}).encode()
     encoded: bytes = Status(code=code, message=message).SerializeToString()

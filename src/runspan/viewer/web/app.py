@@ -10,7 +10,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from runspan.viewer.store import Store
-from runspan.viewer.web.ingest import READERS, Ingest, Limits
+from runspan.viewer.web.ingest import READERS, Ingest
+from runspan.viewer.web.intake import Intake
 from runspan.viewer.web.pages import Pages
 from runspan.viewer.web.render import STATIC
 from runspan.viewer.web.safety import Gate, Guarded
@@ -26,9 +27,9 @@ class _Static(StaticFiles):
         return response
 
 
-def build(store: Store, checks: Gate, limits: Limits, endpoint: str) -> ASGIApp:
+def build(store: Store, checks: Gate, intake: Intake, endpoint: str) -> ASGIApp:
     """The whole viewer. `endpoint` is what empty pages tell senders to use."""
-    pages, ingest = Pages(store, endpoint), Ingest(store, limits)
+    pages, ingest = Pages(store, endpoint), Ingest(intake)
 
     async def take(request: Request) -> Response:
         return await ingest(request)

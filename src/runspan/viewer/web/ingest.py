@@ -1,56 +1,35 @@
-"""OTLP/HTTP in: a body is read within limits, decoded beside the event loop, and answered when it is on disk."""
+"""OTLP over HTTP: a request's head is checked, its body read within limits, and the answer given when it is on disk."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from runspan.viewer.decode import JSON, METRICS, BadBodyError, decode
-from runspan.viewer.http_body import RefusedError, decompress
+from runspan.viewer.decode import JSON
+from runspan.viewer.http_body import RefusedError
 from runspan.viewer.otlp_answers import SUCCESS, refusal
-from runspan.viewer.store import Store, StoreFullError, rows
-from runspan.viewer.store.rows import Batch
+from runspan.viewer.web import intake
+from runspan.viewer.web.intake import Intake, Reader
 
 RETRY_AFTER_S = 5
 DRAIN_S = 5.0
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Bounds of one request, and of how many are worked on at once. The Collector's own limit is 20 MiB."""
-
-    request_bytes: int = 20 * 2**20  # on the wire
-    decoded_bytes: int = 64 * 2**20  # after decompression
-    at_once: int = 4  # bodies in memory; others wait
-    patience_s: float = 30.0  # for a body to arrive
-
-
-def _metrics(body: bytes, content_type: str) -> Batch:
-    """Metrics are read, so that a broken sender learns of it, and not kept: this is a viewer of traces."""
-    decode(METRICS, body, content_type)
-    return Batch()
-
-
-READERS: Mapping[str, Callable[[bytes, str], Batch]] = {
-    "/v1/traces": rows.traces,
-    "/v1/logs": rows.logs,
-    "/v1/metrics": _metrics,
+READERS: Mapping[str, Reader] = {
+    "/v1/traces": intake.TRACES,
+    "/v1/logs": intake.LOGS,
+    "/v1/metrics": intake.metrics,
 }
 
 
 class Ingest:
     """The endpoint of all three paths."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
-        self._store = store
-        self._limits = limits
-        self._room = asyncio.Semaphore(limits.at_once)
+    def __init__(self, to: Intake) -> None:
+        self._intake = to
 
     async def __call__(self, request: Request) -> Response:
         """Taken whole or not at all."""
@@ -59,8 +38,7 @@ class Ingest:
             if content_type not in SUCCESS:
                 raise RefusedError(415, f"content type is not one of {', '.join(SUCCESS)}")
             self._check_length(request)
-            async with self._room:
-                await self._take(request, content_type)
+            await self._take(request, content_type)
         except (RefusedError, ClientDisconnect) as refused:
             status = refused.status if isinstance(refused, RefusedError) else 400
             await self._drain(request, status)
@@ -73,47 +51,37 @@ class Ingest:
         length = request.headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             raise RefusedError(400, "Content-Length is not a number")
-        if int(length[:20]) > self._limits.request_bytes:
-            raise RefusedError(413, f"the body is larger than {self._limits.request_bytes} bytes")
+        limit = self._intake.limits.request_bytes
+        if int(length[:20]) > limit:
+            raise intake.too_large(limit)
 
     async def _take(self, request: Request, content_type: str) -> None:
-        try:
-            body = await asyncio.wait_for(self._body(request), self._limits.patience_s)
-        except asyncio.TimeoutError:
-            raise RefusedError(408, "the body did not arrive in time") from None
-        encoding = request.headers.get("content-encoding", "")
-        reader = READERS[request.url.path]
-        batch = await run_in_threadpool(self._read, reader, body, encoding, content_type)
-        if not batch.rows and not batch.logs:
-            return
-        try:
-            await asyncio.wrap_future(self._store.add(batch))
-        except StoreFullError as full:
-            raise RefusedError(503, str(full)) from full
-        except Exception as error:  # the writer's, such as a full disk; the sender may come again
-            raise RefusedError(503, f"could not be written: {error}") from error
+        with self._intake.holding() as more:
+            body = bytearray()
 
-    async def _body(self, request: Request) -> bytes:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._limits.request_bytes:
-                raise RefusedError(413, f"the body is larger than {self._limits.request_bytes} bytes")
-        return bytes(body)
+            async def read() -> None:
+                async for chunk in request.stream():
+                    more(len(chunk))
+                    body.extend(chunk)
+
+            try:
+                await asyncio.wait_for(read(), self._intake.limits.patience_s)
+            except asyncio.TimeoutError:
+                raise RefusedError(408, "the body did not arrive in time") from None
+            encoding = request.headers.get("content-encoding", "")
+            await self._intake.take(READERS[request.url.path], bytes(body), encoding, content_type)
 
     async def _drain(self, request: Request, status: int) -> None:
         """Read what is left, within bounds: a connection closed over unread bytes is reset, and the answer may be lost."""
-        if status not in (408, 413):
-            with suppress(
-                RefusedError, ClientDisconnect, asyncio.TimeoutError, RuntimeError
-            ):  # RuntimeError: it was read
-                await asyncio.wait_for(self._body(request), DRAIN_S)
+        if status in (408, 413):
+            return
 
-    def _read(
-        self, reader: Callable[[bytes, str], Batch], body: bytes, encoding: str, content_type: str
-    ) -> Batch:
-        plain = decompress(body, encoding, self._limits.decoded_bytes)
-        try:
-            return reader(plain, content_type)
-        except BadBodyError as error:
-            raise RefusedError(400, str(error)) from error
+        async def read() -> None:
+            left = self._intake.limits.request_bytes
+            async for chunk in request.stream():
+                left -= len(chunk)
+                if left < 0:
+                    return
+
+        with suppress(ClientDisconnect, asyncio.TimeoutError, RuntimeError):  # RuntimeError: it was read
+            await asyncio.wait_for(read(), DRAIN_S)

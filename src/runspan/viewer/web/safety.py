@@ -8,7 +8,6 @@ one is refused. Beyond loopback there is a token, which neither trick can know.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -19,6 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runspan.viewer.otlp_answers import refusal
+from runspan.viewer.ports import is_loopback
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 COOKIE_S = 30 * 86_400
@@ -60,16 +60,6 @@ def gate(host: str, port: int, token: str | None, more_hosts: tuple[str, ...] = 
         raise ValueError(f"{host} can be reached from other machines: give a token, or listen on 127.0.0.1")
     hosts = frozenset() if token else LOOPBACK_NAMES | {name.lower() for name in (host, *more_hosts)}
     return Gate(hosts, token, f"runspan_{port}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Guarded:
@@ -121,14 +111,19 @@ class Guarded:
             response = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
             response.set_cookie(self._gate.cookie, token, max_age=COOKIE_S, httponly=True, samesite="lax")
             return response
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(given.strip(), token):
+        if has_token(headers.get("authorization", ""), token):
             return None
         if _same(_cookie(headers, self._gate.cookie), token):
             return None
         return _answer(
             401, "the token is missing or wrong (Authorization: Bearer ...)", headers, is_export, ASK_FOR_IT
         )
+
+
+def has_token(authorization: str, token: str) -> bool:
+    """Whether the value of an Authorization header gives the token."""
+    scheme, _, given = authorization.partition(" ")
+    return scheme.lower() == "bearer" and _same(given.strip(), token)
 
 
 def _host(header: str) -> str | None:
