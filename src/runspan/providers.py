@@ -5,7 +5,6 @@ The app's global provider counts if it is a real one at the moment a span begins
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -177,15 +176,9 @@ class Providers:
 def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]]]:
     """(where, factory) for each of `OTEL_TRACES_EXPORTER`. Raises ConfigError for what is not known."""
     found: list[tuple[str, Callable[[], SpanExporter]]] = []
-    wanted = os.environ.get("OTEL_TRACES_EXPORTER", "").strip()
     if config.file is not None:
         found.append(otlp.file_exporter(config.file))
-    if not wanted:
-        is_named = config.endpoint or config.backend or otlp.variable("ENDPOINT")[1]
-        wanted = "otlp" if is_named or config.file is None else "none"
-    for name in (part.strip() for part in wanted.split(",")):
-        if name == "none":
-            continue
+    for name in otlp.exporters(config):
         if name == "console":
             found.append(("the console", ConsoleSpanExporter))
         elif name == "otlp":
@@ -193,6 +186,17 @@ def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]
         else:
             found.append((name, otlp.loaded(name)))
     return found
+
+
+def private_provider(config: Config) -> tuple[TracerProvider, Sequence[CarefulExporter]]:
+    """A provider for one's own use, with the exporters that `instrument()` makes where the app has set none."""
+    used = [CarefulExporter(name, make()) for name, make in _exporters(config)]
+    named = {SERVICE_NAME: config.service_name} if config.service_name else {}
+    resource = Resource.create({**otlp.destination(config).resource, **named})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    for exporter in used:
+        provider.add_span_processor(exporter.batched())
+    return provider, used
 
 
 class CarefulExporter(SpanExporter):

@@ -106,7 +106,82 @@ def test_the_right_door_over_grpc(command: Command) -> None:
         code, told = examined(command, **env)
     assert (code, bad(told)) == (0, [])
     assert got.resource["service.name"] == "runspan-doctor"
-    assert "over gRPC" in text(told, "address")
+    assert "over grpc, where an OTLP receiver answers" in text(told, "address")
+    assert text(told, "delivery").strip() == "the receiver took the test trace"
+
+
+OVER_GRPC = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+
+
+def test_our_viewer_is_asked_for_the_trace_that_came_over_grpc(command: Command, tmp_path: Path) -> None:
+    with serve(port=0, db=tmp_path / "v.db", token="s3cret", grpc_port=0) as viewer:
+        env = {**OVER_GRPC, "OTEL_EXPORTER_OTLP_ENDPOINT": str(viewer.grpc_endpoint)}
+        code, told = examined(command, "--no-send", **env)
+        assert (code, bad(told)) == (1, ["address"])
+        assert "UNAUTHENTICATED" in text(told, "address")
+        code, told = examined(command, **env, OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20s3cret")
+        assert (code, bad(told)) == (0, [])
+        (trace,) = viewer.store.traces()
+        assert f"the viewer has the test trace: {viewer.endpoint}/trace/{trace.trace}" in text(
+            told, "delivery"
+        )
+
+
+@pytest.mark.parametrize("signal", ["", "TRACES_"])
+def test_what_the_exporter_will_use_is_checked_and_nothing_else(
+    command: Command, receiver: Receiver, signal: str
+) -> None:
+    """Somebody answers over HTTP where the general variable leads; the exporter speaks gRPC to nobody."""
+    with nobody() as address:
+        env = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
+            f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT": address,
+            f"OTEL_EXPORTER_OTLP_{signal}PROTOCOL": "grpc",
+        }
+        code, told = examined(command, **env)
+    assert (code, bad(told)) == (1, ["address"])
+    assert f"traces go to {address.removeprefix('http://')} over grpc, and nobody listens" in text(
+        told, "address"
+    )
+    assert receiver.requests == ()
+
+
+def test_without_an_address_the_usual_port_of_the_protocol_is_meant(command: Command) -> None:
+    for env, port in (({}, 4318), (OVER_GRPC, 4317)):
+        _, told = examined(command, "--no-send", **env)
+        assert f"traces go to localhost:{port} over" in text(told, "address")
+
+
+def test_the_other_protocols_receiver_is_none(command: Command, receiver: Receiver) -> None:
+    code, told = examined(command, **OVER_GRPC, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+    assert (code, bad(told)) == (1, ["address"])
+    assert "does not answer gRPC" in text(told, "address")
+
+
+def test_a_receiver_that_answers_and_does_not_take_the_trace_is_never_ok(command: Command) -> None:
+    with serve_grpc(max_bytes=10) as got:
+        code, told = examined(command, **OVER_GRPC, OTEL_EXPORTER_OTLP_ENDPOINT=got.endpoint)
+    assert (code, bad(told)) == (1, ["delivery"])
+    assert "was not delivered" in text(told, "delivery")
+
+
+def test_under_a_launcher_the_exporters_results_count(command: Command, receiver: Receiver) -> None:
+    """The provider is the launcher's then, whose flush answers True whatever became of the spans."""
+    (command.home / "sitecustomize.py").write_text(SET_A_PROVIDER)
+    env = {"PYTHONPATH": f"{command.home}:{ROOT}", "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
+    code, told = examined(command, **env)
+    assert (code, bad(told)) == (0, [])
+    assert {span.resource["service.name"] for span in receiver.spans} == {"runspan-doctor"}
+    with serve_grpc(max_bytes=10) as got:
+        code, told = examined(command, **{**env, **OVER_GRPC, "OTEL_EXPORTER_OTLP_ENDPOINT": got.endpoint})
+    assert (code, bad(told)) == (1, ["delivery"])
+
+
+SET_A_PROVIDER = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+"""
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import click
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from ..config import BACKENDS, ConfigError, host_of, resolve
+from ..exporting.address import HTTP, address
 from ..exporting.resend import Sender, batches, with_resource
 from ..viewer.decode import TRACES, BadBodyError, parse
 from ..viewer.store.files import exports
 from ..viewer.units import count
 from . import exits
 from .output import Problem, say_json
-from .target import target
 
 
 @click.command("replay", short_help="Send a file of traces on.")
@@ -88,11 +88,13 @@ def _sender(
 ) -> tuple[Sender, dict[str, str]]:
     """And the attributes that the backend wants on every resource."""
     given = {"endpoint": endpoint, "backend": backend, "headers": dict(map(_pair, headers)) or None}
+    options = {name: value for name, value in given.items() if value is not None}
     try:
-        to = target(resolve({name: value for name, value in given.items() if value is not None}, os.environ))
+        to = address(resolve(options, os.environ), HTTP)
     except ConfigError as error:
         raise Problem(str(error)) from None
-    return Sender(to.url, to.headers), dict(to.resource)
+    # Headers of the variables are for the address of the variables.
+    return Sender(to.url, to.own_headers if endpoint is not None else to.headers), dict(to.resource)
 
 
 def _pair(header: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Where spans go and over which exporter of the SDK: options, then the preset, then the `OTEL_*` variables, then localhost."""
+"""Over which exporter of the SDK spans go to their `address`, and how it is made."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from .. import presets
-from ..config import Config, ConfigError, host_of
-from ..presets import Destination
+from ..config import Config, ConfigError
+from .address import DEFAULTS, GRPC, HTTP, address, destination, exporters, protocol, variable
 
-HTTP, GRPC = "http/protobuf", "grpc"
-DEFAULTS: Mapping[str, str] = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
+__all__ = ["DEFAULTS", "GRPC", "HTTP", "address", "destination", "exporters", "protocol", "variable"]
+
 # What they are registered as (entry points of the exporter packages).
 REGISTERED: Mapping[str, str] = {HTTP: "otlp_proto_http", GRPC: "otlp_proto_grpc"}
 
@@ -28,44 +28,14 @@ Made = tuple[str, Callable[[], SpanExporter]]  # where to, and how it is made
 
 def exporter(config: Config) -> Made:
     """Over HTTP or gRPC. Raises ConfigError for what is not known or missing."""
-    to = destination(config)
-    over = protocol() if to.takes_grpc else HTTP
-    make = loaded(REGISTERED[over])
-    options: dict[str, Any] = {}
-    headers = {**to.headers, **(config.headers or {})}
-    if headers:  # gRPC takes lower-case names only, HTTP any
-        options["headers"] = {name.lower(): value for name, value in headers.items()}
-    if to.endpoint is not None:
-        is_http = over == HTTP
-        base = to.endpoint.rstrip("/").removesuffix("/v1/traces")
-        options["endpoint"] = base + "/v1/traces" if is_http else to.endpoint
-    where = host_of(to.endpoint or variable("ENDPOINT")[1] or DEFAULTS[over]) or "the OTLP endpoint"
-    is_elsewhere = config.backend is not None and config.endpoint is None and to.endpoint is not None
-    foreign = _named_headers() - options.get("headers", {}).keys() if is_elsewhere else frozenset()
-    cure = _cure(config.backend) if config.backend is not None and is_elsewhere else CURE
-    return where, lambda: _cut_to_size(make, options, over, config.max_batch_bytes, foreign, cure)
-
-
-def destination(config: Config) -> Destination:
-    """The endpoint option beats the backend, which beats the variables. A backend's keys go to its own address only."""
-    if config.endpoint is not None or config.backend is None:
-        return Destination(config.endpoint)
-    return presets.destination(config.backend, os.environ, grpc=protocol() == GRPC)
-
-
-def protocol(signal: str = "TRACES") -> str:
-    name, value = variable("PROTOCOL", signal)
-    value = value or HTTP
-    if value not in REGISTERED:
-        raise ConfigError(f"{name}={value!r}: use {HTTP} or {GRPC}.")
-    return value
-
-
-def variable(name: str, signal: str = "TRACES") -> tuple[str, str | None]:
-    """The variable that counts, and its value: the one for the signal beats the one for all."""
-    special, general = f"OTEL_EXPORTER_OTLP_{signal}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
-    value = os.environ.get(special)
-    return (special, value) if value else (general, os.environ.get(general))
+    to = address(config)
+    make = loaded(REGISTERED[to.protocol])
+    options: dict[str, Any] = {"endpoint": to.url}
+    if to.own_headers:
+        options["headers"] = dict(to.own_headers)
+    foreign = _named_headers() - to.own_headers.keys() if to.is_of_preset else frozenset()
+    cure = _cure(config.backend) if config.backend is not None and to.is_of_preset else CURE
+    return to.shown, lambda: _cut_to_size(make, options, to.protocol, config.max_batch_bytes, foreign, cure)
 
 
 def page(config: Config, has_app_provider: bool) -> str | None:

@@ -1,103 +1,77 @@
-"""Where traces go, and who answers there."""
+"""Where traces go, over which protocol, and who answers there."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from importlib.util import find_spec
 
-import requests
-
-from ...config import Config, ConfigError, host_of
-from ...exporting import otlp
-from ...exporting.answers import Answers, http_session
+from ...config import Config, ConfigError
+from ...exporting.address import DEFAULTS, GRPC, HTTP, Address, address, exporters, variable
 from ..finding import Finding, bad, note, ok, warn
-from ..target import Target, protocol, sends_otlp, target
+from .asking import Answer, NoAnswerError, asked
 
-TIMEOUT_S = 3.0
 START = (
     "Start `runspan ui` (or a Collector, Jaeger ...), or name another address in OTEL_EXPORTER_OTLP_ENDPOINT."
 )
+LAUNCHER = "opentelemetry-instrument sends over grpc to localhost:4317 unless OTEL_EXPORTER_OTLP_PROTOCOL says otherwise"
+USUAL_PORTS = {HTTP: 4318, GRPC: 4317}
 
 
 def findings(config: Config) -> Iterator[Finding]:
     if config.file is not None:
         yield note("address", f"traces are written to the file {config.file}")
-    if not sends_otlp(config):
+    if "otlp" not in exporters(config):
         return
     try:
-        to = target(config)
-        over = protocol(config)
+        to = address(config)
     except ConfigError as error:
         yield bad("address", str(error))
         return
-    shown = host_of(to.url) or "?"
+    where = f"traces go to {to.shown} over {to.protocol}"
     try:
-        _connect(to.url, over)
-    except (OSError, ValueError) as error:
-        yield bad("address", f"traces go to {shown}, and {_reason(error)}", START)
-        return
-    yield from _swapped(shown, to.url, over)
-    if over == otlp.HTTP:
-        yield _asked(to, shown)
+        answer = asked(to)
+    except NoAnswerError as error:
+        yield bad("address", f"{where}, and {error}", START)
     else:
-        yield ok("address", f"traces go to {shown} over gRPC, and it takes connections")
+        yield _judged(answer, where, to)
+    yield from _swapped(to)
+    if variable("PROTOCOL")[1] is None and find_spec("opentelemetry.distro") is not None:
+        yield note("address", LAUNCHER, f"To check that: OTEL_EXPORTER_OTLP_PROTOCOL={GRPC} runspan doctor")
 
 
-def _connect(url: str, over: str) -> None:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    usual = 4317 if over == otlp.GRPC else 443 if parts.scheme == "https" else 80
-    socket.create_connection((parts.hostname or "", parts.port or usual), timeout=TIMEOUT_S).close()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
-    if isinstance(error, TimeoutError):
-        return f"it did not answer within {TIMEOUT_S:g} s"
-    if isinstance(error, socket.gaierror):
-        return "there is no host of that name"
-    return str(error) or type(error).__name__
-
-
-def _swapped(shown: str, url: str, over: str) -> Iterator[Finding]:
-    wrong = {otlp.HTTP: 4317, otlp.GRPC: 4318}[over]
-    if urlsplit(url).port == wrong:
-        other = otlp.GRPC if over == otlp.HTTP else otlp.HTTP
+def _swapped(to: Address) -> Iterator[Finding]:
+    other = GRPC if to.protocol == HTTP else HTTP
+    try:
+        port = to.host_port[1]
+    except ValueError:
+        return
+    if port == USUAL_PORTS[other]:
         yield warn(
             "address",
-            f"{shown} is the usual port of {other}, but {over} is spoken",
-            f"Set OTEL_EXPORTER_OTLP_PROTOCOL={other}, or use the other port.",
+            f"{to.shown} is the usual port of {other}, but {to.protocol} is spoken",
+            f"Set OTEL_EXPORTER_OTLP_PROTOCOL={other}, or use the port of {DEFAULTS[to.protocol]}.",
         )
 
 
-def _asked(to: Target, shown: str) -> Finding:
-    """An export of nothing, which every receiver takes."""
-    session = http_session(Answers(), ())
-    try:
-        headers = {**to.headers, "Content-Type": "application/x-protobuf"}
-        answer = session.post(to.url, data=b"", headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
-    except requests.RequestException as error:
-        reason = "it takes connections, but does not answer HTTP"
-        return bad("address", f"traces go to {shown}, and {reason} ({type(error).__name__})", START)
-    finally:
-        session.close()
-    status, said = answer.status_code, " ".join(answer.text[:200].split())
-    who = "a runspan viewer" if answer.headers.get("Server") == "runspan" else "an OTLP receiver"
-    if status == 200:
-        return ok("address", f"traces go to {shown}, where {who} answers")
-    text = f"traces go to {shown}, which answers {status} {answer.reason}: {said}".rstrip(": ")
-    return (
-        bad("address", text, CURES.get(status, "Is that an OTLP/HTTP receiver?"))
-        if status in CURES
-        else warn("address", text)
-    )
+def _judged(answer: Answer, where: str, to: Address) -> Finding:
+    if answer.is_taken:
+        who = "a runspan viewer" if answer.page is not None else "an OTLP receiver"
+        return ok("address", f"{where}, where {who} answers")
+    text = f"{where}, which answers {answer.status} {answer.said}".rstrip()
+    cure = CURES.get(answer.status)
+    return warn("address", text) if cure is None else bad("address", text, cure)
 
 
-CURES = {
-    401: "The keys are missing or wrong: see OTEL_EXPORTER_OTLP_HEADERS, or the variables of the backend.",
-    403: "The keys are not allowed to write there, or the receiver knows itself by another host name.",
-    404: "That is no OTLP/HTTP receiver, or its path is another: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT.",
-    405: "That is no OTLP/HTTP receiver, or its path is another: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT.",
+NO_KEYS = "The keys are missing or wrong: see OTEL_EXPORTER_OTLP_HEADERS, or the variables of the backend."
+NOT_ALLOWED = "The keys are not allowed to write there, or the receiver knows itself by another host name."
+NO_RECEIVER = "That is no OTLP/HTTP receiver, or its path is another: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT."
+CURES: dict[int | str, str] = {
+    401: NO_KEYS,
+    403: NOT_ALLOWED,
+    404: NO_RECEIVER,
+    405: NO_RECEIVER,
     415: "It does not take protobuf, which is what exporters of Python send.",
+    "UNAUTHENTICATED": NO_KEYS,
+    "PERMISSION_DENIED": NOT_ALLOWED,
+    "UNIMPLEMENTED": "That is a gRPC server, but no OTLP receiver of traces.",
 }

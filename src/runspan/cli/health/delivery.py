@@ -6,34 +6,40 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
 import runspan
 
-from ...config import Config
-from ...exporting import otlp
+from ...config import Config, resolve
+from ...exporting.address import address, exporters
 from ...exporting.answers import Answers, http_session
 from ...fake import serve
+from ...providers import private_provider
 from ..finding import Finding, bad, ok, warn
-from ..target import Target, protocol, sends_otlp, target
+from .asking import NoAnswerError, asked
 
 SERVICE = "runspan-doctor"
 
 
 def findings(timeout_s: float) -> Iterator[Finding]:
-    """Sends a trace the way an app in this environment would; sampling is off for it."""
+    """Sends a trace over the exporters that an app in this environment gets; sampling is off for it.
+
+    Through a provider of its own, also where the launcher has set one: of that the results can't be seen.
+    """
     said = _Said()
     logging.getLogger("runspan").addHandler(said)
     os.environ["OTEL_TRACES_SAMPLER"] = "always_on"
-    handle = runspan.instrument(service_name=SERVICE, fetch="never", threads=False, console=False)
+    config = resolve({"service_name": SERVICE}, os.environ)
+    provider, used = private_provider(config)
+    handle = runspan.instrument(tracer_provider=provider, fetch="never", threads=False, console=False)
     try:
         trace_id, status = _converse()
         is_out = handle.flush(timeout_s)
         stats = handle.stats()
+        failed = sum(exporter.failed + exporter.overflown for exporter in used)
     finally:
         handle.uninstrument()
         logging.getLogger("runspan").removeHandler(said)
@@ -47,27 +53,21 @@ def findings(timeout_s: float) -> Iterator[Finding]:
     yield ok("test run", f"a run with the real client ended {status}; its trace is {trace_id}")
     if stats.dropped:
         yield warn("test run", f"dropped: {dict(stats.dropped)}")
-    if not is_out:
+    if failed:
+        yield bad("delivery", f"the test trace was not delivered: {failed} spans were lost. {said.last}")
+    elif not is_out:
         yield bad("delivery", f"the test trace was not delivered within {timeout_s:g} s. {said.last}".strip())
-    elif not _can_be_asked(handle.config):
-        yield ok("delivery", f"the test trace went out to {_others(handle.config)}")
+    elif "otlp" not in exporters(config):
+        yield ok("delivery", f"the test trace went out to {_others(config)}")
     else:
-        yield _confirmed(handle.config, trace_id, timeout_s)
-
-
-def _can_be_asked(config: Config) -> bool:
-    return sends_otlp(config) and protocol(config) == otlp.HTTP
+        yield _confirmed(config, trace_id, timeout_s)
 
 
 def _others(config: Config) -> str:
-    """What is there beside OTLP over HTTP."""
+    """Where traces go when none go over OTLP."""
     if config.file is not None:
         return f"the file {config.file}"
-    return (
-        f"OTEL_TRACES_EXPORTER={os.environ['OTEL_TRACES_EXPORTER']}"
-        if not sends_otlp(config)
-        else "the gRPC receiver"
-    )
+    return f"OTEL_TRACES_EXPORTER={os.environ['OTEL_TRACES_EXPORTER']}"
 
 
 class _Said(logging.Handler):
@@ -99,12 +99,17 @@ def _converse() -> tuple[str, str]:
 
 
 def _confirmed(config: Config, trace_id: str, timeout_s: float) -> Finding:
-    to = target(config)
-    found = _in_viewer(to, trace_id, timeout_s)
+    """A viewer of ours can be asked for the trace; of other receivers the answer counts."""
+    to = address(config)
+    try:
+        page = asked(to, timeout_s).page
+    except NoAnswerError:
+        page = None
+    found = None if page is None else _in_viewer(page, to.headers, trace_id, timeout_s)
     if found is None:
         return ok("delivery", "the receiver took the test trace")
     if found:
-        return ok("delivery", f"the viewer has the test trace: {_base(to)}/trace/{trace_id}")
+        return ok("delivery", f"the viewer has the test trace: {page}/trace/{trace_id}")
     return bad(
         "delivery",
         "the viewer took the test trace, but does not have it",
@@ -112,21 +117,14 @@ def _confirmed(config: Config, trace_id: str, timeout_s: float) -> Finding:
     )
 
 
-def _in_viewer(to: Target, trace_id: str, timeout_s: float) -> bool | None:
-    """None: it is no viewer of ours, so nobody can be asked."""
+def _in_viewer(page: str, sent: Mapping[str, str], trace_id: str, timeout_s: float) -> bool | None:
+    """None: it can't be asked from here."""
     session = http_session(Answers(), ())
-    headers = {name: value for name, value in to.headers.items() if name.lower() == "authorization"}
+    headers = {name: value for name, value in sent.items() if name.lower() == "authorization"}
+    until = time.monotonic() + timeout_s
     try:
-        if (
-            session.get(f"{_base(to)}/about", headers=headers, timeout=timeout_s).headers.get("Server")
-            != "runspan"
-        ):
-            return None
-        until = time.monotonic() + timeout_s
         while True:
-            answer = session.get(
-                f"{_base(to)}/trace/{trace_id}/otlp.json", headers=headers, timeout=timeout_s
-            )
+            answer = session.get(f"{page}/trace/{trace_id}/otlp.json", headers=headers, timeout=timeout_s)
             if answer.status_code == 200:
                 return True
             if time.monotonic() > until:
@@ -136,8 +134,3 @@ def _in_viewer(to: Target, trace_id: str, timeout_s: float) -> bool | None:
         return None
     finally:
         session.close()
-
-
-def _base(to: Target) -> str:
-    parts = urlsplit(to.url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,99 @@
+"""An export of nothing, which every receiver takes: who answers, and how. Over the protocol that the exporter uses."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...exporting.address import GRPC, Address
+from ...exporting.answers import Answers, http_session
+
+TIMEOUT_S = 3.0
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+PAGE = "x-runspan-viewer"  # metadata of our viewer's answers over gRPC
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`status`: of HTTP, or the name of gRPC's. `page`: the address of our viewer's pages, where one answers."""
+
+    status: int | str
+    said: str
+    page: str | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        return self.status in (200, "OK")
+
+
+class NoAnswerError(Exception):
+    """The message says why, as the end of a sentence."""
+
+
+def asked(to: Address, timeout_s: float = TIMEOUT_S) -> Answer:
+    """Raises NoAnswerError."""
+    try:
+        socket.create_connection(to.host_port, timeout=timeout_s).close()
+    except (OSError, ValueError) as error:
+        raise NoAnswerError(_reason(error, timeout_s)) from None
+    return (_over_grpc if to.protocol == GRPC else _over_http)(to, timeout_s)
+
+
+def _reason(error: Exception, timeout_s: float) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(error, TimeoutError):
+        return f"it did not answer within {timeout_s:g} s"
+    if isinstance(error, socket.gaierror):
+        return "there is no host of that name"
+    return str(error) or type(error).__name__
+
+
+def _over_http(to: Address, timeout_s: float) -> Answer:
+    import requests
+
+    session = http_session(Answers(), ())
+    try:
+        headers = {**to.headers, "Content-Type": "application/x-protobuf"}
+        answer = session.post(to.url, data=b"", headers=headers, timeout=timeout_s, allow_redirects=False)
+    except requests.RequestException as error:
+        reason = f"it takes connections, but does not answer HTTP ({type(error).__name__})"
+        raise NoAnswerError(reason) from None
+    finally:
+        session.close()
+    said = " ".join(f"{answer.reason}: {answer.text[:200]}".split()).rstrip(": ")
+    is_ours = answer.headers.get("Server") == "runspan"
+    return Answer(answer.status_code, said, to.url.removesuffix("/v1/traces") if is_ours else None)
+
+
+def _over_grpc(to: Address, timeout_s: float) -> Answer:
+    import grpc  # type: ignore[import-untyped]
+
+    target = ":".join(map(str, to.host_port)) if "://" in to.url else to.url
+    channel = grpc.secure_channel(target, _credentials()) if to.is_secure else grpc.insecure_channel(target)
+    with channel:
+        call = channel.unary_unary(EXPORT).future(b"", timeout=timeout_s, metadata=tuple(to.headers.items()))
+        code = call.code()
+        said = " ".join(f"{call.details() or ''}"[:200].split())
+        page = dict(call.initial_metadata() or ()).get(PAGE)
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED) and page is None:
+        over = "gRPC over TLS" if to.is_secure else "gRPC"
+        raise NoAnswerError(f"it takes connections, but does not answer {over} ({said})")
+    return Answer(code.name, said, page)
+
+
+def _credentials() -> object:
+    """As the SDK's exporter makes them: of the files that the variables name."""
+    import grpc
+
+    from ...exporting.address import variable
+
+    def read(name: str) -> bytes | None:
+        path = variable(name)[1]
+        return Path(path).read_bytes() if path and os.path.isfile(path) else None
+
+    if not (root := read("CERTIFICATE")):
+        return grpc.ssl_channel_credentials()
+    return grpc.ssl_channel_credentials(root, read("CLIENT_KEY"), read("CLIENT_CERTIFICATE"))

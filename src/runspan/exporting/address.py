@@ -1,0 +1,159 @@
+"""Where spans go, over which protocol and with which headers: options, then the preset, then `OTEL_*`, then localhost.
+
+Decided once, here: for the exporter that `instrument()` makes, and for the commands that check it or send there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from opentelemetry.util.re import parse_env_headers
+
+from .. import presets
+from ..config import Config, ConfigError, host_of
+from ..presets import Destination
+
+HTTP, GRPC = "http/protobuf", "grpc"
+DEFAULTS: Mapping[str, str] = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
+PATH = "/v1/traces"
+PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`url`: whole, with the path, over HTTP; over gRPC as it was given.
+
+    `own_headers`: those of options and preset, names in lower case; `headers`: all that are sent, which are those of the variables
+    where there are none of our own. `resource`: attributes that the backend wants.
+    """
+
+    protocol: str
+    url: str
+    own_headers: Mapping[str, str]
+    headers: Mapping[str, str]
+    resource: Mapping[str, str]
+    is_of_preset: bool  # the backend's own address, and not that of the variables
+
+    @property
+    def shown(self) -> str:
+        """`host:port`, without keys and path."""
+        return host_of(self.url) or self.url
+
+    @property
+    def is_secure(self) -> bool:
+        """Over TLS. What the scheme leaves open over gRPC, a variable of the SDK decides."""
+        scheme = urlsplit(self.url).scheme
+        if self.protocol == HTTP or scheme == "https":
+            return scheme == "https"
+        return not _is_insecure(scheme)
+
+    @property
+    def host_port(self) -> tuple[str, int]:
+        """What a connection is made to. Raises ValueError for a port that is none."""
+        parts = urlsplit(self.url if "://" in self.url else f"//{self.url}")
+        usual = 443 if self.protocol == GRPC else PORTS.get(parts.scheme, 80)
+        return parts.hostname or "", parts.port or usual
+
+
+def address(config: Config, over: str | None = None) -> Address:
+    """Of the exporter for these settings; `over`: of one that knows that protocol alone.
+
+    Raises ConfigError for what is not known, missing, or no address.
+    """
+    said = protocol()
+    to = destination(config, over or said)
+    if over is None:
+        over = said if to.takes_grpc else HTTP
+    elif over != said and to.endpoint is None and variable("ENDPOINT")[1]:
+        name = variable("ENDPOINT")[0]
+        raise ConfigError(
+            f"{name} is for {said}, but this needs an address for {over}: name one with --endpoint."
+        )
+    own = {name.lower(): value for name, value in {**to.headers, **(config.headers or {})}.items()}
+    is_of_preset = config.backend is not None and config.endpoint is None and to.endpoint is not None
+    headers = own or ({} if is_of_preset else _variable_headers())
+    return Address(over, _url(to.endpoint, over), own, headers, to.resource, is_of_preset)
+
+
+def exporters(config: Config) -> tuple[str, ...]:
+    """Names as in `OTEL_TRACES_EXPORTER`; without it `otlp`, or nothing beside a file when no address is named."""
+    wanted = [
+        name for part in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",") if (name := part.strip())
+    ]
+    if not wanted:
+        is_named = config.endpoint or config.backend or variable("ENDPOINT")[1]
+        wanted = ["otlp"] if is_named or config.file is None else []
+    return tuple(name for name in wanted if name != "none")
+
+
+def destination(config: Config, over: str | None = None) -> Destination:
+    """The endpoint option beats the backend, which beats the variables. A backend's keys go to its own address only."""
+    if config.endpoint is not None or config.backend is None:
+        return Destination(config.endpoint)
+    return presets.destination(config.backend, os.environ, grpc=(over or protocol()) == GRPC)
+
+
+def protocol(signal: str = "TRACES") -> str:
+    """`HTTP` or `GRPC`."""
+    name, value = variable("PROTOCOL", signal)
+    value = value or HTTP
+    if value not in DEFAULTS:
+        raise ConfigError(f"{name}={value!r}: use {HTTP} or {GRPC}.")
+    return value
+
+
+def variable(name: str, signal: str = "TRACES") -> tuple[str, str | None]:
+    """The variable that counts, and its value: the one for the signal beats the one for all."""
+    special, general = f"OTEL_EXPORTER_OTLP_{signal}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+    value = os.environ.get(special)
+    return (special, value) if value else (general, os.environ.get(general))
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def _url(endpoint: str | None, over: str) -> str:
+    """An address for traces alone is taken as it is (opentelemetry.io/docs/specs/otel/protocol/exporter)."""
+    name, value = variable("ENDPOINT")
+    if endpoint is None and value:
+        _check(name, value, over)
+    if over == GRPC:
+        return endpoint or value or DEFAULTS[GRPC]
+    if endpoint is not None:
+        return endpoint.rstrip("/").removesuffix(PATH) + PATH
+    if value and "_TRACES_" in name:
+        return value
+    return (value or DEFAULTS[HTTP]).removesuffix("/") + PATH
+
+
+def _check(name: str, value: str, over: str) -> None:
+    """HTTP needs a whole URL; gRPC takes its own form of names, too."""
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        scheme, rest = "", value
+    if _is_host(rest) and (scheme in PORTS or (over == GRPC and not scheme)):
+        return
+    said = value.rpartition("@")[2]  # without a password
+    example = f"http://{said}" if not scheme and _is_host(said) else DEFAULTS[over]
+    raise ConfigError(f"{name}={said!r} is no address: write a URL such as {example!r}.")
+
+
+def _is_host(text: str) -> bool:
+    try:
+        parts = urlsplit(f"//{text}")
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is none
+        return False
+
+
+def _is_insecure(scheme: str) -> bool:
+    """As the SDK's exporter reads it."""
+    _, said = variable("INSECURE")
+    return said.strip().lower() == "true" if said else scheme == "http"
+
+
+def _variable_headers() -> dict[str, str]:
+    return dict(parse_env_headers(variable("HEADERS")[1] or "", liberal=True))
