@@ -17,7 +17,7 @@ from .config import Config, ConfigError, resolve
 from .conventions import EXTRAS
 from .conventions.extra import NONE
 from .core.redact import Texts
-from .exporting import otlp
+from .exporting import launched, otlp
 from .meters import Meters
 from .patches.handlers import Exits
 from .patches.helpers import Helpers
@@ -83,6 +83,7 @@ class Handle:
         self.config = config
         self._price = pricer(config)
         self._is_finalized = False
+        self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
         self._build()
@@ -235,6 +236,9 @@ class Handle:
             return
         atexit.unregister(self._close)
         atexit.register(self._close)
+        if self.is_launched:  # registered after it, so called before it
+            atexit.unregister(launched.end_refused)
+            atexit.register(launched.end_refused)
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             self._finalize_in_child()
@@ -348,9 +352,14 @@ class ZeroCode:
     def instrument(self, **_: Any) -> None:
         """A wrong setting leaves the app untraced, not unstarted: the launcher would give up on all others after us."""
         try:
-            instrument()
+            handle = instrument()
         except ConfigError as error:
             logger.error("runspan: %s Nothing is traced.", error)
+            return
+        if handle.config.enabled:
+            handle.is_launched = True
+            handle._at_exit()
 
     def uninstrument(self, **_: Any) -> None:
+        atexit.unregister(launched.end_refused)
         uninstrument()

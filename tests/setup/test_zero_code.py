@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,28 +15,32 @@ import runspan
 from runspan.fake import serve
 from runspan.setup import ZeroCode
 from runspan.viewer import receiver as receivers
+from tests.support import zero_code
 from tests.support.children import PATIENCE_S, environment, run
 from tests.support.otlp import generations, runs
+from tests.support.own_network import own_network
 
-SCRIPT = Path(__file__).parents[1] / "support" / "tutor_script.py"
-with_launcher = pytest.mark.skipif(
-    not importlib.util.find_spec("opentelemetry.instrumentation")
-    or not importlib.util.find_spec("opentelemetry.distro"),
-    reason="needs opentelemetry-distro",
-)
+with_launcher = pytest.mark.skipif(not zero_code.LAUNCHER.exists(), reason="needs opentelemetry-distro")
 
 
 def launched(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-c",
-        "from opentelemetry.instrumentation.auto_instrumentation import run; run()",  # what the script is
-        *arguments,
-        sys.executable,
-        str(SCRIPT),
-    ]
+    command = [zero_code.LAUNCHER, *arguments, sys.executable, zero_code.SCRIPT]
     env = {**env, "PYTHONWARNINGS": "ignore::DeprecationWarning"}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def as_typed(folder: Path, *viewer: str) -> dict[str, Any]:
+    """What a person types, without a variable of OpenTelemetry's or ours."""
+    done = own_network(["-m", "tests.support.zero_code", str(folder), *viewer])
+    if done.returncode == zero_code.BUSY:
+        pytest.skip("4317 or 4318 is taken, and there is no network of our own")
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert (told["code"], told["out"].split()[1:]) == (0, ["completed"]), told["err"]
+    told["err"] = [
+        line for line in told["err"].splitlines() if "Deprecat" not in line and not line.startswith("  ")
+    ]
+    return told
 
 
 def test_the_entry_point_is_registered_under_a_name_of_its_own() -> None:
@@ -73,6 +78,29 @@ def test_without_the_launchers_packages_nothing_is_missing() -> None:
         print("fine")
     """
     assert run(script).check() == "fine\n"
+
+
+@with_launcher
+def test_as_a_person_types_it_the_viewer_has_the_trace(tmp_path: Path) -> None:
+    """Over gRPC, which the launcher's distribution chooses, with its metrics beside it."""
+    told = as_typed(tmp_path, "viewer")
+    assert told["err"] == []
+    spans = [span for trace in told["traces"] for span in trace["spans"]]
+    (run,) = [span for span in spans if span["kind"] == "run"]
+    (generation,) = [span for span in spans if span["kind"] == "llm"]
+    assert run["attributes"]["runspan.run.id"] == told["out"].split()[0]
+    assert run["attributes"]["runspan.run.status"] == "completed"
+    assert generation["parent_id"] == run["span_id"]
+
+
+@with_launcher
+def test_where_nobody_listens_the_app_ends_at_once_and_the_cure_is_said(tmp_path: Path) -> None:
+    """The SDK tries for 10 s, says "Failed to export traces", and goes on to the metrics."""
+    told = as_typed(tmp_path)
+    assert "Failed to export" not in "\n".join(told["err"])
+    (line,) = [line for line in told["err"] if line.startswith("runspan: ")]
+    assert "nobody listens at localhost:4317" in line
+    assert "Start `runspan ui`" in line
 
 
 @with_launcher
