@@ -8,6 +8,8 @@ PROCESSES := tests/processes tests/setup
 WILD := tests/chaos tests/recipes tests/cli
 BACKENDS := tests/backends
 BROWSER := tests/browser
+INSTALL := tests/install
+BASE := .venvs/base
 UI ?=
 FUZZ := .venvs/fuzz
 AUDIT := .venvs/audit
@@ -25,7 +27,7 @@ COMMA := ,
 SPACE := $(subst ,, )
 COVERAGE := $(BIN)/python -m coverage
 
-.PHONY: demo test test-processes test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
+.PHONY: demo test test-processes test-install test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
 .PHONY: bench bench-peers bench-viewer chaos soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
@@ -37,10 +39,19 @@ demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: 
 	@$(BIN)/python -m runspan.cli demo $(if $(UI),,--terminal) $(RECORDING)
 
 test: $(READY)  ## the tests, in parallel
-	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) $(WILD:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER)
+	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) $(WILD:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER) --ignore=$(INSTALL)
 
 test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
 	$(BIN)/python -m pytest -n auto $(PROCESSES)
+
+test-install: $(READY) $(BASE)/.ready  ## what a plain `pip install .` brings: the command, without the viewer's web part
+	@$(BASE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	RUNSPAN_BASE=$(BASE) $(BIN)/python -m pytest -n 0 $(INSTALL)
+
+$(BASE)/.ready: pyproject.toml
+	$(PYTHON) -m venv --clear $(BASE)
+	$(BASE)/bin/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
 
 test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriver; skipped where there are none)
 	$(BIN)/python -m pytest -n 0 -rs $(BROWSER)
@@ -93,7 +104,7 @@ chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, gunicorn
 
 $(CHAOS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(CHAOS)
-	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' 'rich>=13.7,<16' \
+	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' \
 		'celery>=5.6,<6' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
 	@touch $@
 

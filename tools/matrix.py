@@ -115,7 +115,7 @@ ENVIRONMENTS = (
         ("tests/recipes",),
     ),
 )
-TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "rich>=13.7,<16")
+TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4")
 SHOWN = (
     "openai",
     "logfire",

@@ -102,7 +102,7 @@ class Config:
     console: bool = _setting(
         False,
         "RUNSPAN_CONSOLE",
-        "Also print each trace as a tree when it is over (`runspan[ui]` for colour).",
+        "Also print each trace as a tree when it is over.",
     )
     linger_s: float = _setting(
         1.0,

@@ -15,23 +15,24 @@ from click.testing import CliRunner
 
 from runspan.cli import exits
 from runspan.cli.group import COMMANDS, cli
-from runspan.cli.main import NEEDED, main
-from tests.support.children import ROOT, run
+from runspan.cli.main import main
+from runspan.viewer import receiver as receivers
+from tests.support.children import ROOT, Ended, environment, run
 
 from .conftest import Command
+from .saved import three_runs
 
-HIDING = """
+# Packages that only the extra brings, and those that the command had needed before.
+EXTRA = ("grpc", "jinja2", "markupsafe", "starlette", "uvicorn", "rich", "packaging", "platformdirs")
+HIDING = f"""
     import sys
     class Hidden:
         def find_spec(self, name, path=None, target=None):
-            if name.partition(".")[0] in {hidden!r}:
+            if name.partition(".")[0] in {EXTRA!r}:
                 raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-    import importlib.util
-    real = importlib.util.find_spec
-    importlib.util.find_spec = lambda name, package=None: None if name in {hidden!r} else real(name, package)
     sys.meta_path.insert(0, Hidden())
     from runspan.cli.main import main
-    sys.exit(main(["tree", "x"]))
+    sys.exit(main({{arguments!r}}))
 """
 
 
@@ -40,20 +41,62 @@ def test_the_script_is_installed() -> None:
     assert point.load() is main
 
 
-@pytest.mark.parametrize("hidden", [("click", "rich", "starlette"), ("jinja2",)])
-def test_without_the_extra_it_prints_the_line_to_install_it(hidden: tuple[str, ...]) -> None:
-    """Also where only a part of it is there: click comes with many packages."""
-    ended = run(HIDING.format(hidden=hidden))
+def without_the_extra(home: Path, *arguments: str | Path, **env: str) -> Ended:
+    script = HIDING.replace("{arguments!r}", repr(list(map(str, arguments))))
+    return run(script, environment(None, None, HOME=str(home), XDG_DATA_HOME=str(home), COLUMNS="100", **env))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--help",), 0, "runspan doctor"),
+        *(((name, "--help"), 0, f"runspan {name}") for name in COMMANDS),
+        (("tree", "FILE"), 0, "run invoke_agent Weather"),
+        (("stats", "FILE"), 0, "Weather"),
+        (("run", "--file", "out.jsonl", "FILE.py"), 0, "the app"),
+        (("demo", "--terminal"), 0, "4 runs: 3 completed, 1 failed"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_command_needs_nothing_of_the_extra(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    file = three_runs(tmp_path / "traces.jsonl")
+    (tmp_path / "app.py").write_text("print('the app')")
+    given = {"FILE": file, "FILE.py": tmp_path / "app.py", "out.jsonl": tmp_path / "out.jsonl"}
+    ended = without_the_extra(tmp_path, *(given.get(one, one) for one in arguments))
+    assert (ended.code, ended.err) == (code, "")
+    assert said in ended.out
+
+
+def test_replay_and_doctor_need_nothing_of_the_extra(tmp_path: Path) -> None:
+    """Over HTTP: what speaks gRPC is there where the exporter is."""
+    with receivers.serve() as receiver:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
+        replayed = without_the_extra(tmp_path, "replay", three_runs(tmp_path / "traces.jsonl"), **env)
+        assert replayed.check().startswith("12 spans delivered")
+        examined = without_the_extra(tmp_path, "doctor", **env)
+    assert examined.code == 0, examined.out
+    assert "the receiver took the test trace" in examined.out
+
+
+@pytest.mark.parametrize("arguments", [("ui",), ("demo",)])
+def test_the_viewer_without_the_extra_is_one_line_that_says_how_to_get_it(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    ended = without_the_extra(tmp_path, *arguments, "--port", "0")
     assert (ended.code, ended.out) == (exits.NO_EXTRA, "")
-    assert "    pip install 'runspan[ui]'\n" in ended.err
-    assert ", ".join(hidden) in ended.err
-    assert "Traceback" not in ended.err
+    (line,) = ended.err.splitlines()
+    assert "pip install 'runspan[ui]' (in a clone: pip install '.[ui]')" in line
 
 
-def test_what_it_looks_for_is_what_the_extra_brings() -> None:
+def test_the_base_brings_click_and_the_extra_what_the_viewer_imports() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
-        extra = tomllib.load(file)["project"]["optional-dependencies"]["ui"]
-    assert tuple(re.match(r"[\w-]+", one)[0] for one in extra) == NEEDED  # type: ignore[index]
+        project = tomllib.load(file)["project"]
+    names = {part: {re.match(r"[\w-]+", one)[0] for one in of} for part, of in  # type: ignore[index]
+             (("base", project["dependencies"]), ("ui", project["optional-dependencies"]["ui"]))}  # fmt: skip
+    assert "click" in names["base"]
+    assert names["ui"] == {"grpcio", "jinja2", "markupsafe", "starlette", "uvicorn"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 from pathlib import Path
 
 import pytest
-from rich.cells import cell_len
-from rich.console import Console
 
-from runspan.viewer import text, tree
+from runspan.viewer import tree
 from runspan.viewer.spans import Span
+from runspan.viewer.text import cell_len
 
 from . import hand_made as made
 
@@ -48,47 +46,78 @@ def test_the_bars_stand_in_one_column_whatever_the_script() -> None:
     assert [cell_len(line[: line.index("━")]) for line in bars] == [64, 68, 73, 77]
 
 
-def printed(console: Console, spans: tuple[Span, ...] = ALL) -> str:
-    assert isinstance(console.file, io.StringIO)
-    tree.render(spans, console=console)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+class Terminal(io.StringIO):
+    """Takes what is written, and says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
-def test_rich_without_a_terminal_prints_the_plain_text() -> None:
-    console = Console(file=io.StringIO(), width=80)
-    assert printed(console) == tree.to_text(ALL, width=80).rstrip("\n")
+def printed(file: io.StringIO) -> str:
+    tree.render(ALL, file=file, width=80)
+    return file.getvalue()
 
 
-SGR = re.compile(r"\x1b\[[0-9;]*m")  # colours and weights, the only sequences that change nothing but looks
+SGR = re.compile(r"\x1b\[([0-9;]*)m")  # colours and weights, the only sequences that change nothing but looks
+
+
+@pytest.fixture(autouse=True)
+def no_wishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def test_without_a_terminal_it_is_the_plain_text() -> None:
+    assert printed(io.StringIO()) == tree.to_text(ALL, width=80)
 
 
 def test_on_a_terminal_only_colours_are_added() -> None:
-    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
-    shown = printed(console)
+    shown = printed(Terminal())
     assert "\x1b[1;31m" in shown  # bold red, for errors
-    plain = [line.rstrip() for line in SGR.sub("", shown).splitlines()]
-    assert plain == tree.to_text(ALL, width=80).splitlines()
+    assert SGR.sub("", shown) == tree.to_text(ALL, width=80)
+    assert shown.count("\x1b[0m") * 2 == len(SGR.findall(shown))  # what is switched on is switched off
 
 
-def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
-    assert set(re.findall(r"\x1b\[([0-9;]*)m", printed(console))) <= {"0", "1", "2"}
+WEIGHTS, ALL_CODES = {"0", "1", "2"}, {str(code) for code in (0, 1, 2, *range(31, 37))}
 
 
-def test_without_rich_the_plain_text_is_printed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("variables", "file", "codes"),
+    [
+        ({}, Terminal, ALL_CODES),
+        ({"NO_COLOR": "1"}, Terminal, WEIGHTS),
+        ({"NO_COLOR": ""}, Terminal, ALL_CODES),  # no-color.org: set and not empty
+        ({"TERM": "dumb"}, Terminal, set()),
+        ({"FORCE_COLOR": "1"}, io.StringIO, ALL_CODES),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, io.StringIO, WEIGHTS),
+        ({}, io.StringIO, set()),
+    ],
+)
+def test_colour_is_as_the_reader_wishes(
+    variables: dict[str, str], file: type[io.StringIO], codes: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "rich.console", None)
-    monkeypatch.setattr(text, "_rich_cell_len", None)
-    tree.render(made.MATH_TUTOR, width=80)
-    assert capsys.readouterr().out == (EXPECTED / "math_tutor_80.txt").read_text(encoding="utf-8")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert {code for found in SGR.findall(printed(file())) for code in found.split(";")} == codes
 
 
-@pytest.mark.parametrize("sample", ["plain", "数学", "cafe\u0301", "\u200d", "ｆｕｌｌ"])
-def test_widths_without_rich_are_the_same(monkeypatch: pytest.MonkeyPatch, sample: str) -> None:
-    monkeypatch.setattr(text, "_rich_cell_len", None)
-    assert text.cell_len(sample) == cell_len(sample)
+@pytest.mark.parametrize(
+    ("sample", "cells"),
+    [
+        ("plain", 5),
+        ("数学", 4),
+        ("cafe\u0301", 4),
+        ("\u200d", 0),
+        ("ｆｕｌｌ", 8),
+        ("한글", 4),
+        ("مرحبا", 5),
+        ("🌤", 1),
+        ("🎉", 2),
+    ],
+)
+def test_a_texts_width_is_what_a_terminal_gives_it(sample: str, cells: int) -> None:
+    assert cell_len(sample) == cells
 
 
 def test_output_that_knows_only_ascii_gets_ascii() -> None:

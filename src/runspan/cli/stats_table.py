@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from ..viewer.text import fit, one_line
+from ..viewer.paint import Paint, Piece
+from ..viewer.text import cell_len, fit, one_line
 from ..viewer.units import count, seconds
+from .drawing import wrapped
 from .output import shown
 from .summing import Group, totals
 
@@ -46,47 +44,54 @@ COLUMNS: Mapping[str, Callable[[Group], str]] = {
 }
 
 
-def draw(groups: Sequence[Group], by: Sequence[str], console: Console | None = None) -> None:
-    """To the console, by default standard output."""
-    console = console or Console(highlight=False, markup=False, emoji=False)
+def draw(groups: Sequence[Group], by: Sequence[str]) -> None:
+    """To standard output."""
+    paint = Paint()
     whole = totals(groups)
-    if console.width >= TABLE_FROM:
-        console.print(_table(groups, whole, by))
-    else:
-        for group in groups:
-            _lines(console, " · ".join(_key(group, name) for name in by), group)
-        if len(groups) > 1:
-            _lines(console, "all", whole)
-
-
-def _table(groups: Sequence[Group], whole: Group, by: Sequence[str]) -> Table:
-    table = Table(
-        box=None, pad_edge=False, show_footer=len(groups) > 1, header_style="dim", footer_style="bold"
-    )
-    for at, name in enumerate(by):
-        table.add_column(name, footer="all" if at == 0 else "", overflow="ellipsis", no_wrap=True)
-    for name, cell in COLUMNS.items():
-        table.add_column(name, footer=cell(whole), justify="right", no_wrap=True)
+    if paint.width >= TABLE_FROM:
+        for row in _table(groups, whole, by):
+            paint.line(row)
+        return
     for group in groups:
-        keys = [Text(_key(group, name), style="bold") for name in by]
-        cells = [Text(cell(group), style="red" if name == "failed" else "") for name, cell in COLUMNS.items()]
-        table.add_row(*keys, *cells)
-    return table
+        _lines(paint, " · ".join(_key(group, name) for name in by), group)
+    if len(groups) > 1:
+        _lines(paint, "all", whole)
+
+
+def _table(groups: Sequence[Group], whole: Group, by: Sequence[str]) -> Iterator[list[Piece]]:
+    """Keys on the left, numbers to the right; the sums last, where there is more than one group."""
+    rows = [[(name, "dim") for name in (*by, *COLUMNS)]]
+    for group in groups:
+        numbers = [(cell(group), "red" if name == "failed" else "") for name, cell in COLUMNS.items()]
+        rows.append([*((_key(group, name), "bold") for name in by), *numbers])
+    if len(groups) > 1:
+        keys = ["all", *[""] * (len(by) - 1)]
+        rows.append([(text, "bold") for text in (*keys, *(cell(whole) for cell in COLUMNS.values()))])
+    widths = [max(cell_len(row[at][0]) for row in rows) for at in range(len(rows[0]))]
+    for row in rows:
+        line: list[Piece] = []
+        for at, ((text, style), width) in enumerate(zip(row, widths, strict=True)):
+            blanks = (" " * (width - cell_len(text)), "")
+            line += [("  ", "")] if at else []
+            line += [(text, style), blanks] if at < len(by) else [blanks, (text, style)]
+        yield line
 
 
 def _key(group: Group, name: str) -> str:
     return shown(fit(one_line(group.keys[name], MAX_KEY), MAX_KEY)) or UNKNOWN
 
 
-def _lines(console: Console, title: str, group: Group) -> None:
+def _lines(paint: Paint, title: str, group: Group) -> None:
     failed = f", {group.failed:,} failed" if group.failed else ""
-    console.print(Text(title, style="bold"), overflow="fold")
-    for line in (
+    for line in wrapped(title, paint.width):
+        paint.line([(line, "bold")])
+    for text in (
         f"{count(group.runs, 'run')}{failed}",
         f"tokens {_number(group.sums['input_tokens'])} → {_number(group.sums['output_tokens'])}, cost {_money(group)}",
         f"latency p50 {_time(group, 'latency_s', 50)}, p95 {_time(group, 'latency_s', 95)},"
         f" p99 {_time(group, 'latency_s', 99)}",
         f"queue p50 {_time(group, 'queue_s', 50)}, p95 {_time(group, 'queue_s', 95)}",
     ):
-        console.print(Text(f"  {line}"), overflow="fold")
-    console.print()
+        for line in wrapped(text, paint.width - 2):
+            paint.line([("  ", ""), (line, "")])
+    paint.line()

@@ -32,6 +32,7 @@ _HOMES = {
     "runspan.viewer.web.intake": ("Limits",),
     "runspan.viewer.web.serving": ("Viewer", "run", "serve"),
 }
+INSTALL = "pip install 'runspan[ui]' (in a clone: pip install '.[ui]')"
 _OF_THE_EXTRA = frozenset({"jinja2", "markupsafe", "starlette", "uvicorn"})
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -64,5 +65,5 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _OF_THE_EXTRA:
             raise
-        cure = f"the viewer needs {error.name}: pip install 'runspan[ui]'"
+        cure = f"the viewer needs {error.name}: {INSTALL}"
         raise ModuleNotFoundError(cure, name=error.name) from error

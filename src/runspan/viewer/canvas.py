@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runspan.viewer.facts import Line
 from runspan.viewer.forest import Trace
-from runspan.viewer.kinds import Piece
+from runspan.viewer.paint import Piece
 from runspan.viewer.spans import Span
 from runspan.viewer.text import cell_len, encodable, fit, isolate, neutral
 from runspan.viewer.units import seconds

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from runspan.viewer.kinds import Piece, is_error, number, text, word
+from runspan.viewer.kinds import is_error, number, text, word
 from runspan.viewer.messages import Message, parse, read_instructions, read_messages, show
+from runspan.viewer.paint import Piece
 from runspan.viewer.spans import Span
 from runspan.viewer.text import cell_len, fit, neutral, one_line
 from runspan.viewer.units import count, seconds

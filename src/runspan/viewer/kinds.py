@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runspan.viewer.paint import Piece
 from runspan.viewer.spans import Span
 from runspan.viewer.text import one_line
-
-Piece = tuple[str, str]  # text, rich style
 
 # gen_ai.operation.name -> (word, style)
 OPERATIONS: Mapping[str, Piece] = {

@@ -10,17 +10,12 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 
-try:
-    from rich.cells import cell_len as _rich_cell_len
-except ImportError:
-    _rich_cell_len = None  # type: ignore[assignment]
-
-
 ELLIPSIS = "…"
 REPLACEMENT = "\ufffd"
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 DOTTED_CIRCLE = "\u25cc"  # Unicode's own carrier for a mark that has no letter
 JOINERS = "\u200c\u200d"  # needed by Persian, by Indic scripts and by emoji, and harmless
+EMOJI_STYLE = "\ufe0f"  # has the symbol before it drawn as an emoji, which is wide
 SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 MAX_MARKS = 4  # on one letter; no living script needs more, "zalgo" text has dozens
 RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
@@ -33,8 +28,22 @@ ASCII = str.maketrans("├─└│…·→✗━┅⋯", "|-`|.|>x=:.")
 
 
 def cell_len(text: str) -> int:
-    """Cells that a terminal gives the text, by rich's tables, else by East Asian width."""
-    return sum(map(_cells, text)) if _rich_cell_len is None else _rich_cell_len(text)
+    """Cells that a terminal gives the text, by East Asian width (Unicode Annex 11); an emoji made of several is one."""
+    if text.isascii():
+        return len(text)
+    total = last = 0
+    is_joined = False
+    for character in text:
+        if character == EMOJI_STYLE:
+            size = 1 if last == 1 else 0  # ❤ becomes ❤️
+        elif last == 2 and (is_joined or character in SKIN_TONES):
+            size = 0
+        else:
+            size = _cells(character)
+        is_joined = character == "\u200d"
+        total += size
+        last = last + size if character == EMOJI_STYLE else size or last
+    return total
 
 
 def one_line(text: str, cells: int) -> str:

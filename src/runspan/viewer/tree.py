@@ -4,44 +4,30 @@
         ...
         tree.render(receiver.wait_for_spans(9))
 
-With `rich` (pip install 'runspan[ui]') in colour where the terminal has any; without it the same tree as
-plain text.
+In colour where the output is a terminal.
 """
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 from runspan.viewer import facts, kinds
 from runspan.viewer.canvas import Canvas
 from runspan.viewer.facts import Line, joined
 from runspan.viewer.forest import Entry, Trace, grow
+from runspan.viewer.paint import Paint
 from runspan.viewer.spans import Span
 from runspan.viewer.text import cell_len, one_line
 from runspan.viewer.units import count, moment, seconds
 
-if TYPE_CHECKING:
-    from rich.console import Console
 
-
-def render(spans: Iterable[Span], *, console: Console | None = None, width: int | None = None) -> None:
-    """Draw to the console (default: standard output), as wide as it is unless `width` says otherwise."""
-    try:
-        from rich.console import Console
-        from rich.text import Text
-    except ImportError:
-        size = width or shutil.get_terminal_size().columns
-        sys.stdout.write(to_text(spans, width=size, encoding=sys.stdout.encoding or "ascii"))
-        return
-    console = console or Console(highlight=False)
-    canvas = Canvas(width or console.width, console.encoding)
-    for line in _draw(spans, canvas):
-        # The lines fit already; rich must neither wrap nor cut nor look for markup in them.
-        console.print(Text.assemble(*line), no_wrap=True, overflow="ignore", crop=False, highlight=False)
+def render(spans: Iterable[Span], *, file: TextIO | None = None, width: int | None = None) -> None:
+    """Draw to `file` (default: standard output), as wide as the terminal is unless `width` says otherwise."""
+    paint = Paint(file, width)
+    for line in _draw(spans, Canvas(paint.width, paint.encoding)):
+        paint.line(line)
 
 
 def to_text(spans: Iterable[Span], *, width: int = 80, encoding: str = "utf-8") -> str:
