@@ -102,6 +102,9 @@ ENVIRONMENTS = (
         ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
     ),
+    Environment(  # the runner in click.testing is another one there, so those that start processes
+        "oldest click", ("openai>=3,<4", "click==8.1.0"), ("tests/cli/test_main.py", "tests/cli/test_run.py")
+    ),
     Environment(
         "recipes",
         (

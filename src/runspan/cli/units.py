@@ -5,8 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    _Type = click.ParamType[float]
+else:
+    _Type = click.ParamType  # takes no parameter before click 8.2
 
 PORT = click.IntRange(0, 65_535)
 
@@ -22,7 +28,7 @@ UNITS: Mapping[str, float] = {
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|min|m|h|d|)")
 
 
-class Seconds(click.ParamType[float]):
+class Seconds(_Type):
     """`1.5`, `500ms`, `2s`, `3m`, `1h`, `7d` -> seconds."""
 
     name = "duration"
