@@ -29,9 +29,9 @@ def launched(env: dict[str, str], *arguments: str) -> subprocess.CompletedProces
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
-def as_typed(folder: Path, *viewer: str) -> dict[str, Any]:
+def as_typed(folder: Path, receiver: str) -> dict[str, Any]:
     """What a person types, without a variable of OpenTelemetry's or ours."""
-    done = own_network(["-m", "tests.support.zero_code", str(folder), *viewer])
+    done = own_network(["-m", "tests.support.zero_code", str(folder), receiver])
     if done.returncode == zero_code.BUSY:
         pytest.skip("4317 or 4318 is taken, and there is no network of our own")
     assert done.returncode == 0, done.stderr
@@ -85,18 +85,25 @@ def test_as_a_person_types_it_the_viewer_has_the_trace(tmp_path: Path) -> None:
     """Over gRPC, which the launcher's distribution chooses, with its metrics beside it."""
     told = as_typed(tmp_path, "viewer")
     assert told["err"] == []
-    spans = [span for trace in told["traces"] for span in trace["spans"]]
-    (run,) = [span for span in spans if span["kind"] == "run"]
-    (generation,) = [span for span in spans if span["kind"] == "llm"]
+    (run,) = [span for span in told["spans"] if span["kind"] == "run"]
+    (generation,) = [span for span in told["spans"] if span["kind"] == "llm"]
     assert run["attributes"]["runspan.run.id"] == told["out"].split()[0]
     assert run["attributes"]["runspan.run.status"] == "completed"
     assert generation["parent_id"] == run["span_id"]
 
 
 @with_launcher
+def test_as_a_person_types_it_a_receiver_of_traces_alone_has_the_trace(tmp_path: Path) -> None:
+    """As Jaeger, which the launcher's metrics and logs cost a line each."""
+    told = as_typed(tmp_path, "traces_only")
+    assert sorted(told["spans"]) == ["chat gpt-4o", "invoke_agent Math Tutor"]
+    assert "traces" not in "\n".join(told["err"])
+
+
+@with_launcher
 def test_where_nobody_listens_the_app_ends_at_once_and_the_cure_is_said(tmp_path: Path) -> None:
     """The SDK tries for 10 s, says "Failed to export traces", and goes on to the metrics."""
-    told = as_typed(tmp_path)
+    told = as_typed(tmp_path, "nobody")
     assert "Failed to export" not in "\n".join(told["err"])
     (line,) = [line for line in told["err"] if line.startswith("runspan: ")]
     assert "nobody listens at localhost:4317" in line

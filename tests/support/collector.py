@@ -36,13 +36,13 @@ class _Service(services.TraceServiceServicer):  # type: ignore[misc]  # grpc has
 
 
 @contextmanager
-def serve_grpc(max_bytes: int | None = None) -> Iterator[Grpc]:
-    """One message may have `max_bytes`; gRPC's own limit is 4 MiB."""
+def serve_grpc(max_bytes: int | None = None, port: int = 0) -> Iterator[Grpc]:
+    """One message may have `max_bytes`; gRPC's own limit is 4 MiB. Traces alone are taken, as Jaeger does."""
     got = Grpc()
     limits = [] if max_bytes is None else [("grpc.max_receive_message_length", max_bytes)]
     server = grpc.server(futures.ThreadPoolExecutor(2), options=limits)
     services.add_TraceServiceServicer_to_server(_Service(got), server)
-    got.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    got.endpoint = f"http://127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
     server.start()
     try:
         yield got
