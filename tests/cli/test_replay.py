@@ -130,7 +130,7 @@ def test_a_fault_in_the_file_is_named_by_its_line(file: Path, receiver: Receiver
     file.write_text(file.read_text() + '{"resourceSpans": [{"scopeSpans": 1}]}\n')
     done = replay(file, "--endpoint", receiver.endpoint)
     assert done.exit_code == 2
-    assert f"{file}, line 4: " in done.stderr
+    assert f"{file}, line 4 is not OTLP JSON" in done.stderr
 
 
 def test_wrong_options_are_told(file: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,7 +140,64 @@ def test_a_file_without_spans_and_a_foreign_database_are_told(tmp_path: Path) ->
     assert (tree(empty).exit_code, tree(empty).stderr) == (1, "Error: there is no trace in it\n")
     foreign.write_bytes(b"SQLite format 3\x00" + b"x" * 4_000)
     assert tree(foreign).exit_code == 2
-    assert "can't be read as a store" in tree(foreign).stderr
+    assert f"{foreign} is not a runspan store" in tree(foreign).stderr
+
+
+def everything(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+FOREIGN = "CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')"
+
+
+@pytest.mark.parametrize(
+    "name", ["foreign.sqlite", "foreign_wal.sqlite", "empty.sqlite", "ours.db", "odd", "traces.jsonl"]
+)
+@pytest.mark.parametrize("command", ["tree", "stats"])
+@pytest.mark.parametrize("by", ["name", "--db"])
+def test_reading_changes_nothing(tmp_path: Path, name: str, command: str, by: str) -> None:
+    """Neither a file, nor its journal mode, nor what stands beside it; whatever the file is."""
+    three_runs(tmp_path / "traces.jsonl")
+    (tmp_path / "odd").write_bytes(b"\x00nonsense" * 100)
+    (tmp_path / "empty.sqlite").touch()
+    for foreign in ("foreign.sqlite", "foreign_wal.sqlite"):
+        with closing(sqlite3.connect(tmp_path / foreign)) as db:
+            db.executescript(("PRAGMA journal_mode = WAL;" if "wal" in foreign else "") + FOREIGN)
+    with Store(tmp_path / "ours.db") as store:
+        load(store, tmp_path / "traces.jsonl")
+    before = everything(tmp_path)
+    arguments = [command, *(["--db"] if by == "--db" else []), str(tmp_path / name)]
+    done = CliRunner().invoke(cli, arguments, env={"COLUMNS": "90"})
+    assert everything(tmp_path) == before
+    is_fine = name == "ours.db" or (name == "traces.jsonl" and by == "name")
+    assert (done.exit_code == 0) is is_fine, done.output
+    if not is_fine:
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("Error: ")
+        assert name in line or "there is no" in line
+
+
+def test_a_store_is_read_beside_its_writer_and_after_a_writer_that_was_killed(tmp_path: Path) -> None:
+    file = three_runs(tmp_path / "traces.jsonl")
+    db = tmp_path / "ours.db"
+    with Store(db) as store:
+        load(store, file)
+        assert db.with_name("ours.db-wal").exists()
+        assert traces(tree("--db", db)) == [OLDEST, FAILED, NEWEST]
+        left = {path.name: path.read_bytes() for path in tmp_path.glob("ours.db*")}
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name, content in left.items():
+        (killed / name).write_bytes(content)
+    assert traces(tree(killed / "ours.db")) == [OLDEST, FAILED, NEWEST]
+
+
+def test_a_half_written_line_is_told_and_the_others_are_drawn(file: Path) -> None:
+    with file.open("a") as more:
+        more.write('{"resourceSpans": [{"sco')
+    drawn = tree(file)
+    assert traces(drawn) == [OLDEST, FAILED, NEWEST]
+    assert drawn.stderr == f"{file}, line 4 is half-written and was left out.\n"
 
 
 HARMLESS = re.compile("[^\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ufeff]*")

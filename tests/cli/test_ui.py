@@ -15,6 +15,7 @@ import pytest
 
 from runspan.viewer import receiver as receivers
 from tests.support.children import PATIENCE_S
+from tests.support.own_network import own_network
 from tests.viewer.runs import a_run
 from tests.viewer.wire import export, post
 
@@ -80,6 +81,50 @@ def test_what_is_no_file_of_traces_is_refused(command: Command) -> None:
     ended = command("ui", "odd", "--port", "0")
     assert ended.returncode == 2
     assert "odd" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("ui", "--port", "99999"), 2, "99999 is not in the range"),
+        (("ui", "--grpc-port", "-1"), 2, "-1 is not in the range"),
+        (("demo", "--port", "99999"), 2, "99999 is not in the range"),
+        (("fake", "--port", "99999"), 2, "99999 is not in the range"),
+        (("ui", "--port", "0", "--db", "."), 2, "the store . can't be written"),
+        (("ui", "--port", "0", "--db", "/proc/nowhere/t.db"), 2, "the store /proc/nowhere/t.db can't be written"),
+        (("ui", "--port", "0", "--db", "app.py"), 2, "app.py is not a runspan store"),
+        (("ui", "--port", "0", "app.py"), 2, "app.py is no file of traces"),
+        (("ui", "--host", "no.such.host.invalid", "--token", "x"), 1, "can't listen on no.such.host.invalid:4318"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_in_a_line(
+    command: Command, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    (command.home / "app.py").write_text("no traces\n" * 99)
+    ended = command(*arguments)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert said in last
+
+
+def test_a_grpc_port_that_is_taken_is_told_and_fatal_only_when_it_was_asked_for(command: Command) -> None:
+    with receivers.serve() as receiver:
+        ended = command("ui", "--port", "0", "--grpc-port", str(receiver.port))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"Error: port {receiver.port} is taken by another program\n"
+
+
+def test_where_the_usual_grpc_port_is_taken_http_goes_on(tmp_path: Path) -> None:
+    done = own_network(["-m", "tests.support.usual_ports", str(tmp_path)])
+    if done.returncode == 75:
+        pytest.skip("4317 or 4318 is taken, and there is no network of our own")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["alone"] == ["http://127.0.0.1:4318", "http://127.0.0.1:4317", ""]
+    said = "Receives OTLP over HTTP only: port 4317 is taken by another program (--grpc-port names another one).\n"
+    assert told["taken"] == ["http://127.0.0.1:4318", None, said]
+    assert told["switched off"] == ["http://127.0.0.1:4318", None, ""]
 
 
 def test_the_fake_server_serves_the_real_client(command: Command) -> None:

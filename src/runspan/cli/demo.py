@@ -23,7 +23,7 @@ from .needed import viewer_serve
 from .output import Problem
 from .play import play
 from .units import PORT
-from .waiting import until_stopped
+from .waiting import stopping
 
 if TYPE_CHECKING:
     from ..viewer import Viewer
@@ -93,6 +93,7 @@ def _in_viewer(path: Path | None, port: int | None, is_opened: bool) -> None:
                 _play(path)
         finally:
             runspan.uninstrument()
+        until_stopped = stopping()
         click.echo(f"\nNow look at {viewer.url} (Ctrl-C ends it)")
         until_stopped()
 

@@ -8,7 +8,7 @@ from ..fake import serve
 from ..fake.library import SCENARIOS
 from .output import Problem, say_json
 from .units import PORT
-from .waiting import until_stopped
+from .waiting import stopping
 
 
 @click.command(
@@ -40,6 +40,7 @@ def command(host: str, port: int, scenario: str, as_json: bool) -> None:
     """
     try:
         with serve(scenario, host=host, port=port) as server:
+            until_stopped = stopping()
             if as_json:
                 say_json({"base_url": server.base_url})
             else:

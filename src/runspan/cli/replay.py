@@ -13,7 +13,8 @@ from ..config import BACKENDS, ConfigError, host_of, resolve
 from ..exporting.address import HTTP, address
 from ..exporting.resend import Sender, batches, with_resource
 from ..viewer.decode import TRACES, BadBodyError, parse
-from ..viewer.store.files import exports
+from ..viewer.store.files import exports, refusal
+from ..viewer.text import neutral
 from ..viewer.units import count
 from . import exits
 from .output import Problem, say_json
@@ -105,15 +106,15 @@ def _pair(header: str) -> tuple[str, str]:
 
 
 def _parts(path: Path) -> Iterator[ResourceSpans]:
-    for where, body, content_type in exports(path):
-        yield from _read(body, content_type, f"{path}{where}")
+    for where, body, content_type in exports(path, lambda said: click.echo(neutral(said), err=True)):
+        yield from _read(path, where, body, content_type)
 
 
-def _read(body: bytes, content_type: str, where: str) -> list[ResourceSpans]:
+def _read(path: Path, where: str, body: bytes, content_type: str) -> list[ResourceSpans]:
     try:
         return list(parse(TRACES, body, content_type, lambda request: request).resource_spans)
     except BadBodyError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise ValueError(refusal(path, where, content_type, error)) from error
 
 
 def _report(sender: Sender, as_json: bool) -> None:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import click
+
 from ..viewer import Bounds, NotOurFileError, Store, default_db, load
+from ..viewer.text import neutral
 from .output import Problem
 
 TRACE_ID = re.compile(r"[0-9a-fA-F]{4,32}")
@@ -37,6 +40,8 @@ def opened(name: str | None, db: Path | None) -> Iterator[Source]:
     try:
         with ExitStack() as stack:
             yield _open(name, db, stack)
+    except NotOurFileError as error:
+        raise Problem(str(error)) from None
     except sqlite3.DatabaseError as error:
         raise Problem(f"{db or name or default_db()} can't be read as a store: {error}") from None
 
@@ -83,7 +88,7 @@ def _loaded(path: Path) -> Iterator[Store]:
             path.write_bytes(sys.stdin.buffer.read())
         with Store(Path(folder) / "traces.db", UNBOUNDED) as store:
             try:
-                load(store, path)
+                load(store, path, lambda said: click.echo(neutral(said), err=True))
             except (ValueError, NotOurFileError) as error:
                 raise Problem(str(error)) from None
             except OSError as error:

@@ -10,11 +10,12 @@ import click
 
 from ..viewer import GRPC_PORT, HTTP_PORT, NotOurFileError, PortBusyError
 from ..viewer.ports import check_free, is_loopback
+from ..viewer.text import neutral
 from . import exits
 from .needed import viewer_serve
 from .output import Problem, say_json
 from .units import PORT
-from .waiting import until_stopped
+from .waiting import stopping
 
 if TYPE_CHECKING:
     from ..viewer import Viewer
@@ -82,7 +83,8 @@ def command(
     serve = viewer_serve()
     try:
         grpc_port = None if no_grpc else _grpc_port(host, port, grpc_port)
-        with serve(host, port, db, token, files, hosts=hosts, grpc_port=grpc_port) as viewer:
+        with serve(host, port, db, token, files, hosts=hosts, grpc_port=grpc_port, note=_note) as viewer:
+            until_stopped = stopping()
             _tell(viewer, token, as_json)
             if is_opened:
                 click.launch(viewer.url)
@@ -93,6 +95,10 @@ def command(
         raise Problem(str(error)) from None
     except OSError as error:
         raise Problem(f"can't listen on {host}:{port}: {error.strerror or error}", exits.NOT_WELL) from None
+
+
+def _note(said: str) -> None:
+    click.echo(neutral(said), err=True)
 
 
 def _grpc_port(host: str, port: int, asked: int | None) -> int | None:

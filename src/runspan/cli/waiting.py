@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 
 
-def until_stopped() -> None:
-    """Returns at Ctrl-C and at SIGTERM, so that what is open gets closed."""
+def stopping() -> Callable[[], object]:
+    """From now on Ctrl-C and SIGTERM only end the wait, which is the function given: what is open gets closed.
+
+    Called before the address is printed, because a script may stop the command as soon as it knows that.
+    """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+    return stopped.wait

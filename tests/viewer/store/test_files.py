@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,11 +53,53 @@ def test_a_download_has_hex_ids_and_numbers_for_enums(store: Store, put: Put) ->
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"resourceSpans": 5}', b"{", b"[1]", b'{"resourceSpans": []}\n{', b"\x99\x98nonsense"]
+    ("body", "said"),
+    [
+        (b'{"resourceSpans": 5}', ", line 1 is not OTLP JSON"),
+        (b"{", ": neither JSON nor JSON lines"),
+        (b"[1]", " is not OTLP JSON"),
+        (b'{"resourceSpans": []}\n{\n', ", line 2 is not OTLP JSON"),
+        (
+            b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}]}\n',
+            ", line 1 is not OTLP JSON: traceId is not hex",
+        ),
+        (b"\x99\x98nonsense", " is no file of traces: neither OTLP JSON nor OTLP protobuf"),
+        (gzip.compress(b'{"resourceSpans": []}\n' * 9, mtime=0)[:-9], " is a broken gzip file"),
+        (gzip.compress(b"\x99\x98nonsense", mtime=0), " is no file of traces"),
+    ],
 )
-def test_what_is_no_otlp_is_refused_with_the_file_named(store: Store, tmp_path: Path, body: bytes) -> None:
+def test_what_is_no_otlp_is_refused_with_the_file_named(
+    store: Store, tmp_path: Path, body: bytes, said: str
+) -> None:
+    """In a line without the words of protobuf."""
     path = tmp_path / "broken.jsonl"
     path.write_bytes(body)
-    with pytest.raises(ValueError, match=r"broken\.jsonl"):
+    with pytest.raises(ValueError, match=r"broken\.jsonl") as refused:
         load(store, path)
+    assert f"{path}{said}" in str(refused.value)
+    assert not re.search("protobuf(?!$)|Message|parse", str(refused.value).replace(str(path), ""))
     assert store.count_spans() == 0
+
+
+def test_a_packed_file_is_read_as_the_plain_one(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "traces.pb.gz"
+    path.write_bytes(gzip.compress(export(*a_run(5))))
+    assert load(store, path) == 4
+
+
+@pytest.mark.parametrize("cut", [1, 40, -1])
+def test_a_half_written_last_line_is_left_out_and_told(
+    store: Store, put: Put, tmp_path: Path, cut: int
+) -> None:
+    """A program that is ended while it writes leaves one."""
+    line = json.dumps(exported(store, put)).encode()
+    path = tmp_path / "traces.jsonl"
+    path.write_bytes(line + b"\n" + line[:cut])
+    said: list[str] = []
+    with Store(tmp_path / "other.db") as other:
+        assert load(other, path, said.append) == 4
+    assert said == [f"{path}, line 2 is half-written and was left out."]
+    path.write_bytes(line + b"\n" + line)  # whole, but for its end
+    with Store(tmp_path / "third.db") as other:
+        assert load(other, path, said.append) == 8
+    assert len(said) == 1

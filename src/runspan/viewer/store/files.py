@@ -1,46 +1,78 @@
-"""OTLP files into a store: JSON lines (one export a line, as the Collector writes them), a JSON export or a list of
-them, and protobuf exports. All of a file or nothing of it that stands after the first fault."""
+"""OTLP files: JSON lines (one export a line, as the Collector writes them), a JSON export or a list of them, and protobuf
+exports; each also packed by gzip. All of a file or nothing of it that stands after the first fault."""
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from runspan.viewer.decode import JSON, PROTOBUF, BadBodyError
 from runspan.viewer.store import rows
 from runspan.viewer.store.queries import Store
 
 MAX_LINE = 64 * 2**20
+GZIP = b"\x1f\x8b"
+
+Note = Callable[[str], None]  # takes a line for the user
 
 
-def load(store: Store, path: Path) -> int:
+def load(store: Store, path: Path, note: Note = lambda _: None) -> int:
     """The number of spans taken from the file. Raises ValueError, with the file and line, for what is no OTLP; OSError."""
     count = 0
-    for where, body, content_type in exports(path):
+    for where, body, content_type in exports(path, note):
         try:
             batch = rows.traces(body, content_type)
         except BadBodyError as error:
-            raise ValueError(f"{path}{where}: {error}") from error
+            raise ValueError(refusal(path, where, content_type, error)) from error
         if batch.rows:
             store.add(batch).result()
         count += len(batch.rows)
     return count
 
 
-def exports(path: Path) -> Iterator[tuple[str, bytes, str]]:
-    """(where in the file, body, content type) of each export in it."""
+def exports(path: Path, note: Note = lambda _: None) -> Iterator[tuple[str, bytes, str]]:
+    """(where in the file, body, content type) of each export in it; `note` is told of what is left out."""
+    try:
+        with _opened(path) as file:
+            yield from _exports(path, file, note)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is a broken gzip file: {error}") from error
+
+
+def refusal(path: Path, where: str, content_type: str, error: BadBodyError) -> str:
+    """What is wrong with it, for somebody who named the wrong file."""
+    if content_type == PROTOBUF:
+        return f"{path} is no file of traces: neither OTLP JSON nor OTLP protobuf"
+    own = error.__cause__ if type(error.__cause__) is ValueError else None  # ours, in plain words
+    return f"{path}{where} is not OTLP JSON" + (f": {own}" if own is not None else "")
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def _opened(path: Path) -> BinaryIO:
     with path.open("rb") as file:
-        first = file.readline(MAX_LINE)
-        file.seek(0)
-        if first.lstrip()[:1] not in (b"{", b"["):
-            yield "", file.read(), PROTOBUF
-        elif first.lstrip()[:1] == b"{" and _is_json(first):
-            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), 1):
-                if line.strip():
-                    yield f", line {number}", line, JSON
-        else:
-            yield from _values(path, file.read())
+        is_packed = file.read(len(GZIP)) == GZIP
+    return cast(BinaryIO, gzip.open(path)) if is_packed else path.open("rb")
+
+
+def _exports(path: Path, file: BinaryIO, note: Note) -> Iterator[tuple[str, bytes, str]]:
+    first = file.readline(MAX_LINE)
+    file.seek(0)
+    if first.lstrip()[:1] not in (b"{", b"["):
+        yield "", file.read(), PROTOBUF
+    elif first.lstrip()[:1] == b"{" and _is_json(first):
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), 1):
+            if not line.endswith(b"\n") and not _is_json(line):  # its writer was ended, or is still at it
+                note(f"{path}, line {number} is half-written and was left out.")
+            elif line.strip():
+                yield f", line {number}", line, JSON
+    else:
+        yield from _values(path, file.read())
 
 
 def _values(path: Path, whole: bytes) -> Iterator[tuple[str, bytes, str]]:

@@ -15,7 +15,7 @@ from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import rows, stats
 from runspan.viewer.store.prune import Bounds, used_bytes
 from runspan.viewer.store.rows import Batch
-from runspan.viewer.store.schema import connect
+from runspan.viewer.store.schema import connect, open_to_read
 from runspan.viewer.store.search import query
 from runspan.viewer.store.stats import Stat
 from runspan.viewer.store.writer import Writer
@@ -118,7 +118,8 @@ class Store:
         self._writer = None if is_read_only else Writer(self.path, bounds or Bounds())
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
-        self._watch = connect(self.path)
+        self._connect = open_to_read if is_read_only else connect
+        self._watch = self._connect(self.path)
 
     def __enter__(self) -> Store:
         return self
@@ -313,7 +314,7 @@ class Store:
         with self._lock:
             db = self._idle.pop() if self._idle else None
         if db is None:
-            db = connect(self.path)
+            db = self._connect(self.path)
             db.execute("PRAGMA query_only = ON")
         try:
             yield db

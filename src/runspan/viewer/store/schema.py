@@ -72,14 +72,22 @@ PRAGMAS = (
 )
 
 
+READING = tuple(pragma for pragma in PRAGMAS if "journal" not in pragma and "wal" not in pragma)
+
+
 class NotOurFileError(ValueError):
-    """The file is not a store of this version; the message says what to do."""
+    """The file can't be used as a store of this version; the message says what to do."""
 
 
 def open_file(path: Path) -> sqlite3.Connection:
     """A connection that may write; makes the file, readable by its owner alone, where there is none."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the journals take over its mode
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the journals take over its mode
+    except OSError as error:
+        raise NotOurFileError(
+            f"the store {path} can't be written ({error.strerror}); name another file with --db"
+        ) from error
     is_new = _is_new(path)
     connection = connect(path)
     if is_new:
@@ -92,7 +100,7 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 def _is_new(path: Path) -> bool:
     """Whether the file is empty; raises `NotOurFileError` for what is not ours, which stays as it is."""
-    db = sqlite3.connect(path)
+    db = _without_writing(path)
     try:
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             return True
@@ -112,6 +120,32 @@ def _is_new(path: Path) -> bool:
             f"{path} was written by another version of runspan; move it away, or name another file with --db"
         )
     return False
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing: neither the file, nor its journal mode, nor what stands beside it.
+
+    Raises `NotOurFileError` for what is not ours.
+    """
+    if _is_new(path):
+        raise NotOurFileError(f"{path} holds no traces: it is an empty file")
+    connection = _without_writing(path)
+    for pragma in READING:
+        connection.execute(pragma)
+    return connection
+
+
+def _without_writing(path: Path) -> sqlite3.Connection:
+    """Where nobody writes there is no log beside the file; SQLite would make one, even to read alone."""
+    is_alone = not path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro&immutable=1" if is_alone else "mode=ro"
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
 
 
 def connect(path: Path) -> sqlite3.Connection:

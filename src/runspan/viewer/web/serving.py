@@ -16,7 +16,7 @@ import uvicorn
 
 from runspan.viewer.ports import HTTP_PORT, PortBusyError, bracketed, check_free, listen, named
 from runspan.viewer.store import Bounds, Store
-from runspan.viewer.store.files import load
+from runspan.viewer.store.files import Note, load
 from runspan.viewer.store.place import default_db
 from runspan.viewer.web.app import build
 from runspan.viewer.web.intake import Intake, Limits
@@ -68,13 +68,14 @@ def serve(
     bounds: Bounds | None = None,
     limits: Limits | None = None,
     grpc_port: int | None = None,
+    note: Note = lambda _: None,
 ) -> Iterator[Viewer]:
     """Listen while the block runs; port 0 takes a free one.
 
     `db`: the store's file; by default the one in the user's data folder, or with `files` a temporary one. `token`: asked
     of everyone who comes, and needed where `host` is not loopback. `files`: OTLP files to be shown. `hosts`: more names
-    for the Host header. `grpc_port`: takes OTLP over gRPC there, too; None: over HTTP alone. Raises `PortBusyError`,
-    `ValueError` (no token, unreadable file), `store.schema.NotOurFileError`.
+    for the Host header. `grpc_port`: takes OTLP over gRPC there, too; None: over HTTP alone. `note`: told of what
+    is left out of a file. Raises `PortBusyError`, `ValueError` (no token, unreadable file), `store.schema.NotOurFileError`.
     """
     listener = listen(host, port)
     try:
@@ -86,7 +87,7 @@ def serve(
             path = Path(db) if db is not None else Path(folder) / "traces.db" if files else default_db()
             with Store(path, bounds) as store:
                 for file in files:
-                    load(store, Path(file))
+                    load(store, Path(file), note)
                 address = f"http://{named(host)}:{port}"
                 intake = Intake(store, limits or Limits())
                 config = uvicorn.Config(
