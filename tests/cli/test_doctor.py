@@ -265,6 +265,29 @@ def test_what_an_app_lost_is_told_with_its_cause(command: Command) -> None:
     assert "does not take spans" in text(told, "told")
 
 
+OWN_PROVIDER = """
+import os
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=os.environ["ELSEWHERE"], timeout=1)))
+trace.set_tracer_provider(provider)
+exec(open(os.environ["SCRIPT"]).read())
+"""
+
+
+def test_that_the_apps_own_exporter_failed_is_not_ok(command: Command, receiver: Receiver) -> None:
+    (command.home / "app.py").write_text(OWN_PROVIDER)
+    with fake.serve("text") as server, nobody() as elsewhere:
+        env = {"APP_SERVER": server.base_url, "SCRIPT": str(SCRIPT), "ELSEWHERE": elsewhere}
+        ended = command("doctor", "--json", "app.py", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, **env)
+    told = json.loads(ended.stderr.splitlines()[-1])
+    assert (ended.returncode, told["ok"]) == (0, False)
+    assert "told" in bad(told)
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [

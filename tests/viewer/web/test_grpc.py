@@ -88,8 +88,8 @@ CUT_SHORT = gzip.compress(b"x" * 99, mtime=0)[:-4]
         ("INVALID_ARGUMENT", "cut short", CUT_SHORT, None),
         ("INVALID_ARGUMENT", "trace_id", export(*a_run(1)).replace(bytes.fromhex(f"{1:032x}"), bytes(16)), None),
         ("RESOURCE_EXHAUSTED", "larger than max", b"x" * 200_001, None),
-        ("RESOURCE_EXHAUSTED", "larger", b"\0" * 50_000_000, GZIP),
-        ("RESOURCE_EXHAUSTED", "larger", zlib.compress(b"\0" * 50_000_000), None),
+        ("RESOURCE_EXHAUSTED", "larger than 1000000 bytes", b"\0" * 50_000_000, GZIP),
+        ("RESOURCE_EXHAUSTED", "larger than 1000000 bytes", zlib.compress(b"\0" * 50_000_000), None),
     ],
     ids=["nonsense", "packed nonsense", "cut short", "bad id", "too large", "bomb", "bomb in zlib"],
 )  # fmt: skip

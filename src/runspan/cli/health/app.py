@@ -15,16 +15,23 @@ from ..finding import Finding, State, bad, note, ok, warn
 from ..output import shown
 
 MAX_SAID = 50
+EXPORTERS = "opentelemetry.exporter"  # and what is below
 
 
 class _Said(logging.Handler):
-    """What runspan told while the app ran: where traces go, neighbours, what was lost. The first few of each."""
+    """What runspan told while the app ran: where traces go, neighbours, what was lost. The first few of each.
+
+    And what the SDK's exporters told of providers that the app has set itself: nobody else knows that they failed.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.records: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        is_foreign = record.name.startswith(EXPORTERS)
+        if is_foreign and record.levelno < logging.ERROR:
+            return
         if len(self.records) < MAX_SAID:
             text = record.getMessage().splitlines()[0].removeprefix("runspan: ")
             self.records.setdefault(text, record.levelno)
@@ -35,6 +42,7 @@ def report_at_exit(before: tuple[Finding, ...], as_json: bool) -> None:
     said = _Said()
     logger = logging.getLogger("runspan")
     logger.addHandler(said)
+    logging.getLogger(EXPORTERS).addHandler(said)
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     atexit.register(_report, before, said, as_json)
@@ -57,7 +65,10 @@ def _report(before: tuple[Finding, ...], said: _Said, as_json: bool) -> None:
 
 def _findings(said: _Said) -> Iterator[Finding]:
     for text, level in said.records.items():
-        yield (warn if level >= logging.WARNING else note)("told", shown(text))
+        if level >= logging.ERROR:
+            yield bad("told", shown(text), "Look at the address above.")
+        else:
+            yield (warn if level >= logging.WARNING else note)("told", shown(text))
     handle = runspan.current_handle()
     if handle is None:
         yield bad(
