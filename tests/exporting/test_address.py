@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc import exporter as grpc_exporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 
 from runspan.config import ConfigError, resolve
 from runspan.exporting import otlp
-from runspan.exporting.address import GRPC, HTTP, Address, address
+from runspan.exporting.address import GRPC, HTTP, address
 
 E, H, P, INSECURE = (f"OTEL_EXPORTER_OTLP_{name}" for name in ("ENDPOINT", "HEADERS", "PROTOCOL", "INSECURE"))
 TE, TH, TP, T_INSECURE = (name.replace("OTLP_", "OTLP_TRACES_") for name in (E, H, P, INSECURE))
@@ -40,31 +41,38 @@ VARIABLES: tuple[dict[str, str], ...] = (
 )  # fmt: skip
 
 
-def used(exporter: Any) -> tuple[str, dict[str, str], bool | None]:
-    """Address and, over gRPC, headers and whether it goes without TLS, as the SDK's exporter has them."""
-    if isinstance(exporter, HttpExporter):  # which headers that sends is seen by receivers, in tests/setup
-        return exporter._endpoint, {}, None
-    return exporter._endpoint, dict(exporter._headers), exporter._insecure
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """(target, whether without TLS) of each channel that an exporter opens."""
+    found: list[tuple[str, bool]] = []
+    for name in ("insecure_channel", "secure_channel"):
+        make = getattr(grpc_exporter, name)
 
+        def recorded(target: str, *more: Any, make: Any = make, name: str = name, **options: Any) -> Any:
+            found.append((target, name == "insecure_channel"))
+            return make(target, *more, **options)
 
-def said(to: Address) -> tuple[str, dict[str, str], bool | None]:
-    if to.protocol == HTTP:
-        return to.url, {}, None
-    return to.url.rpartition("//")[2], dict(to.headers), not to.is_secure
+        monkeypatch.setattr(grpc_exporter, name, recorded)
+    return found
 
 
 @pytest.mark.parametrize("variables", VARIABLES, ids=str)
 def test_the_address_is_what_the_exporter_and_the_sdk_alone_use(
-    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str], opened: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     config = resolve({}, {})
     to = address(config)
-    ours = otlp.exporter(config)[1]()
-    alone = (HttpExporter if to.protocol == HTTP else GrpcExporter)()
+    ours: Any = otlp.exporter(config)[1]()
+    alone: Any = (HttpExporter if to.protocol == HTTP else GrpcExporter)()
     try:
-        assert said(to) == used(ours.inner) == used(alone)
+        if to.protocol == HTTP:  # which headers that sends is seen by receivers, in tests/setup
+            assert to.url == ours.inner._endpoint == alone._endpoint
+            return
+        assert opened == [(to.url.rpartition("//")[2], not to.is_secure)] * 2
+        for exporter in (ours.inner, alone):
+            assert {n: v for n, v in exporter._headers if n != "user-agent"} == to.headers
     finally:
         ours.shutdown()
         alone.shutdown()

@@ -20,8 +20,6 @@ from tests.support.children import PATIENCE_S, nobody
 
 from .made import spans
 
-KINDS = pytest.mark.parametrize("kind", [GrpcExporter, HttpExporter], ids=["grpc", "http"])
-
 
 @pytest.fixture(autouse=True)
 def as_at_the_start() -> Iterator[None]:
@@ -46,14 +44,12 @@ class Odd(type):
         raise RuntimeError
 
 
-@KINDS
-def test_an_export_that_tries_again_is_given_up_and_said_once(
-    kind: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_export_that_tries_again_is_given_up_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Over gRPC, as the launcher's; the oldest exporter over HTTP does not try a refused connection again."""
     caplog.set_level(logging.WARNING)
     odd = Odd("Odd", (), {})()
     with nobody() as address:
-        exporter = kind(endpoint=address, timeout=600)
+        exporter = GrpcExporter(endpoint=address, timeout=600)
         results: list[SpanExportResult] = []
         trying = threading.Thread(target=lambda: results.append(exporter.export(spans({}))))
         trying.start()
@@ -70,6 +66,18 @@ def test_an_export_that_tries_again_is_given_up_and_said_once(
     (said,) = [record.getMessage() for record in caplog.records if record.name == "runspan"]
     assert said.startswith(f"runspan: nobody listens at {address.removeprefix('http://')}: ")
     assert odd is not None
+
+
+@pytest.mark.parametrize("kind", [GrpcExporter, HttpExporter], ids=["grpc", "http"])
+def test_after_it_nothing_is_tried(kind: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    with nobody() as address:
+        exporter = kind(endpoint=address, timeout=600)
+        end_refused()
+        assert exporter.export(spans({})) is SpanExportResult.FAILURE
+        exporter.shutdown()
+    (record,) = caplog.records
+    assert record.name == "runspan"
 
 
 def test_an_exporter_that_is_heard_goes_on(caplog: pytest.LogCaptureFixture) -> None:
