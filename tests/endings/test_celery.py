@@ -12,7 +12,7 @@ import pytest
 
 from runspan.fake import SimulatedClock, serve
 from runspan.viewer import receiver as receivers
-from tests.endings.test_servers import ROUNDS
+from tests.endings.test_servers import AT_THE_END_ALONE, ROUNDS
 from tests.support.children import PATIENCE_S, ROOT, environment, run
 from tests.support.otlp import generations, run_ids, unfinished
 from tests.support.playing import ANSWERED
@@ -43,7 +43,7 @@ def ask():
     run = app.whole_run(app.client())
     (folder / f"done-{{run.id}}").write_text(str(os.getpid()))
 """
-IMPORTS = ("from celery import Celery", "import runspan; runspan.instrument(exit_timeout_s=20)")
+IMPORTS = ("from celery import Celery", "import runspan; runspan.instrument(exit_timeout_s=20, linger_s=600)")
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["celery first", "runspan first"])
@@ -72,7 +72,7 @@ def _one_round(folder: Path, renewed: tuple[str, ...]) -> None:
         *renewed,
     ]
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as fake, receivers.serve() as receiver:
-        env = environment(fake, receiver, APP_FOLDER=str(folder))
+        env = environment(fake, receiver, APP_FOLDER=str(folder), **AT_THE_END_ALONE)
         env["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT)])
         with background(folder, env, *worker) as child:
             wait_for(lambda: "ready." in (folder / "log").read_text(), folder)

@@ -18,6 +18,7 @@ from tests.support.otlp import generations, run_ids, runs, unfinished
 from tests.support.playing import ANSWERED
 
 ROUNDS = 20 if os.environ.get("RUNSPAN_ENDINGS") else 1
+AT_THE_END_ALONE = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}  # no span leaves before
 
 
 def arrived(receiver: Receiver) -> int:

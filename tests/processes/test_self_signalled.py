@@ -25,7 +25,10 @@ BEGIN = """
 """
 RAISED = {  # how a process signals itself; `end` is the signal, with its default handler
     "raise_signal": "signal.raise_signal(end)",
+    "pthread_kill": "signal.pthread_kill(threading.main_thread().ident, end)",
     "kill": "os.kill(os.getpid(), end)",
+    "its group": "os.setpgid(0, 0); os.killpg(os.getpgrp(), end)",
+    "its group, by 0": "os.setpgid(0, 0); os.kill(0, end)",
     "on another thread": "threading.Thread(target=signal.raise_signal, args=(end,)).start(); time.sleep(600)",
     "by a handler": (
         "signal.signal(end, lambda *_: (signal.signal(end, signal.SIG_DFL), signal.raise_signal(end)))\n"
@@ -206,14 +209,15 @@ def test_uninstrument_gives_back_the_very_same_functions() -> None:
     ended = run(
         """
         import os, signal
-        before = signal.raise_signal, os.kill
+        NAMES = [(signal, "raise_signal"), (signal, "pthread_kill"), (os, "kill"), (os, "killpg")]
+        before = [getattr(*name) for name in NAMES]
         import runspan
         runspan.instrument()
-        during = signal.raise_signal, os.kill
+        during = [getattr(*name) for name in NAMES]
         assert not set(before) & set(during)
-        assert [f.__name__ for f in during] == ["raise_signal", "kill"]
+        assert [f.__name__ for f in during] == [name for _, name in NAMES]
         runspan.uninstrument()
-        assert (signal.raise_signal, os.kill) == before
+        assert [getattr(*name) for name in NAMES] == before
         """,
     )
     ended.check()

@@ -26,18 +26,30 @@ ENDING = frozenset(
 )
 
 
-def _of_raise_signal(*args: Any) -> Any:
-    return args[0] if len(args) == 1 else None
+def _of_signal(*args: Any) -> Any:
+    """`raise_signal(signal)`, `pthread_kill(thread, signal)`: whatever the thread, the process ends."""
+    return args[-1] if args else None
 
 
 def _of_kill(*args: Any) -> Any:
-    return args[1] if len(args) == 2 and args[0] == os.getpid() else None
+    """`kill(pid, signal)`; 0 and a negative number mean a group of processes."""
+    return args[1] if len(args) == 2 and args[0] in (os.getpid(), 0, -_group()) else None
 
 
-# Functions by which a process signals itself: module, name, and the signal that a call with these arguments raises here.
+def _of_killpg(*args: Any) -> Any:
+    return args[1] if len(args) == 2 and args[0] in (0, _group()) else None
+
+
+def _group() -> int:
+    return os.getpgrp() if hasattr(os, "getpgrp") else 0
+
+
+# Functions by which a process signals itself: module, name, and the signal that a call with these arguments raises in this process.
 RAISING: tuple[tuple[ModuleType, str, Callable[..., Any]], ...] = (
-    (signal, "raise_signal", _of_raise_signal),
+    (signal, "raise_signal", _of_signal),
+    (signal, "pthread_kill", _of_signal),
     (os, "kill", _of_kill),
+    (os, "killpg", _of_killpg),
 )
 
 
@@ -51,7 +63,9 @@ class Endings:
 
     def install(self) -> None:
         for module, name, raised in RAISING:
-            original = getattr(module, name)
+            original = getattr(module, name, None)
+            if original is None:  # no such function on this platform
+                continue
             ours = self._delivering(original, raised)
             setattr(module, name, ours)
             self._patched.append((module, name, original, ours))
