@@ -28,7 +28,7 @@ from .patches.request import Patch
 from .patches.threads import Pools
 from .pricing import pricer
 from .providers import Providers
-from .runtime import active
+from .runtime import active, loops
 from .runtime.active import Active
 from .runtime.calls import Assistants, CallSpans
 from .runtime.custody import Custody
@@ -195,7 +195,6 @@ class Handle:
         self._neighbours.remove()
         self._installer.remove()
         self._pools.remove()
-        self._endings.remove()
         self._close()
         self._worker.stop(self._close_providers)
 
@@ -215,9 +214,14 @@ class Handle:
         atexit.unregister(self._close)
         self._deliver()
         self._fetcher.close()
+        self._endings.remove()
 
     def _deliver(self) -> None:
         """The process is about to end: everything goes out, within the deadline."""
+        with loops.held():
+            self._flush_all()
+
+    def _flush_all(self) -> None:
         is_used = self._worker.restarts >= 0 or self._providers.is_used
         timeout_s = self.config.exit_timeout_s
         if is_used and self._providers.is_refused():  # a developer without a backend must not wait for one

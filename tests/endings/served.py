@@ -2,7 +2,8 @@
 
 `/unread` does not read the run's messages, so runspan has to fetch them.
 
-`APP_INSTRUMENTS` says where `instrument()` stands: `module`, `lifespan`, `factory`, or nowhere at all (``).
+`APP_INSTRUMENTS` says where `instrument()` stands: `module`, `lifespan`, `lifespan, both` (with `uninstrument()` at its end),
+`factory`, or nowhere at all (``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import functools
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 from openai import AsyncOpenAI, OpenAI
@@ -20,19 +22,18 @@ WHERE = os.environ.get("APP_INSTRUMENTS", "")
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-def instrument(place: str) -> None:
-    if place == WHERE:
-        import runspan
+def runspan() -> Any:
+    """Imported only where it is used: without it, the server ends as it does on its own."""
+    return import_module("runspan")
 
-        runspan.instrument(exit_timeout_s=20)
+
+def instrument(place: str) -> None:
+    if place == WHERE.partition(",")[0]:
+        runspan().instrument(exit_timeout_s=20)
 
 
 def observed(function: Callable[..., Any]) -> Callable[..., Any]:
-    if not WHERE:
-        return function
-    import runspan
-
-    return runspan.observe(function, name="answer")
+    return runspan().observe(function, name="answer") if WHERE else function
 
 
 instrument("module")
@@ -85,6 +86,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 instrument("lifespan")
+            elif WHERE == "lifespan, both":
+                runspan().uninstrument()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return

@@ -23,9 +23,9 @@ class Server:
         return ["-m", *(part.format(port=port) for part in self.command)]
 
 
-def _uvicorn(name: str, *more: str, app: str = "app", instruments: str = "module") -> Server:
+def _uvicorn(name: str, *more: str, app: str = "app", instruments: str = "module", path: str = "/") -> Server:
     command = ("uvicorn", f"{SERVED}:{app}", "--port", "{port}", "--log-level", "warning", *more)
-    return Server(name, command, ("uvicorn",), instruments)
+    return Server(name, command, ("uvicorn",), instruments, path)
 
 
 def _gunicorn(name: str, app: str, *more: str, needs: tuple[str, ...] = ()) -> Server:
@@ -40,7 +40,9 @@ def _hypercorn(name: str, workers: int) -> Server:
 
 SERVERS = (
     _uvicorn("uvicorn"),
+    _uvicorn("uvicorn, messages not read", path="/unread"),
     _uvicorn("uvicorn, in the lifespan", instruments="lifespan"),
+    _uvicorn("uvicorn, in the lifespan, taken off at its end", instruments="lifespan, both"),
     _uvicorn("uvicorn --factory", "--factory", app="make_app", instruments="factory"),
     _uvicorn("uvicorn --lifespan off", "--lifespan", "off"),
     _uvicorn("uvicorn --workers 2", "--workers", "2"),

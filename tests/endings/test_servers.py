@@ -15,7 +15,7 @@ from tests.endings.rounds import Ended, play
 from tests.endings.servers import SERVERS, Server
 from tests.support.children import environment
 from tests.support.otlp import generations, run_ids, runs, unfinished
-from tests.support.playing import ANSWERED
+from tests.support.playing import ANSWER, ANSWERED
 
 ROUNDS = 20 if os.environ.get("RUNSPAN_ENDINGS") else 1
 AT_THE_END_ALONE = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}  # no span leaves before
@@ -53,5 +53,6 @@ def test_every_requests_spans_arrive_and_the_end_is_the_same(server: Server) -> 
     for ended, receiver in traced:
         assert run_ids(receiver) == ended.run_ids
         assert unfinished(receiver) == {}
+        assert all(ANSWER in str(g.attributes.get("gen_ai.output.messages")) for g in generations(receiver))
     assert spans == [30] * ROUNDS
     assert {ended.code for ended, _ in traced} <= {ended.code for ended in bare}
