@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RECORDING ?=
-PROCESSES := tests/processes tests/setup
+PROCESSES := tests/processes tests/setup tests/endings
 WILD := tests/chaos tests/recipes tests/cli
 BACKENDS := tests/backends
 BROWSER := tests/browser
@@ -14,6 +14,7 @@ UI ?=
 FUZZ := .venvs/fuzz
 AUDIT := .venvs/audit
 CHAOS := .venvs/chaos
+ENDINGS := .venvs/endings
 EXAMPLES ?= 3000
 SECONDS ?= 300
 RUNS ?= 1000000
@@ -28,7 +29,7 @@ SPACE := $(subst ,, )
 COVERAGE := $(BIN)/python -m coverage
 
 .PHONY: demo test test-processes test-install test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
-.PHONY: bench bench-peers bench-viewer chaos soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
+.PHONY: bench bench-peers bench-viewer chaos test-endings soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -106,6 +107,15 @@ $(CHAOS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(CHAOS)
 	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' \
 		'celery>=5.6,<6' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
+	@touch $@
+
+test-endings: $(ENDINGS)/.ready  ## servers ended by SIGTERM right after the last answer, 20 times each, with and without runspan; as a table
+	RUNSPAN_ENDINGS=1 $(ENDINGS)/bin/python -m pytest -rs tests/endings
+
+$(ENDINGS)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(ENDINGS)
+	$(ENDINGS)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ui]' 'pytest>=8.3,<10' 'celery>=5.6,<6' \
+		'daphne>=4.2,<5' 'granian>=2.5,<3' 'gunicorn>=27,<28' 'hypercorn>=0.18,<1' 'uvicorn>=0.30,<1' 'uvicorn-worker>=0.4,<1'
 	@touch $@
 
 soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile

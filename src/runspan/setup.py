@@ -19,6 +19,7 @@ from .conventions.extra import NONE
 from .core.redact import Texts
 from .exporting import launched, otlp
 from .meters import Meters
+from .patches.endings import Endings
 from .patches.handlers import Exits
 from .patches.helpers import Helpers
 from .patches.install import Installer
@@ -27,7 +28,7 @@ from .patches.request import Patch
 from .patches.threads import Pools
 from .pricing import pricer
 from .providers import Providers
-from .runtime import active
+from .runtime import active, loops
 from .runtime.active import Active
 from .runtime.calls import Assistants, CallSpans
 from .runtime.custody import Custody
@@ -84,6 +85,7 @@ class Handle:
         self._price = pricer(config)
         self._is_finalized = False
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
+        self._endings = Endings(self._deliver)
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
         self._build()
@@ -201,6 +203,7 @@ class Handle:
 
     def _install(self) -> None:
         active.now = self._active
+        self._endings.install()
         self._at_exit()
         self._installer.install()
         self._neighbours.look()
@@ -210,13 +213,22 @@ class Handle:
     def _close(self) -> None:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
         atexit.unregister(self._close)
+        self._deliver()
+        self._fetcher.close()
+        self._endings.remove()
+
+    def _deliver(self) -> None:
+        """The process is about to end: everything goes out, within the deadline."""
+        with loops.held():
+            self._flush_all()
+
+    def _flush_all(self) -> None:
         is_used = self._worker.restarts >= 0 or self._providers.is_used
         timeout_s = self.config.exit_timeout_s
         if is_used and self._providers.is_refused():  # a developer without a backend must not wait for one
             timeout_s = min(timeout_s, REFUSED_S)
         if is_used and not self._worker.flush(timeout_s, closing=True):
             self._providers.give_up()
-        self._fetcher.close()
 
     def _close_providers(self) -> None:
         """Ours; blocks as long as the SDK does."""
@@ -239,6 +251,7 @@ class Handle:
         if self.is_launched:  # registered after it, so called before it
             atexit.unregister(launched.end_refused)
             atexit.register(launched.end_refused)
+        self._endings.look_for_pools()
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             self._finalize_in_child()

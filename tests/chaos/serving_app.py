@@ -34,13 +34,11 @@ def application(environ: Any, start_response: Callable[..., Any]) -> Iterable[by
 
 def celery() -> Any:
     """`celery -A tests.chaos.serving_app:tasks`."""
-    from celery import Celery, signals
+    from celery import Celery
 
     broker = os.environ["BROKER_URL"]
     tasks = Celery("tasks", broker=broker, backend=broker)
     tasks.conf.update(broker_connection_retry_on_startup=True, worker_hijack_root_logger=False)
-    # Processes of the pool leave without Python's exit hooks.
-    signals.worker_process_shutdown.connect(lambda **_: runspan.uninstrument(), weak=False)
 
     @tasks.task(name="ask")
     def asked() -> str:

@@ -6,19 +6,25 @@ without a count.
 
 from __future__ import annotations
 
+import os
 import threading
 
+from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from .unforked import leave_behind
+
+EXPORT_DELAY_MS = 1_000  # the SDK's default is 5 s; a process that is killed loses what waits here
 
 
 class Counted(BatchSpanProcessor):
     """`taken`: spans that ended here and were to be exported."""
 
     def __init__(self, exporter: object) -> None:
-        super().__init__(exporter)  # type: ignore[arg-type]
+        # The variable, where it is set, is read by the SDK itself.
+        delay_ms = None if os.environ.get(OTEL_BSP_SCHEDULE_DELAY) else EXPORT_DELAY_MS
+        super().__init__(exporter, schedule_delay_millis=delay_ms)  # type: ignore[arg-type]
         self._taken: dict[int, int] = {}  # by thread: each changes its own number, so nothing is locked
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..core.model import Server
+from ..runtime import loops
 from ..runtime.emit import suppressed
 from ..runtime.fetch import Unavailable
 from ..runtime.records import Via
@@ -130,7 +131,7 @@ def _get_async(
     """On the client's own loop while it runs; else through a sync twin, where that is the same thing."""
     if client is None or client.is_closed():
         return None
-    if loop is not None and loop.is_running():
+    if loop is not None and loop.is_running() and not loops.is_held(loop):
         import asyncio
         import concurrent.futures
 

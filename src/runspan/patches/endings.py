@@ -1,0 +1,119 @@
+"""Ends of a process that run none of Python's exit hooks, and what delivers before them. No signal handler is installed.
+
+- A process that **raises a signal against itself**. A server ends gracefully, puts the signal's default handler back and raises the
+  signal once more, so that whoever started the server sees the true cause: uvicorn, its workers, uvicorn's workers under gunicorn,
+  twistd, and many a script. The kernel ends the process inside that call. So the wrappers here deliver right before the call.
+- A child of **Celery's pool** leaves by `os._exit`, after a signal of Celery's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from ..guard import guarded
+
+# Signals that ask a process to end. SIGKILL and SIGABRT are for an end at once, so they stay as quick as they are.
+ENDING = frozenset(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK")
+    if hasattr(signal, name)
+)
+
+
+def _of_signal(*args: Any) -> Any:
+    """`raise_signal(signal)`, `pthread_kill(thread, signal)`: whatever the thread, the process ends."""
+    return args[-1] if args else None
+
+
+def _of_kill(*args: Any) -> Any:
+    """`kill(pid, signal)`; 0 and a negative number mean a group of processes."""
+    return args[1] if len(args) == 2 and args[0] in (os.getpid(), 0, -_group()) else None
+
+
+def _of_killpg(*args: Any) -> Any:
+    return args[1] if len(args) == 2 and args[0] in (0, _group()) else None
+
+
+def _group() -> int:
+    return os.getpgrp() if hasattr(os, "getpgrp") else 0
+
+
+# Functions by which a process signals itself: module, name, and the signal that a call with these arguments raises in this process.
+RAISING: tuple[tuple[ModuleType, str, Callable[..., Any]], ...] = (
+    (signal, "raise_signal", _of_signal),
+    (signal, "pthread_kill", _of_signal),
+    (os, "kill", _of_kill),
+    (os, "killpg", _of_killpg),
+)
+
+
+class Endings:
+    """Between `install()` and `remove()`, `deliver()` runs before such an end."""
+
+    def __init__(self, deliver: Callable[[], None]) -> None:
+        self._deliver = deliver
+        self._patched: list[tuple[ModuleType, str, Any, Any]] = []  # module, name, original, ours
+        self._pool_signal: Any = None
+
+    def install(self) -> None:
+        for module, name, raised in RAISING:
+            original = getattr(module, name, None)
+            if original is None:  # no such function on this platform
+                continue
+            ours = self._delivering(original, raised)
+            setattr(module, name, ours)
+            self._patched.append((module, name, original, ours))
+
+    def look_for_pools(self) -> None:
+        """Connect to Celery, where it is imported by now."""
+        if self._pool_signal is None and "celery" in sys.modules:
+            with guarded("connect to Celery's pool"):
+                signals = sys.modules.get("celery.signals")
+                self._pool_signal = getattr(signals, "worker_process_shutdown", None)
+                if self._pool_signal is not None:
+                    self._pool_signal.connect(self._leaves_pool, weak=False)
+
+    def remove(self) -> None:
+        """Every attribute is what it was. Where somebody wrapped ours since, ours steps aside inside."""
+        for module, name, original, ours in self._patched:
+            if getattr(module, name) is ours:
+                setattr(module, name, original)
+        self._patched.clear()
+        if self._pool_signal is not None:
+            with guarded("disconnect from Celery's pool"):
+                self._pool_signal.disconnect(self._leaves_pool)
+            self._pool_signal = None
+
+    def _leaves_pool(self, **_: Any) -> None:
+        with guarded("deliver before a process of Celery's pool ends"):
+            self._deliver()
+
+    def _delivering(self, original: Callable[..., Any], raised: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def ours(*args: Any, **kwargs: Any) -> Any:
+            try:
+                with guarded("deliver before a signal ends the process"):
+                    if self._patched and _ends_process(raised(*args)):
+                        self._deliver()
+            finally:  # a second, impatient Ctrl-C may interrupt the delivery, never the signal
+                result = original(*args, **kwargs)
+            return result
+
+        return ours
+
+
+def _ends_process(signalnum: Any) -> bool:
+    """Whether this signal, raised on this thread, ends the process at once: it has its default handler and is not blocked."""
+    if not isinstance(signalnum, int) or signalnum not in ENDING:
+        return False
+    if signal.getsignal(signalnum) is not signal.SIG_DFL:
+        return False
+    return not hasattr(signal, "pthread_sigmask") or signalnum not in signal.pthread_sigmask(
+        signal.SIG_BLOCK, ()
+    )

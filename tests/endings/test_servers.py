@@ -1,0 +1,58 @@
+"""Servers that are ended right after their last answer: all spans arrive, and the end is the same as without us."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import pytest
+
+from runspan.fake import SimulatedClock, serve
+from runspan.viewer import receiver as receivers
+from runspan.viewer.receiver import Receiver
+from tests.endings import table
+from tests.endings.rounds import Ended, play
+from tests.endings.servers import SERVERS, Server
+from tests.support.children import environment
+from tests.support.otlp import generations, run_ids, runs, unfinished
+from tests.support.playing import ANSWER, ANSWERED
+
+ROUNDS = 20 if os.environ.get("RUNSPAN_ENDINGS") else 1
+AT_THE_END_ALONE = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}  # no span leaves before
+
+
+def arrived(receiver: Receiver) -> int:
+    return sum(
+        len(spans)
+        for spans in (
+            runs(receiver),
+            generations(receiver),
+            [s for s in receiver.spans if s.name == "answer"],
+        )
+    )
+
+
+def one_round(server: Server, instruments: str) -> tuple[Ended, Receiver]:
+    with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as fake, receivers.serve() as receiver:
+        ended = play(
+            server, environment(fake, receiver, APP_INSTRUMENTS=instruments, PYTHONWARNINGS="ignore")
+        )
+    assert [answer.split()[2] for answer in ended.answers] == ["completed"] * 10
+    return ended, receiver
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_every_requests_spans_arrive_and_the_end_is_the_same(server: Server) -> None:
+    missing = [name for name in server.needs if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    bare = [one_round(server, "")[0] for _ in range(max(1, ROUNDS // 4))]
+    traced = [one_round(server, server.instruments) for _ in range(ROUNDS)]
+    spans = [arrived(receiver) for _, receiver in traced]
+    table.rows.append(table.Row(server.name, sum(spans), 30 * ROUNDS, bare, [ended for ended, _ in traced]))
+    for ended, receiver in traced:
+        assert run_ids(receiver) == ended.run_ids
+        assert unfinished(receiver) == {}
+        assert all(ANSWER in str(g.attributes.get("gen_ai.output.messages")) for g in generations(receiver))
+    assert spans == [30] * ROUNDS
+    assert {ended.code for ended, _ in traced} <= {ended.code for ended in bare}
