@@ -234,11 +234,13 @@ NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts
 
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
-    if not url.startswith(PREFIXES):
-        url = path_from(url, _WORD)
-        if not url.startswith(PREFIXES):
-            return None
-    segments = segments_of(url)
+    if url.startswith(PREFIXES):
+        return _match(method, url)
+    return next(filter(None, (_match(method, path) for path in paths_from(url, _WORD))), None)
+
+
+def _match(method: str, path: str) -> Match | None:
+    segments = segments_of(path)
     count, method = len(segments), method.lower()
     if count == 2 and segments[1] == "runs" and segments[0] == "threads":
         return NEW_THREAD_AND_RUN if method == "post" else None
@@ -258,15 +260,22 @@ def match(method: str, url: str) -> Match | None:
 
 
 _WORD = re.compile(r"/(threads|assistants)(?=/|$)")
+MAX_SEGMENTS = 6  # of the longest path in a table of routes
 
 
-def path_from(url: str, word: re.Pattern[str]) -> str:
-    """The part of an absolute or unusual URL from the first such word on; of a relative one without its slash, all."""
+def paths_from(url: str, word: re.Pattern[str]) -> Iterator[str]:
+    """The paths that may be ours in an absolute URL: from each such word on, as a gateway or a project may be called like one.
+
+    A relative URL without its first slash is one path.
+    """
     _, is_absolute, rest = url.partition("://")
     if not is_absolute:
-        return "/" + url
-    found = word.search("/" + rest.partition("/")[2].partition("?")[0])
-    return found.string[found.start() :] if found else ""
+        yield "/" + url
+        return
+    path = rest.partition("/")[2].partition("?")[0].rstrip("/")
+    path = "/" + "/".join(path.split("/")[-MAX_SEGMENTS:])
+    for found in word.finditer(path):
+        yield path[found.start() :]
 
 
 def segments_of(url: str) -> list[str]:

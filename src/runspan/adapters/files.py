@@ -12,7 +12,7 @@ from functools import partial
 
 from ..core.model import Document, Observation, Search, Stored
 from . import wire
-from .assistants import Exchange, Match, Route, path_from, segments_of
+from .assistants import Exchange, Match, Route, paths_from, segments_of
 from .fields import real, texts
 from .wire import Wire
 
@@ -139,9 +139,13 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
 
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
-    if not url.startswith(PREFIXES):
-        url = path_from(url, _WORD)
-    segments = segments_of(url)
+    if url.startswith(PREFIXES):
+        return _match(method, url)
+    return next(filter(None, (_match(method, path) for path in paths_from(url, _WORD))), None)
+
+
+def _match(method: str, path: str) -> Match | None:
+    segments = segments_of(path)
     count, is_store = len(segments), segments[0] == "vector_stores"
     third, fifth = segments[2] if count > 2 else "", segments[4] if count > 4 else ""
     route = ROUTES.get((method.lower(), count, segments[0], third, fifth))
