@@ -7,7 +7,7 @@ import json
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runspan.core.exception_text import text_of
@@ -140,6 +140,7 @@ def test_of_a_long_error_no_more_is_read_than_may_go_out() -> None:
     assert (len(kept), kept[-1]) == (1_000, CUT)
 
 
+@settings(max_examples=200)
 @given(st.integers(0, 3_000 + MARGIN), st.sampled_from(["", " ", "\n", '"']), st.integers(0, 30))
 def test_a_key_at_any_place_of_a_cut_error_never_goes_out_in_part(
     place: int, around: str, masked: int

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runspan.runtime.recent import Recent
 
 
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 20)), st.integers(1, 8))
 def test_what_is_left_was_put_lately(keys: list[int], size: int) -> None:
     recent = Recent[int, int](size)

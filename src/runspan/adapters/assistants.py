@@ -53,6 +53,7 @@ class Route(Struct, frozen=True, gc=False):
     """One endpoint. `operation` names the call span of a write; reads have no span of their own.
 
     `is_apart`: it tells nothing of runs, so it matters for its own span alone. `gives_file`: its answer is not looked at.
+    `reads_body`: what was sent says more than the answer; of all other calls it is not even copied.
     """
 
     operation: str
@@ -62,6 +63,7 @@ class Route(Struct, frozen=True, gc=False):
     is_poll: bool = False
     is_apart: bool = False
     gives_file: bool = False
+    reads_body: bool = False
 
 
 # ---------------------------------------------------------------- readers
@@ -209,7 +211,7 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 2, "assistants", "", ""): Route("get_agent", _assistant),
     ("post", 2, "assistants", "", ""): Route("update_agent", _assistant, is_write=True),
     ("delete", 2, "assistants", "", ""): Route("delete_agent", _thread, is_write=True),
-    ("post", 1, "threads", "", ""): Route("create_thread", _new_thread, is_write=True),
+    ("post", 1, "threads", "", ""): Route("create_thread", _new_thread, is_write=True, reads_body=True),
     ("get", 2, "threads", "", ""): Route("get_thread", _thread),
     ("post", 2, "threads", "", ""): Route("update_thread", _thread, is_write=True),
     ("delete", 2, "threads", "", ""): Route("delete_thread", _thread, is_write=True),
@@ -218,18 +220,20 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 4, "threads", "messages", ""): Route("get_message", _message),
     ("post", 4, "threads", "messages", ""): Route("update_message", _message, is_write=True),
     ("delete", 4, "threads", "messages", ""): Route("delete_message", _deleted_message, is_write=True),
-    ("post", 3, "threads", "runs", ""): Route("invoke_agent", _new_run, is_write=True, starts_run=True),
+    ("post", 3, "threads", "runs", ""): Route(
+        "invoke_agent", _new_run, is_write=True, starts_run=True, reads_body=True
+    ),
     ("get", 3, "threads", "runs", ""): Route("list_thread_runs", _runs),
     ("get", 4, "threads", "runs", ""): Route("get_thread_run", _run, is_poll=True),
     ("post", 4, "threads", "runs", ""): Route("update_thread_run", _run, is_write=True),
     ("post", 5, "threads", "runs", "cancel"): Route("cancel_thread_run", _run, is_write=True),
     ("post", 5, "threads", "runs", "submit_tool_outputs"): Route(
-        "submit_tool_outputs", _tool_outputs, is_write=True
+        "submit_tool_outputs", _tool_outputs, is_write=True, reads_body=True
     ),
     ("get", 5, "threads", "runs", "steps"): Route("list_run_steps", _steps),
     ("get", 6, "threads", "runs", "steps"): Route("get_run_step", _step),
 }
-NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts_run=True))
+NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts_run=True, reads_body=True))
 
 
 def match(method: str, url: str) -> Match | None:

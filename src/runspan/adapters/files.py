@@ -111,7 +111,7 @@ _read = partial(Route, is_apart=True)
 
 # (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2 and 4.
 ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
-    ("post", 1, "files", "", ""): _write("upload_file", _file),
+    ("post", 1, "files", "", ""): _write("upload_file", _file, reads_body=True),
     ("get", 1, "files", "", ""): _read("list_files", _file),
     ("get", 2, "files", "", ""): _read("get_file", _file),
     ("delete", 2, "files", "", ""): _write("delete_file", _file),
@@ -121,8 +121,10 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 2, "vector_stores", "", ""): _read("get_vector_store", _store),
     ("post", 2, "vector_stores", "", ""): _write("update_vector_store", _store),
     ("delete", 2, "vector_stores", "", ""): _write("delete_vector_store", _store),
-    ("post", 3, "vector_stores", "search", ""): _write("retrieval", _search),
-    ("post", 3, "vector_stores", "files", ""): _write("create_vector_store_file", _store_file),
+    ("post", 3, "vector_stores", "search", ""): _write("retrieval", _search, reads_body=True),
+    ("post", 3, "vector_stores", "files", ""): _write(
+        "create_vector_store_file", _store_file, reads_body=True
+    ),
     ("get", 3, "vector_stores", "files", ""): _read("list_vector_store_files", _store),
     ("get", 4, "vector_stores", "files", ""): _read("get_vector_store_file", _store_file, is_poll=True),
     ("post", 4, "vector_stores", "files", ""): _write("update_vector_store_file", _store_file),

@@ -157,9 +157,11 @@ class Patch:
 
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
-        sent = options_of.sent(options)
-        call.body = options_of.dumped(sent)
-        route = call.match.route
+        route, sent = call.match.route, None
+        if route.reads_body:
+            with guarded("copy a request"):
+                sent = options_of.sent(options)
+                call.body = options_of.dumped(sent)
         if route.starts_run:
             self._note_secrets(client)
             call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
@@ -183,7 +185,8 @@ class Patch:
             return False
         call.context = emit.slim_context()
         if self._calls == "all" or emit.is_under_recording_span():
-            call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
+            if route.reads_body:
+                call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
             call.live = self._emitter.begin(_call_data(call))
         return True
 
