@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from runspan import guard
+from tests.support import examples as examples  # loads the profile of hypothesis
 
 _OF_THE_APP = ("OTEL_", "RUNSPAN_", "OPENAI_", "AZURE_OPENAI_", "LANGFUSE_", "PHOENIX_", "MLFLOW_")
 _OF_THE_TESTS = ("RUNSPAN_RECORDINGS", "RUNSPAN_TOOLS", "RUNSPAN_OPENAPI")

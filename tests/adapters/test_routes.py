@@ -40,6 +40,8 @@ FORMS = (
     "https://example.com/v1{}?behind=https://example.org",
     "https://threads.example.com/v1{}",
     "https://example.com/assistants-gateway/v1{}",
+    "https://x.services.ai.azure.com/api/projects/threads/openai/v1{}",
+    "https://example.com/assistants/threads/v1{}",
 )
 
 

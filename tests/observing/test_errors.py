@@ -182,3 +182,16 @@ def test_a_generator_closed_in_another_context_leaves_no_trace_and_no_log(
         pass
     assert tree(traces) == [("letters", None), ("held", "letters"), ("later", None)]
     assert caplog.records == []
+
+
+def test_a_huge_message_and_a_repr_of_the_app_cost_nothing(traces: Traced) -> None:
+    class Slow:
+        def __repr__(self) -> str:
+            raise AssertionError("ran")
+
+    for error in (ValueError("x" * 50_000_000), ValueError(Slow())):
+        with pytest.raises(ValueError), runspan.span("s"):  # noqa: PT011 - the very error
+            raise error
+    huge, shown = (s.status.description or "" for s in spans(traces))
+    assert len(huge) <= 16_384
+    assert shown.endswith("Slow>")

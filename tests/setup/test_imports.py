@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from runspan.fake import serve
@@ -76,6 +78,77 @@ def test_a_reload_of_a_patched_module_leaves_one_layer_and_a_working_client() ->
         ids = ended.check().split()
         assert ids[0] in run_ids(receiver)
         assert len(run_ids(receiver)) == len(set(run_ids(receiver)))
+
+
+IS_PATCHED = "print(type(vars(sys.modules['openai._base_client'].SyncAPIClient)['request']).__name__)"
+IMPORTS = {
+    "a spec is asked for before the parent is imported": (
+        """
+        ours = next(f for f in sys.meta_path if type(f).__name__ == "Installer")
+        assert ours.find_spec("openai._base_client") is None
+        assert ours.find_spec("openai._base_client", None, None) is None
+        import openai
+        """
+    ),
+    "a spec is asked for with the parent imported, and nothing is": (
+        """
+        import importlib.util, openai
+        assert importlib.util.find_spec("openai._base_client").name == "openai._base_client"
+        """
+    ),
+    "imported anew": (
+        """
+        import openai
+        for name in [name for name in sys.modules if name.partition(".")[0] == "openai"]:
+            del sys.modules[name]
+        import openai
+        """
+    ),
+    "reloaded": "import importlib, openai._base_client as base; importlib.reload(base)",
+    "the first import fails": (
+        """
+        sys.modules["pydantic"] = None
+        try:
+            import openai
+        except ImportError:
+            del sys.modules["pydantic"]
+        import openai
+        """
+    ),
+    "another thread looks the spec up meanwhile": (
+        """
+        import importlib.util, threading
+        class Waiting:
+            looked_up, imported = threading.Event(), threading.Event()
+            def find_spec(self, name, path=None, target=None):
+                if name == "openai._base_client" and threading.current_thread() is not threading.main_thread():
+                    self.looked_up.set()
+                    assert self.imported.wait(60)
+        sys.meta_path.append(Waiting())
+        sys.meta_path.insert(1, sys.meta_path.pop())
+        import types
+        parent = importlib.util.find_spec("openai").submodule_search_locations
+        ours = next(f for f in sys.meta_path if type(f).__name__ == "Installer")
+        other = threading.Thread(target=ours.find_spec, args=("openai._base_client", parent))
+        other.start()
+        assert Waiting.looked_up.wait(60)
+        import openai
+        Waiting.imported.set()
+        other.join()
+        """
+    ),
+}
+
+
+@pytest.mark.parametrize("how", IMPORTS)
+def test_the_client_is_patched_however_it_is_imported(how: str) -> None:
+    script = f"import sys, runspan\nrunspan.instrument()\n{dedent(IMPORTS[how])}\n{IS_PATCHED}"
+    assert run(script).check() == "FunctionWrapper\n"
+
+
+def test_uninstrumented_before_the_import_it_is_not_patched() -> None:
+    script = f"import sys, runspan\nrunspan.instrument()\nrunspan.uninstrument()\nimport openai\n{IS_PATCHED}"
+    assert run(script).check() == "function\n"
 
 
 def test_modules_keep_their_own_loaders_and_specs() -> None:

@@ -38,18 +38,22 @@ def whole_run(client: OpenAI) -> Any:
     return run
 
 
-def canned_client() -> OpenAI:
-    """A client whose server answers without a socket: each POST is a new queued Run. For thousands of them."""
+def canned_client(base_url: str = "http://127.0.0.1:1/v1", status: str = "queued") -> OpenAI:
+    """A client whose server answers without a socket: each POST is a new queued Run. For thousands of them.
+
+    `status` is what a GET of a Run says.
+    """
     http = _http_library()
     numbers = itertools.count(1)
 
     def answer(request: Any) -> Any:
-        number = next(numbers) if request.method == "POST" else int(request.url.path.rpartition("_")[2])
+        is_new = request.method == "POST"
+        number = next(numbers) if is_new else int(request.url.path.rpartition("_")[2])
         run = {
             "id": f"run_{number}",
             "object": "thread.run",
             "thread_id": f"thread_{number}",
-            "status": "queued",
+            "status": "queued" if is_new else status,
         }
         known = {"created_at": int(time.time()), "assistant_id": "asst_1", "model": MODEL, "tools": []}
         return http.Response(
@@ -57,7 +61,7 @@ def canned_client() -> OpenAI:
         )
 
     return OpenAI(
-        base_url="http://127.0.0.1:1/v1",
+        base_url=base_url,
         api_key="none",
         max_retries=0,
         http_client=openai.DefaultHttpxClient(transport=http.MockTransport(answer)),

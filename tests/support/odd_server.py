@@ -19,6 +19,9 @@ class Odd:
     def __init__(self) -> None:
         self.bodies: dict[Route, list[Body]] = {}
         self.events: list[tuple[str, Any]] = []
+        self.whole: tuple[dict[str, str], list[bytes]] | None = (
+            None  # headers and pieces of every POST's answer
+        )
         self.base_url = ""
 
     def answer(self, route: Route) -> Body:
@@ -50,7 +53,19 @@ def _handler(odd: Odd) -> Callable[..., BaseHTTPRequestHandler]:
             sent = self.rfile.read(int(self.headers.get("content-length") or 0))
             self._reply(_route("POST", self.path), json.loads(sent or b"{}"))
 
+        def _pieces(self, headers: dict[str, str], pieces: list[bytes]) -> None:
+            self.send_response(200)
+            for name, value in {**headers, "transfer-encoding": "chunked"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            for piece in [*pieces, b""]:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.flush()
+
         def _reply(self, route: Route, sent: Any) -> None:
+            if odd.whole is not None and route[0] == "POST":
+                self._pieces(*odd.whole)
+                return
             if isinstance(sent, dict) and sent.get("stream"):
                 kind = "text/event-stream"
                 body = b"".join(

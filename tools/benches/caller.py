@@ -23,7 +23,8 @@ import runspan
 from benches.table import Row
 from benches.timing import CHUNKS, bare_spans, best_us
 from runspan.fake import Message, Scenario, SimulatedClock, serve
-from runspan.patches.streams import ChunkTap, tap_bytes
+from runspan.patches.streams import tap_bytes
+from runspan.patches.taps import ChunkTap
 from runspan.runtime.records import StreamRef
 
 CALLS, ROUNDS, CHUNKED = 50, 30, 500
@@ -172,15 +173,19 @@ def _chunks() -> Row:
     chunk = f"event: thread.message.delta\ndata: {json.dumps(data)}\n\n".encode()
 
     class Response:
-        def iter_bytes(self) -> Iterator[bytes]:
-            return iter([chunk] * CHUNKED)
+        is_closed = is_stream_consumed = False
 
-        def close(self) -> None: ...
+        def __init__(self) -> None:
+            self.headers: dict[str, str] = {}
+            self.stream: Any = [chunk] * CHUNKED
+
+        def iter_bytes(self) -> Iterator[bytes]:
+            yield from self.stream
 
     seen = deque[object](maxlen=100)
     ours = Response()
     tap = ChunkTap(seen.append, StreamRef(None), print, print)  # type: ignore[arg-type]
-    tap_bytes(ours, tap, is_async=False)
+    tap_bytes(ours, tap)
 
     def drain(response: Response) -> Callable[[], None]:
         def drained() -> None:

@@ -53,6 +53,7 @@ class Route(Struct, frozen=True, gc=False):
     """One endpoint. `operation` names the call span of a write; reads have no span of their own.
 
     `is_apart`: it tells nothing of runs, so it matters for its own span alone. `gives_file`: its answer is not looked at.
+    `reads_body`: what was sent says more than the answer; of all other calls it is not even copied.
     """
 
     operation: str
@@ -62,6 +63,7 @@ class Route(Struct, frozen=True, gc=False):
     is_poll: bool = False
     is_apart: bool = False
     gives_file: bool = False
+    reads_body: bool = False
 
 
 # ---------------------------------------------------------------- readers
@@ -209,7 +211,7 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 2, "assistants", "", ""): Route("get_agent", _assistant),
     ("post", 2, "assistants", "", ""): Route("update_agent", _assistant, is_write=True),
     ("delete", 2, "assistants", "", ""): Route("delete_agent", _thread, is_write=True),
-    ("post", 1, "threads", "", ""): Route("create_thread", _new_thread, is_write=True),
+    ("post", 1, "threads", "", ""): Route("create_thread", _new_thread, is_write=True, reads_body=True),
     ("get", 2, "threads", "", ""): Route("get_thread", _thread),
     ("post", 2, "threads", "", ""): Route("update_thread", _thread, is_write=True),
     ("delete", 2, "threads", "", ""): Route("delete_thread", _thread, is_write=True),
@@ -218,27 +220,31 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 4, "threads", "messages", ""): Route("get_message", _message),
     ("post", 4, "threads", "messages", ""): Route("update_message", _message, is_write=True),
     ("delete", 4, "threads", "messages", ""): Route("delete_message", _deleted_message, is_write=True),
-    ("post", 3, "threads", "runs", ""): Route("invoke_agent", _new_run, is_write=True, starts_run=True),
+    ("post", 3, "threads", "runs", ""): Route(
+        "invoke_agent", _new_run, is_write=True, starts_run=True, reads_body=True
+    ),
     ("get", 3, "threads", "runs", ""): Route("list_thread_runs", _runs),
     ("get", 4, "threads", "runs", ""): Route("get_thread_run", _run, is_poll=True),
     ("post", 4, "threads", "runs", ""): Route("update_thread_run", _run, is_write=True),
     ("post", 5, "threads", "runs", "cancel"): Route("cancel_thread_run", _run, is_write=True),
     ("post", 5, "threads", "runs", "submit_tool_outputs"): Route(
-        "submit_tool_outputs", _tool_outputs, is_write=True
+        "submit_tool_outputs", _tool_outputs, is_write=True, reads_body=True
     ),
     ("get", 5, "threads", "runs", "steps"): Route("list_run_steps", _steps),
     ("get", 6, "threads", "runs", "steps"): Route("get_run_step", _step),
 }
-NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts_run=True))
+NEW_THREAD_AND_RUN = Match(Route("invoke_agent", _new_run, is_write=True, starts_run=True, reads_body=True))
 
 
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
-    if not url.startswith(PREFIXES):
-        url = path_from(url, _WORD)
-        if not url.startswith(PREFIXES):
-            return None
-    segments = segments_of(url)
+    if url.startswith(PREFIXES):
+        return _match(method, url)
+    return next(filter(None, (_match(method, path) for path in paths_from(url, _WORD))), None)
+
+
+def _match(method: str, path: str) -> Match | None:
+    segments = segments_of(path)
     count, method = len(segments), method.lower()
     if count == 2 and segments[1] == "runs" and segments[0] == "threads":
         return NEW_THREAD_AND_RUN if method == "post" else None
@@ -258,15 +264,22 @@ def match(method: str, url: str) -> Match | None:
 
 
 _WORD = re.compile(r"/(threads|assistants)(?=/|$)")
+MAX_SEGMENTS = 6  # of the longest path in a table of routes
 
 
-def path_from(url: str, word: re.Pattern[str]) -> str:
-    """The part of an absolute or unusual URL from the first such word on; of a relative one without its slash, all."""
+def paths_from(url: str, word: re.Pattern[str]) -> Iterator[str]:
+    """The paths that may be ours in an absolute URL: from each such word on, as a gateway or a project may be called like one.
+
+    A relative URL without its first slash is one path.
+    """
     _, is_absolute, rest = url.partition("://")
     if not is_absolute:
-        return "/" + url
-    found = word.search("/" + rest.partition("/")[2].partition("?")[0])
-    return found.string[found.start() :] if found else ""
+        yield "/" + url
+        return
+    path = rest.partition("/")[2].partition("?")[0].rstrip("/")
+    path = "/" + "/".join(path.split("/")[-MAX_SEGMENTS:])
+    for found in word.finditer(path):
+        yield path[found.start() :]
 
 
 def segments_of(url: str) -> list[str]:

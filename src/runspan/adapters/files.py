@@ -12,7 +12,7 @@ from functools import partial
 
 from ..core.model import Document, Observation, Search, Stored
 from . import wire
-from .assistants import Exchange, Match, Route, path_from, segments_of
+from .assistants import Exchange, Match, Route, paths_from, segments_of
 from .fields import real, texts
 from .wire import Wire
 
@@ -111,7 +111,7 @@ _read = partial(Route, is_apart=True)
 
 # (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2 and 4.
 ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
-    ("post", 1, "files", "", ""): _write("upload_file", _file),
+    ("post", 1, "files", "", ""): _write("upload_file", _file, reads_body=True),
     ("get", 1, "files", "", ""): _read("list_files", _file),
     ("get", 2, "files", "", ""): _read("get_file", _file),
     ("delete", 2, "files", "", ""): _write("delete_file", _file),
@@ -121,8 +121,10 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 2, "vector_stores", "", ""): _read("get_vector_store", _store),
     ("post", 2, "vector_stores", "", ""): _write("update_vector_store", _store),
     ("delete", 2, "vector_stores", "", ""): _write("delete_vector_store", _store),
-    ("post", 3, "vector_stores", "search", ""): _write("retrieval", _search),
-    ("post", 3, "vector_stores", "files", ""): _write("create_vector_store_file", _store_file),
+    ("post", 3, "vector_stores", "search", ""): _write("retrieval", _search, reads_body=True),
+    ("post", 3, "vector_stores", "files", ""): _write(
+        "create_vector_store_file", _store_file, reads_body=True
+    ),
     ("get", 3, "vector_stores", "files", ""): _read("list_vector_store_files", _store),
     ("get", 4, "vector_stores", "files", ""): _read("get_vector_store_file", _store_file, is_poll=True),
     ("post", 4, "vector_stores", "files", ""): _write("update_vector_store_file", _store_file),
@@ -139,9 +141,13 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
 
 def match(method: str, url: str) -> Match | None:
     """The endpoint of a call, or None: then it is none of our business."""
-    if not url.startswith(PREFIXES):
-        url = path_from(url, _WORD)
-    segments = segments_of(url)
+    if url.startswith(PREFIXES):
+        return _match(method, url)
+    return next(filter(None, (_match(method, path) for path in paths_from(url, _WORD))), None)
+
+
+def _match(method: str, path: str) -> Match | None:
+    segments = segments_of(path)
     count, is_store = len(segments), segments[0] == "vector_stores"
     third, fifth = segments[2] if count > 2 else "", segments[4] if count > 4 else ""
     route = ROUTES.get((method.lower(), count, segments[0], third, fifth))

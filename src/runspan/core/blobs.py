@@ -11,10 +11,13 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 MIN_CHARS = 200  # shorter runs of letters and digits are keys, hashes and ids
+CUT_BLOB = ", cut]"  # ends what stands for data whose end is not known
 _STEP = MIN_CHARS // 2  # so one whole step lies inside every run that is long enough
 
 _DATA_URL = re.compile(
-    r"data:([\w.+-]+/[\w.+-]+)?(?:;(?!base64,)[\w.+=-]+)*(;base64)?,((?:[\w+/=%.~:@&$-]|\\/)*)", re.ASCII
+    r"data:([\w.+-]+/[\w.+-]+)?(?:;(?!base64,)[\w.+=-]+)*(;base64)?,"
+    r"([\w+/=%.~:@&$-]*(?:\\/[\w+/=%.~:@&$-]*)*)",
+    re.ASCII,
 )
 # The backslash is for what JSON makes of slashes and line ends. A run may have lines, as MIME has them, the last of them shorter.
 _RUN = re.compile(
@@ -51,11 +54,17 @@ def of_data_url(url: str) -> Blob | None:
     return None if found is None else _of_match(found)
 
 
-def replaced(text: str) -> str:
-    """`text` with each data URL and each long run of base64 told as what it is."""
+def replaced(text: str, *, is_cut: bool = False) -> str:
+    """`text` with each data URL and each long run of base64 told as what it is; where `text` is cut, its last one is marked so."""
+
+    def told(found: re.Match[str], blob: Blob | None) -> str:
+        if blob is None:
+            return found[0]
+        return f"[{blob.mime_type}{CUT_BLOB}" if is_cut and found.end() == len(found.string) else str(blob)
+
     if "data:" in text:
-        text = _DATA_URL.sub(lambda found: str(_of_match(found)) if _is_data(found) else found[0], text)
-    return _RUN.sub(_told, text) if _may_hold_a_run(text) else text
+        text = _DATA_URL.sub(lambda found: told(found, _of_match(found) if _is_data(found) else None), text)
+    return _RUN.sub(lambda found: told(found, _of_run(found[0])), text) if _may_hold_a_run(text) else text
 
 
 def _may_hold_a_run(text: str) -> bool:
@@ -79,13 +88,12 @@ def _of_match(found: re.Match[str]) -> Blob:
     return _blob(unquote_to_bytes(payload) if data is None else data, mime_type)
 
 
-def _told(found: re.Match[str]) -> str:
-    run = found[0]
+def _of_run(run: str) -> Blob | None:
     body = _joined(run)
     if len(body) < MIN_CHARS or not _looks_like_base64(body):
-        return run
+        return None
     data = _decoded(body)
-    return run if data is None else str(_blob(data))
+    return None if data is None else _blob(data)
 
 
 def _looks_like_base64(body: str) -> bool:

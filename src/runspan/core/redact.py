@@ -8,13 +8,16 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from .blobs import replaced
+from .blobs import CUT_BLOB, replaced
 from .model import Part
 from .secrets import Secrets
 
 Redact = Callable[[str, str], str]  # (kind, text) -> text
 
 CUT = "…"
+MARGIN = 4_096  # read beyond what goes out, so that a key at the end of it is seen whole and masked
+MAX_READ = 65_536  # of one text that an exception brings
+_CUT_FIRST = frozenset({"error", "comment"})  # read on the app's threads, and of any length
 
 
 class Texts(Struct, frozen=True, gc=False):
@@ -40,14 +43,31 @@ class Texts(Struct, frozen=True, gc=False):
         """A text that was redacted before, cut."""
         return None if whole is None else cut(whole, self.max_chars)
 
-    def redacted(self, kind: str, text: str | None) -> str | None:
-        """The text as it may go out, whole."""
+    def redacted(self, kind: str, text: str | None, max_chars: int | None = None) -> str | None:
+        """The text as it may go out, whole; of one that is longer than `max_chars` (in `_CUT_FIRST` kinds: than what goes out)
+        the rest is never read.
+        """
         if text is None or not self.captures:
             return None
-        text = replaced(text)
-        if kind == "error":
-            text = self.secrets.mask(text)
-        return self.word(kind, text)
+        if kind in _CUT_FIRST:
+            max_chars = self.max_chars
+        if max_chars is not None and len(text) > max_chars + MARGIN:
+            return self._redacted_head(kind, text[: max_chars + MARGIN])
+        return self.word(kind, self._masked(kind, replaced(text)))
+
+    def _redacted_head(self, kind: str, head: str) -> str | None:
+        """What goes out of a text that was cut. A key that the cut goes through is half a key, which nothing masks: it is dropped,
+        with its word, or where the text has no words, with as much as a key may hold.
+        """
+        end = max(map(head.rfind, " \n", (len(head) - MARGIN,) * 2))
+        text = self._masked(kind, replaced(head if end < 0 else head[:end], is_cut=True))
+        if end < 0 and not text.endswith(CUT_BLOB):
+            text = text[: -min(self.secrets.longest, MARGIN)]
+        kept = self.word(kind, text)
+        return None if kept is None else kept + CUT
+
+    def _masked(self, kind: str, text: str) -> str:
+        return self.secrets.mask(text) if kind == "error" else text
 
     def word(self, kind: str, text: str | None) -> str | None:
         """What things are called, and ids of the app's own: kept with content off, yet redacted."""

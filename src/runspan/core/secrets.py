@@ -8,14 +8,16 @@ from collections.abc import Iterable
 MASKED = "<masked>"
 MIN_CHARS = 8  # a shorter one ("none", "dummy") is no key, and may be a word of the message
 MAX_KNOWN = 200
+MAX_SHAPED = 256  # of one that is known by its shape, before its shape shows
 
 _SHAPES = re.compile(
     r"(?<=://)[^/\s@]+(?=@)"  # user:password of a URL
     r"|(?i:(?<=bearer )[\w.~+/=-]{8,})"
     r"|\bsk-[\w-]{16,}"
 )
+# A name is looked through for such a word once (the lookahead), never for each way to divide it: linear in the text.
 _NAMED = re.compile(
-    r"([?&](?:[\w.-]*(?:key|token|secret|password|signature|credential)[\w.-]*|sig|code|auth)=)[^&\s#\"'<>]+"
+    r"([?&](?:(?=[\w.-]*?(?:key|token|secret|password|signature|credential))[\w.-]+|sig|code|auth)=)[^&\s#\"'<>]+"
     r"|(\bauthorization['\"]?\s*[:=]\s*['\"]?basic )[\w+/=-]+"
     r"|(\bapi-key['\"]?\s*[:=]\s*['\"]?)[\w.~+/=-]{8,}",
     re.IGNORECASE,
@@ -35,6 +37,11 @@ class Secrets:
                 self._known[value] = None
                 if len(self._known) > MAX_KNOWN:
                     self._known.pop(list(self._known)[0], None)  # noqa: RUF015 - a list is made in one step, beside other threads
+
+    @property
+    def longest(self) -> int:
+        """Characters that the longest key may have."""
+        return max(MAX_SHAPED, *map(len, list(self._known)), 0)
 
     def mask(self, text: str) -> str:
         """`text` without them; the longest first, as one may begin with another."""

@@ -9,7 +9,10 @@ from typing import Any
 
 from runspan.fake.scenarios import Auto, CodeInterpreter, FileSearch, FunctionCall, Logs, Message, Tools, Turn
 
-EQUATION = re.compile(r"([+-]?\d*)\s*\*?\s*x\s*(?:([+-])\s*(\d+))?\s*=\s*([+-]?\d+)")
+# Every repetition is bounded, so that a search takes time linear in the question.
+EQUATION = re.compile(
+    r"([+-]?\d{0,9})\s{0,4}\*?\s{0,4}x\s{0,4}(?:([+-])\s{0,4}(\d{1,9}))?\s{0,4}=\s{0,4}([+-]?\d{1,9})"
+)
 ADDRESSEE = re.compile(r"[Aa]ddress the user as ((?:[A-Z]\w+ ?)+)")
 SAMPLES: dict[str, Any] = {"integer": 1, "number": 1.0, "boolean": True, "array": [], "object": {}}
 

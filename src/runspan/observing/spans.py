@@ -15,6 +15,7 @@ from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from ..conventions import genai
 from ..conventions import observed as words
+from ..core.exception_text import text_of
 from ..core.model import ApiError
 from ..core.redact import CUT
 from ..guard import guarded, swallow
@@ -185,13 +186,7 @@ class Observed:
 
     def _message(self, error: BaseException) -> str | None:
         texts = self.target.capture.texts
-        if not texts.captures:
-            return None
-        try:
-            text = str(error)
-        except Exception:  # the app's own __str__
-            return None
-        return texts.keep("error", text)
+        return texts.keep("error", text_of(error)) if texts.captures else None
 
 
 def leave(token: Any, observed: Observed | None) -> None:

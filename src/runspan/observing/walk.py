@@ -57,7 +57,7 @@ class Walk:
             kept = cut(value, bound)
             kept = kept if kept.isascii() else kept.encode("utf-8", "replace").decode()
         else:
-            whole = self._texts.redacted(self._kind, value[:MAX_HASHED])
+            whole = self._texts.redacted(self._kind, value, bound)
             if whole is None:
                 return None
             kept = cut(whole, bound)

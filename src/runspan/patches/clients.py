@@ -16,6 +16,7 @@ from ..runtime import loops
 from ..runtime.emit import suppressed
 from ..runtime.fetch import Unavailable
 from ..runtime.records import Via
+from .hosts import provider_of
 
 # By id, as a WeakKeyDictionary costs 0.7 us a look: (the client, its `base_url` when it was read, what was made of that).
 _servers: dict[int, tuple[weakref.ref[Any], Any, Server]] = {}
@@ -35,9 +36,8 @@ def server_of(client: Any) -> Server:
     url = client.base_url
     parts = urlsplit(str(url))
     host = parts.hostname
-    is_azure = "Azure" in type(client).__name__ or bool(host and host.endswith(".openai.azure.com"))
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    server = Server(str(url), host, port, "azure.ai.openai" if is_azure else "openai")
+    server = Server(str(url), host, port, provider_of(client, host))
     _servers[key] = (weakref.ref(client, lambda _: _servers.pop(key, None)), identity, server)
     return server
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.exception_text import text_of
 from ..core.model import ApiError
+from ..core.redact import MAX_READ
+
+MAX_CODE = 256
 
 
 def read_error(error: BaseException) -> ApiError:
@@ -17,11 +21,10 @@ def _message(error: BaseException) -> str | None:
     """The message of the API's error body; texts of the client repeat the whole body, with ids and hints."""
     body: Any = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
-    if isinstance(message, str):
-        return message
-    text = getattr(error, "message", None)
-    return text if isinstance(text, str) else str(error) or None
+    if not isinstance(message, str):
+        message = getattr(error, "message", None)
+    return message[:MAX_READ] if isinstance(message, str) else text_of(error)
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value[:MAX_CODE] if isinstance(value, str) and value else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -52,7 +53,7 @@ class Installer(MetaPathFinder):
     def __init__(self, wrappers: Mapping[str, Wrapper]) -> None:
         self._wrappers = wrappers
         self._patched: list[tuple[Any, str, Any, Any]] = []  # owner, name, original, ours
-        self._finding: set[str] = set()
+        self._finding: set[tuple[int, str]] = set()  # by thread
         self._is_on = False
 
     def install(self) -> None:
@@ -81,25 +82,43 @@ class Installer(MetaPathFinder):
         return next((ours for o, n, _, ours in self._patched if o is owner and n == name), None)
 
     # ------------------------------------------------------------ the import hook
+    # Not `wrapt.when_imported`: its hooks are called once, so a module that is reloaded, or imported anew, goes unpatched; they
+    # cannot be taken off again; and a module whose spec another thread looks up meanwhile is imported without them.
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in TARGETS or not self._is_on or fullname in self._finding:
+        """What the other finders say, with a loader that patches. None, as always: it is not ours, or nobody has it."""
+        asked = threading.get_ident(), fullname
+        if fullname not in TARGETS or not self._is_on or asked in self._finding:
             return None
-        self._finding.add(fullname)  # other finders may ask everyone themselves, and so us again
+        self._finding.add(asked)  # other finders may ask everyone themselves, and so us again
         try:
-            spec = _find_spec_without(self, fullname)
+            spec = self._find_spec_of_others(fullname, path, target)
         finally:
-            self._finding.discard(fullname)
-        if spec is not None and spec.loader is not None:
+            self._finding.discard(asked)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
             spec.loader = _PatchingLoader(spec.loader, self._patch)
         return spec
 
+    def _find_spec_of_others(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        for other in list(sys.meta_path):
+            if other is not self and hasattr(other, "find_spec"):
+                spec = other.find_spec(fullname, path, target)
+                if spec is not None:
+                    return spec
+        return None
+
     def _patch(self, module: ModuleType) -> None:
+        with guarded("patch the openai client"):
+            self._patch_classes(module, TARGETS[module.__name__])
+
+    def _patch_classes(self, module: ModuleType, targets: tuple[tuple[str, str, str], ...]) -> None:
         import wrapt
 
-        for class_name, name, which in TARGETS[module.__name__]:
+        for class_name, name, which in targets:
             with guarded("patch the openai client"):
                 owner = getattr(module, class_name, None)
                 if self.is_patched(owner, name):
@@ -113,18 +132,6 @@ class Installer(MetaPathFinder):
                 ours = wrapt.FunctionWrapper(original, self._wrappers[which], enabled=lambda: self._is_on)
                 setattr(owner, name, ours)
                 self._patched.append((owner, name, original, ours))
-
-
-def _find_spec_without(finder: MetaPathFinder, fullname: str) -> ModuleSpec | None:
-    """Ask the other finders, ourselves left out, parent packages being imported already."""
-    parent = sys.modules[fullname.rpartition(".")[0]]
-    for other in list(sys.meta_path):
-        if other is finder or not hasattr(other, "find_spec"):
-            continue
-        spec = other.find_spec(fullname, parent.__path__, None)
-        if spec is not None:
-            return spec
-    return None
 
 
 class _PatchingLoader(Loader):

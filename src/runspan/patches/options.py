@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
+
+from ..core.jsontext import loads
 from . import snapshot
 
 
@@ -19,16 +22,23 @@ def sent(options: Any) -> Any:
 
 
 def dumped(sent: Any) -> bytes | None:
+    """JSON of what is sent, as of now: the app may change its objects once the call is over."""
     if sent is None:
         return None
-    return json.dumps(sent, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
+    try:
+        return _encode(sent)
+    except Exception:  # half a surrogate pair, a key that is no text: the slower, forgiving way
+        return json.dumps(sent, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _jsonable(value: Any) -> Any:
-    """What a request may hold beside JSON: iterables for lists, models."""
+    """What a request may hold beside JSON: models, mappings. Anything else goes by its type."""
     if hasattr(value, "__pydantic_serializer__"):
-        return json.loads(snapshot.copy(value) or b"null")  # type: ignore[arg-type]
-    return str(type(value).__name__)
+        return loads(snapshot.copy(value) or b"null")  # type: ignore[arg-type]
+    return dict(value) if isinstance(value, Mapping) else str(type(value).__name__)
+
+
+_encode = msgspec.json.Encoder(enc_hook=_jsonable).encode
 
 
 def query(options: Any) -> Mapping[str, Any]:

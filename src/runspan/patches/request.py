@@ -11,12 +11,10 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
-
 from ..adapters import routes, wire
 from ..adapters.assistants import Match
-from ..adapters.wire import run_request
-from ..core.model import Assistant, CallFacts, RunFacts, SpanData, SpanKind, Stored
+from ..adapters.sse import is_event_stream
+from ..core.model import Assistant
 from ..core.secrets import Secrets
 from ..guard import guarded, swallow
 from ..runtime import emit, grouped, pending
@@ -25,12 +23,13 @@ from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
 from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
-from . import clients, propagate, snapshot
+from . import clients, propagate, snapshot, starts
 from . import options as options_of
 from .clients import OURS
 from .errors import read_error
 from .neighbours import SUPPRESSING
-from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
+from .streams import is_no_event_stream, tap_bytes, tap_events
+from .taps import BodyTap, ChunkTap, Tap
 
 Wrapped = Callable[..., Any]
 
@@ -157,13 +156,15 @@ class Patch:
 
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
         call.streams = streams
-        sent = options_of.sent(options)
-        call.body = options_of.dumped(sent)
-        route = call.match.route
+        route, sent = call.match.route, None
+        if route.reads_body:
+            with guarded("copy a request"):
+                sent = options_of.sent(options)
+                call.body = options_of.dumped(sent)
         if route.starts_run:
             self._note_secrets(client)
             call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
-            call.live = self._emitter.begin(self._run_data(call, sent))
+            call.live = self._emitter.begin(starts.run_data(call, sent, self._assistant_of))
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
                 propagate.put_key(call, call.live, options, self._custody)
@@ -171,7 +172,7 @@ class Patch:
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
-                call.live = self._emitter.begin(_call_data(call))
+                call.live = self._emitter.begin(starts.call_data(call))
 
     def _begin_apart(self, call: Call, options: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
@@ -183,22 +184,10 @@ class Patch:
             return False
         call.context = emit.slim_context()
         if self._calls == "all" or emit.is_under_recording_span():
-            call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
-            call.live = self._emitter.begin(_call_data(call))
+            if route.reads_body:
+                call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
+            call.live = self._emitter.begin(starts.call_data(call))
         return True
-
-    def _run_data(self, call: Call, sent: Any) -> SpanData:
-        """The run span as far as samplers may want to know it."""
-        request = run_request(sent if isinstance(sent, dict) else {}, call.streams)
-        assistant = (
-            self._assistant_of((call.server.base_url, request.assistant_id)) if request.assistant_id else None
-        )
-        if assistant is not None:
-            assistant = replace(assistant, description=None)  # a text: it goes out at the end, redacted
-        elif request.assistant_id:
-            assistant = Assistant(request.assistant_id)
-        facts = RunFacts(call.server, request, assistant=assistant, captured=False)
-        return SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts)
 
     def _enter(self, live: LiveSpan) -> Any:
         with guarded("enter the context of a call"):
@@ -234,7 +223,7 @@ class Patch:
         try:
             call.response_ns = now_ns()
             if call.match.route.is_apart:
-                self._done_apart(call, result, is_async=is_async)
+                self._done_apart(call, result)
                 return
             if call.match.route.operation == "submit_tool_outputs":
                 pending.submitted((call.server.base_url, str(call.match.run_id)))
@@ -244,7 +233,9 @@ class Patch:
             if is_unrecorded_run and call.streams:
                 self._put(call)  # to be counted
             elif http is not None:
-                self._raw(call, http, is_async=is_async)
+                self._raw(call, http)
+            elif isinstance(result, str):  # the client hands on what does not call itself JSON
+                self._body(call, result.encode("utf-8", "replace"))
             elif not call.streams:
                 self._plain(call, result)
             else:
@@ -254,7 +245,7 @@ class Patch:
             with guarded("let go of a call"):
                 self._let_go(call)
 
-    def _done_apart(self, call: Call, result: Any, *, is_async: bool) -> None:
+    def _done_apart(self, call: Call, result: Any) -> None:
         self._let_go_unrecorded(call)
         if call.live is None:
             return
@@ -264,7 +255,7 @@ class Patch:
                 call
             )  # without its answer: files are the app's alone, a list says nothing that its span would
         elif http is not None:
-            self._raw(call, http, is_async=is_async)
+            self._raw(call, http)
         else:
             call.result = snapshot.copy(result)
             self._put(call)
@@ -314,8 +305,9 @@ class Patch:
             self._custody.note_unsampled(run_id, call.unsampled)
         elif run_id is not None and thread_id is not None:
             call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
+            call.learnt = call.server.base_url, run_id
             self._ours.add(run_id)
-            self._runs[call.server.base_url, run_id] = Claimable(call.live)
+            self._runs[call.learnt] = Claimable(call.live)
 
     def _waits(self, call: Call, payload: Any) -> None:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them."""
@@ -330,7 +322,15 @@ class Patch:
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:
             self._put(call)
-        tap_events(stream, self._tap(Tap, call), is_async=is_async)
+        response, tap = getattr(stream, "response", None), self._tap(Tap, call)
+        if response is None or not is_no_event_stream(response):
+            try:
+                tap_events(stream, tap, is_async=is_async)
+                return
+            except Exception as error:  # a client of later days
+                swallow("look into a stream", error)
+        tap.disuse()
+        tap_bytes(response, self._tap(ChunkTap, call))
 
     def _tap(self, kind: type[AnyTap], call: Call) -> AnyTap:
         return kind(
@@ -340,23 +340,28 @@ class Patch:
             lambda run: self._waits(call, run),
         )
 
-    def _raw(self, call: Call, http: Any, *, is_async: bool) -> None:
+    def _raw(self, call: Call, http: Any) -> None:
         """A raw response: its bytes, now if they are read already, else while the app reads them."""
-        if call.streams:
-            if not call.match.route.starts_run:
-                self._put(call)
-            tap_bytes(http, self._tap(ChunkTap, call), is_async=is_async)
+        if not call.streams:
+            tap_bytes(http, BodyTap(lambda body: self._body(call, body)))
             return
-        if http.is_closed and http.is_stream_consumed:
-            self._body(call, http.content)
-        else:
-            tap_bytes(http, BodyTap(lambda body: self._body(call, body)), is_async=is_async)
+        if not call.match.route.starts_run:
+            self._put(call)
+        tap_bytes(http, self._tap(ChunkTap, call))
 
     def _body(self, call: Call, body: bytes | None) -> None:
-        """The body of a raw response, now whole."""
+        """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
+        if body is not None and is_event_stream(body):
+            call.streams = True
+            if not call.match.route.starts_run:
+                self._put(call)
+            tap = self._tap(ChunkTap, call)
+            tap.see(body)
+            tap.close()
+            return
         call.result = body
-        if call.match.route.starts_run:
-            self._learn(call, decode(body))
+        if body is not None and call.match.route.starts_run:
+            self._learn(call, snapshot.ids_of(body))
         self._waits(call, body)
         self._put(call)
 
@@ -376,9 +381,3 @@ def _match(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
 def _own_request(client: Any) -> Any:
     """What stands on the client itself in place of its class's method."""
     return getattr(client, "__dict__", _NOTHING).get("request")
-
-
-def _call_data(call: Call) -> SpanData:
-    stored = Stored(store_id=call.match.store_id) if call.match.store_id else None
-    facts = CallFacts(call.server, call.match.thread_id, call.match.run_id, stored=stored)
-    return SpanData(SpanKind.CALL, call.match.route.operation, call.request_ns, call.request_ns, facts)

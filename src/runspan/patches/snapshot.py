@@ -11,6 +11,9 @@ import json
 from collections.abc import Container, Mapping
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from ..core.carried import KEY
 from ..runtime.records import Page, Payload
 
@@ -52,6 +55,25 @@ def word(obj: Any, name: str) -> str | None:
     """A field that is to be looked up somewhere: servers send lists where words belong."""
     value = field(obj, name)
     return value if isinstance(value, str) else None
+
+
+class _Ids(Struct):
+    id: Any = None
+    thread_id: Any = None
+
+
+_ids = msgspec.json.Decoder(
+    _Ids
+).decode  # passes over all other fields: a body may be large, and this is the app's thread
+
+
+def ids_of(body: bytes) -> Mapping[str, Any]:
+    """`id` and `thread_id` of an object in JSON."""
+    try:
+        found = _ids(body)
+    except (ValueError, RecursionError):
+        return _NOTHING
+    return {"id": found.id, "thread_id": found.thread_id}
 
 
 def fields_of(obj: Any) -> Mapping[str, Any]:

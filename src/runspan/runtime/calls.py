@@ -67,29 +67,34 @@ class CallSpans:
         is_silent = call.live is None and (call.error is None or not route.is_write)
         is_wanted = self._calls == "all" and not route.is_poll  # no span per poll, ever
         if is_wanted or not (is_silent or self._calls == "none"):
-            self._outbox.send(call.live or call.context, self._data(call, seen))
+            data = self._data(call, seen)
+            self._outbox.send(call.take_span() or call.context, data)
 
     def failed_start(self, call: Call, request: RunRequest, error: ApiError) -> None:
         """A POST that gave no Run."""
         if call.live is None:
             return
-        self._counts.started += 1
         thread_id = call.match.thread_id or ""
         data = assembly.failed_request(
             call.server, request, thread_id, call.request_ns, call.response_ns, error, self._texts
         )
-        self._counts.emitted += self._outbox.send(call.live, self.named(data))
+        self._counts.emitted += self._send(call, data)
 
     def lost_start(self, call: Call, request: RunRequest, at_ns: int, unfinished: str) -> None:
         """The server took the Run, but nobody here ever learned its id."""
         if call.live is None:
             return
-        self._counts.started += 1
         run = Run("", call.match.thread_id or "", assistant_id=request.assistant_id)
         facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False)
         generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
         data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
-        self._counts.unfinished += self._outbox.send(call.live, self.named(data))
+        self._counts.unfinished += self._send(call, data)
+
+    def _send(self, call: Call, data: SpanData) -> bool:
+        data = self.named(data)
+        live = call.take_span()
+        self._counts.started += 1
+        return self._outbox.send(live, data)
 
     def unrecorded(self, call: Call, request: RunRequest) -> SpanData:
         """What is known of a Run that was sampled out."""
@@ -98,13 +103,14 @@ class CallSpans:
 
     def abandon(self, call: Call) -> None:
         """We failed on this call: its span must not stay open."""
-        if call.live is None:
+        live = call.take_span()
+        if live is None:
             return
         if call.match.route.starts_run:
             self._counts.started += 1
             self._dropped["error"] += 1
         with guarded("end the span of a call that could not be read"):
-            call.live.span.end(max(call.response_ns, call.request_ns))
+            live.span.end(max(call.response_ns, call.request_ns))
 
     def joined(self, call: Call, run: Run) -> SpanData:
         """The span of a Run of another process, as it begins."""

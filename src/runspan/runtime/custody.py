@@ -25,6 +25,7 @@ from .identity import Headers
 from .live import Live
 from .lru import Lru
 from .pending import ANYWHERE, Claimable, Pending
+from .recent import Recent
 from .records import Ask, Call, LiveSpan, Via
 from .tracker import Tracker
 
@@ -60,7 +61,7 @@ class Custody:
         self.expected = tracker.expected
         self._strangers = Lru[str, tuple[Server, Via | None, Observation]](256, _weight, 4_000_000)
         self._declined: Lru[str, bool] = Lru(10_000)
-        self._unsampled: dict[str, Any] = {}  # run id -> SpanContext
+        self._unsampled = Recent[str, Any](MAX_UNSAMPLED)  # run id -> SpanContext
         self._said: set[str] = set()
 
     # ------------------------------------------------------------ on the app's threads
@@ -72,8 +73,9 @@ class Custody:
             return dict(handed)
         of = self._find(run_id)
         if of is None:
-            if run_id in self._unsampled:
-                return identity.headers_of(self._unsampled[run_id])
+            unsampled = self._unsampled.get(run_id)
+            if unsampled is not None:
+                return identity.headers_of(unsampled)
             self._say(NOT_LIVE, run_id)
             return identity.headers_here()
         if of.carrier is None:
@@ -135,9 +137,7 @@ class Custody:
 
     def note_unsampled(self, run_id: object, own: Any) -> None:
         if isinstance(run_id, str):
-            self._unsampled[run_id] = own
-            if len(self._unsampled) > MAX_UNSAMPLED:
-                self._unsampled.pop(next(iter(list(self._unsampled))), None)
+            self._unsampled.put(run_id, own)
 
     def _find(self, run_id: str) -> Claimable | None:
         return pending.of_run(self._tracker.runs, run_id)

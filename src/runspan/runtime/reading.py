@@ -34,6 +34,7 @@ class Reader:
             self._read(call)
         except Exception:
             self._calls.abandon(call)
+            self._tracker.unlearn(call)
             raise
 
     def _read(self, call: Call) -> None:
@@ -102,6 +103,7 @@ class Reader:
             self._tracker.observe(call.server, seen, weight(call.result) + weight(call.body))
         else:
             self._calls.lost_start(call, request, call.response_ns, "unread")
+            self._tracker.unlearn(call)
 
     def fetched(self, fetched: Fetched) -> None:
         live = self._tracker.get_by_key(fetched.key)

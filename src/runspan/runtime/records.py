@@ -91,6 +91,14 @@ class Call(Struct, eq=False):
     merged: list[tuple[int, int, object]] | None = None  # made when the first may join
     newest: tuple[int, int] | None = None  # the last of them
     is_taken: bool = False
+    learnt: tuple[str, str] | None = (
+        None  # (server, run id) under which the app's threads know the run that it started
+    )
+
+    def take_span(self) -> LiveSpan | None:
+        """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""
+        live, self.live = self.live, None
+        return live
 
     def merge(self, other: Call) -> bool:
         """Let this queued poll stand for `other` too. False: the worker has it already.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..adapters import assistants, sse, wire
+from ..adapters import assistants, envelopes, sse, wire
 from ..adapters.assistants import Exchange
 from ..core.lifecycle import Phase
 from ..core.model import ApiError, Observation, Source, SpanEvent
 from ..core.redact import Texts
+from ..guard import guarded
 from .calls import CallSpans
 from .live import Live
 from .records import (
@@ -40,23 +41,27 @@ class StreamReader:
         self._parsers: dict[int, sse.Parser] = {}  # of streams read as raw bytes, by id(StreamRef)
 
     def event(self, event: StreamEvent) -> None:
-        stream, call = event.stream, event.stream.call
-        data = decode(event.payload)
-        seen = assistants.read_event(event.name, data, event.at_ns)
+        self._event(event.stream, event.name, event.at_ns, decode(event.payload), weight(event.payload))
+
+    def _event(
+        self, stream: StreamRef, name: str, at_ns: int, data: Mapping[str, Any], weight_bytes: int
+    ) -> None:
+        call = stream.call
+        seen = assistants.read_event(name, data, at_ns)
         if seen.created_thread:
             stream.thread_id = seen.thread_id
-            sent = Exchange(call.match, call.request_ns, event.at_ns, decode(call.body), response=data)
+            sent = Exchange(call.match, call.request_ns, at_ns, decode(call.body), response=data)
             seen = assistants.with_thread_of(sent, seen)
-        if event.name in assistants.MESSAGE_ENDS:
+        if name in assistants.MESSAGE_ENDS:
             stream.texts.pop(wire.text(data, "id") or "", None)
-        elif event.name in assistants.STEP_ENDS:
+        elif name in assistants.STEP_ENDS:
             stream.steps.ended(wire.text(data, "id") or "")
         if seen.runs and stream.run_id is None:
             stream.run_id, stream.thread_id = seen.runs[0].id, seen.runs[0].thread_id
             live = self._live(stream, seen)
             if live is not None:
                 self._tracker.stream_opened(live)
-        self._tracker.observe(call.server, seen, weight(event.payload))
+        self._tracker.observe(call.server, seen, weight_bytes)
         self._tracker.first_token(call.server, stream)
 
     def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
@@ -68,10 +73,11 @@ class StreamReader:
 
     def deltas(self, deltas: StreamDeltas) -> None:
         for data in deltas.data:
+            _, delta = envelopes.opened("", data) if envelopes.is_wrapped(data) else ("", data)
             if deltas.of_steps:
-                deltas.stream.steps.take(data)
+                deltas.stream.steps.take(delta)
             else:
-                self._collect(deltas.stream, data)
+                self._collect(deltas.stream, delta)
 
     def _collect(self, stream: StreamRef, data: Any) -> None:
         for id_, text in assistants.texts_of_delta(data):
@@ -84,37 +90,57 @@ class StreamReader:
     def chunk(self, chunk: StreamChunk) -> None:
         parser = self._parsers.setdefault(id(chunk.stream), sse.Parser())
         for name, text in parser.feed(chunk.data):
-            self._raw_event(chunk.stream, name, text.encode(), chunk.at_ns)
+            self._sent(chunk.stream, name, text, chunk.at_ns)
 
-    def _raw_event(self, stream: StreamRef, name: str, payload: bytes, at_ns: int) -> None:
+    def _sent(self, stream: StreamRef, name: str, text: str, at_ns: int) -> None:
+        name, data = envelopes.opened(name, text)
+        if not isinstance(data, dict):
+            return
         if name == assistants.FIRST_TOKEN:
             if stream.first_token_ns is None:
                 stream.first_token_ns = at_ns
-            self._collect(stream, decode(payload))
+            self._collect(stream, data)
         elif name == assistants.STEP_DELTA:
-            stream.steps.take(decode(payload))
-        elif name == "error":
-            stream.broken = _error(decode(payload))
-        elif name.startswith("thread.") and name not in assistants.DELTAS:
-            self.event(StreamEvent(stream, name, at_ns, payload))
+            stream.steps.take(data)
+        elif name == envelopes.ERROR:
+            stream.broken = _error(data)
+        elif name.startswith(envelopes.PREFIX):
+            self._event(stream, name, at_ns, data, len(text))
 
     # ------------------------------------------------------------ ends
 
     def closed(self, closed: StreamClosed) -> None:
+        try:
+            self._closed(closed)
+        except Exception:
+            self._calls.abandon(closed.stream.call)
+            self._tracker.unlearn(closed.stream.call)
+            raise
+
+    def _closed(self, closed: StreamClosed) -> None:
         stream, call = closed.stream, closed.stream.call
-        self._parsers.pop(id(stream), None)
+        parser = self._parsers.pop(id(stream), None)
+        with guarded("read the end of a stream"):
+            for name, text in parser.finish() if parser is not None else ():
+                self._sent(stream, name, text, closed.at_ns)
         error = closed.error or stream.broken
         live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
         if live is not None:
-            self._observe_open_steps(live, stream, closed.at_ns)
+            with guarded("read the open steps of a stream"):
+                self._observe_open_steps(live, stream, closed.at_ns)
             self._tracker.stream_closed(live, stream, error)
-        elif stream.run_id is None and call.match.route.starts_run:
-            request = wire.run_request(decode(call.body), True)
-            call.response_ns = max(call.response_ns, closed.at_ns)
-            if error is not None:
-                self._calls.failed_start(call, request, error)
-            else:
-                self._calls.lost_start(call, request, closed.at_ns, "stream_closed")
+        elif call.match.route.starts_run:
+            if call.live is not None:  # it never came to a run that is followed
+                self._lost(call, error, closed.at_ns)
+            self._tracker.unlearn(call)
+
+    def _lost(self, call: Call, error: ApiError | None, at_ns: int) -> None:
+        request = wire.run_request(decode(call.body), True)
+        call.response_ns = max(call.response_ns, at_ns)
+        if error is not None:
+            self._calls.failed_start(call, request, error)
+        else:
+            self._calls.lost_start(call, request, at_ns, "stream_closed")
 
     def _observe_open_steps(self, live: Live, stream: StreamRef, at_ns: int) -> None:
         """Calls whose step did not complete in this stream; one that ended to wait for tool outputs was not cut."""

@@ -102,7 +102,18 @@ class Tracker:
             self.finish(known, known.ending("evicted"))
         self._done.pop(key)
         state = _first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
-        return self.follow(state, call.live, call.via)
+        try:
+            return self.follow(state, call.live, call.via)
+        finally:
+            if key in self._live:  # from here on its span ends with the run
+                call.take_span()
+
+    def unlearn(self, call: Call) -> None:
+        """The run that this call started is not followed, so nothing may stay of what the app's threads noted of it."""
+        key = call.learnt
+        if key is not None and not any((k.server, k.run_id) == key for k in self._live):
+            self.runs.pop(key, None)
+            self.ours.discard(key[1])
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
         """A Run of another process, first met alive by a call of this one."""

@@ -1,0 +1,74 @@
+"""The message of an exception, bounded. Runs on the app's thread, so neither a huge text nor a slow `__repr__` may hold it up."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from .redact import MAX_READ
+
+_MAX_DEPTH = 4  # of exceptions and containers in each other
+_MAX_ITEMS = 20  # of one container
+_BRACKETS: dict[type, str] = {tuple: "({})", list: "[{}]", dict: "{{{}}}"}
+_SCALARS = (int, float, complex, bool, type(None))
+_MAX_BITS = 1_024
+
+_args_of = BaseException.__dict__["args"].__get__  # a subclass may have an `args` of its own
+
+
+def text_of(error: BaseException, max_chars: int = MAX_READ) -> str | None:
+    """What `str(error)` says, at most `max_chars` characters. None: nothing, or the class's own `__str__` raises.
+
+    Only a class that defines `__str__` has it called. For all others the arguments are shown here, without their `__repr__`.
+    """
+    try:
+        return _message(error, max_chars, _MAX_DEPTH) or None
+    except Exception:  # code of the app
+        return None
+
+
+def _message(error: BaseException, max_chars: int, depth: int) -> str:
+    args = _args_of(error)
+    own = type(error).__str__
+    if own is KeyError.__str__ and len(args) == 1:
+        return _quoted(args[0], max_chars, depth)
+    if own is BaseException.__str__ or (own is OSError.__str__ and len(args) < 2):
+        if len(args) == 1:
+            return _shown(args[0], max_chars, depth)
+        return _quoted(args, max_chars, depth) if args else ""
+    return str(error)[:max_chars]
+
+
+def _shown(value: Any, max_chars: int, depth: int) -> str:
+    """As `str` shows it: a text as it is, everything else as inside a container."""
+    if isinstance(value, str):
+        return str.__getitem__(value, slice(max_chars))
+    if isinstance(value, BaseException) and depth:
+        return _message(value, max_chars, depth - 1)
+    return _quoted(value, max_chars, depth)
+
+
+def _quoted(value: Any, max_chars: int, depth: int) -> str:
+    """As `repr` shows it, for the built-in types; any other value by the name of its type."""
+    kind = type(value)
+    if kind in (str, bytes):
+        return repr(value[:max_chars])[:max_chars]
+    if kind is int and value.bit_length() > _MAX_BITS:
+        return f"<int of {value.bit_length()} bits>"
+    if kind in _SCALARS:
+        return repr(value)
+    if depth and kind in _BRACKETS:
+        items = list(islice(value.items() if kind is dict else value, _MAX_ITEMS))
+        each = max_chars // max(len(items), 1)
+        shown = [
+            f"{_quoted(item[0], each, depth - 1)}: {_quoted(item[1], each, depth - 1)}"
+            if kind is dict
+            else _quoted(item, each, depth - 1)
+            for item in items
+        ]
+        shown += ["…"] * (len(value) > len(items))
+        inside = ", ".join(shown) + "," * (kind is tuple and len(value) == 1)
+        return _BRACKETS[kind].format(inside)[:max_chars]
+    if isinstance(value, BaseException) and depth:
+        return f"{kind.__qualname__}({_message(value, max_chars, depth - 1)!r})"[:max_chars]
+    return f"<{kind.__module__}.{kind.__qualname__}>"
