@@ -65,6 +65,7 @@ class LiveSpan(Struct, eq=False):
     response_ns: int | None = None
     thread_id: str | None = None
     asked: RunRequest = RunRequest()  # without texts
+    wall_offset_ns: int = 0  # added to times of `runtime.clock` when the span is exported
     is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
 
 
