@@ -46,6 +46,7 @@ class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
         self.now_ns = 1_000 * S
         monkeypatch.setattr(clock, "now_ns", lambda: self.now_ns)
+        monkeypatch.setattr(clock, "wall_offset_ns", lambda: 0)
         self.outbox, self.fetcher = Outbox([]), Fetcher([])
         config = Config(**options)
         texts = Texts(config.capture_content, config.redact, config.max_text_chars)

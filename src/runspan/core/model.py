@@ -176,6 +176,7 @@ class Listing(Struct, frozen=True, gc=False):
     run_id: str | None = None  # the page was filtered by this run
     follows: str | None = None  # the message before its first (a cursor says so)
     precedes: str | None = None  # the message after its last
+    is_ordered: bool = False  # stamps tell the order of its messages; else it is what was asked for
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -225,6 +226,7 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     deleted_message_id: str | None = None
     steps: tuple[RunStep, ...] = ()
     all_steps: bool = False  # steps hold every step of the run
+    is_ordered: bool = False  # stamps tell the order of the steps; else it is what was asked for
     run_id: str | None = None  # the run that steps and outputs belong to
     outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
     vector_store_ids: tuple[str, ...] | None = None  # of the thread

@@ -140,6 +140,7 @@ class Tracker:
         self._on_thread[on_thread].add(key)
         if on_thread not in self._pinned:
             self._pin(on_thread, self._threads.pop(on_thread) or ThreadLog())
+        self._note_times(live)
         live.due_ns = 0
         self.patience.schedule(live)
 
@@ -169,6 +170,7 @@ class Tracker:
             live = self._live.get(key)
             if live is not None:
                 live.state = advance(live.state, seen)
+                self._note_times(live)
                 live.heard_ns = clock.now_ns()
                 if seen.steps:
                     live.weight += weight
@@ -180,6 +182,12 @@ class Tracker:
             if live is not None:
                 self._settle(live)
         self._keep_within_bounds()
+
+    def _note_times(self, live: Live) -> None:
+        """Which messages another run of the thread could read depends on them."""
+        on_thread = (live.key.server, live.key.thread_id)
+        if live.state.origin != "joined":  # when that one began is not known
+            self._pin(on_thread, threads.with_run(self._pinned[on_thread], live.state))
 
     def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:
