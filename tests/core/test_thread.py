@@ -8,7 +8,7 @@ from functools import reduce
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.model import Listing, Message, Observation, Part
+from runspan.core.model import Listing, Message, Observation, Part, RunRequest, RunStep
 from runspan.core.thread import (
     MAX_MESSAGES,
     Begun,
@@ -231,9 +231,37 @@ def test_a_run_that_is_alive_may_still_write() -> None:
     assert not has_all_outputs(log_of(page(*M)), begun())
 
 
-def test_a_run_watched_by_its_stream_from_the_beginning_has_told_all() -> None:
-    request = replace(begun().request, stream=True)
-    assert has_all_outputs(ThreadLog(), after(event(5, "completed"), state=begun(request=request)))
+STREAMED = begun(request=RunRequest(stream=True))
+NAMED = replace(
+    event(4, None), runs=(), steps=(RunStep("s1", "message_creation", message_id="w1"),), all_steps=False
+)
+(W1,) = written(1)
+
+
+@pytest.mark.parametrize(
+    ("status", "messages", "named", "partial", "has_all"),
+    [
+        ("completed", [W1], True, {}, True),
+        ("completed", [W1], False, {}, True),  # no event told of a step
+        ("completed", [], False, {}, False),  # nor of a message
+        ("incomplete", [], False, {}, False),
+        ("completed", written(2), True, {}, False),  # another one than the step names
+        ("completed", [replace(W1, parts=())], True, {}, False),  # it has begun, and that is all
+        ("completed", [replace(W1, status="in_progress")], True, {}, False),
+        ("completed", [replace(W1, status=None)], True, {}, True),  # the whole text in `created`
+        ("completed", [W1], True, {"w9": "Then"}, False),  # deltas of one that never came
+        ("failed", [], False, {}, True),
+        ("cancelled", [], False, {}, True),
+        ("failed", [], True, {}, False),
+        ("failed", [], False, {"w1": "It i"}, False),
+    ],
+)
+def test_a_stream_has_told_all_where_each_message_that_it_speaks_of_came_whole(
+    status: str, messages: list[Message], named: bool, partial: dict[str, str], has_all: bool
+) -> None:
+    observations = [NAMED] if named else []
+    state = after(*observations, event(5, status), state=replace(STREAMED, partial=partial))
+    assert has_all_outputs(log_of(told(*messages)), state) is has_all
 
 
 def test_a_stream_that_began_at_the_tool_outputs_has_not_told_what_was_written_before() -> None:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from ..core.lifecycle import PHASE_OF_STATUS, Phase
 from ..core.model import Message, Observation, Run, RunStep, Source
 from . import pages, wire
 from .fields import member
@@ -251,6 +252,11 @@ STEP_ENDS = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed"
 MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
 FIRST_TOKEN = "thread.message.delta"  # noqa: S105 - the name of an event
 REQUIRES_ACTION = "thread.run.requires_action"
+# Some servers keep a run as `completed` from the beginning, so each event of its stream says so.
+_OPEN: Mapping[str, str] = {
+    "thread.run.created": "queued",
+    **{f"thread.run.{s}": s for s in ("queued", "in_progress", "requires_action", "cancelling")},
+}
 
 
 def read_event(name: str, data: Wire, at_ns: int) -> Observation:
@@ -265,10 +271,27 @@ def read_event(name: str, data: Wire, at_ns: int) -> Observation:
         return replace(seen, steps=(_timed(step, name, at_ns),) if step else ())
     if name.startswith("thread.run."):
         run: Run | None = wire.run(data)
-        return replace(seen, runs=(run,) if run else (), run_id=run.id if run else None)
+        if run is None:
+            return replace(seen, run_id=None)
+        is_over = PHASE_OF_STATUS.get(run.status or "") is Phase.OVER
+        return replace(seen, runs=(run,), run_id=run.id, open_status=_OPEN.get(name) if is_over else None)
     if name.startswith("thread.message."):
-        return replace(seen, messages=pages.messages_of(data))
+        return replace(seen, messages=tuple(_ended(m, name) for m in pages.messages_of(data)))
     return seen
+
+
+def is_last_word(seen: Observation) -> bool:
+    """Whether the server closes the stream behind this event: the run is over, or waits for tool outputs."""
+    is_waiting = any(run.status == "requires_action" for run in seen.runs)
+    is_over = any(PHASE_OF_STATUS.get(run.status or "") is Phase.OVER for run in seen.runs)
+    return seen.open_status is None and (is_waiting or is_over)
+
+
+def _ended(message: Message, name: str) -> Message:
+    """Nothing more comes of it in this stream, though its object may still say `in_progress`."""
+    if name not in MESSAGE_ENDS or message.status not in (None, "in_progress"):
+        return message
+    return replace(message, status=name.rpartition(".")[2])
 
 
 def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:

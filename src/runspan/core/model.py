@@ -217,6 +217,9 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     response_ns: int
     source: Source = Source.CALL
     event: str | None = None  # name of the stream event
+    open_status: str | None = (
+        None  # the status in that name, where the object of an open stream says that all is over
+    )
     polls: int = 0  # how many GETs of the run this stands for (coalesced polls count each)
     thread_id: str | None = None
     created_thread: bool = False  # the thread began with this call

@@ -252,14 +252,23 @@ def has_all_outputs(log: ThreadLog, state: RunState) -> bool:
     """Whether no message of this Run can be missing."""
     if state.over_seen is None:
         return False
-    if (
-        state.over_streamed and state.request.stream
-    ):  # one that began at the tool outputs did not tell what was before
-        return True
     reads = [ns for run_id, ns in log.read_for_run if run_id == state.key.run_id]
     if log.read_back_to != state.key.run_id:  # else an older message of this run may be missing
         reads.append(log.read_to_end_ns or 0)
-    return max(reads, default=0) >= state.over_seen[1]
+    return max(reads, default=0) >= state.over_seen[1] or _was_told_all(log, state)
+
+
+def _was_told_all(log: ThreadLog, state: RunState) -> bool:
+    """Whether its stream brought its messages. Its end alone proves nothing: some servers tell of no message, or of no text."""
+    if not (
+        state.over_streamed and state.request.stream
+    ):  # one that began at the outputs of tools told a part
+        return False
+    own = [m for m in log.messages if m.run_id == state.key.run_id and m.role != "user"]
+    whole = {m.id for m in own if m.parts and m.status != "in_progress"}
+    named = {step.message_id for step in state.steps.values() if step.message_id}
+    expects_some = state.run.status in ("completed", "incomplete")
+    return len(whole) == len(own) and whole >= named | state.partial.keys() and bool(own or not expects_some)
 
 
 def has_all_inputs(log: ThreadLog) -> bool:

@@ -21,16 +21,6 @@ from .snapshot import copy, fields_of
 
 Put = Callable[[Any], None]
 
-_IDS = ("id", "run_id", "thread_id", "assistant_id", "role", "type", "status", "created_at")
-# Their content grows in place while the app's handler accumulates deltas, so only the ids are read.
-_GROWING = frozenset(
-    {
-        "thread.message.created",
-        "thread.message.in_progress",
-        "thread.run.step.created",
-        "thread.run.step.in_progress",
-    }
-)
 DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 
 
@@ -77,19 +67,16 @@ class Tap:
                 return
             at_ns, stream = now_ns(), self.stream
             data = event.data
-            if name in _GROWING:
-                fields = fields_of(data)
-                payload: Any = {key: fields.get(key) for key in _IDS}
-            else:
-                payload = copy(data)
-                if name in MESSAGE_ENDS:
+            payload = copy(data)  # now: the app's handler lets some of them grow in place
+            if name in MESSAGE_ENDS:
+                if fields_of(data).get("content"):  # else the deltas are all there is
                     self._deltas = []
-                elif name in STEP_ENDS:
-                    self._step_deltas = []
-                elif name == "thread.run.created":
-                    self._learn(fields_of(data))
-                elif name == REQUIRES_ACTION:
-                    self._waits(payload)
+            elif name in STEP_ENDS:
+                self._step_deltas = []
+            elif name == "thread.run.created":
+                self._learn(fields_of(data))
+            elif name == REQUIRES_ACTION:
+                self._waits(payload)
             self._put(StreamEvent(stream, name, at_ns, payload))
         except Exception as error:
             swallow("look at a stream event", error)

@@ -135,6 +135,7 @@ class StreamRef(Struct, eq=False):
     steps: StepDeltas = field(
         default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
     )  # worker's own, like `texts`
+    is_told: bool = False  # worker's own: the event came behind which the server closes it
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
 

@@ -58,6 +58,10 @@ class StreamReader:
                 self._tracker.stream_opened(live)
         self._tracker.observe(call.server, seen, weight(event.payload))
         self._tracker.first_token(call.server, stream)
+        if assistants.is_last_word(seen):
+            live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
+            if live is not None:
+                self._tracker.stream_told(live, stream)
 
     def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
         call = stream.call
@@ -107,7 +111,7 @@ class StreamReader:
         live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
         if live is not None:
             self._observe_open_steps(live, stream, closed.at_ns)
-            self._tracker.stream_closed(live, stream, error)
+            self._tracker.stream_closed(live, stream, closed.at_ns, error)
         elif stream.run_id is None and call.match.route.starts_run:
             request = wire.run_request(decode(call.body), True)
             call.response_ns = max(call.response_ns, closed.at_ns)
