@@ -248,6 +248,7 @@ NAMED = replace(
         ("completed", written(2), True, {}, False),  # another one than the step names
         ("completed", [replace(W1, parts=())], True, {}, False),  # it has begun, and that is all
         ("completed", [replace(W1, status="in_progress")], True, {}, False),
+        ("completed", [W1, replace(W1, id="w2", parts=())], True, {}, False),
         ("completed", [replace(W1, status=None)], True, {}, True),  # the whole text in `created`
         ("completed", [W1], True, {"w9": "Then"}, False),  # deltas of one that never came
         ("failed", [], False, {}, True),

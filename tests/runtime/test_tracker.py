@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.model import Listing, RunRequest, RunStep, ToolCall
+from runspan.core.model import Listing, RunRequest, RunStep, Source, ToolCall
 from runspan.runtime.live import BASE_WEIGHT
 from tests.core.words import SERVER, A, S, run, said
 from tests.runtime.desk import Desk
@@ -134,6 +134,23 @@ def test_a_run_of_which_all_was_read_goes_out_at_once_in_whatever_order(
     assert desk.emitted == [("run_1", None)]
     ((_, data),) = desk.outbox.sent
     assert [child.operation for child in data.children] == ["chat", "execute_tool"]
+
+
+@pytest.mark.parametrize(("told", "asked"), [(True, []), (False, [("run_1", "steps")])])
+def test_steps_that_no_stream_told_of_are_fetched_where_there_are_tools_on_the_server(
+    make: Make, told: bool, asked: list[tuple[str, str]]
+) -> None:
+    desk = make(linger_s=1.0, capture_content=False)
+    tools = ({"type": "code_interpreter"},)
+    first = desk.seen(run("queued", tools=tools))
+    assert desk.tracker.begin(desk.call(), RunRequest(stream=True), first)
+    if told:
+        desk.tracker.observe(
+            SERVER, desk.seen(steps=(RunStep("step_1", "message_creation"),), run_id="run_1")
+        )
+    desk.tracker.observe(SERVER, desk.seen(run("completed", tools=tools), source=Source.STREAM))
+    desk.wait(2)
+    assert desk.fetcher.asked == asked
 
 
 def test_with_fetch_never_a_run_goes_out_after_the_linger_and_nothing_is_asked(make: Make) -> None:

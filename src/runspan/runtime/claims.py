@@ -44,8 +44,6 @@ def settle(live: Live, at_ns: int) -> bool:
     was_over = live.state.is_over
     is_stamped = claim.source is not Source.STREAM and claim.runs[0].ended_at is not None
     if not is_stamped:
-        if was_over:
-            return False
         claim = replace(claim, request_ns=at_ns, response_ns=at_ns, source=Source.STREAM)
     live.state = advance(live.state, replace(claim, open_status=None))
     return not was_over and live.state.is_over

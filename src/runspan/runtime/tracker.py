@@ -236,7 +236,6 @@ class Tracker:
         if not stream.is_told:
             stream.is_told = True
             live.open_streams = max(0, live.open_streams - 1)
-            self._settle(live)
 
     def stream_closed(self, live: Live, stream: StreamRef, at_ns: int, error: ApiError | None) -> None:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
