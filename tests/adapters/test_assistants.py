@@ -111,7 +111,8 @@ def message(id_: str, at: int) -> dict[str, Any]:
         ({}, False, (["a", "b"], True, True)),
         ({}, True, (["a", "b"], False, True)),
         ({}, None, (["a", "b"], True, True)),
-        *(({"limit": limit}, None, (["a", "b"], False, True)) for limit in (1, 2, "2", 2.0)),
+        *(({"limit": limit}, None, (["a", "b"], False, True)) for limit in (2, "2", 2.0)),
+        ({"limit": 1}, None, (["a", "b"], True, True)),  # it knows no limit
         *(
             ({"limit": limit}, None, (["a", "b"], True, True))
             for limit in (3, "3", None, [], "²", "9" * 5000)

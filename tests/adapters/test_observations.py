@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runspan.adapters.assistants import Exchange, match, read_event, with_thread_of
 from runspan.core.model import (
@@ -146,7 +147,35 @@ def event(name: str, **told: Any) -> Observation:
         ),
         ("thread.run.queued", RUN, {**OF_RUN, "runs": (QUEUED,)}),
         ("thread.run.queued", {"thread_id": "t", "run_id": "x"}, OF_THREAD),
-        ("thread.message.completed", {**SAID, **OF_THREAD}, {**OF_THREAD, "messages": (HI,)}),
+        (
+            *("thread.message.completed", {**SAID, **OF_THREAD}),
+            {**OF_THREAD, "messages": (replace(HI, status="completed"),)},
+        ),
+        ("thread.message.created", {**SAID, **OF_THREAD}, {**OF_THREAD, "messages": (HI,)}),
+        (
+            *("thread.message.completed", {**SAID, **OF_THREAD, "status": "in_progress"}),
+            {**OF_THREAD, "messages": (replace(HI, status="completed"),)},
+        ),
+        (
+            *("thread.message.completed", {**SAID, **OF_THREAD, "status": "incomplete"}),
+            {**OF_THREAD, "messages": (replace(HI, status="incomplete"),)},
+        ),
+        *(
+            (
+                f"thread.run.{name}",
+                {**RUN, "status": status},
+                {**OF_RUN, "runs": (run,), "open_status": open_},
+            )
+            for name, status, open_ in (
+                ("created", "completed", "queued"),
+                ("in_progress", "expired", "in_progress"),
+                ("requires_action", "completed", "requires_action"),
+                ("completed", "incomplete", None),
+                ("of_later_days", "completed", None),
+                ("created", "in_progress", None),
+            )
+            for run in (replace(QUEUED, status=status, ended_at=None),)
+        ),
         ("thread.message.completed", {**OF_RUN, "content": "hi"}, OF_RUN),
         ("thread.run.step.in_progress", OF_RUN, OF_RUN),
         ("thread.later", {**RUN, **OF_RUN}, OF_RUN),

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Message, Part, RunKey, RunRequest
-from runspan.core.thread import ThreadLog, inputs, outputs
+from runspan.core.thread import Begun, ThreadLog, inputs, outputs
 from tests.core.words import KEY, A, begun, said
 
 REQUEST_NS = 1_000
@@ -102,3 +102,39 @@ def test_the_next_run_reads_the_additional_messages_of_the_one_before() -> None:
         (Q1, replace(EXTRA[0], id="x1", run_id="run_1", created_at=A), said("q2", "m3", created_at=A + 5))
     )
     assert texts(inputs(log, run_of("run_2", A + 5))) == ["q1", "extra 1", "q2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "log", "expected"),
+    [
+        (
+            "another process's answer stands before what we sent then",
+            ThreadLog((answer("a0", "m0", "run_x", A), said("q", "m1", created_at=A, sent_ns=5))),
+            ["a0", "q"],
+        ),
+        (
+            "it stands behind what we sent then, and may be later than the run",
+            ThreadLog((said("q", "m1", created_at=A, sent_ns=5), answer("a0", "m0", "run_x", A))),
+            ["q"],
+        ),
+        (
+            "a later run of ours, on a server whose stamps are all the same",
+            ThreadLog(
+                (said("q", "m1", created_at=1), answer("a", "m2", "run_2", 1)),
+                runs={"run_2": Begun(REQUEST_NS + 1)},
+            ),
+            ["q"],
+        ),
+        (
+            "a user's message behind the run's own answer",
+            ThreadLog((said("q", "m1"), answer("a", "m2", "run_1", A), said("q2", "m3", created_at=A))),
+            ["q"],
+        ),
+        ("the run's own answer, of an earlier second", ThreadLog((answer("a", "m2", "run_1", A - 9),)), []),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_in_the_second_of_the_run_the_thread_s_order_tells(
+    name: str, log: ThreadLog, expected: list[str]
+) -> None:
+    assert texts(inputs(log, run_of())) == expected

@@ -8,9 +8,10 @@ from functools import reduce
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.model import Listing, Message, Observation, Part
+from runspan.core.model import Listing, Message, Observation, Part, RunRequest, RunStep
 from runspan.core.thread import (
     MAX_MESSAGES,
+    Begun,
     ThreadLog,
     has_all_inputs,
     has_all_outputs,
@@ -230,9 +231,38 @@ def test_a_run_that_is_alive_may_still_write() -> None:
     assert not has_all_outputs(log_of(page(*M)), begun())
 
 
-def test_a_run_watched_by_its_stream_from_the_beginning_has_told_all() -> None:
-    request = replace(begun().request, stream=True)
-    assert has_all_outputs(ThreadLog(), after(event(5, "completed"), state=begun(request=request)))
+STREAMED = begun(request=RunRequest(stream=True))
+NAMED = replace(
+    event(4, None), runs=(), steps=(RunStep("s1", "message_creation", message_id="w1"),), all_steps=False
+)
+(W1,) = written(1)
+
+
+@pytest.mark.parametrize(
+    ("status", "messages", "named", "partial", "has_all"),
+    [
+        ("completed", [W1], True, {}, True),
+        ("completed", [W1], False, {}, True),  # no event told of a step
+        ("completed", [], False, {}, False),  # nor of a message
+        ("incomplete", [], False, {}, False),
+        ("completed", written(2), True, {}, False),  # another one than the step names
+        ("completed", [replace(W1, parts=())], True, {}, False),  # it has begun, and that is all
+        ("completed", [replace(W1, status="in_progress")], True, {}, False),
+        ("completed", [W1, replace(W1, id="w2", parts=())], True, {}, False),
+        ("completed", [replace(W1, status=None)], True, {}, True),  # the whole text in `created`
+        ("completed", [W1], True, {"w9": "Then"}, False),  # deltas of one that never came
+        ("failed", [], False, {}, True),
+        ("cancelled", [], False, {}, True),
+        ("failed", [], True, {}, False),
+        ("failed", [], False, {"w1": "It i"}, False),
+    ],
+)
+def test_a_stream_has_told_all_where_each_message_that_it_speaks_of_came_whole(
+    status: str, messages: list[Message], named: bool, partial: dict[str, str], has_all: bool
+) -> None:
+    observations = [NAMED] if named else []
+    state = after(*observations, event(5, status), state=replace(STREAMED, partial=partial))
+    assert has_all_outputs(log_of(told(*messages)), state) is has_all
 
 
 def test_a_stream_that_began_at_the_tool_outputs_has_not_told_what_was_written_before() -> None:
@@ -243,3 +273,35 @@ def test_outputs_are_what_this_run_wrote_in_order() -> None:
     extra = said("also this", "m9", created_at=A, run_id="run_1")  # additional_messages carry the run's id
     log = log_of(page(M[0], *written(1, run_id="run_0"), extra, *written(2, 3)))
     assert [m.id for m in outputs(log, "run_1")] == ["w2", "w3"]
+
+
+# ---------------------------------------------------------------- pages that stand on their head
+
+
+@pytest.mark.parametrize(
+    ("log", "is_turned"),
+    [
+        (ThreadLog(), False),  # nothing is known: what was asked for counts
+        (log_of(told(SAME[0]), told(SAME[1])), True),
+        (log_of(told(SAME[1]), told(SAME[0])), False),
+        (log_of(told(SAME[1])), False),
+        (ThreadLog((SAME[0],), whole_since_start=True), True),  # the thread's first message
+        (ThreadLog((SAME[1],), whole_since_start=True), False),
+        (log_of(told(replace(SAME[0], sent_ns=5)), told(replace(SAME[1], sent_ns=9))), True),
+        (log_of(told(replace(SAME[1], sent_ns=5)), told(replace(SAME[0], sent_ns=9))), False),
+    ],
+)
+def test_what_is_known_of_its_messages_turns_a_page_round(log: ThreadLog, is_turned: bool) -> None:
+    listed = replace(OLDEST, follows="m1", precedes="m0")
+    found = record(log, page(SAME[1], SAME[0], listing=listed))
+    assert ids(found) == (["m0", "m1"] if is_turned else ["m1", "m0"])
+    assert (found.read_to_end_ns is not None) is is_turned
+    told_by_stamps = record(log, page(SAME[1], SAME[0], listing=replace(OLDEST, is_ordered=True)))
+    assert (told_by_stamps.read_to_end_ns, told_by_stamps.whole_since_start) == (None, True)
+
+
+def test_a_page_of_runs_answers_is_turned_by_when_we_asked_for_those() -> None:
+    first, second = (Message(f"w{n}", "assistant", (Part("text", f"{n}"),), A, f"run_{n}") for n in range(2))
+    log = ThreadLog(runs={"run_0": Begun(10), "run_1": Begun(20)})
+    assert ids(record(log, page(second, first))) == ["w0", "w1"]
+    assert ids(record(log, page(first, second))) == ["w0", "w1"]

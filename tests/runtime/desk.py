@@ -19,7 +19,7 @@ from runspan.runtime.live import Live
 from runspan.runtime.lru import Lru
 from runspan.runtime.records import Call, LiveSpan, StreamRef, Via
 from runspan.runtime.tracker import Tracker
-from tests.core.words import SERVER, S, run, seen
+from tests.core.words import SERVER, S, run, said, seen
 
 
 @dataclass
@@ -46,6 +46,7 @@ class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
         self.now_ns = 1_000 * S
         monkeypatch.setattr(clock, "now_ns", lambda: self.now_ns)
+        monkeypatch.setattr(clock, "wall_offset_ns", lambda: 0)
         self.outbox, self.fetcher = Outbox([]), Fetcher([])
         config = Config(**options)
         texts = Texts(config.capture_content, config.redact, config.max_text_chars)
@@ -77,19 +78,23 @@ class Desk:
         self.tracker.observe(SERVER, self.seen(run(status, id=run_id, **fields)), weight)
 
     def whole(self, run_id: str = "run_1", thread_id: str = "thread_1") -> None:
-        """Begin a run on a new thread and watch its stream to the end: nothing is missing then."""
+        """Begin a run on a new thread, watch its stream to the end, read its steps: nothing can come any more."""
         first = replace(self.seen(run("queued", id=run_id, thread_id=thread_id)), created_thread=True)
         assert self.tracker.begin(self.call(run_id), RunRequest(stream=True), first)
         self.tracker.observe(SERVER, first)
+        answer = said("a", f"{run_id}/m", role="assistant", run_id=run_id)
+        told = {"thread_id": thread_id, "run_id": run_id}
+        self.tracker.observe(SERVER, replace(self.seen(messages=(answer,), source=Source.STREAM), **told))
         over = self.seen(run("completed", id=run_id, thread_id=thread_id), source=Source.STREAM)
         self.tracker.observe(SERVER, over)
+        self.tracker.observe(SERVER, replace(self.seen(all_steps=True), **told))
 
     def stream(self, live: Live) -> StreamRef:
         self.tracker.stream_opened(live)
         return StreamRef(self.call(live.key.run_id), live.key.run_id, live.key.thread_id)
 
     def close(self, live: Live, stream: StreamRef) -> None:
-        self.tracker.stream_closed(live, stream, None)
+        self.tracker.stream_closed(live, stream, self.now_ns, None)
 
     def answer(self, what: str, run_id: str = "run_1", status: str | None = None) -> None:
         """The GET asked for came back, with the run in `status` or with nothing."""

@@ -69,6 +69,8 @@ def test_a_closed_stream_whose_run_is_found_over_is_emitted_whole(make: Make) ->
     desk.close(live, desk.stream(live))
     desk.wait(1.1)
     desk.answer("run", status="completed")
+    assert desk.emitted == []
+    desk.wait(1.1)
     assert desk.emitted == [("run_1", None)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.model import Listing, RunRequest, RunStep
+from runspan.core.model import Listing, RunRequest, RunStep, Source, ToolCall
 from runspan.runtime.live import BASE_WEIGHT
 from tests.core.words import SERVER, A, S, run, said
 from tests.runtime.desk import Desk
@@ -106,9 +106,51 @@ def test_what_the_app_reads_itself_within_the_linger_is_not_fetched(make: Make) 
     desk.now_ns += S // 2
     page = desk.seen(messages=(said("q", "m1", created_at=A),), listing=Listing(True, True))
     desk.tracker.observe(SERVER, page)
+    assert desk.emitted == [], "it may read the steps, too"
+    desk.wait(0.6)
     assert desk.emitted == [("run_1", None)]
-    desk.wait(100)
     assert desk.fetcher.asked == []
+
+
+@pytest.mark.parametrize(
+    "order", [("end", "messages", "steps"), ("end", "steps", "messages"), ("steps", "end", "messages")]
+)
+def test_a_run_of_which_all_was_read_goes_out_at_once_in_whatever_order(
+    make: Make, order: tuple[str, ...]
+) -> None:
+    desk = make(linger_s=1.0)
+    desk.begin()
+    step = RunStep("step_1", "tool_calls", tool_calls=(ToolCall("call_1", "function", "f", "{}", "42"),))
+    for what in order:
+        assert desk.emitted == []
+        desk.now_ns += S // 10
+        if what == "end":
+            desk.hear("completed")
+        elif what == "steps":
+            desk.tracker.observe(SERVER, desk.seen(steps=(step,), all_steps=True, run_id="run_1"))
+        else:
+            page = desk.seen(messages=(said("q", "m1", created_at=A),), listing=Listing(True, True))
+            desk.tracker.observe(SERVER, page)
+    assert desk.emitted == [("run_1", None)]
+    ((_, data),) = desk.outbox.sent
+    assert [child.operation for child in data.children] == ["chat", "execute_tool"]
+
+
+@pytest.mark.parametrize(("told", "asked"), [(True, []), (False, [("run_1", "steps")])])
+def test_steps_that_no_stream_told_of_are_fetched_where_there_are_tools_on_the_server(
+    make: Make, told: bool, asked: list[tuple[str, str]]
+) -> None:
+    desk = make(linger_s=1.0, capture_content=False)
+    tools = ({"type": "code_interpreter"},)
+    first = desk.seen(run("queued", tools=tools))
+    assert desk.tracker.begin(desk.call(), RunRequest(stream=True), first)
+    if told:
+        desk.tracker.observe(
+            SERVER, desk.seen(steps=(RunStep("step_1", "message_creation"),), run_id="run_1")
+        )
+    desk.tracker.observe(SERVER, desk.seen(run("completed", tools=tools), source=Source.STREAM))
+    desk.wait(2)
+    assert desk.fetcher.asked == asked
 
 
 def test_with_fetch_never_a_run_goes_out_after_the_linger_and_nothing_is_asked(make: Make) -> None:
@@ -128,6 +170,7 @@ def test_without_capture_no_messages_are_fetched_nor_kept(make: Make) -> None:
     desk.begin()
     desk.tracker.observe(SERVER, desk.seen(messages=(said("q", "m1"),)))
     desk.hear("completed")
+    desk.wait(2)
     assert desk.emitted == [("run_1", None)]
     assert (desk.fetcher.asked, len(desk.tracker._threads)) == ([], 1)
     assert desk.tracker._threads.get((SERVER.base_url, "thread_1")).messages == ()  # type: ignore[union-attr]

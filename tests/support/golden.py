@@ -44,6 +44,7 @@ def one_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[None]:
     with monkeypatch.context() as patch:
         for module in modules:
             patch.setattr(module, "now_ns", now_ns)
+        patch.setattr(modules[0], "wall_offset_ns", lambda: 0)
         yield
 
 

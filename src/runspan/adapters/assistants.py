@@ -14,13 +14,13 @@ from urllib.parse import unquote
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ..core.model import Listing, Message, Observation, Run, RunStep, Source
-from . import wire
+from ..core.lifecycle import PHASE_OF_STATUS, Phase
+from ..core.model import Message, Observation, Run, RunStep, Source
+from . import pages, wire
 from .fields import member
 from .wire import Wire
 
 PREFIXES = ("/threads", "/assistants")
-PAGE_SIZE = 20  # where the app asks for none
 
 
 class Match(Struct, frozen=True, gc=False):
@@ -107,55 +107,26 @@ def _new_thread(exchange: Exchange) -> Observation:
 
 def _sent(exchange: Exchange, thread: Wire, thread_id: str | None) -> tuple[Message, ...]:
     sent = (wire.message(m, id_=f"{thread_id}/{i}") for i, m in enumerate(wire.items(thread, "messages")))
-    created_at = wire.number(exchange.response, "created_at")
+    created_at = wire.stamp(exchange.response, "created_at")
     return tuple(replace(m, created_at=created_at, sent_ns=exchange.request_ns) for m in sent)
 
 
 def _message(exchange: Exchange) -> Observation:
-    return _seen(exchange, messages=_messages_of(exchange.response))
+    return _seen(exchange, messages=pages.messages_of(exchange.response))
 
 
 def _new_message(exchange: Exchange) -> Observation:
-    messages = tuple(replace(m, sent_ns=exchange.request_ns) for m in _messages_of(exchange.response))
+    messages = tuple(replace(m, sent_ns=exchange.request_ns) for m in pages.messages_of(exchange.response))
     return _seen(exchange, messages=messages)
 
 
-def _messages_of(*objects: Wire) -> tuple[Message, ...]:
-    return tuple(m for m in map(wire.message, objects) if m.id)
+def _messages(exchange: Exchange) -> Observation:
+    found, listing = pages.messages(exchange.response, exchange.query)
+    return _seen(exchange, messages=found, listing=listing)
 
 
 def _deleted_message(exchange: Exchange) -> Observation:
     return _seen(exchange, deleted_message_id=exchange.match.object_id)
-
-
-def _messages(exchange: Exchange) -> Observation:
-    page, query = exchange.response, exchange.query
-    found = _messages_of(*wire.items(page, "data"))
-    is_ascending = query.get("order") == "asc"
-    # With `before`, has_more speaks of the other direction: such a page proves neither end.
-    is_last = not _has_more(page, query) and not query.get("before")
-    after, before = wire.text(query, "after"), wire.text(query, "before")
-    is_first = not after and not before
-    listing = Listing(
-        from_start=is_first if is_ascending else is_last,
-        to_end=is_last if is_ascending else is_first,
-        run_id=wire.text(query, "run_id"),
-        follows=after if is_ascending else before,
-        precedes=before if is_ascending else after,
-    )
-    return _seen(exchange, messages=found if is_ascending else found[::-1], listing=listing)
-
-
-def _has_more(page: Wire, query: Wire) -> bool:
-    """`has_more`; where a server leaves it out, a page shorter than was asked for is the last."""
-    has_more = page.get("has_more")
-    if isinstance(has_more, bool):
-        return has_more
-    try:
-        limit = int(query["limit"])
-    except (KeyError, TypeError, ValueError, OverflowError):  # none, or the app's own, of any type
-        limit = PAGE_SIZE
-    return len(wire.items(page, "data")) >= limit
 
 
 def _run(exchange: Exchange) -> Observation:
@@ -196,10 +167,8 @@ def _step(exchange: Exchange) -> Observation:
 
 
 def _steps(exchange: Exchange) -> Observation:
-    page, query = exchange.response, exchange.query
-    found = tuple(s for item in wire.items(page, "data") if (s := wire.step(item)))
-    is_whole = not query.get("after") and not query.get("before") and not _has_more(page, query)
-    return _seen(exchange, steps=found if query.get("order") == "asc" else found[::-1], all_steps=is_whole)
+    found, is_ordered, is_whole = pages.steps(exchange.response, exchange.query)
+    return _seen(exchange, steps=found, is_ordered=is_ordered, all_steps=is_whole)
 
 
 # ---------------------------------------------------------------- the table
@@ -296,6 +265,11 @@ STEP_ENDS = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed"
 MESSAGE_ENDS = frozenset({"thread.message.completed", "thread.message.incomplete"})
 FIRST_TOKEN = "thread.message.delta"  # noqa: S105 - the name of an event
 REQUIRES_ACTION = "thread.run.requires_action"
+# Some servers keep a run as `completed` from the beginning, so each event of its stream says so.
+_OPEN: Mapping[str, str] = {
+    "thread.run.created": "queued",
+    **{f"thread.run.{s}": s for s in ("queued", "in_progress", "requires_action", "cancelling")},
+}
 
 
 def read_event(name: str, data: Wire, at_ns: int) -> Observation:
@@ -310,10 +284,27 @@ def read_event(name: str, data: Wire, at_ns: int) -> Observation:
         return replace(seen, steps=(_timed(step, name, at_ns),) if step else ())
     if name.startswith("thread.run."):
         run: Run | None = wire.run(data)
-        return replace(seen, runs=(run,) if run else (), run_id=run.id if run else None)
+        if run is None:
+            return replace(seen, run_id=None)
+        is_over = PHASE_OF_STATUS.get(run.status or "") is Phase.OVER
+        return replace(seen, runs=(run,), run_id=run.id, open_status=_OPEN.get(name) if is_over else None)
     if name.startswith("thread.message."):
-        return replace(seen, messages=_messages_of(data))
+        return replace(seen, messages=tuple(_ended(m, name) for m in pages.messages_of(data)))
     return seen
+
+
+def is_last_word(seen: Observation) -> bool:
+    """Whether the server closes the stream behind this event: the run is over, or waits for tool outputs."""
+    is_waiting = any(run.status == "requires_action" for run in seen.runs)
+    is_over = any(PHASE_OF_STATUS.get(run.status or "") is Phase.OVER for run in seen.runs)
+    return seen.open_status is None and (is_waiting or is_over)
+
+
+def _ended(message: Message, name: str) -> Message:
+    """Nothing more comes of it in this stream, though its object may still say `in_progress`."""
+    if name not in MESSAGE_ENDS or message.status not in (None, "in_progress"):
+        return message
+    return replace(message, status=name.rpartition(".")[2])
 
 
 def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, TypeVar
+
+import msgspec
 
 Wire = Mapping[str, Any]
 T = TypeVar("T")
 
+MAX_STAMP = (
+    100_000_000_000  # in seconds far away, in milliseconds long ago: what is larger counts smaller units
+)
 MAX_INT = 2**53  # beyond it neither JSON nor OTLP carries a number safely
 
 
@@ -34,6 +40,34 @@ def real(wire: Wire, key: str) -> float | None:
 def is_number(value: Any) -> bool:
     """The range is false for NaN and infinities, too."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_INT < value < MAX_INT
+
+
+def moment(wire: Wire, key: str) -> float | None:
+    """Seconds since the epoch. Servers also count in ms, us or ns, send numbers as texts, ISO dates, or 0 for "not yet"."""
+    value = wire.get(key)
+    if isinstance(value, str):
+        value = _moment_of_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_STAMP * 1_000**3:
+        return None
+    while value >= MAX_STAMP:
+        value /= 1_000
+    return value
+
+
+def stamp(wire: Wire, key: str) -> int | None:
+    """The same in whole seconds, as the API has it: some moment of [stamp, stamp + 1)."""
+    value = moment(wire, key)
+    return None if value is None else int(value)
+
+
+def _moment_of_text(text: str) -> float | None:
+    try:
+        if text[:1].isdigit() and text[4:5] != "-":
+            return float(text)
+        at: datetime = msgspec.convert(text, datetime)
+        return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def flag(wire: Wire, key: str) -> bool | None:

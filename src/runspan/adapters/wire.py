@@ -17,7 +17,9 @@ from .fields import Wire as Wire  # what other readers of the wire use, too
 from .fields import count, first, flag, kind_of, real, texts, without_nulls
 from .fields import items as items
 from .fields import mapping as mapping
+from .fields import moment as moment
 from .fields import number as number
+from .fields import stamp as stamp
 from .fields import text as text
 from .tool_calls import tool_call
 
@@ -70,10 +72,10 @@ def run(wire: Wire, thread_id: str | None = None) -> Run | None:
         usage=usage(mapping(wire, "usage")),
         error=error(mapping(wire, "last_error")),
         incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
-        created_at=number(wire, "created_at"),
-        started_at=number(wire, "started_at"),
-        ended_at=first(wire, ends, number),
-        expires_at=number(wire, "expires_at"),
+        created_at=stamp(wire, "created_at"),
+        started_at=stamp(wire, "started_at"),
+        ended_at=first(wire, ends, stamp),
+        expires_at=stamp(wire, "expires_at"),
         metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire),
         file_ids=texts(wire, "file_ids"),
@@ -137,7 +139,7 @@ def message(wire: Wire, id_: str | None = None) -> Message:
         id=(text(wire, "id") or "") if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if run_id else "user"),
         parts=parts,
-        created_at=number(wire, "created_at"),
+        created_at=stamp(wire, "created_at"),
         run_id=run_id,
         status=text(wire, "status"),
         incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
@@ -209,8 +211,8 @@ def step(wire: Wire) -> RunStep | None:
         tool_calls=tuple(map(tool_call, items(details, "tool_calls"))),
         error=error(mapping(wire, "last_error")),
         usage=usage(mapping(wire, "usage")),
-        created_at=number(wire, "created_at"),
-        ended_at=first(wire, _STEP_ENDS, number),
+        created_at=stamp(wire, "created_at"),
+        ended_at=first(wire, _STEP_ENDS, stamp),
     )
 
 

@@ -27,6 +27,7 @@ from .model import (
     SpanEvent,
     ToolCall,
 )
+from .order import lean
 
 
 class Phase(str, Enum):
@@ -291,6 +292,10 @@ def _add_steps(state: RunState, seen: Observation) -> RunState:
     if not seen.steps and not seen.all_steps:
         return state
     steps = dict(state.steps)
+    if seen.all_steps and not seen.is_ordered:
+        at = {id_: float(n) for n, id_ in enumerate(steps)}
+        if lean(at.get(step.id) for step in seen.steps) < 0:  # what a stream told
+            seen = replace(seen, steps=seen.steps[::-1])
     for step in seen.steps:
         known = steps.get(step.id)
         steps[step.id] = steps_of.merge(known, step) if known else step

@@ -176,6 +176,7 @@ class Listing(Struct, frozen=True, gc=False):
     run_id: str | None = None  # the page was filtered by this run
     follows: str | None = None  # the message before its first (a cursor says so)
     precedes: str | None = None  # the message after its last
+    is_ordered: bool = False  # stamps tell the order of its messages; else it is what was asked for
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -216,6 +217,9 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     response_ns: int
     source: Source = Source.CALL
     event: str | None = None  # name of the stream event
+    open_status: str | None = (
+        None  # the status in that name, where the object of an open stream says that all is over
+    )
     polls: int = 0  # how many GETs of the run this stands for (coalesced polls count each)
     thread_id: str | None = None
     created_thread: bool = False  # the thread began with this call
@@ -225,6 +229,7 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     deleted_message_id: str | None = None
     steps: tuple[RunStep, ...] = ()
     all_steps: bool = False  # steps hold every step of the run
+    is_ordered: bool = False  # stamps tell the order of the steps; else it is what was asked for
     run_id: str | None = None  # the run that steps and outputs belong to
     outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
     vector_store_ids: tuple[str, ...] | None = None  # of the thread

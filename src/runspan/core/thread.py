@@ -6,13 +6,24 @@ Knowledge only grows: a partial page never shortens what is known; only `message
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from .lifecycle import RunState
 from .model import Listing, Message, Observation
+from .order import lean
+
+
+class Begun(Struct, frozen=True, gc=False):
+    """A run of this process on the thread: when it was asked for, and when it was first seen over."""
+
+    request_ns: int
+    over_ns: int | None = None
+
+
+NO_RUNS: Mapping[str, Begun] = {}
 
 
 class ThreadLog(Struct, frozen=True, gc=False):
@@ -26,17 +37,31 @@ class ThreadLog(Struct, frozen=True, gc=False):
     )
     read_for_run: tuple[tuple[str, int], ...] = ()  # run id, request of a page filtered by that run
     vector_store_ids: tuple[str, ...] = ()
+    runs: Mapping[str, Begun] = NO_RUNS  # by id, the newest last
     weight_bytes: int = 0  # about what its texts hold; asked for far more often than they change
 
 
 _MESSAGE_BYTES = 500  # of a message beside its texts
 MAX_MESSAGES = 1_000  # of one thread; the oldest go first
 _MAX_FILTERED = 16  # filtered reads remembered of one thread
+_MAX_RUNS = 64  # remembered of one thread
+
+
+def with_run(log: ThreadLog, state: RunState) -> ThreadLog:
+    """`log` with what is known of the times of this run."""
+    begun = Begun(state.request_ns, state.over_seen[1] if state.over_seen else None)
+    if log.runs.get(state.key.run_id) == begun:
+        return log
+    older = [(id_, run) for id_, run in log.runs.items() if id_ != state.key.run_id]
+    return replace(log, runs=dict([*older, (state.key.run_id, begun)][-_MAX_RUNS:]))
 
 
 def record(log: ThreadLog, seen: Observation) -> ThreadLog:
     """`log` with what `seen` says of this thread."""
-    messages = _merge(list(log.messages), seen.messages, seen.listing)
+    known = list(log.messages)
+    _name_sent(known, seen.messages)
+    seen = _oldest_first(log, known, seen)
+    messages = _merge(known, seen.messages, seen.listing)
     if seen.deleted_message_id is not None:
         messages = [m for m in messages if m.id != seen.deleted_message_id]
     is_cut = len(messages) > MAX_MESSAGES
@@ -64,12 +89,40 @@ def record(log: ThreadLog, seen: Observation) -> ThreadLog:
     return replace(log, read_to_end_ns=seen.request_ns, read_back_to=oldest)
 
 
+def _oldest_first(log: ThreadLog, known: list[Message], seen: Observation) -> Observation:
+    """A page without telling stamps, turned round where what we know of its messages tells that it stands on its head."""
+    page, listing = seen.messages, seen.listing
+    if listing is None or listing.is_ordered or len(page) < 2:
+        return seen
+    position = {m.id: i for i, m in enumerate(known)}
+    at = [position.get(m.id) for m in page]
+    leaning = lean(_local_ns(log, m if i is None else known[i]) for m, i in zip(page, at, strict=True))
+    leaning = leaning or lean(at)
+    if not leaning and log.whole_since_start:  # nothing lies before the thread's first message
+        leaning = -1 if at[-1] == 0 else 0
+    if leaning >= 0:
+        return seen
+    turned = replace(
+        listing,
+        from_start=listing.to_end,
+        to_end=listing.from_start,
+        follows=listing.precedes,
+        precedes=listing.follows,
+    )
+    return replace(seen, messages=page[::-1], listing=turned)
+
+
+def _local_ns(log: ThreadLog, message: Message) -> int | None:
+    """A moment on our clock before which this message was not there."""
+    begun = log.runs.get(message.run_id or "")
+    return message.sent_ns if begun is None else begun.request_ns
+
+
 def _merge(known: list[Message], page: Sequence[Message], listing: Listing | None) -> list[Message]:
     """`known` and a page (in the thread's order) as one list, each message once.
 
     Stamps are whole seconds, so messages that both have fix the order, and the page's cursor does; else time, what is known first.
     """
-    _name_sent(known, page)
     position = {m.id: i for i, m in enumerate(known)}
     done = position.get(listing.follows or "", -1) + 1 if listing else 0  # of `known`
     merged = known[:done]
@@ -143,14 +196,8 @@ def inputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
     """The messages that lay in the thread when the Run was created, in order, then its `additional_messages`."""
     run_id = state.key.run_id
     additional = state.request.additional_messages
-    listed: list[Message] = []
-    before: list[Message] = []
-    for message in log.messages:
-        if message.run_id == run_id:
-            if message.role == "user":
-                listed.append(message)
-        elif _lay_before(message, state):
-            before.append(message)
+    listed = [m for m in log.messages if m.run_id == run_id and m.role == "user"]
+    before = _before(log, state)
     if [_texts(m) for m in listed] == [_texts(m) for m in additional] or not additional:
         return (*before, *listed)
     texts = [_texts(m) for m in additional]
@@ -162,31 +209,66 @@ def inputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
     return (*before, *additional)
 
 
+def _before(log: ThreadLog, state: RunState) -> list[Message]:
+    """Messages that were there before the Run. Stamps leave the Run's own second in doubt: there the thread's order tells.
+
+    What stands before a message that certainly was there was there, too. What stands after one that certainly was not, was not;
+    and what another run wrote was not unless that is known.
+    """
+    verdicts = [_lay_before(message, log, state) for message in log.messages]
+    last_before = max((i for i, is_before in enumerate(verdicts) if is_before), default=-1)
+    first_after = min(
+        (i for i, is_before in enumerate(verdicts) if is_before is False), default=len(verdicts)
+    )
+    return [
+        message
+        for i, (message, is_before) in enumerate(zip(log.messages, verdicts, strict=True))
+        if is_before
+        or (is_before is None and (i < last_before or (i < first_after and message.run_id is None)))
+    ]
+
+
 def _texts(message: Message) -> tuple[str, ...]:
     return (message.role, *(p.text or p.type for p in message.parts))
 
 
-def _lay_before(message: Message, state: RunState) -> bool:
-    """A thread takes no message while a Run works on it, so only the Run's second itself is in doubt."""
+def _lay_before(message: Message, log: ThreadLog, state: RunState) -> bool | None:
+    """Whether it was in the thread when this Run was asked for. None: in doubt."""
+    if message.run_id == state.key.run_id:
+        return False
     if message.sent_ns is not None:
         return message.sent_ns <= state.request_ns
-    if message.created_at is None or state.created_at is None:
+    writer = log.runs.get(message.run_id or "")
+    if writer is not None and writer.request_ns > state.request_ns:
+        return False
+    if writer is not None and writer.over_ns is not None and writer.over_ns <= state.request_ns:
         return True
-    return message.created_at <= state.created_at
+    if message.created_at is None or state.created_at is None or message.created_at == state.created_at:
+        return None
+    return message.created_at < state.created_at
 
 
 def has_all_outputs(log: ThreadLog, state: RunState) -> bool:
     """Whether no message of this Run can be missing."""
     if state.over_seen is None:
         return False
-    if (
-        state.over_streamed and state.request.stream
-    ):  # one that began at the tool outputs did not tell what was before
-        return True
     reads = [ns for run_id, ns in log.read_for_run if run_id == state.key.run_id]
     if log.read_back_to != state.key.run_id:  # else an older message of this run may be missing
         reads.append(log.read_to_end_ns or 0)
-    return max(reads, default=0) >= state.over_seen[1]
+    return max(reads, default=0) >= state.over_seen[1] or _was_told_all(log, state)
+
+
+def _was_told_all(log: ThreadLog, state: RunState) -> bool:
+    """Whether its stream brought its messages. Its end alone proves nothing: some servers tell of no message, or of no text."""
+    if not (
+        state.over_streamed and state.request.stream
+    ):  # one that began at the outputs of tools told a part
+        return False
+    own = [m for m in log.messages if m.run_id == state.key.run_id and m.role != "user"]
+    whole = {m.id for m in own if m.parts and m.status != "in_progress"}
+    named = {step.message_id for step in state.steps.values() if step.message_id}
+    expects_some = state.run.status in ("completed", "incomplete")
+    return len(whole) == len(own) and whole >= named | state.partial.keys() and bool(own or not expects_some)
 
 
 def has_all_inputs(log: ThreadLog) -> bool:

@@ -8,14 +8,17 @@ that further. No estimate of the clocks' difference is needed or made.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from .lifecycle import PHASE_OF_STATUS, Phase, RunState
-from .model import RunStep
+from .model import RunFacts, RunStep, SpanData
 
 SECOND_NS = 1_000_000_000
+
+Facts = TypeVar("Facts")
 
 
 class Moment(Struct, frozen=True, gc=False):
@@ -146,3 +149,24 @@ def place_step(state: RunState, step: RunStep, lower_ns: int, upper_ns: int) -> 
         is_stamped = step.ended_at is not None
         end_ns = place(state, step.ended_at, start_ns, upper_ns).at_ns if is_stamped else upper_ns
     return start_ns, max(start_ns, end_ns)
+
+
+def moved(data: SpanData, by_ns: int) -> SpanData:
+    """The same span, and all below it, at other times: onto the wall clock's."""
+    if not by_ns:
+        return data
+    return replace(
+        data,
+        start_ns=data.start_ns + by_ns,
+        end_ns=data.end_ns + by_ns,
+        facts=_moved_facts(data.facts, by_ns),
+        event_facts=_moved_facts(data.event_facts, by_ns),
+        events=tuple(replace(event, at_ns=event.at_ns + by_ns) for event in data.events),
+        children=tuple(moved(child, by_ns) for child in data.children),
+    )
+
+
+def _moved_facts(facts: Facts, by_ns: int) -> Facts:
+    if not isinstance(facts, RunFacts) or facts.first_chunk_ns is None:
+        return facts
+    return replace(facts, first_chunk_ns=facts.first_chunk_ns + by_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from opentelemetry import _logs, trace
@@ -14,7 +15,7 @@ from ..conventions import genai
 from ..conventions import observed as words
 from ..core.redact import CUT
 from ..guard import guarded, logger
-from ..runtime import active, clock
+from ..runtime import active
 from ..runtime.active import Active
 from ..runtime.content_event import is_real
 from ..runtime.emit import SCOPE
@@ -89,7 +90,7 @@ def _said(
 
 
 def _log(provider: Any, said: dict[str, Any], about: trace.Span | None) -> None:
-    now = clock.now_ns()
+    now = time.time_ns()
     record = LogRecord(
         timestamp=now,
         observed_timestamp=now,

@@ -17,16 +17,6 @@ from .snapshot import copy, fields_of
 
 Put = Callable[[Any], None]
 
-_IDS = ("id", "run_id", "thread_id", "assistant_id", "role", "type", "status", "created_at")
-# Their content grows in place while the app's handler accumulates deltas, so only the ids are read.
-_GROWING = frozenset(
-    {
-        "thread.message.created",
-        "thread.message.in_progress",
-        "thread.run.step.created",
-        "thread.run.step.in_progress",
-    }
-)
 _OF_RUN, _OF_STEP = "thread.run.", "thread.run.step."
 DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 
@@ -102,17 +92,14 @@ class Tap:
         if not name.startswith(PREFIX) or self._is_closed:
             return
         at_ns = now_ns()
-        if name in _GROWING:
-            fields = fields_of(data)
-            payload: Any = {key: fields.get(key) for key in _IDS}
-        else:
-            payload = copy(data)
-            if name in MESSAGE_ENDS:
+        payload = copy(data)  # now: the app's handler lets some of them grow in place
+        if name in MESSAGE_ENDS:
+            if fields_of(data).get("content"):  # else the deltas are all there is
                 self._deltas = []
-            elif name in STEP_ENDS:
-                self._step_deltas = []
-            elif name.startswith(_OF_RUN) and not name.startswith(_OF_STEP):
-                self._run(name, fields_of(data), payload)
+        elif name in STEP_ENDS:
+            self._step_deltas = []
+        elif name.startswith(_OF_RUN) and not name.startswith(_OF_STEP):
+            self._run(name, fields_of(data), payload)
         self._put(StreamEvent(self.stream, name, at_ns, payload))
 
     def _run(self, name: str, run: Any, payload: Any) -> None:

@@ -100,6 +100,7 @@ class Custody:
             return identity.within(held.live)
         if self._tracker.ended.peek(run_id) is not None and self._tracker.handed.peek(run_id) is None:
             return context  # emitted here: the task came a second time
+        carried = _on_our_clock(carried)
         live = self._begin(carried, context)
         if live.span.is_recording():
             self._take(run_id, carried, live)
@@ -116,7 +117,7 @@ class Custody:
         """A run that carries its identity is met for the first time, by this call."""
         carried = None if line is None else lines.decode(line)
         if carried is not None and carried.is_sampled:
-            live = self._begin(carried, identity.context_of(carried))
+            live = self._begin(_on_our_clock(carried), identity.context_of(carried))
             if live.span.is_recording():
                 live.is_shared = True
                 call.met = live
@@ -145,7 +146,8 @@ class Custody:
     def _headers(self, of: Claimable) -> Headers:
         waiting = [p for p in pending.seen() if p.of is of]
         calls = tuple(ToolCall(p.call_id, "function", p.name) for p in waiting)
-        more = {"waiting": calls, "waiting_since_ns": waiting[0].since_ns if waiting else None}
+        since_ns = waiting[0].since_ns + of.live.wall_offset_ns if waiting else None
+        more = {"waiting": calls, "waiting_since_ns": since_ns}
         return identity.headers(of.live, identity.carry(of.live, claimed=of.claimed(), **more))
 
     def _begin(self, carried: Carried, context: Any) -> LiveSpan:
@@ -260,6 +262,17 @@ class Custody:
 def _weight(past: tuple[Server, Via | None, Observation]) -> int:
     run = past[2].runs[0]
     return 1_000 + len(run.instructions or "") + 200 * len(run.tools)
+
+
+def _on_our_clock(carried: Carried) -> Carried:
+    """With times of `runtime.clock`; what travels is the wall clock's."""
+    offset_ns = clock.wall_offset_ns()
+    times = {
+        name: at_ns - offset_ns
+        for name in ("request_ns", "response_ns", "waiting_since_ns")
+        if (at_ns := getattr(carried, name)) is not None
+    }
+    return replace(carried, **times)
 
 
 def _first_state(run_id: str, carried: Carried, live: LiveSpan) -> RunState:

@@ -18,12 +18,13 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, Status
 
 from ..conventions import attributes_of, genai
 from ..conventions.extra import NONE, Extra
+from ..core import timing
 from ..core.carried import Carried
 from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..guard import guarded
-from . import identity, place, scope, tracers
+from . import clock, identity, place, scope, tracers
 from .content_event import ContentEvents
 from .metrics import Metrics
 from .records import LiveSpan
@@ -128,29 +129,34 @@ class Emitter:
     def begin(self, data: SpanData) -> LiveSpan:
         """Start the span of a run or write under the current Context; the attributes are those that samplers use."""
         context, tracer = slim_context(), self._tracer()
-        span = self._started(tracer, data, context, None)
-        return LiveSpan(span, context, tracer, data.start_ns, asked=_asked(data))
+        offset_ns = clock.wall_offset_ns()
+        span = self._started(tracer, data, context, None, offset_ns)
+        return LiveSpan(span, context, tracer, data.start_ns, asked=_asked(data), wall_offset_ns=offset_ns)
 
     def begin_joined(self, data: SpanData, context: Context | None) -> LiveSpan:
         """Start a span on the worker, under the context of the call that met the run."""
-        under, tracer = context or Context(), self._tracer()
-        return LiveSpan(self._started(tracer, data, under, under), under, tracer)
+        under, tracer, offset_ns = context or Context(), self._tracer(), clock.wall_offset_ns()
+        span = self._started(tracer, data, under, under, offset_ns)
+        return LiveSpan(span, under, tracer, wall_offset_ns=offset_ns)
 
     def begin_adopted(self, data: SpanData, carried: Carried, context: Context) -> LiveSpan:
         """Take on the run span of another process, begun in `context` there."""
         tracer, under = identity.taking_on(self._tracer(), carried, context)
-        span = self._started(tracer, data, context, under)
+        offset_ns = clock.wall_offset_ns()
+        span = self._started(tracer, data, context, under, offset_ns)
         times = carried.request_ns, carried.response_ns
-        return LiveSpan(span, under, tracer, *times, carried.thread_id, carried.request)
+        return LiveSpan(span, under, tracer, *times, carried.thread_id, carried.request, offset_ns)
 
-    def _started(self, tracer: Tracer, data: SpanData, begun_in: Context, under: Context | None) -> Span:
+    def _started(
+        self, tracer: Tracer, data: SpanData, begun_in: Context, under: Context | None, offset_ns: int
+    ) -> Span:
         """Below the span of `under`, None: the current one. Its name and `runspan.context` are those of `begun_in`."""
         return tracer.start_span(
             _name(data, begun_in),
             under,
             _KINDS[data.kind],
             _with_scope(attributes_of(data, self._max_chars, self._extra), begun_in),
-            start_time=data.start_ns,
+            start_time=data.start_ns + offset_ns,
             record_exception=False,
             set_status_on_exception=False,
         )
@@ -159,6 +165,7 @@ class Emitter:
         """Give the live span its final name, attributes, events and status, make its children, and end it."""
         span: Span = live.span
         try:
+            data = timing.moved(data, live.wall_offset_ns)
             span.update_name(_name(data, live.context))
             below = trace.set_span_in_context(span, live.context)
             for child in data.children:
@@ -168,6 +175,7 @@ class Emitter:
 
     def make(self, data: SpanData, context: Context | None) -> None:
         """A span made afterwards, under `context` (None: a root)."""
+        data = timing.moved(data, clock.wall_offset_ns())
         self._make(self._tracer(), data, context or Context())
 
     def measure(self, live: LiveSpan, data: SpanData) -> None:

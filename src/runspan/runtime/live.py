@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..core import thread
 from ..core.lifecycle import RunState
-from ..core.model import RunKey
+from ..core.model import Observation, RunKey
 from ..core.thread import ThreadLog
 from .records import LiveSpan, Via
 
@@ -31,7 +31,9 @@ class Live:
     look_after_ns: int = FIRST_LOOK_S * SECOND_NS  # silence before the owner looks itself; doubles
     due_ns: int = 0  # the next thing to do for it; timers of other times are stale
     over_ns: int | None = None  # when its end came to our knowledge: the linger starts
-    open_streams: int = 0
+    open_streams: int = 0  # those that may still tell something
+    claim: Observation | None = None  # says that it is over, while a stream of it is open
+    claimed_ns: int = 0
     closed_early: bool = False  # a stream of it was closed before its end was seen
     asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
     tried: set[str] = field(default_factory=set)  # GETs answered, well or not
@@ -60,7 +62,7 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
     if (
         (_may_have_steps(state) or _has_unknown_calls(state, captures))
         and not state.has_all_steps
-        and not (state.over_streamed and state.request.stream)
+        and not (state.over_streamed and state.request.stream and state.steps)
     ):
         lacks.append("steps")
     return lacks

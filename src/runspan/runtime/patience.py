@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Callable, Mapping
 
 from ..config import Config
-from ..core.model import RunKey
+from ..core.model import RunKey, Source
+from . import clock
 from .fetch import Fetcher
-from .live import SECOND_NS, Live
+from .live import FIRST_LOOK_S, SECOND_NS, Live
 
 Runs = Mapping[RunKey, Live]
 
@@ -17,7 +18,7 @@ MAX_STALE = 1_000  # timers whose run is gone, before they are cleared away
 
 
 class Patience:
-    """`missing(live)` names what a run still lacks; `finish(live, reason)` lets it go."""
+    """`missing(live)` names what a run still lacks; `finish(live, reason)` lets it go, `give_up(live)` its open streams."""
 
     def __init__(
         self,
@@ -26,12 +27,14 @@ class Patience:
         runs: Runs,
         missing: Callable[[Live], list[str]],
         finish: Callable[[Live, str | None], None],
+        give_up: Callable[[Live], None],
     ) -> None:
         self._config = config
         self._fetcher = fetcher
         self._runs = runs
         self._missing = missing
         self._finish = finish
+        self._give_up = give_up
         self._linger_ns = int(config.linger_s * SECOND_NS)
         self._timers: list[tuple[int, int, RunKey]] = []
         self._numbers = itertools.count()
@@ -73,6 +76,8 @@ class Patience:
         """When something is to be done for this run if nothing more is heard of it."""
         if live.over_ns is not None:
             return live.dies_ns if live.asked else min(live.dies_ns, live.over_ns + self._linger_ns)
+        if live.claim is not None and live.claim.source is not Source.STREAM:  # its stream may be forgotten
+            return min(live.dies_ns, live.claimed_ns + FIRST_LOOK_S * SECOND_NS)
         is_others = live.span.is_shared  # nobody waits for what we would find
         if self._config.fetch == "never" or is_others or live.open_streams or "run" in live.asked:
             return live.dies_ns
@@ -87,6 +92,8 @@ class Patience:
                 self.schedule(live)  # should the answer never come
             else:
                 self._finish(live, None)
+        elif live.claim is not None:
+            self._give_up(live)
         else:
             is_first_look = live.closed_early and "run" not in live.tried
             live.tried.discard("run")
@@ -96,6 +103,10 @@ class Patience:
                 live.look_after_ns *= 2
             live.heard_ns = now_ns
             self.schedule(live)
+
+    def has_settled(self, live: Live) -> bool:
+        """Whether the app has had its time to read the rest."""
+        return live.over_ns is not None and clock.now_ns() >= live.over_ns + self._linger_ns
 
     # ------------------------------------------------------------ GETs
 

@@ -65,6 +65,7 @@ class LiveSpan(Struct, eq=False):
     response_ns: int | None = None
     thread_id: str | None = None
     asked: RunRequest = RunRequest()  # without texts
+    wall_offset_ns: int = 0  # added to times of `runtime.clock` when the span is exported
     is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
 
 
@@ -142,6 +143,7 @@ class StreamRef(Struct, eq=False):
     steps: StepDeltas = field(
         default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
     )  # worker's own, like `texts`
+    is_told: bool = False  # worker's own: the event came behind which the server closes it
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
 

@@ -63,6 +63,10 @@ class StreamReader:
                 self._tracker.stream_opened(live)
         self._tracker.observe(call.server, seen, weight_bytes)
         self._tracker.first_token(call.server, stream)
+        if assistants.is_last_word(seen):
+            live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
+            if live is not None:
+                self._tracker.stream_told(live, stream)
 
     def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
         call = stream.call
@@ -128,7 +132,7 @@ class StreamReader:
         if live is not None:
             with guarded("read the open steps of a stream"):
                 self._observe_open_steps(live, stream, closed.at_ns)
-            self._tracker.stream_closed(live, stream, error)
+            self._tracker.stream_closed(live, stream, closed.at_ns, error)
         elif call.match.route.starts_run:
             if call.live is not None:  # it never came to a run that is followed
                 self._lost(call, error, closed.at_ns)

@@ -30,7 +30,7 @@ from ..core.model import (
 from ..core.redact import Texts
 from ..core.thread import ThreadLog
 from ..guard import guarded, swallow
-from . import clock
+from . import claims, clock
 from .calls import Assistants, Counts
 from .fetch import Fetcher
 from .live import Live, missing, time_to_live_ns
@@ -79,7 +79,9 @@ class Tracker:
         self._named_foreign = False
         self.counts = Counts()
         self.dropped: Counter[str] = Counter()
-        self.patience = Patience(config, fetcher, self._live, self._missing, self.finish)
+        self.patience = Patience(
+            config, fetcher, self._live, self._missing, self.finish, self._give_up_streams
+        )
         self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
         self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
         self.runs: dict[tuple[str, str], Claimable] = {}  # (server, run id); for the app's own tool spans
@@ -151,6 +153,7 @@ class Tracker:
         self._on_thread[on_thread].add(key)
         if on_thread not in self._pinned:
             self._pin(on_thread, self._threads.pop(on_thread) or ThreadLog())
+        self._note_times(live)
         live.due_ns = 0
         self.patience.schedule(live)
 
@@ -179,7 +182,9 @@ class Tracker:
         for key in touched:
             live = self._live.get(key)
             if live is not None:
-                live.state = advance(live.state, seen)
+                taken = claims.believed(live, seen)
+                live.state = advance(live.state, taken)
+                self._note_times(live)
                 live.heard_ns = clock.now_ns()
                 if seen.steps:
                     live.weight += weight
@@ -191,6 +196,12 @@ class Tracker:
             if live is not None:
                 self._settle(live)
         self._keep_within_bounds()
+
+    def _note_times(self, live: Live) -> None:
+        """Which messages another run of the thread could read depends on them."""
+        on_thread = (live.key.server, live.key.thread_id)
+        if live.state.origin != "joined":  # when that one began is not known
+            self._pin(on_thread, threads.with_run(self._pinned[on_thread], live.state))
 
     def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:
@@ -231,9 +242,14 @@ class Tracker:
     def stream_opened(self, live: Live) -> None:
         live.open_streams += 1
 
-    def stream_closed(self, live: Live, stream: StreamRef, error: ApiError | None) -> None:
+    def stream_told(self, live: Live, stream: StreamRef) -> None:
+        """The event came behind which the server closes the stream: nothing is to be waited for, though it may be open."""
+        if not stream.is_told:
+            stream.is_told = True
+            live.open_streams = max(0, live.open_streams - 1)
+
+    def stream_closed(self, live: Live, stream: StreamRef, at_ns: int, error: ApiError | None) -> None:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
-        live.open_streams = max(0, live.open_streams - 1)
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
             cut_off = {id_: "".join(deltas) for id_, deltas in stream.texts.items()}
@@ -241,8 +257,20 @@ class Tracker:
         if error is not None:
             state = replace(state, stream_error=error)
         live.state = state
+        self.stream_told(live, stream)
+        if not live.open_streams:
+            claims.settle(live, at_ns)
+            self._note_times(live)
+        state = live.state
         if not state.is_over and state.phase is not Phase.WAITING and not live.open_streams:
             live.closed_early = True
+        self._settle(live)
+
+    def _give_up_streams(self, live: Live) -> None:
+        """They tell nothing, and elsewhere the run is said to be over."""
+        live.open_streams = 0
+        claims.settle(live, clock.now_ns())
+        self._note_times(live)
         self._settle(live)
 
     def first_token(self, server: Server, stream: StreamRef) -> None:
@@ -262,7 +290,8 @@ class Tracker:
         if live.state.is_over:
             if live.over_ns is None:
                 live.over_ns = clock.now_ns()
-            if not live.open_streams and not self._missing(live):
+            # The app may still read what a trace is richer by: all of the steps are the last that it can.
+            if live.state.has_all_steps and not live.open_streams and not self._missing(live):
                 self.finish(live)
                 return
         self.patience.schedule(live)
@@ -276,6 +305,8 @@ class Tracker:
         key = live.key
         if self._live.pop(key, None) is None:
             return
+        if unfinished and claims.settle(live, clock.now_ns()):
+            unfinished = None
         self._done.put(key, True)
         self.ours.discard(key.run_id)
         self.expected.discard(key.run_id)
@@ -344,10 +375,10 @@ class Tracker:
             self.observe(live.state.server, seen)
         if key not in self._live:
             return
-        if live.over_ns is not None and not self.patience.ask(live):
-            self.finish(live)
-        else:
+        if live.over_ns is None or self.patience.ask(live) or not self.patience.has_settled(live):
             self.patience.schedule(live)
+        else:
+            self.finish(live)
 
     def emit_over(self) -> None:
         """Everything that is over goes out, whole or not."""

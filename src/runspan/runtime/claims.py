@@ -1,0 +1,53 @@
+"""What is said of the end of a run while a stream of it is open.
+
+Such a run is not over: its end is where its stream ends. Yet it may be said to be: by a poll from elsewhere while the app reads
+slowly, or by the first event, of servers that keep a run as `completed` when they make it. The word is kept until the stream
+ends; if that tells no end itself, the word holds.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ..core.lifecycle import PHASE_OF_STATUS, Phase, advance
+from ..core.model import Observation, Run, Source
+from . import clock
+from .live import Live
+
+
+def believed(live: Live, seen: Observation) -> Observation:
+    """`seen` as far as it may be taken in now."""
+    is_early = seen.open_status is not None or seen.source is not Source.STREAM
+    if not live.open_streams or not is_early:
+        return seen
+    claim = next((run for run in seen.runs if run.id == live.key.run_id and _is_over(run)), None)
+    if claim is None:
+        return seen
+    if live.claim is None:
+        live.claimed_ns = clock.now_ns()
+    live.claim = replace(seen, runs=(claim,), messages=(), steps=(), outputs=(), polls=0)
+    others = tuple(run for run in seen.runs if run is not claim)
+    if seen.open_status is not None:
+        return replace(seen, runs=(*others, replace(claim, status=seen.open_status)))
+    live.state = replace(live.state, polls=live.state.polls + seen.polls)
+    return replace(seen, runs=others)
+
+
+def settle(live: Live, at_ns: int) -> bool:
+    """The streams of the run ended at `at_ns`. True: it is over because of what was said of it before.
+
+    A server that knows when a run ended is believed: its answer bounds the end.
+    """
+    claim, live.claim = live.claim, None
+    if claim is None:
+        return False
+    was_over = live.state.is_over
+    is_stamped = claim.source is not Source.STREAM and claim.runs[0].ended_at is not None
+    if not is_stamped:
+        claim = replace(claim, request_ns=at_ns, response_ns=at_ns, source=Source.STREAM)
+    live.state = advance(live.state, replace(claim, open_status=None))
+    return not was_over and live.state.is_over
+
+
+def _is_over(run: Run) -> bool:
+    return PHASE_OF_STATUS.get(run.status or "") is Phase.OVER
