@@ -6,7 +6,7 @@ is not captured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import trace
@@ -25,10 +25,7 @@ from .capture import Capture, Shown
 from .outcome import name_of, origin_of, outcome_of
 from .targets import Target
 
-_SPAN = next(
-    iter(trace.set_span_in_context(trace.INVALID_SPAN, Context()))
-)  # the API's key for "the current span"
-_OBSERVED = f"{place.OURS}observed"  # ours, for the nearest span of this kind
+_SPAN, _OBSERVED = place.SPAN, place.OBSERVED
 
 Show = Callable[[Capture], Shown | None]
 
@@ -37,7 +34,6 @@ _SAMPLED = TraceFlags.SAMPLED
 UNSET: Any = object()  # stands for "not given" where None is a value
 
 attach = place.attach
-detach = place.detach
 current_context = place.current
 
 
@@ -196,12 +192,8 @@ class Observed:
 
 def leave(token: Any, observed: Observed | None) -> None:
     """Undo an `attach`, also where the code goes on in another context than it began in; never logs, never raises."""
-    try:
-        detach(token)
-    except (ValueError, RuntimeError):
-        # Closed from elsewhere (a finalizer, another task): there it is not current, or a copy of it is.
-        if observed is not None and current_context().get(_OBSERVED) is observed:
-            attach(observed.outer)
+    if not place.undo(token) and observed is not None and current_context().get(_OBSERVED) is observed:
+        attach(observed.outer)
 
 
 # ---------------------------------------------------------------- beginnings
@@ -287,6 +279,15 @@ def _of_call(call: pending.Pending) -> dict[str, Any]:
     found: dict[str, Any] = {words.CALL_ID: call.call_id}
     if call.thread_id:
         found |= {genai.CONVERSATION: call.thread_id, "session.id": call.thread_id}
+    return found
+
+
+def nearest_of(spans: Sequence[Observed]) -> Observed | None:
+    """The innermost of these that is around the running code."""
+    observed: Any = current_context().get(_OBSERVED)
+    while observed is not None and not any(observed is one for one in spans):
+        observed = observed.outer.get(_OBSERVED)
+    found: Observed | None = observed
     return found
 
 

@@ -18,7 +18,7 @@ from ..conventions import observed as words
 from ..guard import guarded
 from ..runtime.active import Active
 from .capture import Shown
-from .spans import UNSET, Observed, attach, begin, current_context, detach, leave
+from .spans import UNSET, Observed, attach, begin, current_context, leave
 from .spec import Spec, transformed
 
 MAX_ITEMS = 10_000  # kept of what one generator yields
@@ -158,6 +158,8 @@ class Within:
 
     __slots__ = ("context",)
 
+    observed = None
+
     def __init__(self, context: Context) -> None:
         self.context = context
 
@@ -202,7 +204,7 @@ def drive(stream: Stream | Within, inner: Generator[Any, Any, Any]) -> Generator
             stream.fail(error)
             raise
         context = current_context()
-        detach(token)
+        leave(token, stream.observed)
         saw(item)
         try:
             value = yield item

@@ -40,10 +40,10 @@ class Tap:
     __slots__ = ("_deltas", "_is_closed", "_learn", "_put", "_raised", "_step_deltas", "_waits", "stream")
 
     def __init__(
-        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any], None]
+        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
     ) -> None:
         self._put = put
-        self._waits = waits  # told a run that requires action
+        self._waits = waits  # told a run that requires action, and the object in which the app gets it
         self._learn = learn  # told the run at its first event
         self._is_closed = False
         # Deltas matter only if the stream is cut before their message, or their step, completes.
@@ -89,7 +89,7 @@ class Tap:
                 elif name == "thread.run.created":
                     self._learn(fields_of(data))
                 elif name == REQUIRES_ACTION:
-                    self._waits(payload)
+                    self._waits(payload, data)
             self._put(StreamEvent(stream, name, at_ns, payload))
         except Exception as error:
             swallow("look at a stream event", error)
@@ -272,7 +272,7 @@ class ChunkTap(Tap):
                 payload = text.encode()
                 if self.stream.run_id is None:  # the worker has not come to it yet
                     self._learn(decode(payload))
-                self._waits(payload)
+                self._waits(payload, None)
             self._put(StreamChunk(self.stream, now_ns(), data))
         except Exception as error:
             swallow("look at a chunk of a stream", error)
