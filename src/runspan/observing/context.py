@@ -20,7 +20,7 @@ from ..runtime.active import Active
 from ..runtime.scope import Scope
 from .functions import GeneratorFunction
 from .spans import attach, current_context, target_of
-from .streams import Within, driven, is_drivable
+from .streams import Within, driven, is_drivable, is_new
 
 Function = TypeVar(
     "Function", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]"
@@ -105,7 +105,8 @@ class context:  # noqa: N801 - reads as a statement
             @functools.wraps(function)
             def within(*args: Any, **kwargs: Any) -> Any:
                 with self:
-                    return self._follow(function(*args, **kwargs), args, kwargs)
+                    made = function(*args, **kwargs)
+                    return self._follow(made, args, kwargs) if is_new(made) else made
 
             wrapped = within
         found: Function = wrapped

@@ -16,7 +16,6 @@ from ..runtime import active
 from .capture import Capture, Shown
 from .spans import UNSET, Observed, begin, current_context, is_idle, nearest, nearest_of, target_of
 
-
 Entry = tuple[int, Observed | None]  # id of the frame with the `with`; the span, if one was made
 
 

@@ -6,6 +6,7 @@ is not captured.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..core.redact import CUT
 from ..guard import guarded, swallow
 from ..runtime import pending, place, scope
 from ..runtime.active import Active
+from ..runtime.clock import now_ns
 from . import targets
 from .capture import Capture, Shown
 from .outcome import name_of, origin_of, outcome_of
@@ -42,6 +44,7 @@ class Observed:
 
     __slots__ = (
         "_above",
+        "_began_ns",
         "_call",
         "_first",
         "_metadata",
@@ -68,6 +71,7 @@ class Observed:
         call: pending.Pending | None = None,
     ) -> None:
         self.span = span
+        self._began_ns = now_ns()
         self.target = target
         self.kind = kind
         self.outer = outer  # its own Context is not kept here: the two would make a cycle at each call
@@ -149,9 +153,16 @@ class Observed:
         except Exception as error:
             swallow("describe a span of the app's own", error)
         try:
-            span.end()
+            span.end(self._end_ns())
         except Exception as error:
             swallow("end a span of the app's own", error)
+
+    def _end_ns(self) -> int | None:
+        """By the wall clock, but not less after the start than the time that passed: tests freeze that clock, NTP sets it back."""
+        start_ns = getattr(self.span, "start_time", None)
+        if not isinstance(start_ns, int):  # no span of the SDK
+            return None
+        return max(time.time_ns(), start_ns + now_ns() - self._began_ns)
 
     def fail(self, error: BaseException) -> None:
         """It ended by `error`, which is left as it is. Never raises."""
@@ -258,6 +269,8 @@ def begin(
     if not is_recording or not state.config.capture_content:
         takes = (False, False)
     above: Any = current.get(_OBSERVED)
+    if is_recording and above is None:
+        state.note_trace(span.get_span_context())
     if is_recording and takes[0] and show is not None and (shown := show(target.capture)) is not None:
         attributes = {**attributes, **_input(kind, shown)}
     return Observed(span, target, kind, current, above, takes, attributes, call)

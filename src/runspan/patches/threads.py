@@ -1,9 +1,8 @@
 """Jobs of thread pools: what of ours is current where a job is submitted is known to our spans in the job.
 
 Only ours: the job's own OpenTelemetry Context stays as it is, so spans of other libraries keep the parent that they have without
-runspan. `opentelemetry-instrumentation-threading` gives them the submitting span, but its releases are tied to one exact version of the
-whole SDK, it knows nothing of the tool calls that a context has seen, and it gives the context to threads that outlive it, too. Where an
-app uses it, both agree.
+runspan. An app that wants them below the submitting span uses `opentelemetry-instrumentation-threading`; then both agree. That one
+alone would not do for ours: it knows nothing of the tool calls that a context has seen.
 """
 
 from __future__ import annotations

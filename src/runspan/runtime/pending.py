@@ -6,10 +6,9 @@ A poll or an event that shows a Run of ours in `requires_action` leaves its call
 - The context of the function saw the run ask: it is that context, or was copied from it (a task, a job of a thread pool).
 - Nothing says that the unit of work is another one by now: no other trace, user or session, no other job of a loop.
 - The app still holds the object in which it got the calls, or the span in which they were seen is still open around the function.
-- The calls of no other run meet these conditions.
+- No other run meets these conditions, and none asked here since.
 
-Otherwise the function has a span of its own, outside of any run. So a call never lands in the trace of another user's run, also where one thread
-serves both and the first went away.
+Otherwise the function has a span of its own, outside of any run: also where one thread serves two users, and the first went away.
 """
 
 from __future__ import annotations
@@ -120,7 +119,9 @@ def waiting_of(of: Claimable) -> tuple[Pending, ...]:
     return next((sighting.waiting() for sighting in _seen.get() if sighting.of is of), ())
 
 
-def saw(of: Claimable, calls: Iterable[Pending], held: Held | None = None, unit: WorkUnit | None = None) -> None:
+def saw(
+    of: Claimable, calls: Iterable[Pending], held: Held | None = None, unit: WorkUnit | None = None
+) -> None:
     """A run waits for these calls; the app got them in `held`. What can't be proven any more is forgotten."""
     now = Sighting(of, tuple(calls), work_unit.here() if unit is None else unit, [] if held is None else held)
     of.waiting = frozenset(call.call_id for call in now.calls)
@@ -174,8 +175,11 @@ def take(name: str, given: Mapping[str, Any], runs: Mapping[tuple[str, str], Cla
 
 def _proven(sightings: list[Sighting], now: WorkUnit) -> Sighting | None:
     """The only run whose calls the running function can answer; None where there is none, or a doubt."""
-    proven = [sighting for sighting in sightings if sighting.is_proven_at(now)]
-    if proven and proven[-1].is_held():  # the app went on to this run and let go of those before
+    here = [sighting for sighting in sightings if not sighting.unit.is_another_than(now)]
+    proven = [sighting for sighting in here if sighting.is_proven_at(now)]
+    if not proven or proven[-1] is not here[-1]:  # the last run that asked here may be the one
+        return None
+    if proven[-1].is_held():  # the app went on to this run and let go of those before
         proven = [sighting for sighting in proven if sighting.is_held()]
     if len(proven) == 1:
         return proven[0]

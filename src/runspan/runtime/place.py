@@ -16,7 +16,9 @@ from opentelemetry.trace import NonRecordingSpan
 
 OURS = "runspan-"  # how our keys in a Context begin
 OBSERVED = f"{OURS}observed"  # the nearest span of an observed function or block
-SPAN = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))  # the API's key for the current span
+SPAN = next(
+    iter(trace.set_span_in_context(trace.INVALID_SPAN, Context()))
+)  # the API's key for the current span
 NOBODY = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 
@@ -75,7 +77,7 @@ _submitted: ContextVar[Context | None] = ContextVar("runspan-submitted", default
 
 
 def current() -> Context:
-    """Where spans of ours belong: the current Context, and in a pool's job what the submitting code had, unless the job has its own.
+    """Where spans of ours belong: the current Context; in a pool's job, with what the submitting code had.
 
     The job's Context itself stays as it is, for spans of others.
     """

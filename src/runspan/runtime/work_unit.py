@@ -1,7 +1,7 @@
 """Units of work: the request, job, task or observed function in which something happens.
 
-Python has no name for them, and one thread or task may serve many users one after the other. So a unit is known by signs: the trace
-and the span that are current, what `runspan.context` says of user and session, the thread and task, and the way the code took there.
+Python has no name for them, and one thread or task may serve many users one after the other. So a unit is known by signs: the
+current trace and span, the user and session that `runspan.context` gives, the thread and task, and the calls that led to the code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..conventions.openinference import SESSION
 from . import place, scope
 
 SpanId = tuple[int, int]  # trace id, span id
-Frame = tuple[CodeType, int]  # which code, and where in it
+Frame = tuple[CodeType, int, int]  # which code, in which call of it (its id), and where in the code
 MAX_FRAMES = 200  # of the outermost part of a stack
 
 
@@ -31,15 +31,19 @@ class WorkUnit:
     """One moment of a unit of work. Holds nothing of the app's alive."""
 
     about: tuple[Any, ...]  # trace id, user, session; None where it is not known
-    around: tuple[SpanId, ...]  # the spans that the code runs inside, innermost first, as far as they are known
+    around: tuple[
+        SpanId, ...
+    ]  # the spans that the code runs inside, innermost first, as far as they are known
     span: weakref.ref[Any] | None  # the innermost one, if it is recorded here
     worker: tuple[Any, ...]  # thread and task
     stack: tuple[Frame, ...]  # outermost first
 
+    def is_another_than(self, now: WorkUnit) -> bool:
+        """Whether trace, user or session say that `now` belongs to another unit of work."""
+        return any(a and b and a != b for a, b in zip(self.about, now.about, strict=True))
+
     def may_go_on_at(self, now: WorkUnit) -> bool:
-        """Whether nothing says that `now` belongs to another unit of work."""
-        if any(a and b and a != b for a, b in zip(self.about, now.about, strict=True)):
-            return False
+        """Whether `now` may be a later step of the same unit of work, if it is not another one."""
         is_same_trace = self.about[0] is not None and self.about[0] == now.about[0]
         return is_same_trace or self.worker != now.worker or _goes_on(self.stack, now.stack)
 
@@ -60,6 +64,7 @@ class WorkUnit:
 def here(context: Context | None = None) -> WorkUnit:
     """The unit of work of the running code, or the one that `context` will be current in."""
     context = place.current() if context is None else context
+    task = _task()
     span = trace.get_current_span(context)
     given = scope.of(context)
     said = {} if given is None else given.attributes
@@ -68,8 +73,8 @@ def here(context: Context | None = None) -> WorkUnit:
         (around[0][0] if around else None, said.get(USER), said.get(SESSION)),
         around,
         weakref.ref(span) if span.is_recording() else None,
-        (threading.get_ident(), _task()),
-        _stack(),
+        (threading.get_ident(), None if task is None else weakref.ref(task)),
+        _stack(task),
     )
 
 
@@ -83,20 +88,22 @@ def _spans_around(context: Context | None) -> Iterator[SpanId]:
         context = None if observed is None else observed.outer
 
 
-def _task() -> weakref.ref[Any] | None:
+def _task() -> Any:
     asyncio = sys.modules.get("asyncio")
     try:
-        task = None if asyncio is None else asyncio.current_task()
+        return None if asyncio is None else asyncio.current_task()
     except RuntimeError:  # no loop runs here
         return None
-    return None if task is None else weakref.ref(task)
 
 
-def _stack() -> tuple[Frame, ...]:
+def _stack(task: Any) -> tuple[Frame, ...]:
+    """Of the thread, or of the task: what is outside of its coroutine is the loop's."""
+    outside = getattr(getattr(task, "get_coro", lambda: None)(), "cr_frame", None)
+    outside = None if outside is None else outside.f_back
     frames = []
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        frames.append((frame.f_code, frame.f_lasti))
+    while frame is not None and frame is not outside:
+        frames.append((frame.f_code, id(frame), frame.f_lasti))
         frame = frame.f_back
     return tuple(frames[: -MAX_FRAMES - 1 : -1])
 
@@ -104,11 +111,11 @@ def _stack() -> tuple[Frame, ...]:
 def _goes_on(then: tuple[Frame, ...], now: tuple[Frame, ...]) -> bool:
     """Whether code at `now` may be a later step of the function that led to `then`.
 
-    Seen from outside, the two ways part in one function. If they part because that function went on to its next line, it may be one unit
-    of work. If it called another function from the very same place, it is a loop that hands out jobs.
+    Seen from outside, the two ways part in one function. If that function went on to another line, it may be one unit of work.
+    If it made another call from the very same place, it is a loop that hands out jobs.
     """
-    for (code, at), (code_now, at_now) in zip(then, now, strict=False):
-        if code is not code_now:
+    for (code, call, at), (code_now, call_now, at_now) in zip(then, now, strict=False):
+        if code is not code_now or call != call_now:
             return False
         if at != at_now:
             return True
