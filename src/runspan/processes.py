@@ -53,21 +53,22 @@ def adopt(run_id: str, carrier: Mapping[str, Any]) -> Adopted:
 class Adopted:
     """What `adopt` returns: `with` it, spans begun inside belong to the creator's trace."""
 
-    __slots__ = ("_context", "_tokens")
+    __slots__ = ("_context", "_entered")
 
     def __init__(self, context: Any) -> None:
         self._context = context
-        self._tokens: list[Any] = []
+        self._entered: list[tuple[Any, Any] | None] = []
 
     def __enter__(self) -> Adopted:
         with guarded("enter the context of an adopted run"):
-            self._tokens.append(None if self._context is None else place.attach(self._context))
+            outer = place.current()
+            self._entered.append(None if self._context is None else (place.attach(self._context), outer))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with guarded("leave the context of an adopted run"):
-            token = self._tokens.pop()
-            if token is not None:
-                place.detach(token)
+            entered = self._entered.pop()
+            if entered is not None and not place.undo(entered[0]) and place.current() is self._context:
+                place.attach(entered[1])  # left in a copy of the context that it was entered in

@@ -9,6 +9,7 @@ import gc
 import inspect
 import pickle
 import types
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
@@ -317,6 +318,62 @@ def test_other_things_that_are_returned_are_the_very_same_objects(traces: Traced
 
     assert identity(odd) is odd
     assert identity(future) is future
+
+
+def held(make: Any) -> Any:
+    """A function that gives out what it keeps."""
+    made = make()
+    return (lambda: made), made
+
+
+async def _agenerator() -> AsyncIterator[int]:
+    yield 1
+
+
+KEPT = {
+    "generator": lambda: (number for number in range(3)),
+    "coroutine": lambda: asyncio.sleep(0, 1),
+    "async generator": _agenerator,
+}
+
+
+@pytest.mark.parametrize("decorate", [runspan.observe, runspan.context(session_id="s")])
+@pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.filterwarnings("ignore:coroutine 'sleep' was never awaited")
+def test_what_others_hold_is_returned_as_the_same_object(traces: Traced, kind: str, decorate: Any) -> None:
+    """Something that stands in for it would be told from it."""
+    give, made = held(KEPT[kind])
+    assert decorate(give)() is made
+
+    async def agive() -> Any:
+        return made
+
+    assert asyncio.run(decorate(agive)()) is made
+    referred = KEPT[kind]()
+    weak = weakref.ref(referred)
+    assert decorate(lambda: weak())() is referred
+    assert {s.status.status_code.name for s in spans(traces)} <= {"UNSET"}
+
+
+def test_what_nobody_else_holds_is_followed(traces: Traced) -> None:
+    """The count of references is the interpreter's own affair: this shows that it is understood."""
+
+    @runspan.observe
+    def plain_function() -> Any:
+        return (runspan.current_span_id() for _ in range(1))
+
+    @runspan.observe
+    async def coroutine_function() -> Any:
+        return (runspan.current_span_id() for _ in range(1))
+
+    @runspan.context(session_id="s")
+    def in_context() -> Any:
+        return (plain(1) for _ in range(1))
+
+    ids = [list(plain_function()), list(asyncio.run(coroutine_function()))]
+    assert ids == [[trace.format_span_id(s.context.span_id)] for s in spans(traces)]
+    list(in_context())
+    assert attribute(span(traces, "plain"), "session.id") == "s"
 
 
 def test_old_style_coroutines_stay_awaitable(traces: Traced) -> None:

@@ -9,9 +9,13 @@ import pytest
 from opentelemetry import _logs, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.trace import SpanContext
 
 import runspan
+from runspan.config import Config
+from runspan.core.redact import Texts
 from runspan.fake import SimulatedClock, serve
+from runspan.runtime.active import MAX_TRACES, Active
 from tests.support.playing import client_of
 from tests.support.tracing import Traced
 
@@ -83,8 +87,27 @@ def test_a_trace_of_long_ago_is_linked(traces: Traced) -> None:
     runspan.score("helpful", 1, trace_id=trace_id)
     (link,) = span(traces, "score helpful").links
     assert trace.format_trace_id(link.context.trace_id) == trace_id
+    assert trace.format_span_id(link.context.span_id) == turn.span_id
     runspan.score("helpful", 1, trace_id="nonsense")
     assert len(spans(traces)) == 3
+
+
+def test_a_trace_of_another_process_is_named_and_no_span_of_it_is_made_up(traces: Traced) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    runspan.score("helpful", 1, trace_id=trace_id)
+    score = span(traces, "score helpful")
+    assert (score.links, score.parent) == ((), None)
+    assert (score.attributes or {})["runspan.score.trace_id"] == trace_id
+
+
+def test_the_first_spans_of_the_newest_traces_are_remembered() -> None:
+    """Bounded: nothing grows with uptime."""
+    state = Active(Config(), Texts(), lambda: None, {}, lambda run_id: None, None)
+    for number in range(1, MAX_TRACES + 3):
+        state.note_trace(SpanContext(number, number, False))
+        state.note_trace(SpanContext(number, 1 << 60, False))
+    assert (len(state.traces), len(state._order)) == (MAX_TRACES, MAX_TRACES)
+    assert (state.traces[MAX_TRACES + 2], state.traces.get(2)) == (MAX_TRACES + 2, None)
 
 
 def test_it_is_a_log_record_where_the_app_keeps_logs(traces: Traced, logs: InMemoryLogRecordExporter) -> None:
@@ -95,6 +118,6 @@ def test_it_is_a_log_record_where_the_app_keeps_logs(traces: Traced, logs: InMem
     now, later = [data.log_record for data in logs.get_finished_logs()]
     assert (now.event_name, later.event_name) == (EVENT, EVENT)
     assert trace.format_trace_id(now.trace_id or 0) == trace.format_trace_id(later.trace_id or 0) == trace_id
-    assert (trace.format_span_id(now.span_id or 0), later.span_id) == (turn.span_id, 0)
+    assert trace.format_span_id(now.span_id or 0) == trace.format_span_id(later.span_id or 0) == turn.span_id
     assert [s.name for s in spans(traces)] == ["turn"]
     assert spans(traces)[0].events == ()

@@ -200,7 +200,7 @@ def test_a_second_call_of_the_function_is_an_ordinary_span(traces: Traced) -> No
             call(calls[0])
             return [call(calls[0])]
 
-    with serve(ONE, SimulatedClock()) as server, client_of("OpenAI", server) as client:
+    with serve(ONE, SimulatedClock()) as server, client_of("OpenAI", server) as client, runspan.span("root"):
         converse(client, twice)
     assert [attribute(s, "gen_ai.tool.call.id") is not None for s in traces.tools()] == [True, False]
     retrying = next(s for s in traces.spans() if s.name == "retrying")
@@ -279,7 +279,25 @@ def test_an_unrecorded_run_takes_no_tools() -> None:
         assert traces.spans() == []
 
 
-@pytest.mark.parametrize("kind", ["threads", "tasks", "one after the other"])
+def test_runs_that_wait_together_in_one_context_take_no_function_of_each_other(traces: Traced) -> None:
+    """Nothing tells which of them a function answers: each run keeps the span that its assembly makes."""
+    with serve(ONE, SimulatedClock()) as server, client_of("OpenAI", server) as client, runspan.span("root"):
+        runs = client.beta.threads.runs
+        assistant = client.beta.assistants.create(model="gpt-4o", instructions="Help.")
+        begun = [
+            runs.create_and_poll(thread_id=client.beta.threads.create().id, assistant_id=assistant.id)
+            for _ in range(3)
+        ]
+        for run in begun:
+            runs.submit_tool_outputs_and_poll(
+                run_id=run.id, thread_id=run.thread_id, tool_outputs=outputs(run)
+            )
+    spans = {s.context.span_id: s for s in traces.spans()}
+    parents = sorted(spans[s.parent.span_id].name for s in traces.tools() if s.parent is not None)
+    assert parents == ["invoke_agent"] * 3 + ["root"] * 2  # the last one waits alone
+
+
+@pytest.mark.parametrize("kind", ["threads", "tasks"])
 def test_64_concurrent_runs_pending_the_same_tool_keep_their_calls_apart(traces: Traced, kind: str) -> None:
     """With the same name and the same arguments, so only the context tells them apart."""
     users = 64
@@ -315,32 +333,12 @@ def test_64_concurrent_runs_pending_the_same_tool_keep_their_calls_apart(traces:
         await client.close()
         return found
 
-    def in_turn(client: Any) -> list[str]:
-        """All wait before the first is answered, in one context."""
-        runs = client.beta.threads.runs
-        assistant = client.beta.assistants.create(model="gpt-4o", instructions="Help.")
-        begun = [
-            runs.create_and_poll(thread_id=client.beta.threads.create().id, assistant_id=assistant.id)
-            for _ in range(users)
-        ]
-        done = [
-            runs.submit_tool_outputs_and_poll(
-                run_id=run.id, thread_id=run.thread_id, tool_outputs=outputs(run)
-            )
-            for run in begun
-        ]
-        return [run.id for run in done]
-
     with serve(ONE, SimulatedClock()) as server:
         if kind == "tasks":
             ids = asyncio.run(all_at_once(client_of("AsyncOpenAI", server, timeout=300)))
         else:
-            with client_of("OpenAI", server) as client:
-                if kind == "threads":
-                    with ThreadPoolExecutor(users) as pool:
-                        ids = list(pool.map(user, [client] * users))
-                else:
-                    ids = in_turn(client)
+            with client_of("OpenAI", server) as client, ThreadPoolExecutor(users) as pool:
+                ids = list(pool.map(user, [client] * users))
     runs = {s.context.span_id: attribute(s, "runspan.run.id") for s in traces.runs()}
     assert sorted(runs.values()) == sorted(ids)
     tools = traces.tools()

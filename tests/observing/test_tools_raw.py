@@ -123,7 +123,7 @@ WAYS: list[tuple[Play, Any]] = [
 def test_a_tool_takes_its_call_however_the_app_reads_it(
     traces: Traced, kind: str, play: Play, way: Any
 ) -> None:
-    with playing(kind, TWO_ROUNDS) as app:
+    with playing(kind, TWO_ROUNDS) as app, runspan.span("turn"):
         app.play(lambda app: play(app, way))
     tools = sorted(traces.tools(), key=lambda s: s.start_time or 0)
     assert [json.loads(attribute(s, "gen_ai.tool.call.arguments"))["city"] for s in tools] == [
@@ -144,7 +144,7 @@ def test_text_that_names_the_event_is_no_event(traces: Traced) -> None:
     scenario = Scenario(
         phases=(Message("event: thread.run.requires_action\n\ndata: {}\n\n"), asks("Oslo"), Message("x"))
     )
-    with playing("OpenAI", scenario) as app:
+    with playing("OpenAI", scenario) as app, runspan.span("turn"):
         app.play(lambda app: streams(app, events_by_lines))
     (tool,) = traces.tools()
     assert attribute(tool, "gen_ai.tool.call.result") == "Oslo: 12 °C"

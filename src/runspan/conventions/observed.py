@@ -55,6 +55,7 @@ EVALUATION_NAME = "gen_ai.evaluation.name"
 SCORE_VALUE = "gen_ai.evaluation.score.value"
 SCORE_LABEL = "gen_ai.evaluation.score.label"
 EXPLANATION = "gen_ai.evaluation.explanation"
+SCORED_TRACE = "runspan.score.trace_id"  # 32 hex digits, where no span of that trace is known to link to
 
 
 def span_name(kind: str, name: str) -> str:

@@ -15,19 +15,21 @@ from ..conventions import observed as words
 from ..conventions.openinference import SESSION
 from ..core.redact import CUT
 from ..guard import swallow
-from ..runtime import active, scope
+from ..runtime import active, place, scope
 from ..runtime.active import Active
 from ..runtime.scope import Scope
 from .functions import GeneratorFunction
-from .spans import attach, current_context, leave, target_of
-from .streams import Within, driven, is_drivable
+from .spans import attach, current_context, target_of
+from .streams import Within, driven, is_drivable, is_new
 
 Function = TypeVar(
     "Function", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]"
 )
 
 # What was entered where we are and how to leave it: one object may be entered by several tasks at once.
-_entered: ContextVar[tuple[tuple[context, Any], ...]] = ContextVar("runspan-entered", default=())
+_entered: ContextVar[tuple[tuple[context, Any, Context, Context], ...]] = ContextVar(
+    "runspan-entered", default=()
+)  # with the Context inside, and the one before
 
 
 class context:  # noqa: N801 - reads as a statement
@@ -59,7 +61,8 @@ class context:  # noqa: N801 - reads as a statement
     def __enter__(self) -> context:
         inner = self._inner()
         if inner is not None:
-            _entered.set((*_entered.get(), (self, attach(inner))))
+            outer = current_context()
+            _entered.set((*_entered.get(), (self, attach(inner), inner, outer)))
         return self
 
     def __exit__(
@@ -69,7 +72,9 @@ class context:  # noqa: N801 - reads as a statement
         for index in reversed(range(len(held))):
             if held[index][0] is self:
                 _entered.set(held[:index] + held[index + 1 :])
-                leave(held[index][1], None)
+                _, token, inner, outer = held[index]
+                if not place.undo(token) and scope.of(current_context()) is scope.of(inner):
+                    attach(outer)  # left in a copy of the context that it was entered in
                 return
 
     async def __aenter__(self) -> context:
@@ -100,7 +105,8 @@ class context:  # noqa: N801 - reads as a statement
             @functools.wraps(function)
             def within(*args: Any, **kwargs: Any) -> Any:
                 with self:
-                    return self._follow(function(*args, **kwargs), args, kwargs)
+                    made = function(*args, **kwargs)
+                    return self._follow(made, args, kwargs) if is_new(made) else made
 
             wrapped = within
         found: Function = wrapped

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from opentelemetry import trace
@@ -13,7 +14,9 @@ from ..core.redact import CUT
 from ..guard import guarded, swallow
 from ..runtime import active
 from .capture import Capture, Shown
-from .spans import UNSET, Observed, begin, current_context, is_idle, nearest, target_of
+from .spans import UNSET, Observed, begin, current_context, is_idle, nearest, nearest_of, target_of
+
+Entry = tuple[int, Observed | None]  # id of the frame with the `with`; the span, if one was made
 
 
 class span:  # noqa: N801 - reads as a statement
@@ -23,9 +26,10 @@ class span:  # noqa: N801 - reads as a statement
             turn.update(output=answer)
 
     kind as for `observe`. Without `runspan.instrument()`, and where nothing is sampled, it does nothing.
+    One object may be entered again, also inside itself and by several tasks or threads at once: each entry makes a span.
     """
 
-    __slots__ = ("_attributes", "_input", "_kind", "_name", "_observed")
+    __slots__ = ("_attributes", "_entries", "_input", "_kind", "_name", "_newest")
 
     def __init__(
         self,
@@ -41,12 +45,23 @@ class span:  # noqa: N801 - reads as a statement
         self._kind = kind
         self._input = input
         self._attributes = attributes or {}
-        self._observed: Observed | None = None
+        self._entries: list[Entry] = []  # those not left yet
+        self._newest: Observed | None = None
 
     def __enter__(self) -> span:
+        return self._enter(sys._getframe(1))
+
+    def _enter(self, frame: FrameType | None) -> span:
+        observed = self._begun()
+        self._entries.append((id(frame), observed))
+        if observed is not None:
+            self._newest = observed
+        return self
+
+    def _begun(self) -> Observed | None:
         state = active.now
         if state is None:
-            return self
+            return None
         try:
             current = current_context()
             if not is_idle(state, current):
@@ -65,10 +80,10 @@ class span:  # noqa: N801 - reads as a statement
                     show=None if self._input is UNSET else self._show,
                 )
                 observed.enter()
-                self._observed = observed
+                return observed
         except Exception as error:
             swallow("begin a span of the app's own", error)
-        return self
+        return None
 
     def _show(self, capture: Capture) -> Shown:
         return capture.value("input", self._input)
@@ -76,7 +91,10 @@ class span:  # noqa: N801 - reads as a statement
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        observed = self._observed
+        self._leave(sys._getframe(1), error)
+
+    def _leave(self, frame: FrameType | None, error: BaseException | None) -> None:
+        observed = self._left(id(frame))
         if observed is not None:
             observed.leave()
             if error is None:
@@ -85,12 +103,32 @@ class span:  # noqa: N801 - reads as a statement
                 observed.fail(error)
 
     async def __aenter__(self) -> span:
-        return self.__enter__()
+        return self._enter(sys._getframe(1))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.__exit__(kind, error, traceback)
+        self._leave(sys._getframe(1), error)
+
+    def _left(self, frame: int) -> Observed | None:
+        """Which entry is left: that of the same `with`, whose frame lives as long; else the one that is current; else the newest.
+
+        A `with` in a generator or coroutine may be left in another context than it was entered in, where something else is current.
+        """
+        with guarded("find the span that is left"):
+            entries = [entry for entry in self._entries if entry[0] == frame] or self._entries
+            if entries:
+                here = nearest_of([observed for _, observed in entries if observed is not None])
+                entry = next((e for e in reversed(entries) if here is not None and e[1] is here), entries[-1])
+                self._entries.remove(entry)
+                return entry[1]
+        return None
+
+    def _here(self) -> Observed | None:
+        """The entry that this is about: the one around the running code, else the newest."""
+        if len(self._entries) < 2:
+            return self._newest
+        return nearest_of([observed for _, observed in self._entries if observed is not None]) or self._newest
 
     def update(
         self,
@@ -102,19 +140,22 @@ class span:  # noqa: N801 - reads as a statement
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
         """As `runspan.update`, for this span."""
-        if self._observed is not None:
-            with guarded("update a span of the app's own"):
-                self._observed.update(name, input, output, metadata, attributes)
+        with guarded("update a span of the app's own"):
+            observed = self._here()
+            if observed is not None:
+                observed.update(name, input, output, metadata, attributes)
 
     @property
     def trace_id(self) -> str | None:
         """32 hex digits; None where there is no span."""
-        return None if self._observed is None else _trace_id(self._observed.span)
+        observed = self._here()
+        return None if observed is None else _trace_id(observed.span)
 
     @property
     def span_id(self) -> str | None:
         """16 hex digits; None where there is no span."""
-        return None if self._observed is None else _span_id(self._observed.span)
+        observed = self._here()
+        return None if observed is None else _span_id(observed.span)
 
 
 def update(
@@ -137,12 +178,12 @@ def update(
 
 def current_trace_id() -> str | None:
     """The trace that spans begun here belong to, as 32 hex digits; None outside of any."""
-    return _trace_id(trace.get_current_span())
+    return _trace_id(trace.get_current_span(current_context()))
 
 
 def current_span_id() -> str | None:
     """The span that is current here, as 16 hex digits; None outside of any."""
-    return _span_id(trace.get_current_span())
+    return _span_id(trace.get_current_span(current_context()))
 
 
 def _trace_id(of: trace.Span) -> str | None:

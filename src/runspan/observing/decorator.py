@@ -17,7 +17,7 @@ from ..runtime.active import Active
 from .functions import GeneratorFunction
 from .spans import Observed, current_context, is_idle, target_of
 from .spec import Spec, Transform, spec_of
-from .streams import Stream, driven, is_drivable
+from .streams import Stream, driven, is_new
 
 Function = TypeVar(
     "Function", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]"
@@ -135,7 +135,8 @@ def _plain(function: Callable[..., Any], spec: Spec) -> Any:
             observed.fail(error)
             raise
         observed.leave()
-        return _handed(spec, state, observed, result)
+        is_followed = is_new(result)  # on a line of its own: the next one holds the result, too
+        return _handed(spec, state, observed, result, is_followed)
 
     return observed_call
 
@@ -158,7 +159,8 @@ def _coroutine(function: Callable[..., Any], spec: Spec) -> Any:
             observed.fail(error)
             raise
         observed.leave()
-        return _handed(spec, state, observed, result)
+        is_followed = is_new(result)  # on a line of its own: the next one holds the result, too
+        return _handed(spec, state, observed, result, is_followed)
 
     return observed_call
 
@@ -185,9 +187,12 @@ def _follow(spec: Spec, made: Any, args: tuple[Any, ...], kwargs: Mapping[str, A
         return made
 
 
-def _handed(spec: Spec, state: Active, observed: Observed, result: Any) -> Any:
-    """End the span; or, where the work is still to come, have it ended then. The result, or a generator of the same kind."""
-    if is_drivable(result):
+def _handed(spec: Spec, state: Active, observed: Observed, result: Any, is_followed: bool) -> Any:
+    """End the span; or, where the work is still to come, have it ended then.
+
+    The result; a new generator or coroutine, which nobody else holds, is replaced by one of the same kind that follows it.
+    """
+    if is_followed:
         with guarded("follow what an observed function returned"):
             return driven(Stream(spec, state, observed), result)
     elif _is_future(result):

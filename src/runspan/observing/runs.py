@@ -6,7 +6,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from ..guard import guarded
-from ..runtime import active
+from ..runtime import active, place
 from ..runtime.active import Active
 from ..runtime.pending import of_run
 
@@ -31,7 +31,7 @@ def trace_url(run_id: str | None = None) -> str | None:
     if state is None or state.page is None:
         return None
     with guarded("find the page of a trace"):
-        span = trace.get_current_span() if run_id is None else span_of_run(state, run_id)
+        span = trace.get_current_span(place.current()) if run_id is None else span_of_run(state, run_id)
         context = span.get_span_context() if span is not None else trace.INVALID_SPAN_CONTEXT
         if context.is_valid and context.trace_flags.sampled:
             return state.page.replace("{trace_id}", trace.format_trace_id(context.trace_id))

@@ -36,7 +36,8 @@ def score(
     Of the Run `run_id`, of the trace `trace_id` (32 hex digits), else of what is current here; also hours later, or in another
     process.
     It goes out as the event `gen_ai.evaluation.result`: a log record where the app has a LoggerProvider; else an event of
-    the span it is about while that is open, or of a small span linked to it.
+    the span it is about while that is open, or of a small span linked to it. Where no span of the trace is known (it is of another
+    process, or of long ago), the small span has the trace's id as `runspan.score.trace_id`.
     """
     state = active.now
     if state is None:
@@ -54,11 +55,11 @@ def score(
 
 
 def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Span | None:
-    """The span it is about, open or not."""
+    """The span it is about, open or not. Its span id is 0 where only the trace is known."""
     of_run = None if run_id is None else span_of_run(state, run_id)
     if of_run is not None:
         return of_run
-    here = trace.get_current_span()
+    here = trace.get_current_span(current_context())
     if trace_id is None:
         return here if run_id is None and here.get_span_context().is_valid else None
     try:
@@ -68,7 +69,8 @@ def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Spa
         return None
     if here.get_span_context().trace_id == number:
         return here
-    return NonRecordingSpan(SpanContext(number, 0, True, TraceFlags(TraceFlags.SAMPLED)))
+    span_id = state.traces.get(number, 0)
+    return NonRecordingSpan(SpanContext(number, span_id, True, TraceFlags(TraceFlags.SAMPLED)))
 
 
 def _said(
@@ -105,9 +107,8 @@ def _log(provider: Any, said: dict[str, Any], about: trace.Span | None) -> None:
 def _span(state: Active, name: str, said: dict[str, Any], about: trace.Span | None) -> None:
     """A trace of its own: the scored one may be long over, and hours away."""
     of = about.get_span_context() if about is not None else None
-    if of is not None and of.trace_id and not of.span_id:
-        # Which span of that trace is not known, and a link must name one; readers go by the trace.
-        of = SpanContext(of.trace_id, of.trace_id & ((1 << 64) - 1) or 1, True, of.trace_flags)
+    if of is not None and of.trace_id and not of.span_id:  # a link must name a span
+        said = {**said, words.SCORED_TRACE: trace.format_trace_id(of.trace_id)}
     span = target_of(state, current_context()).tracer.start_span(
         f"score {name}",
         Context(),

@@ -6,7 +6,8 @@ is not captured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import trace
@@ -21,15 +22,13 @@ from ..core.redact import CUT
 from ..guard import guarded, swallow
 from ..runtime import pending, place, scope
 from ..runtime.active import Active
+from ..runtime.clock import now_ns
 from . import targets
 from .capture import Capture, Shown
 from .outcome import name_of, origin_of, outcome_of
 from .targets import Target
 
-_SPAN = next(
-    iter(trace.set_span_in_context(trace.INVALID_SPAN, Context()))
-)  # the API's key for "the current span"
-_OBSERVED = f"{place.OURS}observed"  # ours, for the nearest span of this kind
+_SPAN, _OBSERVED = place.SPAN, place.OBSERVED
 
 Show = Callable[[Capture], Shown | None]
 
@@ -38,7 +37,6 @@ _SAMPLED = TraceFlags.SAMPLED
 UNSET: Any = object()  # stands for "not given" where None is a value
 
 attach = place.attach
-detach = place.detach
 current_context = place.current
 
 
@@ -47,6 +45,7 @@ class Observed:
 
     __slots__ = (
         "_above",
+        "_began_ns",
         "_call",
         "_first",
         "_metadata",
@@ -73,6 +72,7 @@ class Observed:
         call: pending.Pending | None = None,
     ) -> None:
         self.span = span
+        self._began_ns = now_ns()
         self.target = target
         self.kind = kind
         self.outer = outer  # its own Context is not kept here: the two would make a cycle at each call
@@ -154,9 +154,16 @@ class Observed:
         except Exception as error:
             swallow("describe a span of the app's own", error)
         try:
-            span.end()
+            span.end(self._end_ns())
         except Exception as error:
             swallow("end a span of the app's own", error)
+
+    def _end_ns(self) -> int | None:
+        """By the wall clock, but not less after the start than the time that passed: tests freeze that clock, NTP sets it back."""
+        start_ns = getattr(self.span, "start_time", None)
+        if not isinstance(start_ns, int):  # no span of the SDK
+            return None
+        return max(time.time_ns(), start_ns + now_ns() - self._began_ns)
 
     def fail(self, error: BaseException) -> None:
         """It ended by `error`, which is left as it is. Never raises."""
@@ -191,12 +198,8 @@ class Observed:
 
 def leave(token: Any, observed: Observed | None) -> None:
     """Undo an `attach`, also where the code goes on in another context than it began in; never logs, never raises."""
-    try:
-        detach(token)
-    except (ValueError, RuntimeError):
-        # Closed from elsewhere (a finalizer, another task): there it is not current, or a copy of it is.
-        if observed is not None and current_context().get(_OBSERVED) is observed:
-            attach(observed.outer)
+    if not place.undo(token) and observed is not None and current_context().get(_OBSERVED) is observed:
+        attach(observed.outer)
 
 
 # ---------------------------------------------------------------- beginnings
@@ -261,6 +264,8 @@ def begin(
     if not is_recording or not state.config.capture_content:
         takes = (False, False)
     above: Any = current.get(_OBSERVED)
+    if is_recording and above is None:
+        state.note_trace(span.get_span_context())
     if is_recording and takes[0] and show is not None and (shown := show(target.capture)) is not None:
         attributes = {**attributes, **_input(kind, shown)}
     return Observed(span, target, kind, current, above, takes, attributes, call)
@@ -282,6 +287,15 @@ def _of_call(call: pending.Pending) -> dict[str, Any]:
     found: dict[str, Any] = {words.CALL_ID: call.call_id}
     if call.thread_id:
         found |= {genai.CONVERSATION: call.thread_id, "session.id": call.thread_id}
+    return found
+
+
+def nearest_of(spans: Sequence[Observed]) -> Observed | None:
+    """The innermost of these that is around the running code."""
+    observed: Any = current_context().get(_OBSERVED)
+    while observed is not None and not any(observed is one for one in spans):
+        observed = observed.outer.get(_OBSERVED)
+    found: Observed | None = observed
     return found
 
 

@@ -6,6 +6,8 @@ work. Between two steps nothing of ours is current.
 
 from __future__ import annotations
 
+import sys
+import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import suppress
 from inspect import CO_ITERABLE_COROUTINE
@@ -18,7 +20,7 @@ from ..conventions import observed as words
 from ..guard import guarded
 from ..runtime.active import Active
 from .capture import Shown
-from .spans import UNSET, Observed, attach, begin, current_context, detach, leave
+from .spans import UNSET, Observed, attach, begin, current_context, leave
 from .spec import Spec, transformed
 
 MAX_ITEMS = 10_000  # kept of what one generator yields
@@ -158,6 +160,8 @@ class Within:
 
     __slots__ = ("context",)
 
+    observed = None
+
     def __init__(self, context: Context) -> None:
         self.context = context
 
@@ -202,7 +206,7 @@ def drive(stream: Stream | Within, inner: Generator[Any, Any, Any]) -> Generator
             stream.fail(error)
             raise
         context = current_context()
-        detach(token)
+        leave(token, stream.observed)
         saw(item)
         try:
             value = yield item
@@ -264,6 +268,28 @@ def is_drivable(made: Any) -> bool:
     if kind is GeneratorType:
         return not made.gi_code.co_flags & CO_ITERABLE_COROUTINE
     return kind is AsyncGeneratorType or kind is CoroutineType
+
+
+def is_new(made: Any) -> bool:
+    """Whether it can be followed, and one local variable of the caller alone holds it: nobody sees what stands in for it."""
+    return is_drivable(made) and _references(made) <= _ALONE
+
+
+def _references(made: Any) -> int:
+    return sys.getrefcount(made) + weakref.getweakrefcount(made)
+
+
+def _measured(made: Any) -> int:
+    return _references(made)
+
+
+def _alone() -> int:
+    """The references to what `is_new` is called with, if there are no others. It depends on the interpreter."""
+    made = (item for item in "")
+    return _measured(made)
+
+
+_ALONE = _alone()
 
 
 def driven(stream: Stream | Within, made: Any) -> Any:

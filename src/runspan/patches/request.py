@@ -27,6 +27,7 @@ from . import clients, propagate, snapshot, starts
 from . import options as options_of
 from .clients import OURS
 from .errors import read_error
+from .holding import held
 from .neighbours import SUPPRESSING
 from .streams import is_no_event_stream, tap_bytes, tap_events
 from .taps import BodyTap, ChunkTap, Tap
@@ -226,16 +227,16 @@ class Patch:
                 self._done_apart(call, result)
                 return
             if call.match.route.operation == "submit_tool_outputs":
-                pending.submitted((call.server.base_url, str(call.match.run_id)))
+                pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
             # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
             http = getattr(result, "__dict__", _NOTHING).get("http_response")
             if is_unrecorded_run and call.streams:
                 self._put(call)  # to be counted
             elif http is not None:
-                self._raw(call, http)
+                self._raw(call, result, http)
             elif isinstance(result, str):  # the client hands on what does not call itself JSON
-                self._body(call, result.encode("utf-8", "replace"))
+                self._body(call, result.encode("utf-8", "replace"), None)
             elif not call.streams:
                 self._plain(call, result)
             else:
@@ -255,7 +256,7 @@ class Patch:
                 call
             )  # without its answer: files are the app's alone, a list says nothing that its span would
         elif http is not None:
-            self._raw(call, http)
+            self._raw(call, result, http)
         else:
             call.result = snapshot.copy(result)
             self._put(call)
@@ -289,7 +290,7 @@ class Patch:
             call.result = snapshot.copy(result)
             if route.starts_run:
                 self._learn(call, result)
-        self._waits(call, call.result)
+        self._waits(call, call.result, result)
         self._put(call)
 
     def _learn(self, call: Call, run: Any) -> None:
@@ -309,15 +310,21 @@ class Patch:
             self._ours.add(run_id)
             self._runs[call.learnt] = Claimable(call.live)
 
-    def _waits(self, call: Call, payload: Any) -> None:
-        """A Run waits for tool outputs: leave its calls where the app's own tools look for them."""
+    def _waits(self, call: Call, payload: Any, given: Any) -> None:
+        """A Run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
             run = wire.run(decode(payload), call.match.thread_id)
             key = (call.server.base_url, run.id) if run is not None else ("", "")
-            of = self._runs.get(key) or self._runs.get((pending.ANYWHERE, key[1]))
+            of = self._asking(*key)
             if of is not None and run is not None and run.status == "requires_action":
                 self._runs.setdefault(key, of)
-                pending.saw(key, pending.calls_of(run, key, of, now_ns()))
+                pending.saw(of, pending.calls_of(run, key, of, now_ns()), held(given))
+        elif call.match.route.is_poll:
+            pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
+
+    def _asking(self, base_url: str, run_id: str) -> Claimable | None:
+        """The live run of that id, also one that was taken over and not read here yet."""
+        return self._runs.get((base_url, run_id)) or self._runs.get((pending.ANYWHERE, run_id))
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:
@@ -332,24 +339,25 @@ class Patch:
         tap.disuse()
         tap_bytes(response, self._tap(ChunkTap, call))
 
-    def _tap(self, kind: type[AnyTap], call: Call) -> AnyTap:
+    def _tap(self, kind: type[AnyTap], call: Call, given: weakref.ref[Any] | None = None) -> AnyTap:
         return kind(
             self._put,
             StreamRef(call),
             lambda run: self._learn(call, run),
-            lambda run: self._waits(call, run),
+            lambda run, event_data: self._waits(call, run, given() if given else event_data),
         )
 
-    def _raw(self, call: Call, http: Any) -> None:
+    def _raw(self, call: Call, result: Any, http: Any) -> None:
         """A raw response: its bytes, now if they are read already, else while the app reads them."""
+        given = weakref.ref(result)
         if not call.streams:
-            tap_bytes(http, BodyTap(lambda body: self._body(call, body)))
+            tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
             return
         if not call.match.route.starts_run:
             self._put(call)
-        tap_bytes(http, self._tap(ChunkTap, call))
+        tap_bytes(http, self._tap(ChunkTap, call, given))
 
-    def _body(self, call: Call, body: bytes | None) -> None:
+    def _body(self, call: Call, body: bytes | None, given: Any) -> None:
         """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
         if body is not None and is_event_stream(body):
             call.streams = True
@@ -362,7 +370,7 @@ class Patch:
         call.result = body
         if body is not None and call.match.route.starts_run:
             self._learn(call, snapshot.ids_of(body))
-        self._waits(call, body)
+        self._waits(call, body, given)
         self._put(call)
 
 

@@ -24,7 +24,7 @@ DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 class Tap:
     """What one stream has shown so far. Any method may be called from the app's thread; none raises.
 
-    `learn` is told the run at its first event, `waits` one that requires action.
+    `learn` is told the run at its first event, `waits` one that requires action, and the object in which the app gets it.
     """
 
     __slots__ = (
@@ -41,7 +41,7 @@ class Tap:
     )
 
     def __init__(
-        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any], None]
+        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
     ) -> None:
         self._put = put
         self._waits = waits
@@ -99,15 +99,15 @@ class Tap:
         elif name in STEP_ENDS:
             self._step_deltas = []
         elif name.startswith(_OF_RUN) and not name.startswith(_OF_STEP):
-            self._run(name, fields_of(data), payload)
+            self._run(name, fields_of(data), payload, data)
         self._put(StreamEvent(self.stream, name, at_ns, payload))
 
-    def _run(self, name: str, run: Any, payload: Any) -> None:
+    def _run(self, name: str, run: Any, payload: Any, run_object: Any) -> None:
         if not self._has_learnt:
             self._has_learnt = True
             self._learn(run)
         if name == REQUIRES_ACTION:
-            self._waits(payload)
+            self._waits(payload, run_object)
 
     def _hand_over_deltas(self) -> None:
         """The client does not let delta objects grow, so the worker can read them later."""
@@ -152,7 +152,7 @@ class ChunkTap(Tap):
     __slots__ = ("_asks", "decoder")
 
     def __init__(
-        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any], None]
+        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
     ) -> None:
         super().__init__(put, stream, learn, waits)
         self._asks = Finder("requires_action")
@@ -177,7 +177,7 @@ class ChunkTap(Tap):
             if not self._has_learnt and self.stream.run_id is None:  # the worker has not come to it yet
                 self._has_learnt = True
                 self._learn(run)
-            self._waits(copy(run))
+            self._waits(copy(run), None)
 
     def close(self, error: BaseException | None = None) -> None:
         if not self._is_closed:

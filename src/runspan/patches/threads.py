@@ -1,8 +1,8 @@
-"""Jobs of thread pools run under the span that submitted them.
+"""Jobs of thread pools: what of ours is current where a job is submitted is known to our spans in the job.
 
-`opentelemetry-instrumentation-threading` does this too, but its releases are tied to one exact version of the whole SDK, it knows
-nothing of the tool calls a context has seen, and it also gives the context to threads that outlive it. Where an app uses it, both
-agree.
+Only ours: the job's own OpenTelemetry Context stays as it is, so spans of other libraries keep the parent that they have without
+runspan. An app that wants them below the submitting span uses `opentelemetry-instrumentation-threading`; then both agree. That one
+alone would not do for ours: it knows nothing of the tool calls that a context has seen.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..guard import swallow
+from ..guard import guarded, swallow
 from ..runtime import grouped, pending, place
 
 
 class Pools:
-    """`install()` and `remove()`; between the two, `ThreadPoolExecutor.submit` carries what is current to the job."""
+    """`install()` and `remove()`; between the two, `ThreadPoolExecutor.submit` carries what is ours to the job."""
 
     def __init__(self) -> None:
         self._owner: Any = None
@@ -44,36 +44,34 @@ class Pools:
         self._ours = None
 
 
-def _carrying(job: Callable[..., Any]) -> Callable[..., Any]:
-    """`job`, in the context of now; itself where there is nothing to carry."""
-    context, calls, group = place.current(), pending.seen(), grouped.current()
-    if not context and not calls and group is None:
-        return job
-
-    def carried(*args: Any, **kwargs: Any) -> Any:
-        tokens = _enter(context, calls, group)
-        try:
-            return job(*args, **kwargs)
-        finally:
-            _leave(tokens)
-
-    return carried
-
-
-def _enter(context: Any, calls: tuple[pending.Pending, ...], group: grouped.Group | None) -> Any:
+def _carrying(job: Any) -> Any:
+    """`job`, with what is ours here. Also where that is nothing: what a job sees must not stay in the pool's thread."""
     try:
-        return place.attach(context), pending.carry(calls), grouped.enter(group)
+        carried = place.travelling(), pending.seen(), grouped.current()
     except Exception as error:
-        swallow("enter the context of a pool's job", error)
-        return None
+        swallow("carry a context to a pool's job", error)
+        return job
+    return functools.partial(_run, job, carried)
+
+
+def _run(job: Callable[..., Any], carried: Any, /, *args: Any, **kwargs: Any) -> Any:
+    tokens = _enter(*carried)
+    try:
+        return job(*args, **kwargs)
+    finally:
+        _leave(tokens)
+
+
+def _enter(context: Any, calls: pending.Seen, group: grouped.Group | None) -> Any:
+    with guarded("enter the context of a pool's job"):
+        return place.carry(context), pending.carry(calls), grouped.enter(group)
+    return None
 
 
 def _leave(tokens: Any) -> None:
-    try:
+    with guarded("leave the context of a pool's job"):
         if tokens is not None:
             context, calls, group = tokens
             grouped.leave(group)
-            place.detach(context)
             pending.put_down(calls)
-    except Exception as error:
-        swallow("leave the context of a pool's job", error)
+            place.put_down(context)

@@ -18,7 +18,7 @@ from ..core.carried import Carried
 from ..core.lifecycle import Change, Phase, RunState, ToolRound
 from ..core.model import Observation, Run, RunFacts, RunKey, Server, SpanData, SpanKind, ToolCall
 from ..guard import logger
-from . import clock, identity, pending
+from . import clock, identity, pending, work_unit
 from .calls import CallSpans
 from .emit import Emitter
 from .identity import Headers
@@ -144,7 +144,7 @@ class Custody:
         return pending.of_run(self._tracker.runs, run_id)
 
     def _headers(self, of: Claimable) -> Headers:
-        waiting = [p for p in pending.seen() if p.of is of]
+        waiting = pending.waiting_of(of)
         calls = tuple(ToolCall(p.call_id, "function", p.name) for p in waiting)
         since_ns = waiting[0].since_ns + of.live.wall_offset_ns if waiting else None
         more = {"waiting": calls, "waiting_since_ns": since_ns}
@@ -168,13 +168,11 @@ class Custody:
         if carried.waiting:  # for the app's own tools, here
             since_ns = carried.waiting_since_ns or carried.request_ns
             key = (ANYWHERE, run_id)
-            pending.saw(
-                key,
-                [
-                    Pending(key, carried.thread_id, c.id, c.name or "", "{}", of, since_ns)
-                    for c in carried.waiting
-                ],
-            )
+            calls = [
+                Pending(key, carried.thread_id, c.id, c.name or "", "{}", of, since_ns)
+                for c in carried.waiting
+            ]
+            pending.saw(of, calls, unit=work_unit.here(identity.within(live)))
         self._put(Ask(lambda: self._adopted(run_id, carried, live)))
 
     def _say(self, line: str, run_id: str) -> None:

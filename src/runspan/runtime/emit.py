@@ -50,7 +50,7 @@ _KINDS: Mapping[Kind, SpanKind] = {
 
 def is_suppressed() -> bool:
     """Whether instrumentation is switched off where we are (our own fetches, exporters, other people's wishes)."""
-    current = otel_context.get_current()
+    current = place.current()
     return bool(current) and bool(
         current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation")
     )
@@ -58,25 +58,25 @@ def is_suppressed() -> bool:
 
 def name_of_current_scope() -> str:
     """Who made the span that is current; empty where that is not known."""
-    made_by = getattr(trace.get_current_span(), "instrumentation_scope", None)
+    made_by = getattr(trace.get_current_span(place.current()), "instrumentation_scope", None)
     return str(getattr(made_by, "name", ""))
 
 
 @contextmanager
 def suppressed() -> Iterator[None]:
     """What is called inside makes no span, neither here nor in instrumented HTTP clients."""
-    current = otel_context.get_current()
+    current = place.current()
     for key in _SUPPRESSED_KEYS:
         current = otel_context.set_value(key, True, current)
-    token = otel_context.attach(current)
+    token = place.attach(current)
     try:
         yield
     finally:
-        otel_context.detach(token)
+        place.undo(token)
 
 
 def is_under_recording_span() -> bool:
-    return trace.get_current_span().is_recording()
+    return trace.get_current_span(place.current()).is_recording()
 
 
 def slim_context() -> Context:
@@ -92,19 +92,19 @@ def slim_context() -> Context:
 
 def enter(live: LiveSpan) -> Any:
     """Make the live span current around the wrapped call, so that HTTP spans nest and the server gets its traceparent."""
-    before = otel_context.get_current()
-    token = otel_context.attach(trace.set_span_in_context(live.span))
+    before = place.current()
+    token = place.attach(trace.set_span_in_context(live.span, before))
     return token, before, live.span.get_span_context().span_id
 
 
 def leave(entered: Any) -> None:
     """Undo `enter`, also where detaching does nothing: from ddtrace's context a span leaves only when it ends; ours ends later."""
     token, before, span_id = entered
-    otel_context.detach(token)
+    place.undo(token)  # a coroutine may be closed in another context than it began in
     if trace.get_current_span().get_span_context().span_id == span_id:
         if not trace.get_current_span(before).get_span_context().is_valid:
             before = trace.set_span_in_context(place.NOBODY, before)
-        otel_context.attach(before)
+        place.attach(before)
 
 
 class Emitter:
@@ -153,7 +153,7 @@ class Emitter:
         """Below the span of `under`, None: the current one. Its name and `runspan.context` are those of `begun_in`."""
         return tracer.start_span(
             _name(data, begun_in),
-            under,
+            place.current() if under is None else under,
             _KINDS[data.kind],
             _with_scope(attributes_of(data, self._max_chars, self._extra), begun_in),
             start_time=data.start_ns + offset_ns,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
@@ -30,4 +31,5 @@ def enter(group: Group | None) -> Token[Group | None]:
 
 
 def leave(token: Token[Group | None]) -> None:
-    _current.reset(token)
+    with suppress(ValueError):  # closed in another context, where it was never entered
+        _current.reset(token)

@@ -26,7 +26,7 @@ from ..conventions.extra import Extra
 from ..conventions.openinference import SESSION
 from ..core import carried as lines
 from ..core.carried import Carried
-from . import scope
+from . import place, scope
 from .records import LiveSpan
 from .scope import Scope
 
@@ -79,7 +79,7 @@ def headers_of(own: SpanContext) -> Headers:
 
 def headers_here() -> Headers:
     """Of whatever is current here."""
-    return _w3c(otel_context.get_current())
+    return _w3c(place.current())
 
 
 def _w3c(context: Context) -> Headers:

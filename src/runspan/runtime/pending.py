@@ -1,21 +1,33 @@
-"""Tool calls that wait for the app, as far as the running context has seen them.
+"""Tool calls that wait for the app, and which of them a function of the app answers.
 
 A poll or an event that shows a Run of ours in `requires_action` leaves its calls here, on the caller's thread, for
-`@observe(kind="tool")`. What another context saw stays there, so one user's tools never land in another user's run.
+`@observe(kind="tool")`. A function takes a call only with proof that both belong to one unit of work:
+
+- The context of the function saw the run ask: it is that context, or was copied from it (a task, a job of a thread pool).
+- Nothing says that the unit of work is another one by now: no other trace, user or session, no other job of a loop.
+- The app still holds the object in which it got the calls, or the span in which they were seen is still open around the function.
+- No other run meets these conditions, and none asked here since.
+
+Otherwise the function has a span of its own, outside of any run: also where one thread serves two users, and the first went away.
 """
 
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.model import ApiError, Run
+from . import work_unit
+from .work_unit import WorkUnit
 
 ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_RUNS = 256  # of one context; beyond it the oldest goes
+
+Held = list[weakref.ref[Any]]  # objects in which the app got a run's calls; more may come
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +40,7 @@ class Claimable:
     live: Any
     carrier: dict[str, str] | None = None
     errors: dict[str, ApiError] = field(default_factory=dict)  # by call id: what functions of the app raised
+    waiting: frozenset[str] = frozenset()  # ids of the calls that wait, as it was last seen by anyone
     _claims: dict[str, object] = field(default_factory=dict)
 
     def claim(self, call_id: str) -> bool:
@@ -64,34 +77,75 @@ class Pending:
     since_ns: int = 0  # when it was seen to wait
 
 
-_seen: ContextVar[tuple[Pending, ...]] = ContextVar("runspan-pending", default=())
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A run was seen to wait for these calls."""
+
+    of: Claimable
+    calls: tuple[Pending, ...]
+    unit: WorkUnit  # where
+    held: Held
+
+    def is_held(self) -> bool:
+        return any(thing() is not None for thing in self.held)
+
+    def is_proven_at(self, now: WorkUnit) -> bool:
+        return self.unit.may_go_on_at(now) and (self.is_held() or self.unit.is_around(now))
+
+    def waiting(self) -> tuple[Pending, ...]:
+        return tuple(call for call in self.calls if call.call_id in self.of.waiting)
 
 
-def seen() -> tuple[Pending, ...]:
+Seen = tuple[Sighting, ...]  # the newest last
+
+_seen: ContextVar[Seen] = ContextVar("runspan-pending", default=())
+
+
+def seen() -> Seen:
     return _seen.get()
 
 
-def carry(calls: tuple[Pending, ...]) -> Token[tuple[Pending, ...]]:
-    """What the submitting context saw, in a pool's thread until `put_down`."""
-    return _seen.set(calls)
+def carry(sightings: Seen) -> Token[Seen]:
+    """In a pool's thread until `put_down`: what the submitting context saw. What the job itself sees is forgotten with it."""
+    return _seen.set(sightings)
 
 
-def put_down(token: Token[tuple[Pending, ...]]) -> None:
+def put_down(token: Token[Seen]) -> None:
     _seen.reset(token)
 
 
-def saw(key: tuple[str, str], calls: Iterable[Pending]) -> None:
-    """A Run waits for these calls; what was seen of it before is replaced."""
-    kept = [p for p in _seen.get() if p.key != key]
-    oldest = list(dict.fromkeys(p.key for p in kept))[: -MAX_RUNS + 1]
-    _seen.set((*(p for p in kept if p.key not in oldest), *calls))
+def waiting_of(of: Claimable) -> tuple[Pending, ...]:
+    """The calls of a run that wait, as far as the running context saw it ask."""
+    return next((sighting.waiting() for sighting in _seen.get() if sighting.of is of), ())
 
 
-def submitted(key: tuple[str, str]) -> None:
-    """The outputs went out: its calls wait no more."""
-    before = _seen.get()
-    if before:
-        _seen.set(tuple(p for p in before if p.key not in (key, (ANYWHERE, key[1]))))
+def saw(
+    of: Claimable, calls: Iterable[Pending], held: Held | None = None, unit: WorkUnit | None = None
+) -> None:
+    """A run waits for these calls; the app got them in `held`. What can't be proven any more is forgotten."""
+    now = Sighting(of, tuple(calls), work_unit.here() if unit is None else unit, [] if held is None else held)
+    of.waiting = frozenset(call.call_id for call in now.calls)
+    kept = []
+    for sighting in _seen.get():
+        if sighting.of is of:
+            now = _again(sighting, now)
+        elif sighting.waiting() and (sighting.is_held() or sighting.unit.is_around(now.unit)):
+            kept.append(sighting)
+    _seen.set((*kept[-MAX_RUNS + 1 :], now))
+
+
+def _again(before: Sighting, now: Sighting) -> Sighting:
+    """The app may go on with what it got at the first sight of the same calls, and inside the span of then."""
+    if {call.call_id for call in before.calls} != now.of.waiting:
+        return now
+    now.held.extend(thing for thing in before.held if thing() is not None)
+    return replace(now, unit=before.unit) if before.unit.is_around(now.unit) else now
+
+
+def waits_no_more(of: Claimable | None) -> None:
+    """The outputs went out, or the run was seen in another status: no context may take its calls."""
+    if of is not None and of.waiting:
+        of.waiting = frozenset()
 
 
 def calls_of(run: Run, key: tuple[str, str], of: Claimable, since_ns: int) -> list[Pending]:
@@ -105,12 +159,35 @@ def calls_of(run: Run, key: tuple[str, str], of: Claimable, since_ns: int) -> li
 
 def take(name: str, given: Mapping[str, Any], runs: Mapping[tuple[str, str], Claimable]) -> Pending | None:
     """The waiting call that a function of this name, called with `given`, answers: same arguments first, else call order."""
-    named = [p for p in _seen.get() if p.name == name and runs.get(p.key) is p.of]
-    if not named:
+    asked = [
+        (sighting, calls)
+        for sighting in _seen.get()
+        if (calls := [c for c in sighting.waiting() if c.name == name and runs.get(c.key) is c.of])
+    ]
+    if not asked:
         return None
+    of = _proven([sighting for sighting, _ in asked], work_unit.here())
+    named = [call for sighting, calls in asked for call in calls if sighting is of]
     if len(named) > 1:
         named.sort(key=lambda p: not _are_equal(p.arguments, given))  # stable: call order within each half
     return next((p for p in named if p.of.claim(p.call_id)), None)
+
+
+def _proven(sightings: list[Sighting], now: WorkUnit) -> Sighting | None:
+    """The only run whose calls the running function can answer; None where there is none, or a doubt."""
+    here = [sighting for sighting in sightings if not sighting.unit.is_another_than(now)]
+    proven = [sighting for sighting in here if sighting.is_proven_at(now)]
+    if not proven or proven[-1] is not here[-1]:  # the last run that asked here may be the one
+        return None
+    if proven[-1].is_held():  # the app went on to this run and let go of those before
+        proven = [sighting for sighting in proven if sighting.is_held()]
+    if len(proven) == 1:
+        return proven[0]
+    inside = [sighting for sighting in proven if sighting.unit.is_around(now)]
+    if len(inside) != 1:
+        return None
+    others = (sighting for sighting in proven if sighting is not inside[0])
+    return inside[0] if all(other.unit.is_apart_from(inside[0].unit) for other in others) else None
 
 
 def _are_equal(arguments: str, given: Mapping[str, Any]) -> bool:

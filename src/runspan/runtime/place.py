@@ -10,11 +10,15 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import _RUNTIME_CONTEXT, Context
+from opentelemetry.context import _RUNTIME_CONTEXT, _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.trace import NonRecordingSpan
 
 OURS = "runspan-"  # how our keys in a Context begin
+OBSERVED = f"{OURS}observed"  # the nearest span of an observed function or block
+SPAN = next(
+    iter(trace.set_span_in_context(trace.INVALID_SPAN, Context()))
+)  # the API's key for the current span
 NOBODY = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 
@@ -52,4 +56,47 @@ _runtime: Any = (
 )
 attach = _runtime.attach
 detach = _runtime.detach
-current = _runtime.get_current
+
+
+def undo(token: Any) -> bool:
+    """Undo an `attach`. False where the code goes on in another context than it began in; never logs, never raises.
+
+    There (a finalizer, another task) what was attached is not current, or it is current in a copy, which the caller looks for.
+    """
+    try:
+        detach(token)
+    except (ValueError, RuntimeError):
+        return False
+    return True
+
+
+# ---------------------------------------------------------------- jobs of thread pools
+
+_TRAVELS = frozenset({SPAN, _SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"})
+_submitted: ContextVar[Context | None] = ContextVar("runspan-submitted", default=None)
+
+
+def current() -> Context:
+    """Where spans of ours belong: the current Context; in a pool's job, with what the submitting code had.
+
+    The job's Context itself stays as it is, for spans of others.
+    """
+    here: Context = _runtime.get_current()
+    submitted = _submitted.get()
+    if not submitted or any(key.startswith(OURS) for key in here):  # what we made current has it all
+        return here
+    return Context({**submitted, **here})
+
+
+def travelling() -> Context:
+    """What spans of ours need of the current Context in another thread."""
+    return Context({k: v for k, v in current().items() if k in _TRAVELS or k.startswith(OURS)})
+
+
+def carry(context: Context | None) -> Token[Context | None]:
+    """In a pool's thread until `put_down`: where the job was submitted."""
+    return _submitted.set(context)
+
+
+def put_down(token: Token[Context | None]) -> None:
+    _submitted.reset(token)
