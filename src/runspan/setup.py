@@ -145,7 +145,9 @@ class Handle:
             count_unrecorded=self._tracker.count_unrecorded,
             runs=self._tracker.runs,
             custody=custody,
-            on_run=lambda request: self._worker.put(Ask(lambda: self._neighbours.look(request))),
+            on_run=lambda request: self._worker.put(
+                Ask(lambda: self._neighbours.look(request), can_be_spared=True)
+            ),
         )
         self._active = Active(
             config,

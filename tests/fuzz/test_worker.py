@@ -19,6 +19,7 @@ if reason := why_absent():
 
 from runspan import guard
 from runspan.config import resolve
+from runspan.patches.starts import run_data
 from runspan.runtime import clock
 from runspan.setup import Handle
 from tests.fuzz.seeds import Records, Told, names, tales
@@ -53,7 +54,9 @@ class Told2Spans:
         options = {"tracer_provider": provider, "fetch": "never", "calls": "all", **bounds}
         self.handle = Handle(resolve(options, {}))
         patch = self.handle._patch
-        self.records = Records(lambda call, body: patch._emitter.begin(patch._run_data(call, body)))
+        self.records = Records(
+            lambda call, body: patch._emitter.begin(run_data(call, body, patch._assistant_of))
+        )
 
     def tell(self, told: list[Told]) -> None:
         worker, config = self.handle._worker, self.handle.config

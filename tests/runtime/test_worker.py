@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
+from runspan.adapters.routes import match
 from runspan.core.model import ApiError
 from runspan.runtime import worker as module
-from runspan.runtime.records import Ask, HandlerError, StreamClosed, StreamEvent, StreamRef
+from runspan.runtime.admission import weight_of
+from runspan.runtime.records import (
+    Ask,
+    Call,
+    Fetched,
+    HandlerError,
+    LiveSpan,
+    Page,
+    StreamChunk,
+    StreamClosed,
+    StreamDeltas,
+    StreamEvent,
+    StreamRef,
+)
 from runspan.runtime.worker import Worker
-from tests.support.workers import held, listing, poll, start, working
+from tests.support.workers import SERVER, held, listing, poll, start, working
 
 
 @pytest.fixture
@@ -248,6 +264,119 @@ def test_merged_polls_of_many_threads_keep_their_exact_number() -> None:
         polls = sum(r.taken_polls() for r in notes.read if r.match.route.is_poll)
         assert polls + worker.dropped["queue_full"] == per_thread * number
         worker.dropped.clear()
+
+
+def a_span() -> LiveSpan:
+    return LiveSpan(TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("s"), None, None)
+
+
+def call(method: str, path: str, **more: Any) -> Call:
+    matched = match(method, path)
+    assert matched is not None
+    return Call(matched, SERVER, 1, 2, **more)
+
+
+BIG = b"x" * 1_000
+STREAM = StreamRef(start())
+NUMBERS = itertools.count()
+KINDS: dict[str, Callable[[], Any]] = {
+    "an answer": lambda: call("post", "/threads/t/messages", result=BIG),
+    "an answer with a span": lambda: call("post", "/threads/t/messages", result=BIG, body=BIG, live=a_span()),
+    "a page": lambda: call("get", "/threads/t/messages", result=Page((BIG, BIG), False)),
+    "a poll": lambda: call("get", "/threads/t/runs/r", result={"status": "queued"}),
+    "a poll that sees the end": lambda: call(
+        "get", "/threads/t/runs/r", result=BIG[:-9] + b"%09d" % next(NUMBERS)
+    ),
+    "tool outputs": lambda: call("post", "/threads/t/runs/r/submit_tool_outputs", result=BIG, body=BIG),
+    "a start": lambda: call("post", "/threads/t/runs", result=BIG, live=a_span(), learnt=("s", "r")),
+    "an event of a message": lambda: StreamEvent(STREAM, "thread.message.completed", 1, BIG),
+    "an event of a run": lambda: StreamEvent(STREAM, "thread.run.completed", 1, BIG),
+    "deltas": lambda: StreamDeltas(STREAM, [BIG] * 100),
+    "bytes": lambda: StreamChunk(STREAM, 1, BIG),
+    "an end": lambda: StreamClosed(STREAM, 1),
+    "an error": lambda: HandlerError(STREAM, 1, ApiError("x"), 7),
+    "a GET of ours": lambda: Fetched("key", "run", 1, 2, BIG),
+    "something that can wait": lambda: Ask(lambda: None, can_be_spared=True),
+}
+EDGES = {"a poll that sees the end", "tool outputs", "a start", "an event of a run", "an end", "an error"} | {
+    "a GET of ours"
+}
+
+
+@pytest.mark.usefixtures("small_queue")
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_each_kind_only_so_many_wait_and_the_others_are_counted(kind: str) -> None:
+    worker, notes = working()
+    with held(worker):
+        records = [KINDS[kind]() for _ in range(500)]
+        for record in records:
+            worker.put(record)
+        queued = worker._queue.qsize()
+        dropped = worker.dropped["queue_full"]
+    assert worker.flush(30)
+    assert queued <= 40
+    merged = sum(record.taken_polls() - 1 for record in notes.read if kind == "a poll")
+    is_stripped = kind == "an answer with a span"
+    assert dropped == 500 - queued - merged + (20 if is_stripped else 0)  # of those 20 the answer alone
+    assert queued == (40 if kind in EDGES or is_stripped else 11 if kind == "a poll" else 20)
+    for record in records:
+        if isinstance(record, Call) and record not in notes.read:
+            assert record.live is None
+
+
+@pytest.mark.usefixtures("small_queue")
+@pytest.mark.parametrize("kind", KINDS)
+def test_starts_and_ends_outlive_whole_answers_of_any_kind(kind: str) -> None:
+    worker, notes = working()
+    begun, ended = KINDS["a start"](), StreamClosed(STREAM, 1)
+    with held(worker):
+        for _ in range(20 if kind in EDGES else 500):
+            if not (kind == "an answer with a span" and worker._queue.qsize() >= 30):
+                worker.put(KINDS[kind]())
+        for record in (begun, ended):
+            worker.put(record)
+    assert worker.flush(30)
+    assert begun in notes.read
+    assert begun.result == BIG
+    assert ended in notes.read
+
+
+def test_what_waits_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_QUEUED_BYTES", 10_000)
+    for kind, make in KINDS.items():
+        worker, _ = working()
+        with held(worker):
+            for _ in range(200):
+                worker.put(make())
+            records = [worker._queue.get_nowait() for _ in range(worker._queue.qsize())]
+            weighs = sum(map(weight_of, records))
+            dropped = worker.dropped["queue_full"]
+        assert weighs <= (20_000 if kind in EDGES else 10_000), kind
+        whole = sum(weight_of(record) > 0 for record in records)
+        assert weight_of(make()) == 0 or dropped == 200 - whole, kind
+
+
+def test_once_all_is_read_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_QUEUED_BYTES", 10_000)
+    worker, notes = working()
+    for _ in range(5):
+        for _ in range(9):
+            worker.put(KINDS["an answer"]())
+        assert worker.flush(30)
+    assert (len(notes.read), worker.dropped) == (45, {})
+    assert worker._queued_bytes == 0
+
+
+@pytest.mark.usefixtures("small_queue")
+def test_a_start_that_finds_no_room_ends_its_span_and_leaves_nothing() -> None:
+    worker, notes = working()
+    worker._is_running = True  # nobody reads
+    records = [KINDS["a start"]() for _ in range(50)]
+    spans = [record.live.span for record in records]
+    for record in records:
+        worker.put(record)
+    assert [span.is_recording() for span in spans] == [True] * 40 + [False] * 10
+    assert notes.unlearnt == records[40:]
 
 
 # ---------------------------------------------------------------- flushing

@@ -9,7 +9,16 @@ from typing import Any
 
 from runspan.adapters import assistants
 from runspan.core.model import Server
-from runspan.runtime.records import Ask, Call, Fetched, HandlerError, StreamChunk, StreamClosed, StreamEvent
+from runspan.runtime.records import (
+    Ask,
+    Call,
+    Fetched,
+    HandlerError,
+    StreamChunk,
+    StreamClosed,
+    StreamDeltas,
+    StreamEvent,
+)
 from runspan.runtime.worker import Worker
 
 SERVER = Server("http://127.0.0.1:1/v1", "127.0.0.1", 1, "openai")
@@ -20,6 +29,7 @@ class Notebook:
 
     def __init__(self) -> None:
         self.read: list[Any] = []
+        self.unlearnt: list[Any] = []
         self.on_read: Callable[[Any], None] | None = None
         self.patience = self  # of the tracker
 
@@ -46,6 +56,9 @@ class Notebook:
         def abandon() -> int:
             return 0
 
+    def unlearn(self, call: Any) -> None:
+        self.unlearnt.append(call)
+
     def tick(self, now_ns: int) -> None: ...
     def hasten(self, *, look: bool, alive: bool) -> None: ...
     def emit_over(self) -> None: ...
@@ -66,7 +79,7 @@ class Notebook:
 
 def working(on_start: Callable[[], None] = lambda: None) -> tuple[Worker, Notebook]:
     notes: Any = Notebook()
-    kinds = (Call, StreamEvent, StreamChunk, StreamClosed, HandlerError, Fetched)
+    kinds = (Call, StreamEvent, StreamDeltas, StreamChunk, StreamClosed, HandlerError, Fetched)
     return Worker(notes, dict.fromkeys(kinds, notes.call), notes.outbox, notes, on_start), notes
 
 

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from runspan.adapters.assistants import match
 from runspan.config import resolve
 from runspan.core.model import ApiError, Server
+from runspan.patches.starts import run_data
 from runspan.runtime import clock
 from runspan.runtime.records import Call, Page, StreamClosed, StreamEvent, StreamRef
 from runspan.setup import Handle
@@ -70,7 +71,7 @@ class Door:
         thread = {"messages": messages} if messages else {}
         sent = {"assistant_id": "asst_1", "thread": thread}
         call = self._call("post", "/threads/runs", sent, run(number, "queued"))
-        call.live = self.handle._patch._emitter.begin(self.handle._patch._run_data(call, sent))
+        call.live = self.handle._patch._emitter.begin(run_data(call, sent, self.handle._patch._assistant_of))
         call.context = call.live.context
         return call
 

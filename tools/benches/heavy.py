@@ -10,6 +10,7 @@ from typing import Any
 
 from benches.door import SERVER, TOOK_NS, Door, dumps, message, run
 from runspan.adapters.assistants import match
+from runspan.patches.starts import run_data
 from runspan.runtime import clock
 from runspan.runtime.records import Call, Page
 
@@ -101,7 +102,9 @@ def records(door: Door, number: int) -> Iterator[Call]:
         return Call(found, SERVER, now_ns, now_ns + TOOK_NS, body=body, result=result)
 
     created = call("create", put_in(QUEUED), BODY)
-    created.live = door.handle._patch._emitter.begin(door.handle._patch._run_data(created, SENT))
+    created.live = door.handle._patch._emitter.begin(
+        run_data(created, SENT, door.handle._patch._assistant_of)
+    )
     created.context = created.live.context
     yield created
     alive = {

@@ -199,3 +199,4 @@ class Ask(Struct, eq=False):
     """Something for the worker to do between records (flush, shutdown), with an answer."""
 
     act: Callable[[], None]
+    can_be_spared: bool = False  # nothing is lost but time where it finds no room

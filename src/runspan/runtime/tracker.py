@@ -113,7 +113,7 @@ class Tracker:
     def unlearn(self, call: Call) -> None:
         """The run that this call started is not followed, so nothing may stay of what the app's threads noted of it."""
         key = call.learnt
-        if key is not None and not any((k.server, k.run_id) == key for k in self._live):
+        if key is not None and not any((k.server, k.run_id) == key for k in list(self._live)):
             self.runs.pop(key, None)
             self.ours.discard(key[1])
 

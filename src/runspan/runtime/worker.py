@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..guard import guarded
-from . import clock
+from . import admission, clock
 from .outbox import Flusher, Outbox
 from .primitives import queue_of_now
-from .records import Ask, Call, Fetched, HandlerError, StreamClosed, StreamEvent
+from .records import Ask, Call
 from .tracker import Tracker
 
 TICK_S = 0.02  # records of one batch; nothing is lost by it, and the app's threads are not woken against
-MAX_QUEUED = 50_000  # beyond it, what can be spared is dropped and counted
+# Past COALESCE_FROM equal polls become one record. Past MAX_QUEUED, or MAX_QUEUED_BYTES, answers are dropped; past twice as much,
+# starts and ends of runs are dropped, too. Each drop is counted.
+MAX_QUEUED = 50_000
 COALESCE_FROM = MAX_QUEUED // 2
+MAX_QUEUED_BYTES = 64_000_000
 PATIENCE = 0.6  # of a flush's time for GETs that are on their way
-
-# Kept however full the queue is: without them a run would never begin or never end.
-_ALWAYS = (Ask, StreamClosed, Fetched, HandlerError)
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +42,8 @@ class _Flush:
 
 
 class Worker:
+    _queued_bytes = 0  # about, as threads add to it without a lock; right again whenever the queue is empty
+
     def __init__(
         self,
         tracker: Tracker,
@@ -70,27 +72,56 @@ class Worker:
 
     def put(self, record: Any) -> None:
         """Hand a record over. Never blocks."""
-        if self._queue.qsize() >= COALESCE_FROM and self._spare(record):
-            return
+        weight = admission.weight_of(record)
+        queued, weighs = self._queue.qsize(), self._queued_bytes + weight
+        if queued >= COALESCE_FROM or weighs > MAX_QUEUED_BYTES:
+            if not self._admits(record, queued, weighs):
+                return
+            weight = admission.weight_of(record)
+        self._queued_bytes += weight
         self._queue.put(record)
         if not self._is_running:
             self._start()
 
-    def _spare(self, record: Any) -> bool:
-        """Past half full, a poll with the same answer joins the queued one; past full, what can be spared goes."""
+    def _admits(self, record: Any, queued: int, weighs: int) -> bool:
+        """Whether it may wait; it may have joined a queued poll with the same answer, or have lost its own answer."""
         poll_of = None
         if isinstance(record, Call) and record.match.route.is_poll:
             poll_of = (record.server.base_url, record.match.run_id)
-            queued = self._waiting_polls.get(poll_of)
-            if queued is not None and queued.result == record.result and queued.merge(record):
-                return True
-        if self._queue.qsize() < MAX_QUEUED or isinstance(record, _ALWAYS) or _is_essential(record):
-            if poll_of is not None:
-                record.merged = []
-                self._waiting_polls[poll_of] = record
+            waiting = self._waiting_polls.get(poll_of)
+            if waiting is not None and waiting.result == record.result and waiting.merge(record):
+                return False
+        if not admission.always_fits(record):
+            is_full = queued >= MAX_QUEUED or weighs > MAX_QUEUED_BYTES
+            is_edge = admission.is_edge(record)
+            if queued >= 2 * MAX_QUEUED or (is_full and not is_edge and not admission.strip(record)):
+                self._drop(record)
+                return False
+            if is_full and not is_edge:
+                self.dropped["queue_full"] += 1  # its answer
+            elif weighs > 2 * MAX_QUEUED_BYTES and not self._fits_stripped(record):
+                return False
+        if poll_of is not None:
+            record.merged = []
+            self._waiting_polls[poll_of] = record
+        return True
+
+    def _fits_stripped(self, record: Any) -> bool:
+        if not admission.strip(record):
+            self._drop(record)
             return False
         self.dropped["queue_full"] += 1
         return True
+
+    def _drop(self, record: Any) -> None:
+        """Count it, and end the span that nobody else will end."""
+        self.dropped["queue_full"] += 1
+        with guarded("end the span of a record that found no room"):
+            call = admission.call_of(record)
+            live = None if call is None else call.take_span()
+            if call is not None and live is not None:
+                live.span.end()
+                self._tracker.unlearn(call)
 
     def _start(self) -> None:
         self._is_too_late = sys.is_finalizing()  # a new thread would be waited for, and never run
@@ -178,6 +209,7 @@ class Worker:
         return None if due_ns is None else max(0.0, (due_ns - clock.now_ns()) / 1e9)
 
     def _handle(self, record: Any) -> None:
+        self._queued_bytes = 0 if self._queue.empty() else self._queued_bytes - admission.weight_of(record)
         with guarded(f"read a {type(record).__name__}"):
             if isinstance(record, Call):
                 record.is_taken = True
@@ -217,9 +249,3 @@ class Worker:
                 flush.done.set()
 
         self._flusher.ask(done)
-
-
-def _is_essential(record: Any) -> bool:
-    if isinstance(record, Call):
-        return record.match.route.starts_run or record.live is not None or isinstance(record.result, bytes)
-    return isinstance(record, StreamEvent) and record.name.startswith("thread.run.")

@@ -1,0 +1,70 @@
+"""What may wait for the worker when it falls behind: whole answers go first, starts and ends of runs last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .records import (
+    Ask,
+    Call,
+    Fetched,
+    HandlerError,
+    StreamChunk,
+    StreamClosed,
+    StreamDeltas,
+    StreamEvent,
+    weight,
+)
+
+DELTA_BYTES = 1_000  # about what an unread model of the client takes
+
+
+def _weight_of_call(call: Call) -> int:
+    return weight(call.result) + len(call.body or b"")
+
+
+_WEIGHTS: Mapping[type, Callable[[Any], int]] = {
+    Call: _weight_of_call,
+    StreamEvent: lambda record: weight(record.payload),
+    StreamDeltas: lambda record: DELTA_BYTES * len(record.data),
+    StreamChunk: lambda record: len(record.data),
+    Fetched: lambda record: weight(record.payload),
+}
+
+
+def weight_of(record: Any) -> int:
+    """About how many bytes it keeps alive."""
+    weigh = _WEIGHTS.get(type(record))
+    return 0 if weigh is None else weigh(record)
+
+
+def is_edge(record: Any) -> bool:
+    """Whether a run would never begin or never end without it."""
+    if isinstance(record, Call):
+        route = record.match.route
+        is_of_run = route.is_poll or (route.is_write and record.match.run_id is not None)
+        return route.starts_run or (is_of_run and isinstance(record.result, bytes))
+    if isinstance(record, StreamEvent):
+        return record.name.startswith("thread.run.")
+    return isinstance(record, StreamClosed | HandlerError | Fetched)
+
+
+def always_fits(record: Any) -> bool:
+    """What the owner of the app asked for; there are few of them."""
+    return isinstance(record, Ask) and not record.can_be_spared
+
+
+def strip(record: Any) -> bool:
+    """Leave of a call that has a span of its own only that it was made. False: it is all in what it brings."""
+    if not isinstance(record, Call) or record.live is None:
+        return False
+    record.result = record.body = None
+    return True
+
+
+def call_of(record: Any) -> Call | None:
+    """The call whose span has nobody else to end it."""
+    if isinstance(record, StreamClosed):
+        record = record.stream.call
+    return record if isinstance(record, Call) else None
