@@ -1,90 +1,92 @@
-"""At the end of an app that the launcher started: exporters that nobody hears are ended, all others are left alone."""
+"""At the end of an app that the launcher started: exporters that nobody hears are ended, all others are left alone.
+
+In processes of their own, because all exporters of a process are looked at.
+"""
 
 from __future__ import annotations
 
-import gc
-import logging
-import threading
-import time
-from collections.abc import Iterator
+import json
 from typing import Any
 
 import pytest
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-from opentelemetry.sdk.trace.export import SpanExportResult
 
-from runspan.exporting.launched import end_refused
 from runspan.viewer.receiver import serve
-from tests.support.children import PATIENCE_S, nobody
+from tests.support.children import environment, nobody, run
 
-from .made import spans
+HEAD = """
+    import json, logging, os, threading, time
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+    from runspan.exporting.launched import end_refused
+    from tests.exporting.made import spans
+    from tests.support.children import PATIENCE_S
 
+    said = []
+    class Said(logging.Handler):
+        def emit(self, record):
+            said.append(f"{record.name}: {record.getMessage()}")
+    logging.getLogger().addHandler(Said(logging.WARNING))
 
-@pytest.fixture(autouse=True)
-def as_at_the_start() -> Iterator[None]:
-    """No exporter of other tests is left, nor the filters that stay until a process ends."""
-    gc.collect()
-    loggers = [logging.getLogger(name) for name in list(logging.Logger.manager.loggerDict)]
-    filters = [(logger, logger.filters[:]) for logger in loggers]
-    yield
-    for logger, before in filters:
-        logger.filters[:] = before
-
-
-class Odd(type):
-    """A class that is asked for its module answers nonsense, and for its name raises."""
-
-    @property
-    def __module__(cls) -> Any:
-        return object()
-
-    @property
-    def __name__(cls) -> str:
-        raise RuntimeError
-
-
-def test_an_export_that_tries_again_is_given_up_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Over gRPC, as the launcher's; the oldest exporter over HTTP does not try a refused connection again."""
-    caplog.set_level(logging.WARNING)
+    class Odd(type):
+        '''A class that is asked for its module answers nonsense, and for its name raises.'''
+        __module__ = property(lambda cls: object())
+        __name__ = property(lambda cls: 1 / 0)
     odd = Odd("Odd", (), {})()
+    WHERE = os.environ["WHERE"]
+"""
+TAIL = """
+    print(json.dumps([results, said]))
+"""
+
+
+def told(script: str, where: str) -> tuple[list[Any], list[str]]:
+    """What the exports came to, and what was logged."""
+    results, said = json.loads(run(HEAD + script + TAIL, environment(WHERE=where)).check())
+    return results, said
+
+
+def test_an_export_that_tries_again_is_given_up_and_said_once() -> None:
+    """Over gRPC, as the launcher's; the oldest exporter over HTTP does not try a refused connection again."""
+    script = """
+    exporter = Grpc(endpoint=WHERE, timeout=600)
+    results = []
+    trying = threading.Thread(target=lambda: results.append(exporter.export(spans({})).name))
+    trying.start()
+    until = time.monotonic() + PATIENCE_S
+    while not any("retrying" in line for line in said) and time.monotonic() < until:
+        time.sleep(0.01)
+    end_refused()
+    trying.join(PATIENCE_S)
+    """
     with nobody() as address:
-        exporter = GrpcExporter(endpoint=address, timeout=600)
-        results: list[SpanExportResult] = []
-        trying = threading.Thread(target=lambda: results.append(exporter.export(spans({}))))
-        trying.start()
-        deadline_s = time.monotonic() + PATIENCE_S
-        while "retrying" not in caplog.text:
-            assert time.monotonic() < deadline_s
-        end_refused()
-        trying.join(PATIENCE_S)
-        assert results == [SpanExportResult.FAILURE]
-        assert "aborting retry" in caplog.text
-        assert exporter.export(spans({})) is SpanExportResult.FAILURE
-        exporter.shutdown()
-    assert "already shutdown" not in caplog.text
-    (said,) = [record.getMessage() for record in caplog.records if record.name == "runspan"]
-    assert said.startswith(f"runspan: nobody listens at {address.removeprefix('http://')}: ")
-    assert odd is not None
+        results, said = told(script, address)
+    assert results == ["FAILURE"]
+    assert "aborting retry" in "\n".join(said)
+    (line,) = [line for line in said if line.startswith("runspan: ")]
+    assert line.startswith(f"runspan: runspan: nobody listens at {address.removeprefix('http://')}: ")
 
 
-@pytest.mark.parametrize("kind", [GrpcExporter, HttpExporter], ids=["grpc", "http"])
-def test_after_it_nothing_is_tried(kind: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
+@pytest.mark.parametrize("kind", ["Grpc", "Http"])
+def test_after_it_nothing_is_tried_and_nothing_else_is_said(kind: str) -> None:
+    script = f"""
+    exporter = {kind}(endpoint=WHERE, timeout=600)
+    end_refused()
+    results = [exporter.export(spans({{}})).name]
+    exporter.shutdown()
+    """
     with nobody() as address:
-        exporter = kind(endpoint=address, timeout=600)
-        end_refused()
-        assert exporter.export(spans({})) is SpanExportResult.FAILURE
-        exporter.shutdown()
-    (record,) = caplog.records
-    assert record.name == "runspan"
+        results, said = told(script, address)
+    assert results == ["FAILURE"]
+    assert [line.partition(":")[0] for line in said] == ["runspan"]
 
 
-def test_an_exporter_that_is_heard_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exporter_that_is_heard_goes_on() -> None:
+    script = """
+    exporter = Http(endpoint=f"{WHERE}/v1/traces")
+    end_refused()
+    results = [exporter.export(spans({})).name]
+    exporter.shutdown()
+    """
     with serve() as receiver:
-        exporter = HttpExporter(endpoint=f"{receiver.endpoint}/v1/traces")
-        end_refused()
-        assert exporter.export(spans({})) is SpanExportResult.SUCCESS
+        assert told(script, receiver.endpoint) == (["SUCCESS"], [])
         assert len(receiver.spans) == 1
-        exporter.shutdown()
-    assert caplog.records == []
