@@ -33,6 +33,8 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("core", 1),
     ("presets", 1),
     ("config", 0),
+    ("stats", 0),
+    ("_compat", 0),
     ("guard", 0),
     ("_version", 0),
 )
@@ -45,6 +47,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "openai": ("patches", "cli"),  # cli: the demo plays an app
     "wrapt": ("patches",),
     "opentelemetry": (
+        "_compat",
         "runtime.emit",
         "runtime.identity",
         "runtime.content_event",
@@ -61,7 +64,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     ),
     "opentelemetry.proto": ("viewer",),
     "google": ("viewer", "exporting"),
-    "grpc": ("viewer", "cli.health"),
+    "grpc": ("exporting", "viewer", "cli.health"),
     "requests": ("exporting", "cli.health"),
     "click": ("cli",),
     "pytest": ("testing",),

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from .processes import adopt as adopt
     from .processes import handoff as handoff
     from .setup import Handle as Handle
-    from .setup import Stats as Stats
     from .setup import current_handle as current_handle
     from .setup import flush as flush
     from .setup import instrument as instrument
     from .setup import uninstrument as uninstrument
+    from .stats import Stats as Stats
 
 __all__ = [
     "Adopted",
@@ -60,16 +60,18 @@ _HOMES = {
     "context": ".observing.context",
     "observe": ".observing.decorator",
     "score": ".observing.score",
+    "Stats": ".stats",
     **dict.fromkeys(("Adopted", "adopt", "handoff"), ".processes"),
     "trace_url": ".observing.runs",
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
-    **dict.fromkeys(("Handle", "Stats", "current_handle", "flush", "instrument", "uninstrument"), ".setup"),
+    **dict.fromkeys(("Handle", "current_handle", "flush", "instrument", "uninstrument"), ".setup"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'runspan' has no attribute {name!r}")
+    import_module("._compat", __name__).import_sdk()
     home = import_module(_HOMES[name], __name__)
     # All of its names: at the end of the interpreter, a finalizer that wants to flush can import nothing any more.
     globals().update({of: getattr(home, of) for of, where in _HOMES.items() if where == _HOMES[name]})

@@ -198,18 +198,25 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         if name not in known:
             raise ConfigError(f"runspan.instrument() has no option {name!r}. {_did_you_mean(name, known)}")
     values: dict[str, Any] = {}
+    if _is_off(options, environ):  # then no variable matters, wrong ones neither
+        environ, values = {}, {"enabled": False}
     for name, spec in known.items():
         variable = spec.metadata["env"]
         text = environ.get(variable, "").strip() if variable else ""
         if name in options:
-            values[name] = _checked(name, spec, options[name])
+            value = _checked(name, spec, options[name])
+            values.setdefault(name, value)
         elif text and name not in _unasked(options):
             values[name] = _checked(variable, spec, _parsed(variable, spec, text))
     if "capture_content" not in values:
         values = {**_content_mode(environ), **values}
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        values["enabled"] = False
     return _consistent(Config(**values))
+
+
+def _is_off(options: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or options.get("enabled") is False:
+        return True
+    return "enabled" not in options and environ.get("RUNSPAN_ENABLED", "").strip().lower() in _FALSE
 
 
 def _unasked(options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,26 +8,36 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry import metrics
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    AlwaysOnExemplarFilter,
+    ExemplarFilter,
+    MeterProvider,
+    TraceBasedExemplarFilter,
+)
 from opentelemetry.sdk.metrics.export import (
     ConsoleMetricExporter,
-    MetricExporter,
     MetricReader,
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
-from .config import Config, ConfigError
+from . import _compat
+from .config import Config
 from .exporting import metrics as exporters
-from .exporting import otlp
+from .exporting import otlp, own, variables
 from .exporting.metrics import CarefulMetricExporter
-from .exporting.unforked import OwnMeterProvider, OwnReader
 from .guard import guarded
 
+_EXEMPLARS: Mapping[str, Callable[[], ExemplarFilter]] = {
+    "always_on": AlwaysOnExemplarFilter,
+    "always_off": AlwaysOffExemplarFilter,
+    "trace_based": TraceBasedExemplarFilter,
+}
 _INSTANCE = "service.instance.id"
 
 
@@ -41,11 +51,20 @@ class Meters:
         self._exporters: list[CarefulMetricExporter] = []
         self._used: dict[int, Any] = {}
         self._is_closed = False
-        self._is_asked = config.enabled and bool(exporters.wanted()) and not self._has_app_provider()
-        if self._is_asked:  # now: at the end of the process its thread could not be started any more
-            self._own = self._made()
-            if config.set_global and config.meter_provider is None:
-                metrics.set_meter_provider(self._own)
+        self._is_asked = False
+
+    def open(self) -> None:
+        """Make ours, if the variables ask for it. Raises ConfigError; only `close` is left to do then."""
+        if exporters.wanted() and not self._has_app_provider():
+            self._own = (
+                self._made()
+            )  # now: at the end of the process its thread could not be started any more
+            self._is_asked = True
+
+    def publish(self) -> None:
+        """Make ours the global one, if that is asked for. It can't be taken back."""
+        if self._own is not None and self._config.set_global and self._config.meter_provider is None:
+            metrics.set_meter_provider(self._own)
 
     def current(self) -> Any | None:
         """Where metrics are recorded now; None: nowhere."""
@@ -64,21 +83,21 @@ class Meters:
 
         Blocks as long as the SDK does; called on a helper thread.
         """
-        own = self._own
-        if own is None or not self._exporters:
+        provider = self._own
+        if provider is None or not self._exporters:
             return True
         failed_before = sum(e.failed for e in self._exporters)
         if any(e.is_refused() for e in self._exporters):  # the SDK would try for 10 s
             return False
-        return own.force_flush() and sum(e.failed for e in self._exporters) == failed_before
+        return provider.force_flush() and sum(e.failed for e in self._exporters) == failed_before
 
     def close(self) -> None:
         """Let ours end, with its thread and connection; blocks as long as the SDK does."""
         self._is_closed = True
-        own, self._own = self._own, None
-        if own is not None and not self._config.set_global:
-            self._used.pop(id(own), None)
-            own.shutdown()
+        provider, self._own = self._own, None
+        if provider is not None and not self._config.set_global:
+            self._used.pop(id(provider), None)
+            provider.shutdown()
 
     def after_fork(self) -> None:
         """The child's copy of ours would send the parent's counts a second time, so it is muted; a new one comes at first use."""
@@ -107,33 +126,39 @@ class Meters:
         return self._own
 
     def _made(self) -> MeterProvider:
+        """Exporters first: a reader has a thread, which one that is made after it and fails would leave behind."""
+        variables.check_metrics()
         self._exporters = []
-        readers = [reader for name in exporters.wanted() for reader in self._readers(name)]
-        kind = MeterProvider if self._config.set_global else OwnMeterProvider
-        return kind(readers, _resource(self._config), shutdown_on_exit=False)
+        sources = [self._source(name) for name in exporters.wanted()]
+        exemplars = _EXEMPLARS[variables.exemplar_filter()]
+        interval_ms, timeout_ms = variables.metric_interval_ms(), variables.metric_timeout_ms()
+        resource = _resource(self._config)
+        reader: Any = self._kind(PeriodicExportingMetricReader)
+        readers = [
+            source if isinstance(source, MetricReader) else reader(source, interval_ms, timeout_ms)
+            for source in sources
+        ]
+        kind: Any = self._kind(MeterProvider)
+        provider: MeterProvider = kind(readers, resource, exemplars(), shutdown_on_exit=False)
+        return provider
 
-    def _readers(self, name: str) -> Sequence[MetricReader]:
+    def _kind(self, kind: type) -> type:
+        """Ours is made anew in a forked child, which has no use for what the SDK starts there."""
+        return kind if self._config.set_global else _compat.without_fork_hook(kind)
+
+    def _source(self, name: str) -> Any:
+        """An exporter; or a reader, such as that of Prometheus: it is asked, and sends nothing."""
         if name == "console":
-            return [self._periodic(ConsoleMetricExporter())]
+            return ConsoleMetricExporter()
         if name == "otlp":
             exporter = exporters.exporter(self._config)
         else:
-            made = otlp.loaded(name, "METRICS")()
-            if isinstance(made, MetricReader):  # Prometheus: it is asked, and sends nothing
-                return [made]
+            made = otlp.made(name, otlp.loaded(name, "METRICS"), "METRICS")
+            if isinstance(made, MetricReader):
+                return made
             exporter = CarefulMetricExporter(name, made)
         self._exporters.append(exporter)
-        return [self._periodic(self._exporters[-1])]
-
-    def _periodic(self, exporter: MetricExporter) -> MetricReader:
-        kind = PeriodicExportingMetricReader if self._config.set_global else OwnReader
-        try:
-            return kind(exporter)
-        except ValueError:
-            interval = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL")
-            raise ConfigError(
-                f"OTEL_METRIC_EXPORT_INTERVAL={interval!r}: write milliseconds, such as 60000."
-            ) from None
+        return exporter
 
 
 def is_real(provider: Any) -> bool:
@@ -149,4 +174,4 @@ def _resource(config: Config) -> Resource:
     given = {SERVICE_NAME: config.service_name} if config.service_name else {}
     if _INSTANCE not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         given[_INSTANCE] = str(uuid.uuid4())
-    return Resource.create(given)
+    return own.resource(given)

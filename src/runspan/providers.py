@@ -11,19 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import (
-    ConsoleSpanExporter,
-    SimpleSpanProcessor,
-    SpanExporter,
-    SpanExportResult,
-)
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor, SpanExporter
 
 from .config import Config
-from .exporting import careful, otlp
-from .exporting.counted import Counted
-from .exporting.unforked import OwnTracerProvider
+from .exporting import otlp, own, variables
+from .exporting.careful import CarefulExporter
 from .guard import logger
 from .runtime.primitives import lock_of_now
 
@@ -37,22 +30,28 @@ class Providers:
         self._config = config
         self._on_bind = on_bind  # told of each provider once, when it is first used
         self._lock = threading.RLock()  # a signal handler or finalizer may come in between
-        self._resource: Resource | None = None
         self._own: TracerProvider | None = None
+        self._make: Callable[[], TracerProvider] | None = None  # None: the app has one, and so it stays
         self._is_closed = False
         self._used: dict[int, Any] = {}
         self._exporters: list[CarefulExporter] = []
         self._consoles: list[Any] = []
-        if config.file is not None:
-            self._check_file(config.file)
+        self._lost_told = 0  # at the last flush
+
+    def open(self) -> None:
+        """Read and try all that our own provider goes by. Raises ConfigError; nothing of the process is changed."""
+        if self._config.file is not None:
+            self._check_file(self._config.file)
         if not self.has_app_provider():
-            self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(config)]
             # Now, not at the first span: it can't be made any more once the main thread has ended.
-            named = {SERVICE_NAME: config.service_name} if config.service_name else {}
-            self._resource = Resource.create({**otlp.destination(config).resource, **named})
-            if config.set_global:
-                trace.set_tracer_provider(self._make_own())
-                self.current()
+            self._make = own.maker(self._config)
+            self._exporters = _made(self._config)
+
+    def publish(self) -> None:
+        """Make ours the global one, if that is asked for. It can't be taken back."""
+        if self._config.set_global and (made := self._make_own()) is not None:
+            trace.set_tracer_provider(made)
+            self.current()
 
     def current(self) -> Any:
         provider = self._config.tracer_provider or trace.get_tracer_provider()
@@ -60,6 +59,8 @@ class Providers:
             # A call was still in flight when uninstrument() came; or a finalizer runs when the interpreter has let its threads
             # die, and starting one would wait for ever.
             if self._is_closed or (self._own is None and sys.is_finalizing()):
+                return provider
+            if self._own is None and self._make is None:  # the app took its provider away
                 return provider
             provider = self._own or self._make_own()
         if id(provider) not in self._used:
@@ -74,16 +75,14 @@ class Providers:
         return bool(self._used)
 
     def flush(self) -> bool:
-        """Blocks as long as the SDK does; called on a helper thread. False: something was not delivered."""
-        lost_before, taken = self._lost(), [e.taken for e in self._exporters]
+        """Blocks as long as the SDK does; called on a helper thread. False: since the last flush something was not delivered."""
         ok = True
         for provider in list(self._used.values()):
             force_flush = getattr(provider, "force_flush", None)
             if force_flush is not None:
                 ok = force_flush() is not False and ok
-        for exporter, before in zip(self._exporters, taken, strict=True):
-            exporter.flushed(before)
-        return ok and self._lost() == lost_before
+        lost_before, self._lost_told = self._lost_told, self._lost()
+        return ok and self._lost_told == lost_before
 
     def _lost(self) -> int:
         return sum(e.failed + e.overflown for e in self._exporters)
@@ -99,10 +98,10 @@ class Providers:
         for console in self._consoles:
             console.is_on = False
         self._is_closed = True
-        own, self._own = self._own, None
-        if own is not None and not self._config.set_global:
-            self._used.pop(id(own), None)
-            own.shutdown()
+        provider, self._own = self._own, None
+        if provider is not None and not self._config.set_global:
+            self._used.pop(id(provider), None)
+            provider.shutdown()
 
     def is_refused(self) -> bool:
         """Whether nobody listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""
@@ -145,32 +144,41 @@ class Providers:
     def after_fork(self) -> None:
         """Another thread may have held any lock of these at the fork, and a socket must not be shared: all anew at first use."""
         self._lock = threading.RLock()  # a signal handler or finalizer may come in between
-        own = self._own
-        if own is not None and not self._config.set_global:
-            self._used.pop(id(own), None)
-            self._own = None
+        provider = self._own
+        if provider is None:
+            return
+        if self._config.set_global:  # the app holds tracers of it
             for exporter in self._exporters:
-                exporter.stay_behind()
-            self._exporters = [CarefulExporter(name, make()) for name, make in _exporters(self._config)]
+                exporter.begin_anew()
+            return
+        self._used.pop(id(provider), None)
+        self._own = None
+        for exporter in self._exporters:
+            exporter.stay_behind()
+        self._exporters = _made(self._config)
 
-    def _make_own(self) -> TracerProvider:
+    def _make_own(self) -> TracerProvider | None:
         """Ours. Our exit hook flushes within a deadline; the SDK's own would wait for a dead endpoint."""
         self._lock = lock_of_now(self._lock)
         with self._lock:
-            if self._own is None:
-                kind = TracerProvider if self._config.set_global else OwnTracerProvider
-                own = kind(resource=self._resource, shutdown_on_exit=False)
+            if self._own is None and self._make is not None:
+                made = self._make()
                 for exporter in self._exporters:
                     is_console = isinstance(exporter.inner, ConsoleSpanExporter)
-                    own.add_span_processor(
+                    made.add_span_processor(
                         SimpleSpanProcessor(exporter) if is_console else exporter.batched()
                     )
                 if self._own is None:
-                    self._own = own
+                    self._own = made
             return self._own
 
 
 # ---------------------------------------------------------------- exporters
+
+
+def _made(config: Config) -> list[CarefulExporter]:
+    settings = variables.batching()
+    return [CarefulExporter(where, otlp.made(where, make), settings) for where, make in _exporters(config)]
 
 
 def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]]]:
@@ -190,95 +198,7 @@ def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]
 
 def private_provider(config: Config) -> tuple[TracerProvider, Sequence[CarefulExporter]]:
     """A provider for one's own use, with the exporters that `instrument()` makes where the app has set none."""
-    used = [CarefulExporter(name, make()) for name, make in _exporters(config)]
-    named = {SERVICE_NAME: config.service_name} if config.service_name else {}
-    resource = Resource.create({**otlp.destination(config).resource, **named})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    used, provider = _made(config), own.maker(config)()
     for exporter in used:
         provider.add_span_processor(exporter.batched())
     return provider, used
-
-
-class CarefulExporter(SpanExporter):
-    """Counts what an exporter could not deliver, and lets it complain once, not once a batch.
-
-    The SDK's exporters log each failure themselves, so their loggers are kept quiet while they work for us.
-    """
-
-    def __init__(self, where: str, inner: SpanExporter) -> None:
-        self.where = where
-        self.inner = inner
-        self.failed = 0
-        self.overflown = 0  # ended faster than they went out; known after a flush
-        self._settled = 0  # delivered or failed
-        self._is_trying = False
-        self._is_failing = False
-        self._is_given_up = False
-        self._processor: Counted | None = None
-        careful.quiet(getattr(inner, "inner", inner))
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        careful.at_work.active = self._is_trying = True
-        try:
-            result = self.inner.export(spans)
-        except Exception:
-            result = SpanExportResult.FAILURE
-        finally:
-            careful.at_work.active = self._is_trying = False
-        self._settled += len(spans)
-        if self._is_given_up:  # they were counted then
-            return result
-        if result is SpanExportResult.SUCCESS:
-            self._is_failing = False
-        else:
-            self._lose(len(spans) - getattr(self.inner, "delivered", 0))
-        return result
-
-    def batched(self) -> Counted:
-        """The processor in front of it."""
-        self._processor = Counted(self)
-        return self._processor
-
-    def stay_behind(self) -> None:
-        """In a forked child: what is here is the parent's."""
-        if self._processor is not None:
-            self._processor.stay_behind()
-
-    @property
-    def taken(self) -> int:
-        """Spans that were to be delivered, so far."""
-        return self._processor.taken if self._processor is not None else self._settled
-
-    def flushed(self, taken: int) -> None:
-        """So many spans had ended before a flush that is over now: those that did not come here are gone."""
-        if not self._is_given_up:
-            self.overflown = max(self.overflown, taken - self._settled)
-
-    def is_refused(self) -> bool:
-        return careful.refuses(self.where)
-
-    def give_up(self) -> None:
-        """The process ends while the exporter still tries (the SDK's retry for 10 s): what it has, and what waits for it."""
-        left = self.taken - self._settled - self.overflown
-        if self._is_trying:  # in pieces: some may be there already
-            left -= getattr(self.inner, "delivered", 0)
-        self._is_given_up = True
-        if left > 0:
-            self._lose(left)
-
-    def _lose(self, count: int) -> None:
-        self.failed += count
-        if not self._is_failing:
-            self._is_failing = True
-            logger.warning(
-                "runspan: %s does not take spans; %d were lost. %s Said once until it works again.",
-                self.where,
-                count,
-                getattr(self.inner, "cure", otlp.CURE),
-            )
-
-    def shutdown(self) -> None:
-        self.inner.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self.inner.force_flush(timeout_millis)

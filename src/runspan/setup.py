@@ -9,10 +9,10 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from typing import Any
 
-from . import guard
+from . import _compat, guard
 from .config import Config, ConfigError, resolve
 from .conventions import EXTRAS
 from .conventions.extra import NONE
@@ -51,34 +51,15 @@ from .runtime.records import (
 from .runtime.stream_reading import StreamReader
 from .runtime.tracker import Tracker
 from .runtime.worker import Worker
+from .stats import Stats
 
 logger = logging.getLogger("runspan")
 
 REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + handed_off + live + dropped.
-
-    started: created here, or taken over from another process. Runs are `dropped` as `error` or `outbox_full`; what else is counted
-    there is no run: records (`queue_full`), spans (`export_failed_spans`, `export_queue_full_spans`), what an exit could not wait
-    for (`exit`), metadata without room for the key of `propagate="metadata"` (`not_propagated`).
-    """
-
-    started: int = 0
-    live: int = 0
-    emitted: int = 0
-    unfinished: int = 0
-    unrecorded: int = 0  # sampled out
-    handed_off: int = 0  # another process emits them
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
-    errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
-
-
 class Handle:
-    """What `instrument()` gives back."""
+    """What `instrument()` gives back. Making one has no effects; `install` has."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -86,6 +67,7 @@ class Handle:
         self._is_finalized = False
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
         self._endings = Endings(self._deliver)
+        self._page: str | None = None  # where a trace is shown
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
         self._build()
@@ -157,7 +139,7 @@ class Handle:
             self._tracker.ended.peek,
             custody,
             extra,
-            otlp.page(config, self._providers.has_app_provider()),
+            self._page,
         )
         self._exits = Exits(self._worker.put)
         self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
@@ -176,6 +158,7 @@ class Handle:
             dropped=self._dropped(),
             fetches=dict(self._fetcher.counts),
             errors=guard.swallowed(),
+            degraded=_compat.degraded(),
         )
 
     def _dropped(self) -> dict[str, int]:
@@ -185,7 +168,7 @@ class Handle:
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Have everything that is over exported within `timeout` seconds. False: something is left."""
-        return self._worker.flush(timeout)
+        return not self.config.enabled or self._worker.flush(timeout)
 
     def uninstrument(self) -> None:
         """Take the patches off. Runs that still live go out as unfinished, within the exit's deadline."""
@@ -193,17 +176,29 @@ class Handle:
         with _lock:
             if _handle is self:
                 _handle = None
-        if active.now is self._active:
-            active.now = None
-        self._neighbours.remove()
-        self._installer.remove()
-        self._pools.remove()
+        if not self.config.enabled:
+            return
+        self._take_off()
         self._close()
         self._worker.stop(self._close_providers)
 
     # ------------------------------------------------------------ beginnings and ends
 
     def _install(self) -> None:
+        """All or nothing. First what may fail, which is only made; then what others see; last what can't be taken back."""
+        with ExitStack() as undo:
+            undo.callback(self._providers.close)
+            self._providers.open()
+            undo.callback(self._meters.close)
+            self._meters.open()
+            self._page = self._active.page = otlp.page(self.config, self._providers.has_app_provider())
+            undo.callback(self._take_off)
+            self._put_on()
+            self._providers.publish()
+            self._meters.publish()
+            undo.pop_all()
+
+    def _put_on(self) -> None:
         active.now = self._active
         self._endings.install()
         self._at_exit()
@@ -211,6 +206,14 @@ class Handle:
         self._neighbours.look()
         if self.config.threads:
             self._pools.install()
+
+    def _take_off(self) -> None:
+        if active.now is self._active:
+            active.now = None
+        self._neighbours.remove()
+        self._installer.remove()
+        self._pools.remove()
+        atexit.unregister(self._close)
 
     def _close(self) -> None:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
@@ -323,7 +326,11 @@ def _keep(handle: Handle) -> Handle:
     global _handle
     if _handle is None:
         _handle = handle
-        handle._install()
+        try:
+            handle._install()
+        except BaseException:
+            _handle = None
+            raise
         _forks.add(handle)
     return _handle
 

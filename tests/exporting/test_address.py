@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import grpc
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc import exporter as grpc_exporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
@@ -46,13 +47,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """(target, whether without TLS) of each channel that an exporter opens."""
     found: list[tuple[str, bool]] = []
     for name in ("insecure_channel", "secure_channel"):
-        make = getattr(grpc_exporter, name)
+        make = getattr(grpc, name)
 
         def recorded(target: str, *more: Any, make: Any = make, name: str = name, **options: Any) -> Any:
             found.append((target, name == "insecure_channel"))
             return make(target, *more, **options)
 
-        monkeypatch.setattr(grpc_exporter, name, recorded)
+        for owner in (grpc, grpc_exporter):
+            monkeypatch.setattr(owner, name, recorded)
     return found
 
 
@@ -68,11 +70,12 @@ def test_the_address_is_what_the_exporter_and_the_sdk_alone_use(
     alone: Any = (HttpExporter if to.protocol == HTTP else GrpcExporter)()
     try:
         if to.protocol == HTTP:  # which headers that sends is seen by receivers, in tests/setup
-            assert to.url == ours.inner._endpoint == alone._endpoint
+            assert to.url == ours.tries.sender.url == alone._endpoint
             return
+        ours.tries.sender._connect()
         assert opened == [(to.url.rpartition("//")[2], not to.is_secure)] * 2
-        for exporter in (ours.inner, alone):
-            assert {n: v for n, v in exporter._headers if n != "user-agent"} == to.headers
+        for sent in (ours.tries.sender._metadata, alone._headers):
+            assert {n: v for n, v in sent if n != "user-agent"} == to.headers
     finally:
         ours.shutdown()
         alone.shutdown()

@@ -9,6 +9,7 @@ from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
+from runspan.exporting.encoding import encode
 from runspan.exporting.otlp_json import line
 from runspan.viewer.decode import JSON, PROTOBUF, TRACES, decode
 
@@ -16,7 +17,7 @@ from . import made
 
 
 def test_it_is_one_line_of_utf8_readable_in_every_script() -> None:
-    text = line(made.rich())
+    text = line(encode(made.rich()))
     assert text.count(b"\n") == 1
     assert text.endswith(b"}\n")
     assert "中文 🙂" in text.decode()
@@ -24,7 +25,7 @@ def test_it_is_one_line_of_utf8_readable_in_every_script() -> None:
 
 def test_ids_are_hex_enums_numbers_and_long_integers_strings() -> None:
     spans = made.rich()
-    whole = json.loads(line(spans))
+    whole = json.loads(line(encode(spans)))
     (of_resource,) = whole["resourceSpans"]
     (of_scope,) = of_resource["scopeSpans"]
     child, parent = of_scope["spans"]
@@ -48,7 +49,7 @@ def test_ids_are_hex_enums_numbers_and_long_integers_strings() -> None:
 
 def test_our_reader_gets_from_it_what_it_gets_from_protobuf() -> None:
     spans = made.rich()
-    of_json = decode(TRACES, line(spans), JSON)
+    of_json = decode(TRACES, line(encode(spans)), JSON)
     of_protobuf = decode(TRACES, encode_spans(spans).SerializeToString(), PROTOBUF)
     assert len(of_json) == 2
     assert [_comparable(s) for s in of_json] == [_comparable(s) for s in of_protobuf]
@@ -61,6 +62,6 @@ def _comparable(span: Any) -> Any:
 
 
 def test_keys_of_the_app_that_look_like_ids_stay() -> None:
-    whole = json.loads(line(made.spans({"traceId": "abc"})))
+    whole = json.loads(line(encode(made.spans({"traceId": "abc"}))))
     (span,) = whole["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert span["attributes"] == [{"key": "traceId", "value": {"stringValue": "abc"}}]

@@ -14,6 +14,8 @@ from runspan.core.model import CallFacts, Server, SpanData, SpanKind
 from runspan.runtime import outbox
 from runspan.runtime.outbox import BURST, Flusher, Outbox
 from runspan.runtime.records import LiveSpan
+from tests.support.app import begin_runs, canned_client
+from tests.support.tracing import traced
 
 LIVE = LiveSpan(None, None, None)
 
@@ -46,6 +48,8 @@ class LazyFlusher:
         assert burst
         self.asked.append(done)
         self._emitter.log.append("flush")
+
+    def revive(self) -> None: ...
 
     def answer(self) -> None:
         self.asked.pop(0)(True)
@@ -231,3 +235,50 @@ def test_the_flusher_answers_each_in_turn_whatever_the_flush_does() -> None:
     flusher.ask(last)
     assert done.wait(5)
     assert answers == [True, False, False, True]
+
+
+@pytest.fixture
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The system has none for the next names in this list, once for each."""
+    start, refused = threading.Thread.start, ["runspan-flush"] * 3
+
+    def refusing(self: threading.Thread) -> None:
+        if self.name in refused:
+            refused.remove(self.name)
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    return refused
+
+
+def test_a_thread_that_could_not_be_started_is_tried_again(no_thread: list[str]) -> None:
+    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    flusher = Flusher(lambda: True)
+    flusher.ask(answers.put)
+    flusher.revive()
+    assert (flusher.is_stranded, answers.empty(), len(no_thread)) == (True, True, 1)
+    flusher.revive()
+    flusher.revive()
+    assert answers.get(timeout=20)
+    assert not flusher.is_stranded
+    flusher.stop(lambda: None)
+
+
+def test_a_burst_goes_on_once_there_is_a_thread(no_thread: list[str], emitter: Emitter) -> None:
+    flusher = Flusher(lambda: True)
+    box = Outbox(emitter, flusher)  # type: ignore[arg-type]
+    for _ in range(BURST + 5):
+        box.send(None, span("one"))
+    assert box.drain(time.monotonic() + 20)
+    assert (emitter.log.count("one"), no_thread) == (BURST + 5, [])
+    flusher.stop(lambda: None)
+
+
+def test_a_flush_waits_for_its_thread(no_thread: list[str]) -> None:
+    """From outside: `flush()` tells the truth, and so does the next one."""
+    with traced() as spans:
+        begin_runs(canned_client(), 1)
+        assert spans.handle.flush(20)
+        assert spans.handle.flush(20)
+    assert no_thread == []

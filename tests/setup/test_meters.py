@@ -298,7 +298,6 @@ def test_what_is_wrong_is_said_at_the_start_with_the_cure(
         (OTLP, {"endpoint": "https://user:key@collector:9/otlp"}, "collector:9"),
         ({**OTLP, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc"}, {}, "localhost:4317"),
         ({"OTEL_METRICS_EXPORTER": "console"}, {}, "a reader"),
-        (OTLP, {"enabled": False}, "off"),
         (OTLP, {"meter_provider": MeterProvider(shutdown_on_exit=False)}, "the app's MeterProvider"),
     ],
 )
@@ -309,6 +308,7 @@ def test_the_line_at_start_says_where_metrics_go(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "3600000")
     meters = Meters(Config(**options), lambda: None)
+    meters.open()
     described = meters.describe()
     meters.close()
     assert described == said

@@ -148,12 +148,6 @@ def test_an_exporter_that_nobody_knows_fails_at_start_with_the_cure(
     assert sys.meta_path == before
 
 
-def test_a_sampler_or_limit_that_nobody_knows_does_not_break_the_app(receiver: Receiver, run: Run) -> None:
-    """The SDK has its own words for these; we only must not fail on them."""
-    run(to(receiver, OTEL_TRACES_SAMPLER="sometimes"))
-    assert len(runs(receiver)) == 1
-
-
 def test_the_sdk_switched_off_switches_us_off(receiver: Receiver, run: Run) -> None:
     run(to(receiver, OTEL_SDK_DISABLED="true"))
     assert receiver.requests == ()

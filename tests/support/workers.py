@@ -38,6 +38,10 @@ class Notebook:
         if self.on_read is not None:
             self.on_read(record)
 
+    is_stranded = False  # of the flusher
+
+    def revive(self) -> None: ...
+
     def polls(self) -> int:
         """All polls that the records stand for."""
         return sum(call.taken_polls() for call in self.read)

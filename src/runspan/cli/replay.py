@@ -11,7 +11,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from ..config import BACKENDS, ConfigError, host_of, resolve
 from ..exporting.address import HTTP, address
-from ..exporting.resend import Sender, batches, with_resource
+from ..exporting.batches import batches
+from ..exporting.resend import Sender, with_resource
 from ..viewer.decode import TRACES, BadBodyError, parse
 from ..viewer.store.files import exports, refusal
 from ..viewer.text import neutral

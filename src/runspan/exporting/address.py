@@ -6,15 +6,15 @@ Decided once, here: for the exporter that `instrument()` makes, and for the comm
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from opentelemetry.util.re import parse_env_headers
-
 from .. import presets
 from ..config import Config, ConfigError, host_of
 from ..presets import Destination
+from . import variables
 
 HTTP, GRPC = "http/protobuf", "grpc"
 DEFAULTS: Mapping[str, str] = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
@@ -26,8 +26,8 @@ PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 class Address:
     """`url`: whole, with the path, over HTTP; over gRPC as it was given.
 
-    `own_headers`: those of options and preset, names in lower case; `headers`: all that are sent, which are those of the variables
-    where there are none of our own. `resource`: attributes that the backend wants.
+    `headers`: all that are sent, names in lower case; `own_headers`: those of options and preset.
+    `resource`: attributes that the backend wants.
     """
 
     protocol: str
@@ -72,10 +72,10 @@ def address(config: Config, over: str | None = None) -> Address:
         raise ConfigError(
             f"{name} is for {said}, but this needs an address for {over}: name one with --endpoint."
         )
-    own = {name.lower(): value for name, value in {**to.headers, **(config.headers or {})}.items()}
+    own = headers_of({**to.headers, **(config.headers or {})}, None)
     is_of_preset = config.backend is not None and config.endpoint is None and to.endpoint is not None
-    headers = own or ({} if is_of_preset else _variable_headers())
-    return Address(over, _url(to.endpoint, over), own, headers, to.resource, is_of_preset)
+    headers = headers_of(own, None if is_of_preset else "TRACES")
+    return Address(over, endpoint_url(to.endpoint, over), own, headers, to.resource, is_of_preset)
 
 
 def exporters(config: Config) -> tuple[str, ...]:
@@ -98,35 +98,39 @@ def destination(config: Config, over: str | None = None) -> Destination:
 
 def protocol(signal: str = "TRACES") -> str:
     """`HTTP` or `GRPC`."""
-    name, value = variable("PROTOCOL", signal)
-    value = value or HTTP
-    if value not in DEFAULTS:
-        raise ConfigError(f"{name}={value!r}: use {HTTP} or {GRPC}.")
-    return value
+    return variables.read_otlp("PROTOCOL", signal, variables.one_of(*DEFAULTS), HTTP)
 
 
 def variable(name: str, signal: str = "TRACES") -> tuple[str, str | None]:
     """The variable that counts, and its value: the one for the signal beats the one for all."""
-    special, general = f"OTEL_EXPORTER_OTLP_{signal}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
-    value = os.environ.get(special)
-    return (special, value) if value else (general, os.environ.get(general))
+    return variables.of_otlp(name, signal)
 
 
-# ---------------------------------------------------------------- pieces
+def headers_of(own: Mapping[str, str], signal: str | None) -> dict[str, str]:
+    """Those of options and preset, which beat those in the variables. `signal` None: the variables are for another address."""
+    named = variables.read_otlp("HEADERS", signal, variables.headers, variables.NOTHING) if signal else {}
+    return {**named, **{name.lower(): value for name, value in own.items()}}  # gRPC takes no capitals
 
 
-def _url(endpoint: str | None, over: str) -> str:
-    """An address for traces alone is taken as it is (opentelemetry.io/docs/specs/otel/protocol/exporter)."""
-    name, value = variable("ENDPOINT")
+def endpoint_url(endpoint: str | None, over: str, signal: str = "TRACES") -> str:
+    """Where it is sent, with the path over HTTP. `endpoint`: what options or preset say.
+
+    An address for one signal alone is taken as it is (opentelemetry.io/docs/specs/otel/protocol/exporter).
+    """
+    path = f"/v1/{signal.lower()}"
+    name, value = variable("ENDPOINT", signal)
     if endpoint is None and value:
         _check(name, value, over)
     if over == GRPC:
         return endpoint or value or DEFAULTS[GRPC]
     if endpoint is not None:
-        return endpoint.rstrip("/").removesuffix(PATH) + PATH
-    if value and "_TRACES_" in name:
+        return endpoint.rstrip("/").removesuffix(PATH) + path
+    if value and f"_{signal}_" in name:
         return value
-    return (value or DEFAULTS[HTTP]).removesuffix("/") + PATH
+    return (value or DEFAULTS[HTTP]).removesuffix("/") + path
+
+
+# ---------------------------------------------------------------- pieces
 
 
 def _check(name: str, value: str, over: str) -> None:
@@ -134,9 +138,10 @@ def _check(name: str, value: str, over: str) -> None:
     scheme, separator, rest = value.partition("://")
     if not separator:
         scheme, rest = "", value
-    if _is_host(rest) and (scheme in PORTS or (over == GRPC and not scheme)):
+    is_target = over == GRPC and not scheme and "/" not in rest
+    if _is_host(rest) and (scheme.lower() in PORTS or is_target):
         return
-    said = value.rpartition("@")[2]  # without a password
+    said = value.rpartition("@")[2].partition("?")[0]  # without a password
     example = f"http://{said}" if not scheme and _is_host(said) else DEFAULTS[over]
     raise ConfigError(f"{name}={said!r} is no address: write a URL such as {example!r}.")
 
@@ -144,16 +149,12 @@ def _check(name: str, value: str, over: str) -> None:
 def _is_host(text: str) -> bool:
     try:
         parts = urlsplit(f"//{text}")
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        has_port = parts.port is None or parts.port > 0
     except ValueError:  # a port that is none
         return False
+    return has_port and bool(parts.hostname) and not re.search(r"[\s\x00-\x1f]", text)
 
 
 def _is_insecure(scheme: str) -> bool:
     """As the SDK's exporter reads it."""
-    _, said = variable("INSECURE")
-    return said.strip().lower() == "true" if said else scheme == "http"
-
-
-def _variable_headers() -> dict[str, str]:
-    return dict(parse_env_headers(variable("HEADERS")[1] or "", liberal=True))
+    return variables.read_otlp("INSECURE", "TRACES", variables.flag, scheme == "http")

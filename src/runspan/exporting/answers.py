@@ -1,107 +1,155 @@
-"""What the receiver answered last, which the SDK's exporters keep to themselves: they only say that it failed.
+"""What a receiver answers to one OTLP request: whether it took the spans or metrics, all of them or not, and what it says.
 
-HTTP: a hook of the requests session that the exporter takes. gRPC: there is no such door, so the stub's one method is wrapped;
-where the exporter's inside should change, requests that are too large are lost whole again, and all else works.
+A status of 200 alone proves nothing: a quota rejects some or all (`partial_success`), and a login page, a captive portal or the
+wrong port answer 200 to whatever comes. So an answer counts as a delivery when it is one of OTLP: empty, protobuf or JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+import json
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
+from urllib.parse import unquote
+
+from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
 
 TOO_LARGE = 413
 BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # the Collector's way to say 413
+# opentelemetry.io/docs/specs/otlp, "Retryable Response Codes" of HTTP and of gRPC.
+AGAIN = frozenset({429, 502, 503, 504})
+AGAIN_CODES = frozenset(
+    {
+        "CANCELLED",
+        "DEADLINE_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+    }
+)
+MAX_SAID = 300  # characters kept of what it says
 
 
-class TooLargeError(Exception):
-    """gRPC's RESOURCE_EXHAUSTED for one message: trying again, as the SDK would for 10 s, can't help."""
+class Verdict(Enum):
+    TAKEN = "taken"  # all but `rejected`
+    TOO_LARGE = "too large"  # less may be welcome
+    REFUSED = "refused"  # the receiver works and does not want this; other spans may be welcome
+    AGAIN = "again"  # it may take this later
+    AWAY = "away"  # nobody there, or out of order
 
 
-class Answers:
-    """`clear()` before a request; then what came back of it."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`status`: an HTTP status or the name of a gRPC code; None where nothing came back. `said`: its words, or ours about them."""
 
-    def __init__(self) -> None:
-        self.status: int | None = None  # of HTTP; None: nothing came back
-        self.is_too_large = False
+    verdict: Verdict
+    status: int | str | None = None
+    rejected: int = 0  # spans or data points
+    said: str = ""
+    pause_s: float | None = None  # how long it asks us to wait
 
-    def clear(self) -> None:
-        self.status, self.is_too_large = None, False
-
-    @property
-    def is_final(self) -> bool:
-        """The receiver works and does not want this; others may be welcome."""
-        return self.is_too_large or (
-            self.status is not None and 300 <= self.status < 500 and self.status != 429
-        )
-
-    @property
-    def is_redirect(self) -> bool:
-        """It names another address, which the SDK takes for success."""
-        return self.status is not None and 300 <= self.status < 400
-
-    def heard(self, response: Any, *_: Any, **__: Any) -> None:
-        self.status = response.status_code
-        self.is_too_large = self.status == TOO_LARGE or (
-            self.status == BAD_REQUEST and TOO_LARGE_IN_GO in response.content
-        )
+    def with_cure(self, cure: str) -> str:
+        """For the log: what it answered, what it said, and what to look at."""
+        said = self.said if not self.said or self.said[-1] in ".!?" else f"{self.said}."
+        status = f"It answered {self.status}{':' if said else '.'}" if self.status else ""
+        return " ".join(filter(None, (status, said, cure)))
 
 
-def http_session(answers: Answers, foreign_headers: Collection[str]) -> Any:
-    """A session that tells `answers`, and never sends the headers that the variables hold for another address.
-
-    Nor does it follow a redirect: to a page of a login it would be a GET without the spans, which the SDK takes for success; to
-    another host, the spans with their keys.
-    """
-    import requests
-
-    def only_ours(request: Any) -> Any:
-        for name in foreign_headers:
-            request.headers.pop(name, None)
-        return request
-
-    session = requests.Session()
-    session.hooks["response"].append(answers.heard)
-    session.get_redirect_target = lambda response: None  # type: ignore[method-assign,assignment]
-    session.auth = only_ours  # also keeps ~/.netrc from replacing the authorization header
-    return session
+def of_http(response: Any, kind: Any) -> Answer:
+    """`response`: of requests. `kind`: the class of the OTLP answer, such as ExportTraceServiceResponse."""
+    status = response.status_code
+    if status == TOO_LARGE or (status == BAD_REQUEST and TOO_LARGE_IN_GO in response.content):
+        return Answer(Verdict.TOO_LARGE, status)
+    if 200 <= status < 300:
+        return _of_success(response, kind)
+    if status in AGAIN:
+        return Answer(Verdict.AGAIN, status, said=_words(response), pause_s=_seconds(response))
+    if (
+        300 <= status < 400
+    ):  # to a login page it would be a GET that succeeds; to another host, the spans with their keys
+        return Answer(Verdict.REFUSED, status, said="It names another address, which is not followed.")
+    return Answer(Verdict.REFUSED if status < 500 else Verdict.AWAY, status, said=_words(response))
 
 
-def listen_to_grpc(exporter: Any, answers: Answers) -> None:
-    """Have `exporter` raise TooLargeError at once, also through the channels that it makes anew."""
-    make = getattr(exporter, "_initialize_channel_and_stub", None)
-
-    def wrap() -> None:
-        stub = getattr(exporter, "_client", None)
-        if hasattr(stub, "Export"):
-            exporter._client = _Stub(stub, answers)
-
-    def make_and_wrap() -> None:
-        make()  # type: ignore[misc]  # there is one where this is called
-        wrap()
-
-    wrap()
-    if make is not None:
-        exporter._initialize_channel_and_stub = make_and_wrap
+def of_grpc(response: Any) -> Answer:
+    return _counted(response, "OK")
 
 
-class _Stub:
-    def __init__(self, inner: Any, answers: Answers) -> None:
-        self._inner = inner
-        self._answers = answers
-
-    def Export(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - gRPC's name
-        try:
-            return self._inner.Export(*args, **kwargs)
-        except Exception as error:
-            if _is_too_large(error):
-                self._answers.is_too_large = True
-                raise TooLargeError from None
-            raise
+def of_grpc_error(error: Any) -> Answer:
+    """`error`: of a call that failed."""
+    name, details = error.code().name, str(error.details() or "")
+    if (name == "RESOURCE_EXHAUSTED" and "larger than max" in details) or "status: 413" in details:
+        return Answer(Verdict.TOO_LARGE, name)  # the latter is a proxy's
+    if name in AGAIN_CODES:
+        return Answer(Verdict.AGAIN, name, said=_cut(details), pause_s=_retry_delay(error))
+    return Answer(Verdict.REFUSED, name, said=_cut(details))
 
 
-def _is_too_large(error: Any) -> bool:
-    code, details = getattr(error, "code", None), getattr(error, "details", None)
-    if not callable(code) or not callable(details):
-        return False
-    name, said = getattr(code(), "name", ""), str(details()).lower()
-    return (name == "RESOURCE_EXHAUSTED" and "larger than max" in said) or "status: 413" in said  # of a proxy
+# ---------------------------------------------------------------- HTTP
+
+
+def _of_success(response: Any, kind: Any) -> Answer:
+    status, body = response.status_code, response.content
+    content_type = response.headers.get("Content-Type", "").lower()
+    code = response.headers.get("grpc-status")
+    if code not in (None, "0") or (code is None and content_type.startswith("application/grpc")):
+        words = unquote(response.headers.get("grpc-message", ""))
+        return Answer(Verdict.REFUSED, status, said=_cut(f"It speaks gRPC (grpc-status {code}): {words}"))
+    if not body.strip():
+        return Answer(Verdict.TAKEN, status)
+    if "protobuf" in content_type or not content_type:
+        with contextlib.suppress(Exception):  # protobuf's DecodeError
+            return _counted(kind.FromString(body), status)
+    with contextlib.suppress(ValueError):
+        return _counted(_of_json(json.loads(body), kind), status)
+    what = content_type.partition(";")[0] or "something"
+    return Answer(
+        Verdict.REFUSED, status, said=f"It answers with {what}, which is no answer of an OTLP receiver."
+    )
+
+
+def _of_json(body: Any, kind: Any) -> Any:
+    """Any JSON is a delivery; one with `partialSuccess` says more."""
+    with contextlib.suppress(Exception):  # protobuf's ParseError: it is JSON of some other form
+        return ParseDict(body, kind(), ignore_unknown_fields=True)
+    return kind()
+
+
+def _counted(answer: Any, status: int | str) -> Answer:
+    """With what `partial_success` says; its one number is of spans or of data points."""
+    partial = answer.partial_success
+    rejected = next((value for field, value in partial.ListFields() if field.name.startswith("rejected_")), 0)
+    return Answer(Verdict.TAKEN, status, max(0, rejected), _cut(partial.error_message))
+
+
+def _words(response: Any) -> str:
+    """Text alone; a protobuf Status holds its message as text too."""
+    content_type = response.headers.get("Content-Type", "").lower()
+    return "" if "html" in content_type or "protobuf" in content_type else _cut(response.text)
+
+
+def _seconds(response: Any) -> float | None:
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(response.headers.get("Retry-After", "")))
+    return None
+
+
+# ---------------------------------------------------------------- gRPC
+
+
+def _retry_delay(error: Any) -> float | None:
+    for key, value in error.trailing_metadata() or ():
+        if key == "google.rpc.retryinfo-bin":
+            from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+
+            with contextlib.suppress(Exception):  # protobuf's DecodeError
+                delay = RetryInfo.FromString(value).retry_delay
+                return float(delay.seconds + delay.nanos / 1e9)
+    return None
+
+
+def _cut(text: str) -> str:
+    return " ".join(text.split())[:MAX_SAID]

@@ -5,16 +5,27 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-def refuses(where: str) -> bool:
-    """Whether nobody listens at `host:port`."""
-    host, _, port = where.rpartition(":")
-    if not (host and port.isdigit()):
+from ..guard import logger
+from .batching import Batching
+
+CURE = (
+    "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
+    "OTEL_TRACES_EXPORTER=none sends nothing."
+)
+
+
+def refuses(door: tuple[str, int] | None) -> bool:
+    """Whether nobody listens at this host and port; None: not known."""
+    if door is None:
         return False
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=0.2).close()
+        socket.create_connection(door, timeout=0.2).close()
     except ConnectionRefusedError:
         return True
     except OSError:  # slow, unknown, filtered: that is for the exporter to find out
@@ -43,3 +54,103 @@ def quiet(exporter: Any) -> None:
         target = logging.getLogger(name)
         if _not_ours not in target.filters:
             target.addFilter(_not_ours)
+
+
+class CarefulExporter(SpanExporter):
+    """Counts what an exporter could not deliver, and lets it complain once, not once a batch.
+
+    Exporters of other packages log each failure themselves, so their loggers are kept quiet while they work for us.
+    """
+
+    def __init__(self, where: str, inner: SpanExporter, batching: Mapping[str, Any] | None = None) -> None:
+        self.where = where
+        self.inner = inner
+        self.failed = 0
+        self._batching = batching or {}
+        self._settled = 0  # delivered or failed
+        self._is_trying = False
+        self._is_failing = False
+        self._is_given_up = False
+        self._processor: Batching | None = None
+        quiet(inner)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        at_work.active = self._is_trying = True
+        try:
+            result = self.inner.export(spans)
+        except Exception:
+            result = SpanExportResult.FAILURE
+        finally:
+            at_work.active = self._is_trying = False
+        self._settled += len(spans)
+        if self._is_given_up:  # they were counted then
+            return result
+        if result is SpanExportResult.SUCCESS:
+            self._is_failing = False
+        else:
+            self._lose(len(spans) - getattr(self.inner, "delivered", 0))
+        return result
+
+    def batched(self) -> Batching:
+        """The processor in front of it."""
+        self._processor = Batching(self, **self._batching)
+        return self._processor
+
+    def stay_behind(self) -> None:
+        """In a forked child: what is here is the parent's."""
+        if self._processor is not None:
+            self._processor.stay_behind()
+        self._forget_connections()
+
+    def begin_anew(self) -> None:
+        """In a forked child that goes on with it: what waits is the parent's."""
+        self._settled, self._is_trying, self._is_given_up = 0, False, False
+        if self._processor is not None:
+            self._processor.begin_anew()
+        self._forget_connections()
+
+    def _forget_connections(self) -> None:
+        tries = getattr(self.inner, "tries", None)
+        if tries is not None:
+            tries.sender.forget()
+
+    @property
+    def taken(self) -> int:
+        """Spans that were to be delivered, so far."""
+        return self._processor.taken if self._processor is not None else self._settled
+
+    @property
+    def overflown(self) -> int:
+        """Spans that ended faster than they went out."""
+        return self._processor.overflown if self._processor is not None else 0
+
+    def is_refused(self) -> bool:
+        """Whether nobody listens there."""
+        tries = getattr(self.inner, "tries", None)
+        return tries is not None and refuses(tries.sender.door())
+
+    def give_up(self) -> None:
+        """The process ends while the exporter still tries (for 10 s): what it has, and what waits for it."""
+        left = self.taken - self._settled - self.overflown
+        if self._is_trying:  # in pieces: some may be there already
+            left -= getattr(self.inner, "delivered", 0)
+        self._is_given_up = True
+        if left > 0:
+            self._lose(left)
+
+    def _lose(self, count: int) -> None:
+        self.failed += count
+        if not self._is_failing:
+            self._is_failing = True
+            logger.warning(
+                "runspan: %s does not take spans; %d were lost. %s Said once until it works again.",
+                self.where,
+                count,
+                getattr(self.inner, "cure", CURE),
+            )
+
+    def shutdown(self) -> None:
+        self.inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self.inner.force_flush(timeout_millis)

@@ -1,13 +1,11 @@
 """Spans -> OTLP, filled in place. The SDK's encoder makes each attribute by itself and copies it four times into the request.
 
-It says the same, byte for byte: the first batch is encoded both ways, and where they differ (an SDK of later days says more),
-the SDK's own encoder stays in use.
+Ours says the same, byte for byte, which a test holds for each version of the SDK. What it can't encode is left to the SDK.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import FunctionType
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -17,45 +15,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200  # SpanFlags of opentelemetry/proto/trace/v1/trace.proto
 
 
-def quicken(exporter: Any) -> None:
-    """Have one OTLP exporter of the SDK encode this way; one whose inside is not as expected stays as it is."""
-    encode = _Checked()
-    if hasattr(exporter, "_translate_data"):  # gRPC: a method of its own
-        exporter._translate_data = encode
-        return
-    export = getattr(type(exporter), "export", None)
-    if isinstance(export, FunctionType) and "encode_spans" in export.__code__.co_names:
-        known = {**export.__globals__, "encode_spans": encode}
-        ours = FunctionType(export.__code__, known, "export", export.__defaults__, export.__closure__)
-        exporter.export = ours.__get__(exporter)
-
-
-class _Checked:
-    """Ours, from the moment on that it was seen to say what the SDK's says."""
-
-    def __init__(self) -> None:
-        self._is_same: bool | None = None  # not seen yet
-
-    def __call__(self, spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
-        ours = None if self._is_same is False else _tried(spans)
-        if self._is_same and ours is not None:
-            return ours
-        theirs = encode_spans(spans)
-        if self._is_same is None and ours is not None:
-            self._is_same = ours.SerializeToString() == theirs.SerializeToString()
-        return theirs
-
-
-def _tried(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest | None:
-    """None: there is a value in it that can't be encoded. The SDK leaves such an attribute out and says so."""
-    try:
-        return encode(spans)
-    except Exception:
-        return None
-
-
 def encode(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
-    """As the SDK's `encode_spans`: grouped by resource and scope in the order of their first spans."""
+    """Grouped by resource and scope in the order of their first spans."""
+    try:
+        return _encode(spans)
+    except Exception:  # a value that can't be encoded: the SDK leaves such an attribute out and says so
+        return encode_spans(spans)
+
+
+def _encode(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
     groups: dict[tuple[int, int], Any] = {}  # by identity: the hash of a Resource is that of its JSON
     of_resources: dict[Any, Any] = {}

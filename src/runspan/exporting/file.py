@@ -10,11 +10,14 @@ import os
 import threading
 from collections.abc import Sequence
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..config import ConfigError
-from . import otlp_json, sizes
+from . import otlp_json
+from .batches import batches, count, shrink
+from .encoding import encode
 
 # The Collector's otlpjsonfile receiver cuts longer lines apart (`max_log_size`, 1 MiB unless set).
 MAX_LINE_BYTES = 1_000_000
@@ -22,13 +25,29 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 def check(path: str) -> None:
-    """Raises ConfigError where the file can't be opened. Makes it, if it is not there."""
+    """Raises ConfigError where the file can't be written to. Makes nothing: the first span does."""
+    where = absolute(path)
     try:
-        os.close(FileExporter(path)._open())
-    except OSError as error:
+        if os.path.exists(where):
+            os.close(os.open(where, _FLAGS & ~os.O_CREAT | os.O_NONBLOCK))
+        elif not os.access(os.path.dirname(where), os.W_OK | os.X_OK):
+            os.stat(os.path.dirname(where))  # says why, if it is not there
+            raise PermissionError(0, "No permission to make files there")
+        elif not os.path.isdir(os.path.dirname(where)):
+            raise NotADirectoryError(0, "Not a folder")
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.stat(where)  # of a name that is too long
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"file={path!r} can't be written to: {error.strerror}. Name a file in a folder that is there and yours."
+            f"file={path!r} can't be written to: {getattr(error, 'strerror', None) or error}. "
+            "Name a file in a folder that is there and yours."
         ) from None
+
+
+def absolute(path: str) -> str:
+    """The app may go to another folder."""
+    return os.path.abspath(os.path.expanduser(path))
 
 
 class FileExporter(SpanExporter):
@@ -37,7 +56,7 @@ class FileExporter(SpanExporter):
     cure = "Is the disk full, or the folder gone?"
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.abspath(os.path.expanduser(path))  # the app may go to another folder
+        self.path = absolute(path)
         self.delivered = 0  # spans of the last batch
         self._lock = threading.Lock()
         self._is_torn = False  # the last line has no end
@@ -50,7 +69,7 @@ class FileExporter(SpanExporter):
             self.delivered = 0
             try:
                 self._follow()
-                self._write(list(spans))
+                self._write(encode(spans))
             except OSError:
                 return SpanExportResult.FAILURE
             return SpanExportResult.SUCCESS if self.delivered == len(spans) else SpanExportResult.FAILURE
@@ -81,19 +100,16 @@ class FileExporter(SpanExporter):
             os.close(self._file)
         self._file, self._is_torn = None, False
 
-    def _write(self, spans: list[ReadableSpan]) -> None:
-        line = otlp_json.line(spans)
+    def _write(self, batch: ExportTraceServiceRequest) -> None:
+        line, spans = otlp_json.line(batch), count(batch)
         if len(line) <= MAX_LINE_BYTES:
             self._append(line)
-            self.delivered += len(spans)
-        elif len(spans) > 1:
-            middle = len(spans) // 2
-            self._write(spans[:middle])
-            self._write(spans[middle:])
-        else:
-            smaller = sizes.shrunk(spans[0], MAX_LINE_BYTES, lambda one: len(otlp_json.line(one)))
-            if smaller is not None:
-                self._write([smaller])
+            self.delivered += spans
+        elif spans > 1:
+            for part in batches(batch.resource_spans, batch.ByteSize() // 2):
+                self._write(part)
+        elif shrink(batch, MAX_LINE_BYTES, lambda one: len(otlp_json.line(one))):
+            self._write(batch)
 
     def _append(self, line: bytes) -> None:
         """One write, if the system takes it whole. On a full disk it takes a part; the next line begins on a line of its own."""

@@ -7,10 +7,11 @@ import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
+from .. import _compat
 from ..guard import guarded, logger
 from . import careful
+from .sending import door_of_target, door_of_url
 
 PACKAGE = "opentelemetry.exporter.otlp.proto"
 KINDS = {  # module below the package -> class
@@ -34,38 +35,30 @@ def end_refused() -> None:
     Without this the SDK tries such an address for 10 s for each of traces, metrics and logs, and the app ends that much later.
     """
     with guarded("end the exporters that nobody hears"):
-        refused: dict[str, bool] = {}
-        for exporter, where in list(_exporters()):
-            if where not in refused:
-                refused[where] = careful.refuses(where)
-            if refused[where]:
+        refused: dict[tuple[str, int], bool] = {}
+        for exporter, door in list(_exporters()):
+            if door not in refused:
+                refused[door] = careful.refuses(door)
+            if refused[door]:
                 _silence(exporter)
                 exporter.shutdown()
-        for where in (where for where, is_so in refused.items() if is_so):
-            logger.warning("runspan: nobody listens at %s: what was not sent yet is lost. %s", where, CURE)
+        for host, port in (door for door, is_so in refused.items() if is_so):
+            logger.warning(
+                "runspan: nobody listens at %s:%d: what was not sent yet is lost. %s", host, port, CURE
+            )
 
 
-def _exporters() -> Iterator[tuple[Any, str]]:
-    """Each with its `host:port`. Looked up among all objects: providers don't show theirs, and one may have several."""
+def _exporters() -> Iterator[tuple[Any, tuple[str, int]]]:
+    """Each with the host and port that it connects to. Looked up among all objects: providers don't show theirs."""
     modules = ((sys.modules.get(f"{PACKAGE}.{module}"), name) for module, name in KINDS.items())
     kinds = {id(getattr(module, name, None)) for module, name in modules if module is not None}
     for one in gc.get_objects() if kinds else ():
         if id(type(one)) in kinds:  # asks nothing of the object, whose class may be anybody's
-            where = _host_port(getattr(one, "_endpoint", None))
-            if where is not None:
-                yield one, where
-
-
-def _host_port(endpoint: object) -> str | None:
-    """Over HTTP a URL, over gRPC what a URL has between its slashes."""
-    if not isinstance(endpoint, str):
-        return None
-    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
-    try:
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 443)
-    except ValueError:
-        return None
-    return f"{parts.hostname}:{port}" if parts.hostname else None
+            endpoint = _compat.endpoint_of(one)
+            if isinstance(endpoint, str):  # over HTTP a URL, over gRPC what a URL has between its slashes
+                door = door_of_url(endpoint) if "://" in endpoint else door_of_target(endpoint)
+                if door is not None:
+                    yield one, door
 
 
 def _silence(exporter: Any) -> None:

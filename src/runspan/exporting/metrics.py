@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+import requests
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from ..config import Config, host_of
 from ..guard import logger
 from . import careful, otlp
-from .answers import Answers, http_session
+from .address import endpoint_url, headers_of
+from .answers import Answer, Verdict
+from .sending import Tries
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+CURE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT names another address, OTEL_METRICS_EXPORTER=none sends none."
 
 
 def wanted() -> Sequence[str]:
@@ -31,34 +38,60 @@ def exporter(config: Config) -> CarefulMetricExporter:
     says is for its backend, which takes traces.
     """
     over = otlp.protocol("METRICS")
-    is_http = over == otlp.HTTP
-    options: dict[str, Any] = {}
+    own: Mapping[str, str] = {}
+    endpoint = None
     if config.backend is None and not os.environ.get(ENDPOINT):
-        if config.headers:  # gRPC takes lower-case names only, HTTP any
-            options["headers"] = {name.lower(): value for name, value in config.headers.items()}
-        if config.endpoint is not None:
-            base = config.endpoint.rstrip("/").removesuffix("/v1/traces")
-            options["endpoint"] = f"{base}/v1/metrics" if is_http else config.endpoint
-    endpoint = options.get("endpoint") or otlp.variable("ENDPOINT", "METRICS")[1] or otlp.DEFAULTS[over]
-    answers = Answers()
-    if is_http and not otlp.has_credential_provider():
-        options["session"] = http_session(answers, ())
-    make = otlp.loaded(otlp.REGISTERED[over], "METRICS")
-    return CarefulMetricExporter(host_of(endpoint) or "the OTLP endpoint", make(**options), answers)
+        own, endpoint = config.headers or {}, config.endpoint
+    url = endpoint_url(endpoint, over, "METRICS")
+    sender = otlp.way("METRICS", over, url, headers_of(own, "METRICS"))()
+    return CarefulMetricExporter(host_of(url) or url, OwnMetricExporter(sender), sender.sender.door)
 
 
-class CarefulMetricExporter(MetricExporter):
+class OwnMetricExporter(OTLPMetricExporter):
+    """The SDK's, for what it asks of instruments (temporality, aggregation); what is sent goes our way, and answers are read."""
+
+    def __init__(self, tries: Tries) -> None:
+        # All that it would read from the variables itself, and does not use.
+        super().__init__(
+            otlp.DEFAULTS[otlp.HTTP],
+            headers={},
+            timeout=1,
+            compression=Compression.NoCompression,
+            session=requests.Session(),
+        )
+        self.problem: Answer | None = None
+        self._tries = tries
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **_: Any
+    ) -> MetricExportResult:
+        answer = self._tries.send(encode_metrics(metrics_data).SerializeToString())
+        is_whole = answer.verdict is Verdict.TAKEN and not answer.rejected
+        self.problem = None if is_whole else answer
+        return MetricExportResult.SUCCESS if is_whole else MetricExportResult.FAILURE
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
+        self._tries.stop()
+        self._tries.sender.close()
+
+
+class CarefulMetricExporter:
     """Lets an exporter complain once, not at each export. Counts are cumulative: what fails now, the next export brings."""
 
-    def __init__(self, where: str, inner: MetricExporter, answers: Answers | None = None) -> None:
-        super().__init__(inner._preferred_temporality, inner._preferred_aggregation)
+    def __init__(
+        self, where: str, inner: Any, door: Callable[[], tuple[str, int] | None] = lambda: None
+    ) -> None:
         self.where = where
         self.failed = 0
         self.is_muted = False  # in a forked child: these counts are the parent's
         self._inner = inner
-        self._answers = answers or Answers()
+        self._door = door
         self._is_failing = False
         careful.quiet(inner)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the SDK's reader asks of an exporter besides, such as its temporality; None: the SDK's default."""
+        return getattr(self._inner, name, None) if name.startswith("_") else getattr(self._inner, name)
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any
@@ -66,41 +99,38 @@ class CarefulMetricExporter(MetricExporter):
         if self.is_muted:
             return MetricExportResult.SUCCESS
         careful.at_work.active = True
-        self._answers.clear()
         try:
-            result = self._inner.export(metrics_data, timeout_millis)
+            result: MetricExportResult = self._inner.export(metrics_data, timeout_millis)
         except Exception:
             result = MetricExportResult.FAILURE
         finally:
             careful.at_work.active = False
-        if self._answers.is_redirect:
-            result = MetricExportResult.FAILURE
         if result is MetricExportResult.SUCCESS:
             self._is_failing = False
         else:
-            self.complain()
+            self.complain(getattr(self._inner, "problem", None))
         return result
 
     def is_refused(self) -> bool:
         """Whether nobody listens there; it is said once."""
-        is_refused = careful.refuses(self.where)
+        is_refused = careful.refuses(self._door())
         if is_refused:
-            self.complain()
+            self.complain(None)
         return is_refused
 
-    def complain(self) -> None:
+    def complain(self, problem: Answer | None) -> None:
         self.failed += 1
         if not self._is_failing:
             self._is_failing = True
             logger.warning(
-                "runspan: %s does not take metrics. OTEL_EXPORTER_OTLP_METRICS_ENDPOINT names another address, "
-                "OTEL_METRICS_EXPORTER=none sends none. Said once until it works again.",
+                "runspan: %s does not take metrics. %s Said once until it works again.",
                 self.where,
+                CURE if problem is None else problem.with_cure(CURE),
             )
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        return self.is_muted or self._inner.force_flush(timeout_millis)
+        return self.is_muted or bool(self._inner.force_flush(timeout_millis))
 
-    def shutdown(self, timeout_millis: float = 30_000, **more: Any) -> None:
+    def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         if not self.is_muted:
             self._inner.shutdown(timeout_millis)

@@ -1,4 +1,4 @@
-"""Over which exporter of the SDK spans go to their `address`, and how it is made."""
+"""How spans and metrics are sent to their address, and the exporters of other packages."""
 
 from __future__ import annotations
 
@@ -7,35 +7,69 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from .. import presets
 from ..config import Config, ConfigError
+from . import variables
 from .address import DEFAULTS, GRPC, HTTP, address, destination, exporters, protocol, variable
+from .careful import CURE
+from .sending import GrpcSender, HttpSender, Sender, Tries, credential_provider
 
 __all__ = ["DEFAULTS", "GRPC", "HTTP", "address", "destination", "exporters", "protocol", "variable"]
 
-# What they are registered as (entry points of the exporter packages).
-REGISTERED: Mapping[str, str] = {HTTP: "otlp_proto_http", GRPC: "otlp_proto_grpc"}
-
-CURE = (
-    "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
-    "OTEL_TRACES_EXPORTER=none sends nothing."
-)
-
 Made = tuple[str, Callable[[], SpanExporter]]  # where to, and how it is made
+
+# By signal: method over gRPC, class of the answers.
+_SIGNALS: Mapping[str, tuple[str, Any]] = {
+    "TRACES": ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", ExportTraceServiceResponse),
+    "METRICS": (
+        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        ExportMetricsServiceResponse,
+    ),
+}
 
 
 def exporter(config: Config) -> Made:
-    """Over HTTP or gRPC. Raises ConfigError for what is not known or missing."""
+    """Of spans. Raises ConfigError for what is not known or missing."""
     to = address(config)
-    make = loaded(REGISTERED[to.protocol])
-    options: dict[str, Any] = {"endpoint": to.url}
-    if to.own_headers:
-        options["headers"] = dict(to.own_headers)
-    foreign = _named_headers() - to.own_headers.keys() if to.is_of_preset else frozenset()
     cure = _cure(config.backend) if config.backend is not None and to.is_of_preset else CURE
-    return to.shown, lambda: _cut_to_size(make, options, to.protocol, config.max_batch_bytes, foreign, cure)
+    tries = way("TRACES", to.protocol, to.url, to.headers)
+
+    def make() -> SpanExporter:
+        from .spans import OtlpSpanExporter
+
+        return OtlpSpanExporter(tries(), config.max_batch_bytes, cure)
+
+    return to.shown, make
+
+
+def way(signal: str, over: str, url: str, headers: Mapping[str, str]) -> Callable[[], Tries]:
+    """What sends to `url`; over HTTP that is with the path. Raises ConfigError."""
+    method, kind = _SIGNALS[signal]
+    compressions = variables.one_of("none", "gzip", "deflate")
+    common: dict[str, Any] = {
+        "headers": headers,
+        "compression": variables.read_otlp("COMPRESSION", signal, compressions, "none"),
+        "trusted": variables.read_otlp("CERTIFICATE", signal, variables.authorities, None),
+        "identity": variables.identity(signal),
+    }
+    seconds = variables.number("seconds", high=1e6, example="10")
+    timeout_s = variables.read_otlp("TIMEOUT", signal, seconds, 10.0)
+    plug_in = credential_provider("HTTP" if over == HTTP else "GRPC", signal)
+    make: Callable[[], Sender]
+    if over == HTTP:
+        if plug_in is not None:
+            common["make_session"] = plug_in
+        make = lambda: HttpSender(url, kind, **common)  # noqa: E731
+    else:
+        is_insecure = variables.read_otlp("INSECURE", signal, variables.flag, url.startswith("http://"))
+        common["is_insecure"] = is_insecure and not url.startswith("https://")
+        common["make_credentials"] = plug_in
+        make = lambda: GrpcSender(url, method, kind, **common)  # noqa: E731
+    return lambda: Tries(make(), timeout_s)
 
 
 def page(config: Config, has_app_provider: bool) -> str | None:
@@ -51,14 +85,33 @@ def page(config: Config, has_app_provider: bool) -> str | None:
 
 
 def loaded(name: str, signal: str = "TRACES") -> Callable[..., Any]:
+    """The exporter that another package registers under this name."""
     group = f"opentelemetry_{signal.lower()}_exporter"
     for entry in entry_points(group=group, name=name):
-        factory: Callable[..., Any] = entry.load()
+        try:
+            factory: Callable[..., Any] = entry.load()
+        except Exception as error:
+            raise ConfigError(
+                f"OTEL_{signal}_EXPORTER={name}: it can't be loaded ({type(error).__name__})."
+            ) from None
         return factory
     known = sorted(e.name for e in entry_points(group=group))
     raise ConfigError(
         f"No exporter {name!r} is installed. OTEL_{signal}_EXPORTER can be otlp, console, none or one of {known}."
     )
+
+
+def made(name: str, make: Callable[[], Any], signal: str = "TRACES") -> Any:
+    """What `make` gives. Raises ConfigError where another package's exporter does not come into being."""
+    try:
+        return make()
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"OTEL_{signal}_EXPORTER: the exporter {name} can't be made ({type(error).__name__}: {error}). "
+            "Mend its settings, or leave it out."
+        ) from None
 
 
 def file_exporter(path: str) -> Made:
@@ -70,45 +123,6 @@ def file_exporter(path: str) -> Made:
     return f"the file {path}", make
 
 
-# ---------------------------------------------------------------- pieces
-
-
 def _cure(backend: str) -> str:
     preset = presets.PRESETS[backend]
     return f"Is {preset.title} there, and are these right: {', '.join(preset.variables)}?"
-
-
-def _named_headers() -> frozenset[str]:
-    """Those in the variables: meant for the address in the variables."""
-    pairs = (variable("HEADERS")[1] or "").split(",")
-    return frozenset(name.strip().lower() for pair in pairs if (name := pair.partition("=")[0]).strip())
-
-
-def _cut_to_size(
-    make: Callable[..., SpanExporter],
-    options: Mapping[str, Any],
-    over: str,
-    max_bytes: int,
-    foreign: frozenset[str],
-    cure: str,
-) -> SpanExporter:
-    from . import answers as receiver
-    from . import encoding
-    from .sized import Sized
-
-    answers = receiver.Answers()
-    given = dict(options)
-    if over == GRPC and foreign:  # without any of ours the SDK would take those of the variables
-        given.setdefault("headers", {"x-runspan": "export"})
-    if over == HTTP and not has_credential_provider():
-        given["session"] = receiver.http_session(answers, foreign)
-    made = make(**given)
-    if over == GRPC:
-        receiver.listen_to_grpc(made, answers)
-    encoding.quicken(made)
-    return Sized(made, max_bytes, answers, cure)
-
-
-def has_credential_provider() -> bool:
-    """Then the SDK has a session of its own, which is not ours to replace."""
-    return any(n.startswith("OTEL_PYTHON_EXPORTER_OTLP_") and "CREDENTIAL" in n for n in os.environ)

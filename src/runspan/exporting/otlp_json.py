@@ -1,6 +1,6 @@
 """Spans -> one OTLP `ExportTraceServiceRequest` as JSON on one line.
 
-The SDK's own encoder, then protobuf's JSON mapping, with ids in hex (base64 there). OTLP wants numbers for enums and strings for
+Protobuf's JSON mapping, with ids in hex (base64 there). OTLP wants numbers for enums and strings for
 64-bit integers, which the mapping gives (opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding"). The SDK's exporter for files
 (`opentelemetry-exporter-otlp-json-file`, 0.66b1) is not used: each release needs one version of the whole SDK, its lines have no
 bound, and all users can read its files.
@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
-def line(spans: Sequence[ReadableSpan]) -> bytes:
+def line(batch: ExportTraceServiceRequest) -> bytes:
     """UTF-8, readable in every script, with a newline at its end and none within."""
-    whole = MessageToDict(encode_spans(spans), use_integers_for_enums=True)
+    whole = MessageToDict(batch, use_integers_for_enums=True)
     for of_resource in whole.get("resourceSpans", ()):
         for of_scope in of_resource.get("scopeSpans", ()):
             for span in of_scope.get("spans", ()):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from types import FrameType, TracebackType
 from typing import Any
 
 from opentelemetry import trace
 
+from .. import _compat
 from ..conventions import observed as words
 from ..core.redact import CUT
 from ..guard import guarded, swallow
@@ -49,7 +49,7 @@ class span:  # noqa: N801 - reads as a statement
         self._newest: Observed | None = None
 
     def __enter__(self) -> span:
-        return self._enter(sys._getframe(1))
+        return self._enter(_compat.frame(1))
 
     def _enter(self, frame: FrameType | None) -> span:
         observed = self._begun()
@@ -91,7 +91,7 @@ class span:  # noqa: N801 - reads as a statement
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave(sys._getframe(1), error)
+        self._leave(_compat.frame(1), error)
 
     def _leave(self, frame: FrameType | None, error: BaseException | None) -> None:
         observed = self._left(id(frame))
@@ -103,12 +103,12 @@ class span:  # noqa: N801 - reads as a statement
                 observed.fail(error)
 
     async def __aenter__(self) -> span:
-        return self._enter(sys._getframe(1))
+        return self._enter(_compat.frame(1))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave(sys._getframe(1), error)
+        self._leave(_compat.frame(1), error)
 
     def _left(self, frame: int) -> Observed | None:
         """Which entry is left: that of the same `with`, whose frame lives as long; else the one that is current; else the newest.

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
+from .. import _compat
 from ..conventions.observed import KINDS
 from ..guard import guarded, swallow
 from ..runtime import active
@@ -204,17 +206,21 @@ def _handed(spec: Spec, state: Active, observed: Observed, result: Any, is_follo
 
 
 def _is_future(result: Any) -> bool:
-    """One of asyncio's, by the mark that asyncio itself goes by."""
+    """One of asyncio's. Where the app has not imported that, there is none."""
+    asyncio: Any = sys.modules.get("asyncio")
     try:
-        return getattr(type(result), "_asyncio_future_blocking", None) is not None
+        return asyncio is not None and asyncio.isfuture(result)
     except Exception:  # a metaclass of the app
         return False
 
 
 def _settled(spec: Spec, observed: Observed, future: Any) -> None:
     """A task or future that a plain function returned is done. Its exception stays unseen, so asyncio still warns of it."""
-    error = getattr(future, "_exception", None)
-    if future.cancelled() or error is not None:
+    error = None if future.cancelled() else _compat.exception_of(future)
+    if error is _compat.UNKNOWN:
+        with guarded("end a span of the app's own"):
+            observed.done()
+    elif future.cancelled() or error is not None:
         with guarded("end a span of the app's own"):
             observed.fail(error or _cancelled())
     else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from opentelemetry import _logs, trace
-from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 
+from .. import _compat
 from .._version import __version__
 from ..conventions import genai
 from ..conventions import observed as words
@@ -17,10 +17,11 @@ from ..core.redact import CUT
 from ..guard import guarded, logger
 from ..runtime import active
 from ..runtime.active import Active
-from ..runtime.content_event import is_real
 from ..runtime.emit import SCOPE
 from .runs import span_of_run
 from .spans import current_context, target_of
+
+_LOGS = _compat.logs_api()
 
 
 def score(
@@ -45,8 +46,8 @@ def score(
     with guarded("record a score"):
         about = _about(state, run_id, trace_id)
         said = _said(state, name, value, comment, run_id)
-        provider = _logs.get_logger_provider()
-        if is_real(provider):
+        provider = None if _LOGS is None else _LOGS.get_logger_provider()
+        if _compat.is_logger_provider(provider):
             _log(provider, said, about)
         elif about is not None and about.is_recording():
             about.add_event(words.EVALUATION, said)
@@ -93,11 +94,11 @@ def _said(
 
 def _log(provider: Any, said: dict[str, Any], about: trace.Span | None) -> None:
     now = time.time_ns()
-    record = LogRecord(
+    record = _LOGS.LogRecord(
         timestamp=now,
         observed_timestamp=now,
         context=Context() if about is None else trace.set_span_in_context(about, Context()),
-        severity_number=SeverityNumber.INFO,
+        severity_number=_LOGS.SeverityNumber.INFO,
         event_name=words.EVALUATION,
         attributes=said,
     )

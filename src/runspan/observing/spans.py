@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from ..conventions import genai
@@ -23,6 +23,7 @@ from ..guard import guarded, swallow
 from ..runtime import pending, place, scope
 from ..runtime.active import Active
 from ..runtime.clock import now_ns
+from ..runtime.emit import SUPPRESS_KEY
 from . import targets
 from .capture import Capture, Shown
 from .outcome import name_of, origin_of, outcome_of
@@ -207,7 +208,7 @@ def leave(token: Any, observed: Observed | None) -> None:
 
 def is_idle(state: Active, current: Context) -> bool:
     """Whether nothing is to be recorded here: instrumentation is switched off, or the parent is not sampled."""
-    if current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"):
+    if current.get(SUPPRESS_KEY) or current.get("suppress_instrumentation"):
         return True
     parent: Any = current.get(_SPAN)
     if parent is None or parent.is_recording():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ParentBased, StaticSampler, TraceIdRatioBased
 
+from .. import _compat
 from ..guard import swallow
 from ..runtime import tracers
 from ..runtime.active import Active
@@ -37,8 +39,7 @@ def target(state: Active) -> Target:
 
 
 def _make(state: Active, provider: Any) -> Target:
-    limits = getattr(provider, "_span_limits", None)
-    of_sdk = getattr(limits, "max_span_attribute_length", None)
+    of_sdk = _compat.max_text_chars(provider)
     max_chars = (
         state.config.max_attribute_chars if of_sdk is None else min(state.config.max_attribute_chars, of_sdk)
     )
@@ -58,20 +59,29 @@ def _redaction_failed(error: Exception) -> None:
     swallow("redact a text (it was dropped)", error)
 
 
+# ParentBased says of itself which samplers it asks, the root's first.
+_OFF_BELOW_UNSAMPLED = re.compile(
+    r",remoteParentNotSampled:AlwaysOffSampler,localParentSampled:[^{},]*,localParentNotSampled:AlwaysOffSampler}$"
+)
+_ALWAYS = re.compile(r"ParentBased{(\w+:Always(On|Off)Sampler,?)+}")
+
+
 def _drops_unsampled(provider: Any) -> bool:
     """True where that is known; a sampler of the app's own is asked each time."""
-    sampler = provider.sampler if isinstance(provider, TracerProvider) else None
+    sampler: Any = provider.sampler if isinstance(provider, TracerProvider) else None
     if isinstance(sampler, ParentBased) and type(sampler).should_sample is ParentBased.should_sample:
-        return _is_off(sampler._local_parent_not_sampled) and _is_off(sampler._remote_parent_not_sampled)
-    return sampler is not None and _is_off(sampler)
+        return _OFF_BELOW_UNSAMPLED.search(_description(sampler)) is not None
+    return type(sampler) is StaticSampler and _description(sampler) == "AlwaysOffSampler"
 
 
 def _is_of_sdk(sampler: Any) -> bool:
     if type(sampler) is ParentBased:
-        delegates = (sampler._root, sampler._local_parent_sampled, sampler._remote_parent_sampled)
-        return all(_is_of_sdk(delegate) for delegate in delegates)
+        return _ALWAYS.fullmatch(_description(sampler)) is not None
     return type(sampler) in (StaticSampler, TraceIdRatioBased)
 
 
-def _is_off(sampler: Sampler) -> bool:
-    return isinstance(sampler, StaticSampler) and sampler._decision is Decision.DROP
+def _description(sampler: Any) -> str:
+    try:
+        return str(sampler.get_description())
+    except Exception:  # one of the app's own below it: then it is asked each time
+        return ""

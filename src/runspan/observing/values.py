@@ -121,9 +121,7 @@ def _is_hidden(field: Any) -> bool:
 
 
 def _dataclass(walk: Walk, value: Any, depth: int) -> Any:
-    fields = type(value).__dataclass_fields__.values()
-    names = [f.name for f in fields if f.repr and f._field_type is dataclasses._FIELD]  # type: ignore[attr-defined]
-    return _fields(walk, value, names, depth)
+    return _fields(walk, value, [f.name for f in dataclasses.fields(type(value)) if f.repr], depth)
 
 
 def _attrs(walk: Walk, value: Any, depth: int) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from .. import _compat
 from ..core.model import Server
 from ..runtime import loops
 from ..runtime.emit import suppressed
@@ -28,7 +29,7 @@ FETCH_HEADERS = {OURS: "fetch", "X-Stainless-Raw-Response": "true", "OpenAI-Beta
 def server_of(client: Any) -> Server:
     """Of the client's `base_url` as it is now (it can be set anew)."""
     # The property is slow in 3.x (3 us a read); the attribute behind it changes when it is set.
-    identity = getattr(client, "_base_url", None)
+    identity = _compat.base_url_of(client)
     key = id(client)
     known = _servers.get(key)
     if known is not None and known[0]() is client and known[1] is identity:
@@ -49,10 +50,11 @@ _SECRET_NAMES = re.compile(
 
 def secrets_of(client: Any) -> Iterator[object]:
     """Keys it sends: its own, those in its URL, headers and query parameters that are called like one."""
-    for name in ("api_key", "admin_api_key", "_azure_ad_token"):
+    for name in ("api_key", "admin_api_key"):
         yield getattr(client, name, None)
+    yield _compat.of_some_clients(client, "azure_ad_token")
     yield from _in_url(str(client.base_url))
-    for given in (getattr(client, "_custom_headers", None), getattr(client, "_custom_query", None)):
+    for given in (_compat.custom_headers(client), _compat.custom_query(client)):
         if isinstance(given, Mapping):
             yield from _called_so(given.items())
 
@@ -167,9 +169,9 @@ def _sync_twin(client: Any) -> Any:
     """A sync client with the same address and key; None where the app brought its own transport or async credentials."""
     import openai
 
-    has_own_transport = "Wrapper" not in type(getattr(client, "_client", None)).__name__
-    has_async_key = getattr(client, "_api_key_provider", None) or getattr(
-        client, "_azure_ad_token_provider", None
+    has_own_transport = "Wrapper" not in type(_compat.transport_of(client)).__name__
+    has_async_key = _compat.of_some_clients(client, "api_key_provider") or _compat.of_some_clients(
+        client, "azure_ad_token_provider"
     )
     if (
         has_own_transport
@@ -179,7 +181,7 @@ def _sync_twin(client: Any) -> Any:
         return None
     common: dict[str, Any] = {
         "api_key": client.api_key,
-        "default_headers": client._custom_headers,
+        "default_headers": _compat.custom_headers(client),
         "max_retries": 0,
     }
     if type(client) is openai.AsyncOpenAI:
@@ -191,7 +193,7 @@ def _sync_twin(client: Any) -> Any:
         )
     return openai.AzureOpenAI(
         base_url=str(client.base_url),
-        api_version=client._api_version,
-        azure_ad_token=getattr(client, "_azure_ad_token", None),
+        api_version=_compat.of_some_clients(client, "api_version"),
+        azure_ad_token=_compat.of_some_clients(client, "azure_ad_token"),
         **common,
     )

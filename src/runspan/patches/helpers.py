@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import _compat
 from ..adapters import files
 from ..adapters.assistants import Match, Route
 from ..core.model import CallFacts, SpanData, SpanKind, Stored
@@ -78,12 +79,13 @@ class Helpers:
             is_wanted = self._calls == "all" or (
                 route is not None and route.is_write and emit.is_under_recording_span()
             )
-            if route is None or not is_wanted:
+            client = _compat.client_of(resource)
+            if client is None or route is None or not is_wanted:
                 return None
             by_place = args[0] if args and route.operation.endswith("_file_batch") else None
             store_id = kwargs.get("vector_store_id", by_place)
             match = Match(route, store_id=store_id if isinstance(store_id, str) else None)
-            call = Call(match, clients.server_of(resource._client), now_ns(), group=Group())
+            call = Call(match, clients.server_of(client), now_ns(), group=Group())
             facts = CallFacts(call.server, stored=Stored(store_id=match.store_id))
             data = SpanData(SpanKind.CALL, route.operation, call.request_ns, call.request_ns, facts)
             call.live = self._emitter.begin(data)
@@ -95,7 +97,9 @@ class Helpers:
 
     def _failed(self, call: Call, error: BaseException, resource: Any) -> None:
         with guarded("note a failed helper"):
-            self._secrets.add((*clients.secrets_of(resource._client), *clients.secrets_sent(error)))
+            self._secrets.add(
+                (*clients.secrets_of(_compat.client_of(resource)), *clients.secrets_sent(error))
+            )
             call.error = read_error(error)
             self._end(call)
 

@@ -14,22 +14,25 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from .. import _compat
 from ..guard import guarded
 
 logger = logging.getLogger("runspan")
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
+PACKAGE = "openai"
 # module -> (class, method, which of the wrappers)
 TARGETS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
-    "openai._base_client": (
+    _compat.BASE_CLIENT: (
         ("SyncAPIClient", "request", "request"),
         ("AsyncAPIClient", "request", "arequest"),
     ),
-    "openai.lib.streaming._assistants": (
+    "openai.lib.streaming": (
         ("AssistantStreamManager", "__exit__", "exit"),
         ("AsyncAssistantStreamManager", "__aexit__", "aexit"),
     ),
+    PACKAGE: (),
     "openai.resources.files": (
         ("Files", "wait_for_processing", "helper"),
         ("AsyncFiles", "wait_for_processing", "ahelper"),
@@ -113,14 +116,14 @@ class Installer(MetaPathFinder):
 
     def _patch(self, module: ModuleType) -> None:
         with guarded("patch the openai client"):
-            self._patch_classes(module, TARGETS[module.__name__])
+            self._patch_classes(module, self._targets(module))
 
-    def _patch_classes(self, module: ModuleType, targets: tuple[tuple[str, str, str], ...]) -> None:
+    def _patch_classes(self, module: ModuleType, targets: Sequence[tuple[Any, str, str]]) -> None:
         import wrapt
 
         for class_name, name, which in targets:
             with guarded("patch the openai client"):
-                owner = getattr(module, class_name, None)
+                owner = getattr(module, class_name, None) if isinstance(class_name, str) else class_name
                 if self.is_patched(owner, name):
                     continue
                 original = vars(owner).get(name) if owner is not None else None
@@ -132,6 +135,16 @@ class Installer(MetaPathFinder):
                 ours = wrapt.FunctionWrapper(original, self._wrappers[which], enabled=lambda: self._is_on)
                 setattr(owner, name, ours)
                 self._patched.append((owner, name, original, ours))
+
+    def _targets(self, module: ModuleType) -> Sequence[tuple[Any, str, str]]:
+        if module.__name__ != PACKAGE:
+            return TARGETS[module.__name__]
+        if _compat.has_base_client():  # patched already
+            return ()
+        owners = [owner for _, owner in _compat.request_owners(module)]
+        return [
+            (owner, "request", which) for owner, which in zip(owners, ("request", "arequest"), strict=False)
+        ]
 
 
 class _PatchingLoader(Loader):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .. import _compat
 from ..adapters import routes
 from ..guard import guarded
 
@@ -40,7 +41,6 @@ KNOWN: Mapping[str, Neighbour] = {
 
 SUPPRESSING = ("logfire.openai",)  # scopes of spans whose makers switch off whatever instrumentation is below
 
-CLIENTS = (("OpenAI", "SyncAPIClient"), ("AsyncOpenAI", "AsyncAPIClient"))
 RESOURCES: Mapping[str, tuple[str, ...]] = {
     "openai.resources.beta.assistants": ("Assistants", "AsyncAssistants"),
     "openai.resources.beta.threads.threads": ("Threads", "AsyncThreads"),
@@ -176,7 +176,7 @@ def known(wrapper: Any) -> Neighbour | None:
 
 def _module(wrapper: Any) -> str:
     """Where its code is defined. `functools.wraps` copies `__module__`, and wrapt shows that of what it wraps."""
-    inner = getattr(wrapper, "_self_wrapper", wrapper)
+    inner = _compat.wrapper_in(wrapper)
     inner = getattr(inner, "__func__", inner)
     names = getattr(inner, "__globals__", None)
     return str(names.get("__name__")) if isinstance(names, dict) else type(inner).__module__
@@ -196,7 +196,7 @@ def _leads_past(listening: Any, layers: list[Any]) -> bool:
     """To what was there before our patch, and not through it."""
     inner = getattr(listening, "__wrapped__", None)
     # Taken from the class, our patch is a bound wrapper, new each time.
-    found = [getattr(layer, "_self_parent", None) or layer for layer in layers]
+    found = [_compat.parent_of(layer) or layer for layer in layers]
     is_there = [any(layer is one for layer in (*found, *layers)) for one in (inner, listening)]
     return inner is not None and is_there == [True, False]
 
@@ -225,11 +225,8 @@ def _is_of_runs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
 
 
 def _clients() -> Iterator[tuple[Any, Any]]:
-    own, bases = sys.modules.get("openai._client"), sys.modules.get("openai._base_client")
-    for name, base in CLIENTS:
-        pair = vars(own).get(name) if own else None, vars(bases).get(base) if bases else None
-        if all(isinstance(one, type) for one in pair):
-            yield pair
+    openai = sys.modules.get("openai")
+    yield from () if openai is None else _compat.request_owners(openai)
 
 
 def _resources() -> Iterator[Any]:

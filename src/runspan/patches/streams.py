@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from .. import _compat
 from ..guard import guarded
 from .encodings import decoder_of
 from .taps import BodyTap, ChunkTap, Tap
@@ -83,7 +84,11 @@ class _AsyncEvents:
 
 def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> None:
     """Look into a `Stream` or `AsyncStream` of typed events from now on."""
-    stream._iterator = (_AsyncEvents if is_async else _Events)(stream._iterator, tap)
+    events = _compat.events_of(stream)
+    if events is None:
+        tap.close()
+        return
+    _compat.replace_events(stream, (_AsyncEvents if is_async else _Events)(events, tap))
     response = getattr(stream, "response", None)
     if response is not None:
         with guarded("look at the close of a stream"):
@@ -92,7 +97,7 @@ def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> None:
 
 def tap_of(stream: Any) -> Tap | None:
     """The tap of a stream that we look into."""
-    events = getattr(stream, "_iterator", None)
+    events = _compat.events_of(stream)
     return events._tap if isinstance(events, _Events | _AsyncEvents) else None
 
 

@@ -10,15 +10,15 @@ import json
 from typing import Any
 
 from msgspec.structs import replace
-from opentelemetry import _logs
-from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
 
+from .. import _compat
 from .._version import __version__
 from ..conventions import genai
 from ..core.model import SpanData
 from ..guard import logger
 
+_LOGS: Any = _compat.logs_api()
 EVENT = "gen_ai.client.inference.operation.details"
 
 _STRUCTURED = (
@@ -40,8 +40,8 @@ class ContentEvents:
     def emit(self, generation: SpanData, context: Context) -> None:
         if generation.event_facts is None:
             return
-        provider = _logs.get_logger_provider()
-        if not is_real(provider):
+        provider: Any = None if _LOGS is None else _LOGS.get_logger_provider()
+        if not _compat.is_logger_provider(provider):
             self._advise()
             return
         attributes: dict[str, Any] = {
@@ -50,10 +50,10 @@ class ContentEvents:
         for key in _STRUCTURED:
             if key in attributes:
                 attributes[key] = json.loads(attributes[key])
-        record = LogRecord(
+        record = _LOGS.LogRecord(
             timestamp=generation.end_ns,
             context=context,
-            severity_number=SeverityNumber.INFO,
+            severity_number=_LOGS.SeverityNumber.INFO,
             event_name=EVENT,
             attributes=attributes,
         )
@@ -64,11 +64,6 @@ class ContentEvents:
             self._has_advised = True
             logger.warning(
                 "runspan: content is to go on log records, but the app has set no LoggerProvider, so they are not written. "
-                "Set one (opentelemetry._logs.set_logger_provider), or use "
+                "Set one (`set_logger_provider` of OpenTelemetry), or use "
                 "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY."
             )
-
-
-def is_real(provider: Any) -> bool:
-    """The API's own providers (no-op, proxy) stand for "none was set"; the proxy's class is not exported."""
-    return not type(provider).__module__.startswith("opentelemetry._logs")

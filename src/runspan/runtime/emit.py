@@ -13,9 +13,10 @@ from typing import Any
 from msgspec.structs import replace
 from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
-from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
+from .. import _compat
 from ..conventions import attributes_of, genai
 from ..conventions.extra import NONE, Extra
 from ..core import timing
@@ -31,11 +32,8 @@ from .records import LiveSpan
 
 SCOPE = "runspan"
 
-_SUPPRESSED_KEYS = (
-    _SUPPRESS_INSTRUMENTATION_KEY,
-    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
-    "suppress_instrumentation",
-)
+SUPPRESS_KEY = _compat.suppress_key()
+_SUPPRESSED_KEYS = (SUPPRESS_KEY, _compat.suppress_http_key(), _compat.OLD_SUPPRESS_KEY)
 
 _KINDS: Mapping[Kind, SpanKind] = {
     Kind.RUN: SpanKind.CLIENT,
@@ -51,9 +49,7 @@ _KINDS: Mapping[Kind, SpanKind] = {
 def is_suppressed() -> bool:
     """Whether instrumentation is switched off where we are (our own fetches, exporters, other people's wishes)."""
     current = place.current()
-    return bool(current) and bool(
-        current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation")
-    )
+    return bool(current) and bool(current.get(SUPPRESS_KEY) or current.get("suppress_instrumentation"))
 
 
 def name_of_current_scope() -> str:
@@ -251,7 +247,7 @@ def _with_scope(attributes: dict[str, genai.Value], context: Context) -> dict[st
 
 def _limit(span: Span, max_chars: int) -> int:
     """The SDK cuts longer values blindly, which would break our JSON; so its limit is ours too."""
-    of_sdk = getattr(getattr(span, "_limits", None), "max_span_attribute_length", None)
+    of_sdk = getattr(getattr(span, "attributes", None), "max_value_len", None)  # of its BoundedAttributes
     return max_chars if of_sdk is None else min(max_chars, of_sdk)
 
 

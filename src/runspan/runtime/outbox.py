@@ -50,8 +50,20 @@ class Flusher:
                 self._asked = queue_of_now(self._asked)
                 self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
                 self._thread.start()
+        except RuntimeError:  # the system has no thread for us now: see `revive`
+            self._thread = None
         finally:
             self._starting.release()
+
+    @property
+    def is_stranded(self) -> bool:
+        """Something waits, and no thread would do it."""
+        return self._thread is None and not self._asked.empty()
+
+    def revive(self) -> None:
+        """Called by the worker again and again: a thread that could not be started once may be had a moment later."""
+        if self.is_stranded:
+            self.start()
 
     def ask(self, done: Callable[[bool], None], *, burst: bool = False) -> None:
         """Flush, then `done(ok)` on the helper's thread. Between the bursts of spans, metrics can wait."""
@@ -112,6 +124,8 @@ class Outbox:
         return True
 
     def pump(self) -> None:
+        if self._is_flushing:
+            self._flusher.revive()
         while self._waiting and not self._is_flushing:
             where, data = self._waiting.popleft()
             self._emit(where, data)

@@ -10,9 +10,11 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import _RUNTIME_CONTEXT, _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.context import Context
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.trace import NonRecordingSpan
+
+from .. import _compat
 
 OURS = "runspan-"  # how our keys in a Context begin
 OBSERVED = f"{OURS}observed"  # the nearest span of an observed function or block
@@ -51,9 +53,8 @@ def _with_a_span(context: Context) -> Context:
     return trace.set_span_in_context(NOBODY, context)
 
 
-_runtime: Any = (
-    _RUNTIME_CONTEXT if type(_RUNTIME_CONTEXT) is ContextVarsRuntimeContext else _Beside(_RUNTIME_CONTEXT)
-)
+_held: Any = _compat.runtime_context()
+_runtime: Any = _held if type(_held) in (ContextVarsRuntimeContext, _compat.PublicContext) else _Beside(_held)
 attach = _runtime.attach
 detach = _runtime.detach
 
@@ -72,7 +73,7 @@ def undo(token: Any) -> bool:
 
 # ---------------------------------------------------------------- jobs of thread pools
 
-_TRAVELS = frozenset({SPAN, _SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"})
+_TRAVELS = frozenset({SPAN, _compat.suppress_key(), _compat.OLD_SUPPRESS_KEY})
 _submitted: ContextVar[Context | None] = ContextVar("runspan-submitted", default=None)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 
+from .. import _compat
 from ..conventions.observed import USER
 from ..conventions.openinference import SESSION
 from . import place, scope
@@ -101,7 +102,7 @@ def _stack(task: Any) -> tuple[Frame, ...]:
     outside = getattr(getattr(task, "get_coro", lambda: None)(), "cr_frame", None)
     outside = None if outside is None else outside.f_back
     frames = []
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = _compat.frame(1)
     while frame is not None and frame is not outside:
         frames.append((frame.f_code, id(frame), frame.f_lasti))
         frame = frame.f_back

@@ -28,6 +28,7 @@ TICK_S = 0.02  # records of one batch; nothing is lost by it, and the app's thre
 MAX_QUEUED = 50_000
 COALESCE_FROM = MAX_QUEUED // 2
 MAX_QUEUED_BYTES = 64_000_000
+RETRY_S = 0.05  # where the system had no thread for us
 PATIENCE = 0.6  # of a flush's time for GETs that are on their way
 
 
@@ -186,6 +187,7 @@ class Worker:
         with guarded("keep the timers"):
             self._tracker.patience.tick(clock.now_ns())
             self._outbox.pump()
+        self._flusher.revive()
         if self._flushes:
             self._go_on_flushing()
         elif self._is_stopped and self._queue.empty():
@@ -203,6 +205,8 @@ class Worker:
         """How long there is nothing to do if no record comes; None: for ever."""
         if self._flushes or self._outbox.is_waiting:
             return 0.005
+        if self._flusher.is_stranded:
+            return RETRY_S
         if self._is_stopped:  # started for a record that the thread before it still took
             return 0.0
         due_ns = self._tracker.patience.next_due_ns()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...exporting.address import GRPC, Address
-from ...exporting.answers import Answers, http_session
+from ...exporting.sending import new_session
 
 TIMEOUT_S = 3.0
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -54,7 +54,7 @@ def _reason(error: Exception, timeout_s: float) -> str:
 def _over_http(to: Address, timeout_s: float) -> Answer:
     import requests
 
-    session = http_session(Answers(), ())
+    session = new_session()
     try:
         headers = {**to.headers, "Content-Type": "application/x-protobuf"}
         answer = session.post(to.url, data=b"", headers=headers, timeout=timeout_s, allow_redirects=False)

@@ -10,11 +10,12 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import runspan
 
+from ... import _compat
 from ...patches import neighbours
 from ...patches.install import TARGETS
 from ..finding import Finding, bad, note, ok, warn
 
-BASE = "openai._base_client"  # the two that every call goes through
+BASE = _compat.BASE_CLIENT  # the two that every call goes through
 
 
 def findings() -> Iterator[Finding]:

@@ -15,7 +15,7 @@ import runspan
 
 from ...config import Config, resolve
 from ...exporting.address import address, exporters
-from ...exporting.answers import Answers, http_session
+from ...exporting.sending import new_session
 from ...fake import serve
 from ...providers import private_provider
 from ..finding import Finding, bad, ok, warn
@@ -119,7 +119,7 @@ def _confirmed(config: Config, trace_id: str, timeout_s: float) -> Finding:
 
 def _in_viewer(page: str, sent: Mapping[str, str], trace_id: str, timeout_s: float) -> bool | None:
     """None: it can't be asked from here."""
-    session = http_session(Answers(), ())
+    session = new_session()
     headers = {name: value for name, value in sent.items() if name.lower() == "authorization"}
     until = time.monotonic() + timeout_s
     try:

@@ -1,0 +1,266 @@
+"""Every private name of another package that we use, and what becomes worse where it is gone.
+
+A private name may change in any release of its owner. So each stands here and nowhere else in `src/`, which a test holds. Another
+test takes each away: the app goes on, its runs are traced, and what is worse stands in one line of the log and in
+`stats().degraded`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+logger = logging.getLogger("runspan")
+
+# owner.name -> what is worse without it. The owner of an attribute is its class.
+WITHOUT: dict[str, str] = {
+    "opentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY": "our own requests may make spans of other instrumentations",
+    "opentelemetry.context._SUPPRESS_HTTP_INSTRUMENTATION_KEY": "our own requests may make HTTP spans",
+    "opentelemetry.context._RUNTIME_CONTEXT": "OpenTelemetry may log that it failed to detach a context",
+    "opentelemetry._logs": "scores and content go on spans instead of log records",
+    "opentelemetry.sdk.trace.TracerProvider._span_limits": "the SDK may cut JSON of observed functions anywhere",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter._endpoint": (
+        "an app under opentelemetry-instrument may end 10 s late where nobody listens"
+    ),
+    "openai._base_client": "clients are found by another way",
+    "openai.resources.Files._client": "helpers that upload and poll have no span of their own",
+    "openai.OpenAI._base_url": "each call reads the address of its client anew",
+    "openai.OpenAI._custom_headers": "keys in headers of a client are not masked in error texts",
+    "openai.OpenAI._custom_query": "keys in query parameters of a client are not masked in error texts",
+    "openai.Stream._iterator": "a stream of events is not looked into; what it said is fetched when it is over",
+    "wrapt.FunctionWrapper._self_wrapper": "other tracers of openai may not be recognized",
+    "wrapt.FunctionWrapper._self_parent": "other tracers of openai may not be recognized",
+    "sys._getframe": "spans and tool calls may be matched by their context alone",
+    "asyncio.Future._exception": "spans of futures that a plain function returns end without their outcome",
+}
+
+_degraded: dict[str, None] = {}
+
+
+def degraded() -> tuple[str, ...]:
+    """Names that were looked for and not found, each with what is worse."""
+    return tuple(f"{name}: {WITHOUT[name]}" for name in list(_degraded))
+
+
+def _found(full_name: str, owner: Any) -> Any:
+    """The attribute of `owner`; None where it is gone, which is said once."""
+    found = getattr(owner, full_name.rpartition(".")[2], None)
+    if found is None:
+        _gone(full_name)
+    return found
+
+
+def _gone(full_name: str) -> None:
+    if full_name not in _degraded:
+        _degraded[full_name] = None
+        logger.warning(
+            "runspan: this version of %s has no %s. Traces go on, but %s. A newer runspan may know this version.",
+            full_name.partition(".")[0],
+            full_name,
+            WITHOUT[full_name],
+        )
+
+
+# ---------------------------------------------------------------- opentelemetry-api
+
+
+OLD_SUPPRESS_KEY = "suppress_instrumentation"  # of instrumentations that are older than the API's own key
+
+
+def suppress_key() -> str:
+    """The key of a Context that switches all instrumentations off."""
+    from opentelemetry import context
+
+    return str(_found("opentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY", context) or OLD_SUPPRESS_KEY)
+
+
+def suppress_http_key() -> str:
+    """The key that switches off those of HTTP."""
+    from opentelemetry import context
+
+    return str(
+        _found("opentelemetry.context._SUPPRESS_HTTP_INSTRUMENTATION_KEY", context) or OLD_SUPPRESS_KEY
+    )
+
+
+class PublicContext:
+    """OpenTelemetry's own functions for the current Context; its `detach` logs where it fails."""
+
+    def __init__(self, module: Any) -> None:
+        self.attach = module.attach
+        self.detach = module.detach
+        self.get_current = module.get_current
+
+
+def runtime_context() -> Any:
+    """What holds the current Context: `attach`, `detach`, `get_current`."""
+    from opentelemetry import context
+
+    return _found("opentelemetry.context._RUNTIME_CONTEXT", context) or PublicContext(context)
+
+
+def logs_api() -> Any:
+    """The module of log records (its name is private, as long as the API of logs may change); None: gone."""
+    try:
+        return import_module("opentelemetry._logs")
+    except ImportError:
+        _gone("opentelemetry._logs")
+        return None
+
+
+def is_logger_provider(provider: Any) -> bool:
+    """One that was set: the API's own (no-op, proxy) stand for none, and the proxy's class is not exported."""
+    return provider is not None and not type(provider).__module__.startswith("opentelemetry._logs")
+
+
+# ---------------------------------------------------------------- opentelemetry-sdk
+
+_READ_WHEN_IMPORTED = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
+
+
+def import_sdk() -> None:
+    """The SDK raises while it is imported where this variable is wrong. `instrument()` is where that is said."""
+    if "opentelemetry.sdk.trace" in sys.modules:
+        return
+    try:
+        import_module("opentelemetry.sdk.trace")
+    except ValueError:
+        held = os.environ.pop(_READ_WHEN_IMPORTED, None)
+        if held is None:
+            raise
+        try:
+            import_module("opentelemetry.sdk.trace")
+        finally:
+            os.environ[_READ_WHEN_IMPORTED] = held
+
+
+def max_text_chars(provider: Any) -> int | None:
+    """Where the provider's spans cut texts; None: nowhere, or not known."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    if not isinstance(provider, TracerProvider):
+        return None
+    limits = _found("opentelemetry.sdk.trace.TracerProvider._span_limits", provider)
+    found: int | None = getattr(limits, "max_span_attribute_length", None)
+    return found
+
+
+def endpoint_of(exporter: Any) -> Any:
+    """Where an OTLP exporter of the SDK sends to: a URL, or host and port; None: can't be told."""
+    return _found(
+        "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter._endpoint", exporter
+    )
+
+
+def without_fork_hook(kind: type) -> type:
+    """A subclass of one of the SDK's classes whose instances do nothing of their own in a forked child.
+
+    The hooks start threads before the child's first line runs. For a child that makes no span that is for nothing, and with gevent
+    it does harm: the start of a thread lets all greenlets of the parent go on in the child, also between fork and exec of a
+    subprocess, where each may begin subprocesses of its own (open-telemetry/opentelemetry-python#4298).
+    A version without such hooks needs none.
+    """
+    hooks = [name for name in ("_handle_fork", "_at_fork_reinit") if hasattr(kind, name)]
+    return type(f"Own{kind.__name__}", (kind,), {name: lambda self: None for name in hooks})
+
+
+# ---------------------------------------------------------------- openai
+
+BASE_CLIENT = "openai._base_client"  # the module where its clients make requests
+
+
+def request_owners(openai: Any) -> list[tuple[type, type]]:
+    """(class, the class that it inherits `request` from), sync and async. Found by the public classes, whatever their module is."""
+    clients = [
+        kind for name in ("OpenAI", "AsyncOpenAI") if isinstance(kind := getattr(openai, name, None), type)
+    ]
+    bases = [[base for base in kind.__mro__ if "request" in vars(base)] for kind in clients]
+    return [(kind, owners[-1]) for kind, owners in zip(clients, bases, strict=True) if owners]
+
+
+def has_base_client() -> bool:
+    """Whether the module of `openai` that is waited for is there, now that `openai` is."""
+    if BASE_CLIENT in sys.modules:
+        return True
+    _gone(BASE_CLIENT)
+    return False
+
+
+def client_of(resource: Any) -> Any:
+    """The client that a resource such as `client.files` belongs to; None: can't be told."""
+    return _found("openai.resources.Files._client", resource)
+
+
+def base_url_of(client: Any) -> Any:
+    """An object that is the same one as long as the client's `base_url` was not set anew. The property itself costs 3 us."""
+    found = _found("openai.OpenAI._base_url", client)
+    return object() if found is None else found
+
+
+def custom_headers(client: Any) -> Any:
+    return _found("openai.OpenAI._custom_headers", client)
+
+
+def custom_query(client: Any) -> Any:
+    return _found("openai.OpenAI._custom_query", client)
+
+
+def of_some_clients(client: Any, what: str) -> Any:
+    """What clients of some classes or versions have: azure_ad_token, azure_ad_token_provider, api_key_provider, api_version."""
+    return getattr(client, f"_{what}", None)
+
+
+def transport_of(client: Any) -> Any:
+    """Its httpx client."""
+    return getattr(client, "_client", None)
+
+
+def events_of(stream: Any) -> Any:
+    """The iterator inside a typed stream, which may be replaced by `replace_events`; None: there is none."""
+    return _found("openai.Stream._iterator", stream)
+
+
+def replace_events(stream: Any, events: Any) -> None:
+    stream._iterator = events
+
+
+# ---------------------------------------------------------------- wrapt
+
+
+def wrapper_in(wrapped: Any) -> Any:
+    """The function that a FunctionWrapper of wrapt calls; any other object as it is."""
+    return getattr(wrapped, "_self_wrapper", wrapped)
+
+
+def parent_of(bound: Any) -> Any:
+    """The wrapper on the class, of one that is bound to an instance; None: it is not bound."""
+    return getattr(bound, "_self_parent", None)
+
+
+# ---------------------------------------------------------------- the standard library
+
+UNKNOWN = object()
+
+
+def _no_frame(depth: int = 0) -> None:
+    return None
+
+
+# `frame(1)` is that of the caller's caller; the very function of CPython, as a wrapper would be a frame itself.
+frame: Callable[[int], FrameType | None] = getattr(sys, "_getframe", _no_frame)
+if frame is _no_frame:  # an interpreter without it
+    _gone("sys._getframe")
+
+
+def exception_of(future: Any) -> Any:
+    """Of a future that is done, without marking it as seen: asyncio warns of one that nobody saw. UNKNOWN: can't be told."""
+    try:
+        return future._exception
+    except AttributeError:
+        _gone("asyncio.Future._exception")
+        return UNKNOWN

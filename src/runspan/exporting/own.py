@@ -1,0 +1,108 @@
+"""Our own provider: resource, sampler and limits, each read from the variables at `instrument()` and handed over explicitly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    DEFAULT_OFF,
+    DEFAULT_ON,
+    ParentBased,
+    Sampler,
+    TraceIdRatioBased,
+)
+
+from .. import _compat
+from ..config import Config, ConfigError
+from ..guard import logger
+from . import variables
+from .address import destination
+
+MOST_ATTRIBUTES = 64  # that a span of a run has, about
+
+_SAMPLERS: Mapping[str, Callable[[float], Sampler]] = {
+    "always_on": lambda _: ALWAYS_ON,
+    "always_off": lambda _: ALWAYS_OFF,
+    "parentbased_always_on": lambda _: DEFAULT_ON,
+    "parentbased_always_off": lambda _: DEFAULT_OFF,
+    "traceidratio": TraceIdRatioBased,
+    "parentbased_traceidratio": lambda ratio: ParentBased(TraceIdRatioBased(ratio)),
+}
+
+
+def maker(config: Config) -> Callable[[], TracerProvider]:
+    """What makes it, as often as it is called. Raises ConfigError."""
+    settings = {
+        "resource": resource({**destination(config).resource, **_service(config)}),
+        "sampler": sampler(),
+        "span_limits": limits(),
+    }
+    # Ours is made anew in a forked child, which has no use for what the SDK starts there.
+    kind = TracerProvider if config.set_global else _compat.without_fork_hook(TracerProvider)
+    # Our exit hook flushes within a deadline; the SDK's own would wait for a dead endpoint.
+    return lambda: kind(**settings, shutdown_on_exit=False)
+
+
+def resource(attributes: Mapping[str, str]) -> Resource:
+    """`attributes` beat those of the variables."""
+    variables.read("OTEL_RESOURCE_ATTRIBUTES", variables.attributes, variables.NOTHING)
+    variables.read("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", _detectors, "")
+    return Resource.create(dict(attributes))
+
+
+def _service(config: Config) -> Mapping[str, str]:
+    return {SERVICE_NAME: config.service_name} if config.service_name else {}
+
+
+def _detectors(text: str) -> str:
+    registered = {"otel", "service_instance", "*"} | {
+        entry.name for entry in entry_points(group="opentelemetry_resource_detector")
+    }
+    unknown = [name for part in text.split(",") if (name := part.strip()) and name not in registered]
+    if unknown:
+        raise ValueError(f"use names of {sorted(registered)}, or install the package of {unknown[0]!r}")
+    return text
+
+
+def sampler() -> Sampler:
+    """One of the specification's, or one that another package registers."""
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() or "parentbased_always_on"
+    make = _SAMPLERS.get(name)
+    if make is None:
+        return _registered()
+    ratio = variables.read("OTEL_TRACES_SAMPLER_ARG", variables.share, 1.0) if "ratio" in name else 1.0
+    return make(ratio)
+
+
+def _registered() -> Sampler:
+    given = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
+    for entry in entry_points(group="opentelemetry_traces_sampler", name=given):
+        argument = os.environ.get("OTEL_TRACES_SAMPLER_ARG", "")
+        try:
+            made: Sampler = entry.load()(argument)
+        except Exception as error:
+            raise ConfigError(
+                f"OTEL_TRACES_SAMPLER={given!r} with OTEL_TRACES_SAMPLER_ARG={argument!r}: "
+                f"this sampler can't be made ({type(error).__name__}: {error})."
+            ) from None
+        return made
+    raise ConfigError(f"OTEL_TRACES_SAMPLER={given!r}: use one of {', '.join(_SAMPLERS)}.")
+
+
+def limits() -> SpanLimits:
+    found = variables.span_limits()
+    most = found["max_span_attributes"]
+    if most is not None and most < MOST_ATTRIBUTES:
+        logger.warning(
+            "runspan: OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT (or OTEL_ATTRIBUTE_COUNT_LIMIT) keeps %d attributes of a span; a run has up "
+            "to %d, and the SDK drops the first of them.",
+            most,
+            MOST_ATTRIBUTES,
+        )
+    return SpanLimits(**{name: SpanLimits.UNSET if value is None else value for name, value in found.items()})

@@ -1,0 +1,279 @@
+"""One OTLP request after the other to one address, over HTTP or gRPC, each with tries until its time is up."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import queue
+import random
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+from .._version import __version__
+from ..config import ConfigError
+from . import answers
+from .answers import Answer, Verdict
+
+TRIES = 6
+USER_AGENT = f"runspan/{__version__}"
+_COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+class Sender(Protocol):
+    """A forked child calls `forget`: connections can't be shared."""
+
+    def post(self, body: bytes, timeout_s: float) -> Answer: ...
+
+    def forget(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def door(self) -> tuple[str, int] | None:
+        """Host and port that are connected to, which may be a proxy's; None where that is not known."""
+
+
+# ---------------------------------------------------------------- HTTP
+
+
+def new_session() -> requests.Session:
+    """It goes through the proxies of the environment, takes no keys from ~/.netrc, and follows no redirect."""
+    made = requests.Session()
+    made.get_redirect_target = lambda response: None  # type: ignore[method-assign,assignment]
+    made.auth = lambda request: request
+    made.headers["User-Agent"] = USER_AGENT
+    return made
+
+
+class HttpSender:
+    """POSTs to `url`, whose answers are of `kind`. `trusted`: certificates of authorities, a file or folder."""
+
+    def __init__(
+        self,
+        url: str,
+        kind: Any,
+        *,
+        headers: Mapping[str, str],
+        compression: str = "none",
+        trusted: str | None = None,
+        identity: tuple[str, str | None] | None = None,
+        make_session: Callable[[], requests.Session] = new_session,
+    ) -> None:
+        self.url = url
+        self._kind = kind
+        self._compress: Callable[[bytes], bytes] = _COMPRESS.get(compression, bytes)
+        encoding = {"Content-Encoding": compression} if compression in _COMPRESS else {}
+        self._headers = {**headers, "Content-Type": "application/x-protobuf", **encoding}
+        self._trusted = trusted
+        self._identity = identity
+        self._make_session = make_session
+        self._session: requests.Session | None = None
+
+    def post(self, body: bytes, timeout_s: float) -> Answer:
+        if self._session is None:
+            self._session = self._make_session()
+            self._session.verify = self._trusted or self._session.verify
+            if self._identity is not None:
+                certificate, key = self._identity
+                self._session.cert = certificate if key is None else (certificate, key)
+        try:
+            response = self._session.post(
+                self.url,
+                data=self._compress(body),
+                headers=self._headers,
+                timeout=timeout_s,
+                allow_redirects=False,
+            )
+            return answers.of_http(response, self._kind)
+        except requests.RequestException as error:
+            return Answer(Verdict.AGAIN, said=reason(error))
+
+    def forget(self) -> None:
+        self._session = None
+
+    def close(self) -> None:
+        held, self._session = self._session, None
+        if held is not None:
+            held.close()
+
+    def door(self) -> tuple[str, int] | None:
+        return door_of_url(self.url)
+
+
+def door_of_url(url: str) -> tuple[str, int] | None:
+    """Host and port that a request to it connects to, which are a proxy's where the environment names one."""
+    proxies = requests.utils.get_environ_proxies(url)
+    proxy = requests.utils.select_proxy(url, proxies)
+    parts = urlsplit(url if proxy is None else proxy if "://" in proxy else f"http://{proxy}")
+    with contextlib.suppress(ValueError):
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+        return (parts.hostname, port) if parts.hostname and port else None
+    return None
+
+
+def reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    return "nobody listens there" if "refused" in str(error).lower() else type(error).__name__
+
+
+# ---------------------------------------------------------------- gRPC
+
+
+class GrpcSender:
+    """Calls `method` of the service at `target` (`host:port` or a URL), whose answers are of `kind`."""
+
+    def __init__(
+        self,
+        target: str,
+        method: str,
+        kind: Any,
+        *,
+        headers: Mapping[str, str],
+        is_insecure: bool,
+        compression: str = "none",
+        trusted: str | None = None,
+        identity: tuple[str, str | None] | None = None,
+        make_credentials: Callable[[], Any] | None = None,
+    ) -> None:
+        self._target = urlsplit(target).netloc if "://" in target else target
+        self._method = method
+        self._kind = kind
+        self._metadata = tuple(headers.items())
+        self._is_insecure = is_insecure
+        self._compression = compression
+        self._files = (
+            trusted,
+            *((identity or (None, None))[::-1]),
+        )  # as gRPC orders them: the key comes first
+        self._make_credentials = make_credentials or self._credentials
+        self._channel: Any = None
+        self._call: Any = None
+
+    def post(self, body: bytes, timeout_s: float) -> Answer:
+        import grpc  # type: ignore[import-untyped]
+
+        try:
+            if self._call is None:
+                self._connect()
+            return answers.of_grpc(self._call(body, timeout=timeout_s, metadata=self._metadata))
+        except grpc.RpcError as error:
+            answer = answers.of_grpc_error(error)
+            if answer.status == "UNAVAILABLE":  # a channel may keep to an address that is gone
+                self.close()
+            return answer
+
+    def _connect(self) -> None:
+        import grpc
+
+        kinds = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}
+        compression = kinds.get(self._compression, grpc.Compression.NoCompression)
+        options = (("grpc.primary_user_agent", USER_AGENT),)
+        if self._is_insecure:
+            self._channel = grpc.insecure_channel(self._target, options, compression)
+        else:
+            self._channel = grpc.secure_channel(self._target, self._make_credentials(), options, compression)
+        self._call = self._channel.unary_unary(self._method, response_deserializer=self._kind.FromString)
+
+    def _credentials(self) -> Any:
+        import grpc
+
+        return grpc.ssl_channel_credentials(*(None if name is None else _read(name) for name in self._files))
+
+    def forget(self) -> None:
+        self._channel = self._call = None
+
+    def close(self) -> None:
+        channel, self._channel, self._call = self._channel, None, None
+        if channel is not None:
+            channel.close()
+
+    def door(self) -> tuple[str, int] | None:
+        return door_of_target(self._target)
+
+
+def door_of_target(target: str) -> tuple[str, int] | None:
+    """The same for `host:port` of gRPC. Not known where there may be a proxy: gRPC has rules of its own for those."""
+    if any(os.environ.get(name) for name in ("grpc_proxy", "https_proxy", "http_proxy")):
+        return None
+    parts = urlsplit(f"//{target}")
+    with contextlib.suppress(ValueError):
+        return (parts.hostname, parts.port or 443) if parts.hostname else None
+    return None
+
+
+def _read(name: str) -> bytes:
+    with open(name, "rb") as file:
+        return file.read()
+
+
+# ---------------------------------------------------------------- tries, and credentials of a plug-in
+
+
+class Tries:
+    """Sends with tries, until `timeout_s` (one request and all its tries) is over or `stop` was called."""
+
+    def __init__(self, sender: Sender, timeout_s: float) -> None:
+        self.sender = sender
+        self.timeout_s = timeout_s
+        self._stopped: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._is_stopped = False
+
+    def send(self, body: bytes) -> Answer:
+        until_s = time.monotonic() + self.timeout_s
+        answer = Answer(Verdict.AWAY)
+        for attempt in range(TRIES):
+            left_s = until_s - time.monotonic()
+            if left_s <= 0 or self._is_stopped:
+                break
+            try:
+                answer = self.sender.post(body, left_s)
+            except (
+                Exception
+            ) as error:  # of the libraries below: a certificate that is gone, an address of no form
+                return Answer(Verdict.AWAY, said=type(error).__name__)
+            if answer.verdict is not Verdict.AGAIN:
+                return answer
+            # The first failure is often that of a connection which the other end has closed meanwhile.
+            is_stale = attempt == 0 and answer.status is None
+            pause_s = 0.0 if is_stale else 2 ** max(0, attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
+            pause_s = pause_s if answer.pause_s is None else answer.pause_s
+            if pause_s >= until_s - time.monotonic():
+                break
+            if pause_s:
+                with contextlib.suppress(queue.Empty):
+                    self._stopped.get(timeout=pause_s)
+        return answer
+
+    def stop(self) -> None:
+        """No more tries; the request that is on its way may end."""
+        self._is_stopped = True
+        self._stopped.put(None)
+
+
+def credential_provider(over: str, signal: str) -> Callable[[], Any] | None:
+    """The factory of a plug-in that brings a session (HTTP) or channel credentials (gRPC)."""
+    for name in (
+        f"OTEL_PYTHON_EXPORTER_OTLP_{over}_CREDENTIAL_PROVIDER",
+        f"OTEL_PYTHON_EXPORTER_OTLP_{over}_{signal}_CREDENTIAL_PROVIDER",
+    ):
+        plug_in = os.environ.get(name, "").strip()
+        if plug_in:
+            for entry in entry_points(group="opentelemetry_otlp_credential_provider", name=plug_in):
+                try:
+                    factory: Callable[[], Any] = entry.load()
+                except Exception as error:
+                    raise ConfigError(
+                        f"{name}={plug_in!r}: it can't be loaded ({type(error).__name__})."
+                    ) from None
+                return factory
+            raise ConfigError(
+                f"{name}={plug_in!r}: install the package that has a credential provider of that name."
+            )
+    return None
