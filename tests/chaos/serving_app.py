@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
+from urllib.parse import parse_qs
 
 from openai import OpenAI
 
@@ -30,6 +33,33 @@ def ask() -> str:
 def application(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{os.getpid()} {ask()}".encode()]
+
+
+@runspan.observe(kind="tool")
+def get_weather(city: str, answers: str) -> str:
+    runspan.update(attributes={"answers": answers})
+    return f"{city}: 12 °C"
+
+
+def users(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """A user who answers the calls of his run, or leaves it waiting for ever."""
+    query = parse_qs(environ["QUERY_STRING"])
+    with runspan.span("request") if "span" in query else nullcontext():
+        runs = client_of(os.getpid()).beta.threads.runs
+        run = app.begin_run(client_of(os.getpid()))
+        while run.status in ("queued", "in_progress"):
+            run = runs.retrieve(run.id, thread_id=run.thread_id)
+        if query["leaves"] == ["0"]:
+            outputs = [
+                {
+                    "tool_call_id": call.id,
+                    "output": get_weather(**json.loads(call.function.arguments), answers=run.id),
+                }
+                for call in run.required_action.submit_tool_outputs.tool_calls
+            ]
+            runs.submit_tool_outputs_and_poll(run_id=run.id, thread_id=run.thread_id, tool_outputs=outputs)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{os.getpid()} {run.id}".encode()]
 
 
 def celery() -> Any:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from runspan.fake import Server
+from runspan.fake import FunctionCall, Message, Scenario, Server, Tools
 from runspan.viewer.receiver import Receiver
 from tests.chaos.arriving import check_arrived
 from tests.support.children import ROOT, environment
+from tests.support.otlp import runs
 from tests.support.serving import background, free_port, wait_for
 
 pytest.importorskip("gunicorn")
@@ -32,19 +33,19 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def gunicorn(
-    folder: Path, server: Server, receiver: Receiver, kind: str, *more: str
-) -> Iterator[Callable[[], str]]:
-    """It runs meanwhile; what it gives makes one request, and has the answer `PID RUN_ID`."""
+    folder: Path, server: Server, receiver: Receiver, kind: str, *more: str, app: str = "application"
+) -> Iterator[Callable[..., str]]:
+    """It runs meanwhile; what it gives makes one request (with a query), and has the answer `PID RUN_ID`."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = (
-        *(sys.executable, "-W", "ignore", "-m", "gunicorn", "tests.chaos.serving_app:application"),
+        *(sys.executable, "-W", "ignore", "-m", "gunicorn", f"tests.chaos.serving_app:{app}"),
         *("--bind", f"127.0.0.1:{port}", "--workers", "4", "--worker-class", kind, *WORKERS[kind]),
         *("--chdir", str(ROOT), "--timeout", "100", "--graceful-timeout", "60", "--no-control-socket", *more),
     )
 
-    def request() -> str:
-        with urllib.request.urlopen(address, timeout=100) as answer:
+    def request(query: str = "") -> str:
+        with urllib.request.urlopen(f"{address}/?{query}", timeout=100) as answer:
             said: str = answer.read().decode()
         return said
 
@@ -91,3 +92,20 @@ def test_gunicorn_that_is_asked_to_leave_while_requests_are_under_way(
             wait_for(lambda: sum(r.path.endswith("/runs") for r in server.requests) >= 3, tmp_path)
         said = [job.result().split() for job in in_flight]
     check_arrived(receiver, [run_id for _, run_id in said])
+
+
+@pytest.mark.parametrize("span", ["", "span=1"])
+@pytest.mark.parametrize("leaves", [(1, 0), (1, 0, 1, 1, 0), (0, 1, 0)])
+def test_gunicorn_whose_one_worker_serves_a_user_after_one_who_left(
+    tmp_path: Path, server: Server, receiver: Receiver, leaves: tuple[int, ...], span: str
+) -> None:
+    """With the same thread and the same arguments: each answers the calls of his own run."""
+    asks = Tools((FunctionCall("get_weather", '{"city": "Paris"}'),))
+    with gunicorn(tmp_path, server, receiver, "sync", "--workers", "1", app="users") as request:
+        for left in leaves:
+            server.play_next(Scenario(phases=(asks, Message("Sunny.")), poll_after_ms=1))
+            request(f"leaves={left}&{span}")
+    ids = {s.span_id: s.attributes["runspan.run.id"] for s in runs(receiver)}
+    tools = [s for s in receiver.spans if "answers" in s.attributes]
+    assert len(tools) == leaves.count(0)
+    assert [ids.get(str(s.parent_id)) for s in tools] == [s.attributes["answers"] for s in tools]

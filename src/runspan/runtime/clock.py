@@ -6,17 +6,31 @@ span notes at its start how far the two are apart, and all its times are moved b
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable
+from typing import Any
 
 TOLERANCE_NS = 1_000_000  # clocks that differ by less agree: two readings are never taken at the same moment
 
 
-_OFFSET_NS = time.time_ns() - time.perf_counter_ns()
+def _own_time() -> Any:
+    """A copy of the `time` module. freezegun replaces the functions of the shared one, and with those no deadline would come."""
+    spec = time.__spec__
+    if spec is None or spec.loader is None:
+        return time
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    return copy
 
 
-# As a default: freezegun replaces the functions that stand in a module under a name.
-def now_ns(_counter_ns: Callable[[], int] = time.perf_counter_ns) -> int:
+_time = _own_time()
+_counter_ns: Callable[[], int] = _time.perf_counter_ns
+_OFFSET_NS: int = _time.time_ns() - _counter_ns()
+monotonic_s: Callable[[], float] = _time.monotonic  # for deadlines
+
+
+def now_ns() -> int:
     """Nanoseconds since the epoch, as the wall clock stood at the import; never goes back."""
     return _counter_ns() + _OFFSET_NS
 

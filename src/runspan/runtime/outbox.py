@@ -16,6 +16,7 @@ from typing import Any
 
 from ..core.model import SpanData
 from ..guard import guarded
+from . import clock
 from .emit import Emitter
 from .primitives import queue_of_now
 from .records import LiveSpan
@@ -139,7 +140,7 @@ class Outbox:
             self.pump()
             if not self._waiting:
                 return True
-            if time.monotonic() >= deadline_s:
+            if clock.monotonic_s() >= deadline_s:
                 return False
             time.sleep(0.005)
 

@@ -143,7 +143,7 @@ class Worker:
 
     def flush(self, timeout_s: float, *, closing: bool = False) -> bool:
         """Emit all that is over and have it exported. True when that was done in time."""
-        now_s = time.monotonic()
+        now_s = clock.monotonic_s()
         flush = _Flush(now_s + timeout_s, now_s + timeout_s * PATIENCE, closing, threading.Event())
         self.put(Ask(lambda: self._flushes.append(flush)))
         is_too_late = self._is_too_late or sys.is_finalizing()
@@ -230,7 +230,7 @@ class Worker:
             self._tracker.patience.hasten(look=bool(new), alive=any(f.closing for f in new))
         for flush in new:
             flush.is_begun = True
-        now_s, is_waiting = time.monotonic(), self._tracker.patience.is_waiting()
+        now_s, is_waiting = clock.monotonic_s(), self._tracker.patience.is_waiting()
         ready = [f for f in self._flushes if not is_waiting or now_s >= f.patient_until_s]
         if not ready:
             return
