@@ -100,13 +100,13 @@ test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Pro
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
 
-chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, gunicorn, Celery at the size of a bad day; as a table
+chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, eventlet, gunicorn, Celery at the size of a bad day; as a table
 	RUNSPAN_CHAOS=1 $(CHAOS)/bin/python -m pytest -rs tests/chaos
 
 $(CHAOS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(CHAOS)
 	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' \
-		'celery>=5.6,<6' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
+		'celery>=5.6,<6' 'eventlet>=0.40,<1' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
 	@touch $@
 
 test-endings: $(ENDINGS)/.ready  ## servers ended by SIGTERM right after the last answer, 20 times each, with and without runspan; as a table

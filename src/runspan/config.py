@@ -86,7 +86,7 @@ class Config:
     threads: bool = _setting(
         True,
         "RUNSPAN_THREADS",
-        "Jobs of thread pools run under the span that submitted them.",
+        "runspan's spans in jobs of a `ThreadPoolExecutor` go under the span that submitted the job. Spans of others don't change.",
     )
     cost: bool = _setting(
         True,
