@@ -22,7 +22,7 @@ from ..runtime.clock import now_ns
 from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
-from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
+from ..runtime.records import Call, LiveSpan, StreamRef, decode
 from . import clients, propagate, snapshot, starts
 from . import options as options_of
 from .clients import OURS
@@ -127,26 +127,37 @@ class Patch:
         match = _match(args, kwargs)
         if match is None:
             return None
+        call: Call | None = None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
             is_ours = options_of.header(options, OURS)  # ddtrace's contexts keep no suppression
             if is_ours or (emit.is_suppressed() and not self._is_by_neighbour(client)):
                 return None
             call = Call(match, clients.server_of(client), now_ns())
-            if options.params or "?" in options.url:
-                call.query = options_of.query(options)
-            if match.route.is_apart:
-                return call if self._begin_apart(call, options) else None
-            if match.route.is_write:
-                self._begin_write(call, client, options, bool(kwargs.get("stream")), is_async=is_async)
-            elif self._calls == "all" or self._joins:
-                call.context = emit.slim_context()
-            if self._custody.may_meet(match.run_id):
-                call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
-            return call
+            streams = bool(kwargs.get("stream"))
+            return call if self._begin_call(call, client, options, streams, is_async=is_async) else None
         except Exception as error:
             swallow("begin to observe a call", error)
+            with guarded("let go of a call that could not be begun"):
+                live = None if call is None else call.take_span()
+                if live is not None:
+                    live.span.end()
             return None
+
+    def _begin_call(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> bool:
+        """False: pass it through."""
+        route = call.match.route
+        if options.params or "?" in options.url:
+            call.query = options_of.query(options)
+        if route.is_apart:
+            return self._begin_apart(call, options)
+        if self._custody.may_meet(call.match.run_id):
+            call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
+        if route.is_write:
+            self._begin_write(call, client, options, streams, is_async=is_async)
+        elif self._calls == "all" or self._joins:
+            call.context = emit.slim_context()
+        return True
 
     def _is_by_neighbour(self, client: Any) -> bool:
         """Suppressed by a tracer of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
@@ -202,12 +213,15 @@ class Patch:
     # ------------------------------------------------------------ after
 
     def _failed(self, call: Call, error: BaseException, client: Any) -> None:
-        with guarded("note a failed call"):
+        try:
             call.response_ns = now_ns()
             self._note_secrets(client, error)
             call.error = read_error(error)
             self._let_go_unrecorded(call)
             self._put(call)
+        except Exception as ours:
+            swallow("note a failed call", ours)
+            self._let_go(call)
 
     def _note_secrets(self, client: Any, error: BaseException | None = None) -> None:
         """Servers repeat them in what they say, also of a run that failed later."""
@@ -243,8 +257,7 @@ class Patch:
                 self._stream(call, result, is_async=is_async)
         except Exception as error:
             swallow("observe a call", error)
-            with guarded("let go of a call"):
-                self._let_go(call)
+            self._let_go(call)
 
     def _done_apart(self, call: Call, result: Any) -> None:
         self._let_go_unrecorded(call)
@@ -263,9 +276,9 @@ class Patch:
 
     def _let_go(self, call: Call) -> None:
         """We failed on it, but its span is open: have the worker end it."""
-        if call.live is not None:
-            is_stream = call.streams and call.match.route.starts_run
-            self._put(StreamClosed(StreamRef(call), now_ns()) if is_stream else call)
+        with guarded("let go of a call"):
+            if call.live is not None:
+                self._put(call)
 
     def _let_go_unrecorded(self, call: Call) -> bool:
         """Sampled out: the run is neither followed nor fetched, a write makes no span."""

@@ -68,3 +68,8 @@ def call_of(record: Any) -> Call | None:
     if isinstance(record, StreamClosed):
         record = record.stream.call
     return record if isinstance(record, Call) else None
+
+
+def starts_run(record: Any) -> bool:
+    call = call_of(record)
+    return call is not None and call.match.route.starts_run

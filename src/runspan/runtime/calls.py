@@ -22,7 +22,6 @@ from ..core.model import (
     Stored,
 )
 from ..core.redact import Texts
-from ..guard import guarded
 from .lru import Lru
 from .outbox import Outbox
 from .records import Call
@@ -100,17 +99,6 @@ class CallSpans:
         """What is known of a Run that was sampled out."""
         facts = RunFacts(call.server, request)
         return self.named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.response_ns, facts))
-
-    def abandon(self, call: Call) -> None:
-        """We failed on this call: its span must not stay open."""
-        live = call.take_span()
-        if live is None:
-            return
-        if call.match.route.starts_run:
-            self._counts.started += 1
-            self._dropped["error"] += 1
-        with guarded("end the span of a call that could not be read"):
-            live.span.end(max(call.response_ns, call.request_ns))
 
     def joined(self, call: Call, run: Run) -> SpanData:
         """The span of a Run of another process, as it begins."""

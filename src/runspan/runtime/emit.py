@@ -124,10 +124,10 @@ class Emitter:
 
     def begin(self, data: SpanData) -> LiveSpan:
         """Start the span of a run or write under the current Context; the attributes are those that samplers use."""
-        context, tracer = slim_context(), self._tracer()
+        context, tracer, asked = slim_context(), self._tracer(), _asked(data)
         offset_ns = clock.wall_offset_ns()
         span = self._started(tracer, data, context, None, offset_ns)
-        return LiveSpan(span, context, tracer, data.start_ns, asked=_asked(data), wall_offset_ns=offset_ns)
+        return LiveSpan(span, context, tracer, data.start_ns, asked=asked, wall_offset_ns=offset_ns)
 
     def begin_joined(self, data: SpanData, context: Context | None) -> LiveSpan:
         """Start a span on the worker, under the context of the call that met the run."""
@@ -195,12 +195,14 @@ class Emitter:
             record_exception=False,
             set_status_on_exception=False,
         )
-        below = trace.set_span_in_context(span, context)
-        for child in data.children:
-            self._make(tracer, child, below)
-        with guarded("write content on a log record"):
-            self._content_events.emit(data, below)
-        self._finish(span, data, context)
+        try:
+            below = trace.set_span_in_context(span, context)
+            for child in data.children:
+                self._make(tracer, child, below)
+            with guarded("write content on a log record"):
+                self._content_events.emit(data, below)
+        finally:
+            self._finish(span, data, context)
 
     def _finish(self, span: Span, data: SpanData, context: Context) -> None:
         try:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.model import SpanData
-from ..guard import guarded
+from ..guard import guarded, swallow
 from . import clock
 from .emit import Emitter
 from .primitives import queue_of_now
@@ -159,9 +159,14 @@ class Outbox:
         self._is_flushing = False
 
     def _emit(self, where: LiveSpan | Any, data: SpanData) -> None:
-        with guarded("emit spans"):
+        try:
             if isinstance(where, LiveSpan):
                 self._emitter.end(where, data)
             else:
                 self._emitter.make(data, where)
+        except Exception as error:
+            swallow("emit spans", error)
+            with guarded("end a span that could not be described"):
+                if isinstance(where, LiveSpan) and where.span.is_recording():
+                    where.span.end()
         self._spent += 1 + len(data.children)

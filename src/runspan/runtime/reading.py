@@ -30,14 +30,6 @@ class Reader:
         self._joins = joins
 
     def call(self, call: Call) -> None:
-        try:
-            self._read(call)
-        except Exception:
-            self._calls.abandon(call)
-            self._tracker.unlearn(call)
-            raise
-
-    def _read(self, call: Call) -> None:
         if call.match.route.starts_run:
             self._start(call)
         elif call.match.route.is_apart:

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ..adapters.assistants import Match
+from ..adapters.sse import Parser
 from ..adapters.step_deltas import StepDeltas
 from ..core.jsontext import loads
 from ..core.model import ApiError, RunRequest, Server
@@ -144,6 +145,7 @@ class StreamRef(Struct, eq=False):
         default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
     )  # worker's own, like `texts`
     is_told: bool = False  # worker's own: the event came behind which the server closes it
+    parser: Parser | None = None  # worker's own, of a stream that the app reads as bytes
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
 
 

@@ -38,7 +38,6 @@ class StreamReader:
         self._calls = calls
         self._texts = texts
         self._join = join
-        self._parsers: dict[int, sse.Parser] = {}  # of streams read as raw bytes, by id(StreamRef)
 
     def event(self, event: StreamEvent) -> None:
         self._event(event.stream, event.name, event.at_ns, decode(event.payload), weight(event.payload))
@@ -92,9 +91,11 @@ class StreamReader:
     # ------------------------------------------------------------ bytes
 
     def chunk(self, chunk: StreamChunk) -> None:
-        parser = self._parsers.setdefault(id(chunk.stream), sse.Parser())
-        for name, text in parser.feed(chunk.data):
-            self._sent(chunk.stream, name, text, chunk.at_ns)
+        stream = chunk.stream
+        if stream.parser is None:
+            stream.parser = sse.Parser()
+        for name, text in stream.parser.feed(chunk.data):
+            self._sent(stream, name, text, chunk.at_ns)
 
     def _sent(self, stream: StreamRef, name: str, text: str, at_ns: int) -> None:
         name, data = envelopes.opened(name, text)
@@ -114,18 +115,9 @@ class StreamReader:
     # ------------------------------------------------------------ ends
 
     def closed(self, closed: StreamClosed) -> None:
-        try:
-            self._closed(closed)
-        except Exception:
-            self._calls.abandon(closed.stream.call)
-            self._tracker.unlearn(closed.stream.call)
-            raise
-
-    def _closed(self, closed: StreamClosed) -> None:
         stream, call = closed.stream, closed.stream.call
-        parser = self._parsers.pop(id(stream), None)
         with guarded("read the end of a stream"):
-            for name, text in parser.finish() if parser is not None else ():
+            for name, text in stream.parser.finish() if stream.parser is not None else ():
                 self._sent(stream, name, text, closed.at_ns)
         error = closed.error or stream.broken
         live = self._tracker.get(call.server, stream.thread_id, stream.run_id)

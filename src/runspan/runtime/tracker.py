@@ -107,11 +107,19 @@ class Tracker:
         try:
             return self.follow(state, call.live, call.via)
         finally:
-            if key in self._live:  # from here on its span ends with the run
-                call.take_span()
+            if key in self._live:
+                call.take_span()  # which ends with the run
+
+    def lose(self, call: Call) -> bool:
+        """Nobody will read this call: its span ends, and nothing stays of what the app's threads noted of its run."""
+        live = call.take_span()
+        self.unlearn(call)
+        if live is not None:
+            live.span.end(max(call.response_ns, call.request_ns) + live.wall_offset_ns)
+        return live is not None
 
     def unlearn(self, call: Call) -> None:
-        """The run that this call started is not followed, so nothing may stay of what the app's threads noted of it."""
+        """The run that this call started is not followed."""
         key = call.learnt
         if key is not None and not any((k.server, k.run_id) == key for k in list(self._live)):
             self.runs.pop(key, None)
@@ -302,20 +310,35 @@ class Tracker:
 
     def finish(self, live: Live, unfinished: str | None = None) -> None:
         """The run goes out, once; or, if it is another process's to emit, it is only counted."""
-        key = live.key
-        if self._live.pop(key, None) is None:
+        if self._live.pop(live.key, None) is None:
             return
-        if unfinished and claims.settle(live, clock.now_ns()):
-            unfinished = None
-        self._done.put(key, True)
+        with guarded("settle what a run claims to be"):
+            if unfinished and claims.settle(live, clock.now_ns()):
+                unfinished = None
+        try:
+            tools, log = self._let_go(live)
+            self._go_out(live, tools, log, unfinished)
+        except Exception as error:
+            self.dropped["error"] += 1
+            swallow("finish a run", error)
+            with guarded("end the span of a run that could not be finished"):
+                live.span.span.end()
+
+    def _let_go(self, live: Live) -> tuple[Claimable | None, ThreadLog]:
+        key = live.key
         self.ours.discard(key.run_id)
         self.expected.discard(key.run_id)
         tools = self.runs.pop((key.server, key.run_id), None)
         if tools is not None and self.runs.get((ANYWHERE, key.run_id)) is tools:
             del self.runs[ANYWHERE, key.run_id]
-        self.ended.put(key.run_id, live.span.span.get_span_context())
         self._weight -= live.weight
         log = self._unpin(key)
+        self._done.put(key, True)
+        self.ended.put(key.run_id, live.span.span.get_span_context())
+        return tools, log
+
+    def _go_out(self, live: Live, tools: Claimable | None, log: ThreadLog, unfinished: str | None) -> None:
+        key = live.key
         if tools is not None and tools.settle("emitted") == "handed":
             self.handed.put(key.run_id, tools.carrier or {})
             self.counts.handed_off += 1
@@ -323,29 +346,19 @@ class Tracker:
         if live.span.is_shared and unfinished:
             self.counts.handed_off += 1
             return
-        try:
-            assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
-            assistant = self._assistants.get((key.server, assistant_id))
-            event_texts = self._event_texts if self._event_texts.captures else None
-            data = assembly.assemble(
-                *(live.state, log, assistant, self._texts, self._limits, unfinished, self._price, event_texts)
+        assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
+        assistant = self._assistants.get((key.server, assistant_id))
+        event_texts = self._event_texts if self._event_texts.captures else None
+        data = assembly.assemble(
+            *(live.state, log, assistant, self._texts, self._limits, unfinished, self._price, event_texts)
+        )
+        if tools is not None:
+            data = assembly.without_calls(
+                data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
             )
-            if tools is not None:
-                data = assembly.without_calls(
-                    data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
-                )
-        except Exception as error:
-            self.dropped["error"] += 1
-            swallow("assemble a run", error)
-            with guarded("end the span of a run that could not be assembled"):
-                live.span.span.end()
-            return
-        if not self._outbox.send(live.span, data):
-            return
-        if unfinished:
-            self.counts.unfinished += 1
-        else:
-            self.counts.emitted += 1
+        if self._outbox.send(live.span, data):
+            self.counts.unfinished += bool(unfinished)
+            self.counts.emitted += not unfinished
 
     def _unpin(self, key: RunKey) -> ThreadLog:
         on_thread = (key.server, key.thread_id)

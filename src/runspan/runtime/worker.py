@@ -115,14 +115,15 @@ class Worker:
         return True
 
     def _drop(self, record: Any) -> None:
-        """Count it, and end the span that nobody else will end."""
         self.dropped["queue_full"] += 1
-        with guarded("end the span of a record that found no room"):
+        self._lose(record)
+
+    def _lose(self, record: Any) -> bool:
+        """End the span that nobody else will end. False: it has none."""
+        with guarded("end the span of a record that is not read"):
             call = admission.call_of(record)
-            live = None if call is None else call.take_span()
-            if call is not None and live is not None:
-                live.span.end()
-                self._tracker.unlearn(call)
+            return call is not None and self._tracker.lose(call)
+        return False
 
     def _start(self) -> None:
         self._is_too_late = sys.is_finalizing()  # a new thread would be waited for, and never run
@@ -219,7 +220,17 @@ class Worker:
                 record.is_taken = True
                 if self._waiting_polls:
                     self._waiting_polls.pop((record.server.base_url, record.match.run_id), None)
-            self._handlers[type(record)](record)
+            try:
+                self._handlers[type(record)](record)
+            except Exception:
+                self._unread(record)
+                raise
+
+    def _unread(self, record: Any) -> None:
+        """We failed on it."""
+        if self._lose(record) and admission.starts_run(record):
+            self._tracker.counts.started += 1
+            self._tracker.dropped["error"] += 1
 
     # ------------------------------------------------------------ flushing
 
