@@ -17,6 +17,7 @@ import runspan
 from runspan import setup
 from runspan.config import Config
 from runspan.meters import Meters
+from runspan.patches.endings import RAISING, Endings
 from runspan.patches.install import Installer
 from runspan.patches.neighbours import Neighbours
 from runspan.patches.threads import Pools
@@ -29,6 +30,7 @@ from tests.support.children import run as run_child
 STEPS: tuple[tuple[Any, str], ...] = (
     (Providers, "open"),
     (Meters, "open"),
+    (Endings, "install"),
     (Installer, "install"),
     (Neighbours, "look"),
     (Pools, "install"),
@@ -73,6 +75,7 @@ def world(hooks: list[Any]) -> list[Any]:
         vars(openai._base_client.SyncAPIClient)["request"],
         vars(openai._base_client.AsyncAPIClient)["request"],
         vars(pool)["submit"],
+        [getattr(module, name) for module, name, _ in RAISING],
         trace.get_tracer_provider(),
         metrics.get_meter_provider(),
         active.now,
