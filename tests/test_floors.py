@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("core", 1),
     ("presets", 1),
     ("config", 0),
+    ("stats", 0),
     ("guard", 0),
     ("_version", 0),
 )

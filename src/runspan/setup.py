@@ -9,7 +9,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from . import guard
@@ -27,7 +26,7 @@ from .patches.request import Patch
 from .patches.threads import Pools
 from .pricing import pricer
 from .providers import Providers
-from .runtime import active
+from .runtime import active, loops, waiting
 from .runtime.active import Active
 from .runtime.calls import Assistants, CallSpans
 from .runtime.custody import Custody
@@ -50,30 +49,11 @@ from .runtime.records import (
 from .runtime.stream_reading import StreamReader
 from .runtime.tracker import Tracker
 from .runtime.worker import Worker
+from .stats import Stats
 
 logger = logging.getLogger("runspan")
 
 REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + handed_off + live + dropped.
-
-    started: created here, or taken over from another process. Runs are `dropped` as `error` or `outbox_full`; what else is counted
-    there is no run: records (`queue_full`), spans (`export_failed_spans`, `export_queue_full_spans`), what an exit could not wait
-    for (`exit`), metadata without room for the key of `propagate="metadata"` (`not_propagated`).
-    """
-
-    started: int = 0
-    live: int = 0
-    emitted: int = 0
-    unfinished: int = 0
-    unrecorded: int = 0  # sampled out
-    handed_off: int = 0  # another process emits them
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
-    errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
 
 
 class Handle:
@@ -170,6 +150,7 @@ class Handle:
             handed_off=counts.handed_off,
             dropped=self._dropped(),
             fetches=dict(self._fetcher.counts),
+            missing=dict(counts.missing),
             errors=guard.swallowed(),
         )
 
@@ -179,11 +160,18 @@ class Handle:
         return {**dropped, **self._providers.lost_spans()}
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Have everything that is over exported within `timeout` seconds. False: something is left."""
+        """`runspan.flush()`."""
         return self._worker.flush(timeout)
 
-    def uninstrument(self) -> None:
-        """Take the patches off. Runs that still live go out as unfinished, within the exit's deadline."""
+    async def aflush(self, timeout: float = 5.0) -> bool:
+        """`runspan.aflush()`."""
+        return await waiting.await_(self._worker.begin, timeout)
+
+    def uninstrument(self, timeout: float | None = None) -> bool:
+        """Take the patches off. Runs that are alive go out as unfinished. True: everything is out.
+
+        Returns within `timeout` seconds (None: `exit_timeout_s`), and at once where an event loop runs in this thread.
+        """
         global _handle
         with _lock:
             if _handle is self:
@@ -193,8 +181,18 @@ class Handle:
         self._neighbours.remove()
         self._installer.remove()
         self._pools.remove()
-        self._close()
-        self._worker.stop(self._close_providers)
+        timeout_s = self.config.exit_timeout_s if timeout is None else timeout
+        if loops.running() is None or not self._is_used():
+            ok = self._close(timeout_s)
+            self._worker.stop(self._close_providers)
+            return ok
+
+        def then(ok: bool) -> None:
+            atexit.unregister(self._close)  # not before: where nobody waits for the end, the exit does
+            self._closed(ok)
+            self._worker.stop(self._close_providers)
+
+        return waiting.wait(self._worker.begin, timeout_s, closing=True, then=then)
 
     # ------------------------------------------------------------ beginnings and ends
 
@@ -206,16 +204,25 @@ class Handle:
         if self.config.threads:
             self._pools.install()
 
-    def _close(self) -> None:
+    def _close(self, timeout_s: float | None = None) -> bool:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
         atexit.unregister(self._close)
-        is_used = self._worker.restarts >= 0 or self._providers.is_used
-        timeout_s = self.config.exit_timeout_s
-        if is_used and self._providers.is_refused():  # a developer without a backend must not wait for one
-            timeout_s = min(timeout_s, REFUSED_S)
-        if is_used and not self._worker.flush(timeout_s, closing=True):
+        ok = True
+        if self._is_used():
+            timeout_s = self.config.exit_timeout_s if timeout_s is None else timeout_s
+            if self._providers.is_refused():  # a developer without a backend must not wait for one
+                timeout_s = min(timeout_s, REFUSED_S)
+            ok = waiting.wait(self._worker.begin, timeout_s, closing=True, always=True)
+        self._closed(ok)
+        return ok
+
+    def _closed(self, ok: bool) -> None:
+        if not ok:
             self._providers.give_up()
         self._fetcher.close()
+
+    def _is_used(self) -> bool:
+        return self._worker.restarts >= 0 or self._providers.is_used
 
     def _close_providers(self) -> None:
         """Ours; blocks as long as the SDK does."""
@@ -314,17 +321,38 @@ def current_handle() -> Handle | None:
     return _handle
 
 
-def uninstrument() -> None:
-    """Restore the client. Nothing happens when it is not instrumented."""
+def uninstrument() -> bool:
+    """Restore the client. Runs that are alive go out as unfinished. True: everything is out.
+
+    In a coroutine it returns at once, as `flush()` does.
+    """
     handle = _handle
-    if handle is not None:
-        handle.uninstrument()
+    return handle.uninstrument() if handle is not None else True
+
+
+def shutdown(timeout: float = 5.0) -> bool:
+    """Flush and uninstrument, within `timeout` seconds. True: everything is out.
+
+    In a coroutine it returns at once, as `flush()` does: `await runspan.aflush()` before.
+    """
+    handle = _handle
+    return handle.uninstrument(timeout) if handle is not None else True
 
 
 def flush(timeout: float = 5.0) -> bool:
-    """Have everything that is over exported within `timeout` seconds. True when all is out."""
+    """Have everything that is over exported within `timeout` seconds. True: all of it is out, and nothing was left out.
+
+    In a coroutine it returns at once and never waits for the event loop that it blocks. False: something is not out yet. It goes
+    out later; `await runspan.aflush()` waits for it.
+    """
     handle = _handle
     return handle.flush(timeout) if handle is not None else True
+
+
+async def aflush(timeout: float = 5.0) -> bool:
+    """`flush()` for coroutines of asyncio, also with uvloop: the event loop goes on while this waits, at most `timeout` seconds."""
+    handle = _handle
+    return await handle.aflush(timeout) if handle is not None else True
 
 
 def _after_fork_in_child() -> None:

@@ -24,10 +24,10 @@ from ..runtime.clock import now_ns
 from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
-from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, decode
-from . import clients, propagate, snapshot
+from ..runtime.records import Call, LiveSpan, StreamClosed, StreamRef, Via, decode
+from . import background, clients, propagate, snapshot
 from . import options as options_of
-from .clients import OURS
+from .background import OURS
 from .errors import read_error
 from .neighbours import SUPPRESSING
 from .streams import BodyTap, ChunkTap, Tap, tap_bytes, tap_events
@@ -142,7 +142,7 @@ class Patch:
             elif self._calls == "all" or self._joins:
                 call.context = emit.slim_context()
             if self._custody.may_meet(match.run_id):
-                call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
+                call.via = self._via(call, client, options, is_async=is_async)
             return call
         except Exception as error:
             swallow("begin to observe a call", error)
@@ -162,7 +162,7 @@ class Patch:
         route = call.match.route
         if route.starts_run:
             self._note_secrets(client)
-            call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
+            call.via = self._via(call, client, options, is_async=is_async)
             call.live = self._emitter.begin(self._run_data(call, sent))
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
@@ -172,6 +172,14 @@ class Patch:
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
                 call.live = self._emitter.begin(_call_data(call))
+
+    @staticmethod
+    def _via(call: Call, client: Any, options: Any, *, is_async: bool) -> Via | None:
+        """How to ask for more of this run later; None: not possible."""
+        with guarded("keep what a background request needs"):
+            beta = options_of.header(options, "OpenAI-Beta")
+            return background.via(client, call.server.base_url, beta, is_async=is_async)
+        return None
 
     def _begin_apart(self, call: Call, options: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""

@@ -37,6 +37,7 @@ class Reader:
             raise
 
     def _read(self, call: Call) -> None:
+        self._tracker.patience.earn(call.server.base_url, 1 + len(call.merged or ()))
         if call.match.route.starts_run:
             self._start(call)
         elif call.match.route.is_apart:

@@ -104,6 +104,8 @@ class StreamReader:
         stream, call = closed.stream, closed.stream.call
         self._parsers.pop(id(stream), None)
         error = closed.error or stream.broken
+        if call.match.route.starts_run:
+            self._tracker.patience.earn(call.server.base_url, 1)
         live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
         if live is not None:
             self._observe_open_steps(live, stream, closed.at_ns)

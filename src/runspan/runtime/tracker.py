@@ -22,6 +22,7 @@ from ..core.model import (
     ApiError,
     Observation,
     Run,
+    RunFacts,
     RunKey,
     RunRequest,
     Server,
@@ -33,7 +34,7 @@ from ..guard import guarded, swallow
 from . import clock
 from .calls import Assistants, Counts
 from .fetch import Fetcher
-from .live import Live, missing, time_to_live_ns
+from .live import Live, lacking, missing, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .patience import Patience
@@ -118,6 +119,7 @@ class Tracker:
         self.counts.started += 1
         self._weight += live.weight
         self._put(live)
+        self.patience.prepare(live)
         self._keep_within_bounds()
         return live
 
@@ -288,6 +290,9 @@ class Tracker:
             data = assembly.assemble(
                 *(live.state, log, assistant, self._texts, self._limits, unfinished, self._price, event_texts)
             )
+            lacks = lacking(live, log, self._keeps_texts)
+            if lacks and isinstance(data.facts, RunFacts):
+                data = replace(data, facts=replace(data.facts, missing=lacks))
             if tools is not None:
                 data = assembly.without_calls(
                     data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
@@ -300,6 +305,7 @@ class Tracker:
             return
         if not self._outbox.send(live.span, data):
             return
+        self.counts.missing.update(lacks)
         if unfinished:
             self.counts.unfinished += 1
         else:
