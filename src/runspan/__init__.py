@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from .processes import adopt as adopt
     from .processes import handoff as handoff
     from .setup import Handle as Handle
+    from .setup import aflush as aflush
     from .setup import current_handle as current_handle
     from .setup import flush as flush
     from .setup import instrument as instrument
+    from .setup import shutdown as shutdown
     from .setup import uninstrument as uninstrument
     from .stats import Stats as Stats
 
@@ -39,6 +41,7 @@ __all__ = [
     "Stats",
     "__version__",
     "adopt",
+    "aflush",
     "context",
     "current_handle",
     "current_span_id",
@@ -48,6 +51,7 @@ __all__ = [
     "instrument",
     "observe",
     "score",
+    "shutdown",
     "span",
     "trace_url",
     "uninstrument",
@@ -64,7 +68,10 @@ _HOMES = {
     **dict.fromkeys(("Adopted", "adopt", "handoff"), ".processes"),
     "trace_url": ".observing.runs",
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
-    **dict.fromkeys(("Handle", "current_handle", "flush", "instrument", "uninstrument"), ".setup"),
+    **dict.fromkeys(
+        ("Handle", "aflush", "current_handle", "flush", "instrument", "shutdown", "uninstrument"),
+        ".setup",
+    ),
 }
 
 

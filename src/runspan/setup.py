@@ -28,7 +28,7 @@ from .patches.request import Patch
 from .patches.threads import Pools
 from .pricing import pricer
 from .providers import Providers
-from .runtime import active, loops
+from .runtime import active, loops, waiting
 from .runtime.active import Active
 from .runtime.calls import Assistants, CallSpans
 from .runtime.custody import Custody
@@ -157,6 +157,7 @@ class Handle:
             handed_off=counts.handed_off,
             dropped=self._dropped(),
             fetches=dict(self._fetcher.counts),
+            missing=dict(counts.missing),
             errors=guard.swallowed(),
             degraded=_compat.degraded(),
         )
@@ -167,20 +168,39 @@ class Handle:
         return {**dropped, **self._providers.lost_spans()}
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Have everything that is over exported within `timeout` seconds. False: something is left."""
+        """`runspan.flush()`."""
         return not self.config.enabled or self._worker.flush(timeout)
 
-    def uninstrument(self) -> None:
-        """Take the patches off. Runs that still live go out as unfinished, within the exit's deadline."""
+    async def aflush(self, timeout: float = 5.0) -> bool:
+        """`runspan.aflush()`."""
+        return not self.config.enabled or await waiting.await_(self._worker.begin, timeout)
+
+    def uninstrument(self, timeout: float | None = None) -> bool:
+        """Take the patches off. Runs that are alive go out as unfinished. True: everything is out.
+
+        Returns within `timeout` seconds (None: `exit_timeout_s`), and at once where an event loop runs in this thread.
+        """
         global _handle
         with _lock:
             if _handle is self:
                 _handle = None
         if not self.config.enabled:
-            return
+            return True
         self._take_off()
-        self._close()
-        self._worker.stop(self._close_providers)
+        timeout_s = self.config.exit_timeout_s if timeout is None else timeout
+        if loops.running() is None or not self._is_used():
+            ok = self._close(timeout_s)
+            self._worker.stop(self._close_providers)
+            return ok
+
+        def then(ok: bool) -> None:
+            atexit.unregister(self._close)  # not before: where nobody waits for the end, the exit does
+            if not ok:
+                self._providers.give_up()
+            self._closed()
+            self._worker.stop(self._close_providers)
+
+        return waiting.wait(self._worker.begin, timeout_s, closing=True, then=then)
 
     # ------------------------------------------------------------ beginnings and ends
 
@@ -192,7 +212,10 @@ class Handle:
             undo.callback(self._meters.close)
             self._meters.open()
             self._page = self._active.page = otlp.page(self.config, self._providers.has_app_provider())
-            undo.callback(self._endings.remove)  # not a part of `_take_off`: it stays on until all is delivered
+            undo.callback(
+                self._endings.remove
+            )  # not a part of `_take_off`: it stays on until all is delivered
+            undo.callback(atexit.unregister, self._close)
             undo.callback(self._take_off)
             self._put_on()
             self._providers.publish()
@@ -214,27 +237,32 @@ class Handle:
         self._neighbours.remove()
         self._installer.remove()
         self._pools.remove()
-        atexit.unregister(self._close)
 
-    def _close(self) -> None:
+    def _close(self, timeout_s: float | None = None) -> bool:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
         atexit.unregister(self._close)
-        self._deliver()
+        ok = self._deliver(timeout_s)
+        self._closed()
+        return ok
+
+    def _deliver(self, timeout_s: float | None = None) -> bool:
+        """The process is about to end: everything goes out, within the deadline. False: something was given up."""
+        if not self._is_used():
+            return True
+        timeout_s = self.config.exit_timeout_s if timeout_s is None else timeout_s
+        if self._providers.is_refused():  # a developer without a backend must not wait for one
+            timeout_s = min(timeout_s, REFUSED_S)
+        ok = waiting.wait(self._worker.begin, timeout_s, closing=True, always=True)
+        if not ok:
+            self._providers.give_up()
+        return ok
+
+    def _closed(self) -> None:
         self._fetcher.close()
         self._endings.remove()
 
-    def _deliver(self) -> None:
-        """The process is about to end: everything goes out, within the deadline."""
-        with loops.held():
-            self._flush_all()
-
-    def _flush_all(self) -> None:
-        is_used = self._worker.restarts >= 0 or self._providers.is_used
-        timeout_s = self.config.exit_timeout_s
-        if is_used and self._providers.is_refused():  # a developer without a backend must not wait for one
-            timeout_s = min(timeout_s, REFUSED_S)
-        if is_used and not self._worker.flush(timeout_s, closing=True):
-            self._providers.give_up()
+    def _is_used(self) -> bool:
+        return self._worker.restarts >= 0 or self._providers.is_used
 
     def _close_providers(self) -> None:
         """Ours; blocks as long as the SDK does."""
@@ -341,17 +369,38 @@ def current_handle() -> Handle | None:
     return _handle
 
 
-def uninstrument() -> None:
-    """Restore the client. Nothing happens when it is not instrumented."""
+def uninstrument() -> bool:
+    """Restore the client. Runs that are alive go out as unfinished. True: everything is out.
+
+    In a coroutine it returns at once, as `flush()` does.
+    """
     handle = _handle
-    if handle is not None:
-        handle.uninstrument()
+    return handle.uninstrument() if handle is not None else True
+
+
+def shutdown(timeout: float = 5.0) -> bool:
+    """Flush and uninstrument, within `timeout` seconds. True: everything is out.
+
+    In a coroutine it returns at once, as `flush()` does: `await runspan.aflush()` before.
+    """
+    handle = _handle
+    return handle.uninstrument(timeout) if handle is not None else True
 
 
 def flush(timeout: float = 5.0) -> bool:
-    """Have everything that is over exported within `timeout` seconds. True when all is out."""
+    """Have everything that is over exported within `timeout` seconds. True: all of it is out, and nothing was left out.
+
+    In a coroutine it returns at once and never waits for the event loop that it blocks. False: something is not out yet. It goes
+    out later; `await runspan.aflush()` waits for it.
+    """
     handle = _handle
     return handle.flush(timeout) if handle is not None else True
+
+
+async def aflush(timeout: float = 5.0) -> bool:
+    """`flush()` for coroutines of asyncio, also with uvloop: the event loop goes on while this waits, at most `timeout` seconds."""
+    handle = _handle
+    return await handle.aflush(timeout) if handle is not None else True
 
 
 def _after_fork_in_child() -> None:

@@ -1,4 +1,4 @@
-"""What `Handle.stats()` gives."""
+"""What `handle.stats()` gives back."""
 
 from __future__ import annotations
 
@@ -23,5 +23,6 @@ class Stats:
     handed_off: int = 0  # another process emits them
     dropped: Mapping[str, int] = field(default_factory=dict)
     fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
+    missing: Mapping[str, int] = field(default_factory=dict)  # runs that went out without `messages`, `steps`
     errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
     degraded: tuple[str, ...] = ()  # what of other packages is gone, and what is worse without it

@@ -41,6 +41,15 @@ class Fetcher:
     def is_paused(self, via: Via) -> bool:
         return False
 
+    def earn(self, server: str, calls: int) -> None: ...
+
+    def prepare(self) -> None: ...
+
+    def tend(self) -> None: ...
+
+    def next_due_ns(self) -> int | None:
+        return None
+
 
 class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
@@ -57,7 +66,9 @@ class Desk:
         matched = match("post", "/threads/thread_1/runs")
         assert matched is not None
         live = LiveSpan(INVALID_SPAN, None, None)
-        call = Call(matched, SERVER, self.now_ns, self.now_ns, live=live, via=Via(1, lambda *_: None))
+        call = Call(
+            matched, SERVER, self.now_ns, self.now_ns, live=live, via=Via("server", 1, lambda *_: None)
+        )
         return replace(call, **fields)
 
     def begin(

@@ -124,6 +124,7 @@ def _run(facts: RunFacts, max_chars: int) -> Found:
     said[DATA_SOURCE] = facts.data_source_id
     said |= server(facts.server)
     said["runspan.run.unfinished"] = facts.unfinished
+    said["runspan.run.missing"] = list(facts.missing) or None
     said["runspan.run.origin"] = facts.origin
     run = facts.run
     if run is None or not run.id:

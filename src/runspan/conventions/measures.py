@@ -41,15 +41,30 @@ DETECTION_LAG = Instrument(
     "runspan.run.detection_lag", "s", "How long after a run's end the app noticed it.", SECONDS
 )
 RUNS = Instrument("runspan.runs", "{run}", "Runs by final status.")
+MISSING = Instrument(
+    "runspan.run.missing", "{run}", "Runs whose trace lacks something that was neither read nor fetched."
+)
 COST = Instrument("runspan.run.cost", "{currency}", "What the tokens of runs cost, by the price list in use.")
 DROPPED = Instrument(
     "runspan.dropped", "{item}", "What runspan could not keep, read or deliver, by cause."
 )  # counted elsewhere, observed at each collection
 
-ALL = (DURATION, TOKEN_USAGE, TOOL_DURATION, QUEUE_TIME, TOOL_WAIT, DETECTION_LAG, RUNS, COST, DROPPED)
+ALL = (
+    DURATION,
+    TOKEN_USAGE,
+    TOOL_DURATION,
+    QUEUE_TIME,
+    TOOL_WAIT,
+    DETECTION_LAG,
+    RUNS,
+    MISSING,
+    COST,
+    DROPPED,
+)
 
 STATUS = "runspan.run.status"
 CAUSE = "runspan.cause"
+LACKS = "runspan.missing"
 TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - no secret
 
 UNRECORDED = "unrecorded"
@@ -78,6 +93,8 @@ def of_run(span: SpanData) -> Iterator[Measure]:
         yield TOOL_WAIT, facts.tool_wait_s, of
     if facts.detection_lag_s is not None:
         yield DETECTION_LAG, facts.detection_lag_s, of
+    for what in facts.missing:
+        yield MISSING, 1, {**of, LACKS: what}
     usage = facts.run.usage if facts.run is not None else None
     if usage is not None:
         tokens = {**answered, genai.OPERATION: span.operation}

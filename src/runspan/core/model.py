@@ -288,6 +288,7 @@ class RunFacts(Struct, frozen=True, gc=False):
     run: Run | None = None  # None: the POST failed, there is no Run
     assistant: Assistant | None = None
     unfinished: str | None = None  # why the end was never seen
+    missing: tuple[str, ...] = ()  # of `messages`, `steps`: what was neither read nor fetched
     origin: str | None = None  # joined, adopted
     finish_reason: str | None = None
     queue_s: float | None = None

@@ -56,7 +56,7 @@ RAISING: tuple[tuple[ModuleType, str, Callable[..., Any]], ...] = (
 class Endings:
     """Between `install()` and `remove()`, `deliver()` runs before such an end."""
 
-    def __init__(self, deliver: Callable[[], None]) -> None:
+    def __init__(self, deliver: Callable[[], object]) -> None:
         self._deliver = deliver
         self._patched: list[tuple[ModuleType, str, Any, Any]] = []  # module, name, original, ours
         self._pool_signal: Any = None

@@ -22,10 +22,10 @@ from ..runtime.clock import now_ns
 from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
 from ..runtime.pending import Claimable
-from ..runtime.records import Call, LiveSpan, StreamRef, decode
-from . import clients, propagate, snapshot, starts
+from ..runtime.records import Call, LiveSpan, StreamRef, Via, decode
+from . import background, clients, propagate, snapshot, starts
 from . import options as options_of
-from .clients import OURS
+from .background import OURS
 from .errors import read_error
 from .holding import held
 from .neighbours import SUPPRESSING
@@ -152,7 +152,7 @@ class Patch:
         if route.is_apart:
             return self._begin_apart(call, options)
         if self._custody.may_meet(call.match.run_id):
-            call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
+            call.via = self._via(call, client, options, is_async=is_async)
         if route.is_write:
             self._begin_write(call, client, options, streams, is_async=is_async)
         elif self._calls == "all" or self._joins:
@@ -175,7 +175,7 @@ class Patch:
                 call.body = options_of.dumped(sent)
         if route.starts_run:
             self._note_secrets(client)
-            call.via = clients.via(client, options_of.header(options, "OpenAI-Beta"), is_async=is_async)
+            call.via = self._via(call, client, options, is_async=is_async)
             call.live = self._emitter.begin(starts.run_data(call, sent, self._assistant_of))
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
@@ -185,6 +185,14 @@ class Patch:
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
                 call.live = self._emitter.begin(starts.call_data(call))
+
+    @staticmethod
+    def _via(call: Call, client: Any, options: Any, *, is_async: bool) -> Via | None:
+        """How to ask for more of this run later; None: not possible."""
+        with guarded("keep what a background request needs"):
+            beta = options_of.header(options, "OpenAI-Beta")
+            return background.via(client, call.server.base_url, beta, is_async=is_async)
+        return None
 
     def _begin_apart(self, call: Call, options: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""

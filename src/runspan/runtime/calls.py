@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -39,6 +39,7 @@ class Counts:
     unfinished: int = 0
     handed_off: int = 0  # another process emits it
     unrecorded: int = 0  # begun under an unsampled parent: neither followed nor emitted
+    missing: Counter[str] = field(default_factory=Counter)  # runs that went out without it
 
 
 class CallSpans:

@@ -68,6 +68,13 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
     return lacks
 
 
+def lacking(live: Live, log: ThreadLog, captures: bool) -> tuple[str, ...]:
+    """What the trace of an ended run lacks. Of inputs that are not known `runspan.input.incomplete` tells."""
+    has_outputs = live.state.is_over and thread.has_all_outputs(log, live.state)
+    lacks = missing(live, log, captures)
+    return tuple(what for what in lacks if what == "steps" or (what == "messages" and not has_outputs))
+
+
 def _may_have_steps(state: RunState) -> bool:
     """Server-side tools are known only from steps; function calls from `requires_action`, unless others saw the run through."""
     return any(tool.get("type") != "function" or state.noticed_ns is None for tool in state.run.tools)

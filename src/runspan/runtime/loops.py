@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-_held: list[Any] = []
 
 
 def running() -> Any:
@@ -19,18 +15,3 @@ def running() -> Any:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """The block holds up this thread's loop: nothing can be asked there meanwhile."""
-    loop = running()
-    _held.append(loop)
-    try:
-        yield
-    finally:
-        _held.remove(loop)
-
-
-def is_held(loop: Any) -> bool:
-    return any(held is loop for held in list(_held))

@@ -52,10 +52,13 @@ class Patience:
             heapq.heappush(self._timers, (due_ns, next(self._numbers), live.key))
 
     def next_due_ns(self) -> int | None:
-        return self._timers[0][0] if self._timers else None
+        due_ns = [self._timers[0][0]] if self._timers else []
+        retry_ns = self._fetcher.next_due_ns()
+        return min(due_ns if retry_ns is None else [*due_ns, retry_ns], default=None)
 
     def tick(self, now_ns: int) -> None:
         """Do what is due."""
+        self._fetcher.tend()
         while self._timers and self._timers[0][0] <= now_ns:
             timer = heapq.heappop(self._timers)
             live = self._runs.get(timer[2])
@@ -109,6 +112,15 @@ class Patience:
         return live.over_ns is not None and clock.now_ns() >= live.over_ns + self._linger_ns
 
     # ------------------------------------------------------------ GETs
+
+    def earn(self, server: str, calls: int) -> None:
+        """The app made so many calls to `server`: the budget of our own grows with them."""
+        self._fetcher.earn(server, calls)
+
+    def prepare(self, live: Live) -> None:
+        """A run begins that may lack something when it is over."""
+        if self._config.fetch != "never" and live.via is not None:
+            self._fetcher.prepare()
 
     def ask(self, live: Live) -> bool:
         """Send the GETs for what is missing. False: nothing is on its way."""

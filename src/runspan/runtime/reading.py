@@ -30,6 +30,7 @@ class Reader:
         self._joins = joins
 
     def call(self, call: Call) -> None:
+        self._tracker.patience.earn(call.server.base_url, 1 + len(call.merged or ()))
         if call.match.route.starts_run:
             self._start(call)
         elif call.match.route.is_apart:

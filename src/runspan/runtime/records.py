@@ -49,7 +49,8 @@ class Page(Struct, eq=False):
 class Via(Struct, eq=False):
     """How to ask the server something more about a run: `get(path, query, timeout_s) -> bytes`, or None: not possible."""
 
-    owner: int  # identity of the client, for its budget
+    server: str  # its address, for the budget
+    owner: int  # identity of the server and the key, for pauses: the same for all copies of a client
     get: Callable[[str, Mapping[str, Any], float], bytes | None]
 
 

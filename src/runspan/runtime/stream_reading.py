@@ -120,6 +120,8 @@ class StreamReader:
             for name, text in stream.parser.finish() if stream.parser is not None else ():
                 self._sent(stream, name, text, closed.at_ns)
         error = closed.error or stream.broken
+        if call.match.route.starts_run:
+            self._tracker.patience.earn(call.server.base_url, 1)
         live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
         if live is not None:
             with guarded("read the open steps of a stream"):

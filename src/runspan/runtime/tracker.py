@@ -22,6 +22,7 @@ from ..core.model import (
     ApiError,
     Observation,
     Run,
+    RunFacts,
     RunKey,
     RunRequest,
     Server,
@@ -33,7 +34,7 @@ from ..guard import guarded, swallow
 from . import claims, clock
 from .calls import Assistants, Counts
 from .fetch import Fetcher
-from .live import Live, missing, time_to_live_ns
+from .live import Live, lacking, missing, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .patience import Patience
@@ -139,6 +140,7 @@ class Tracker:
         self.counts.started += 1
         self._weight += live.weight
         self._put(live)
+        self.patience.prepare(live)
         self._keep_within_bounds()
         return live
 
@@ -356,7 +358,11 @@ class Tracker:
             data = assembly.without_calls(
                 data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
             )
+        lacks = lacking(live, log, self._keeps_texts)
+        if lacks and isinstance(data.facts, RunFacts):
+            data = replace(data, facts=replace(data.facts, missing=lacks))
         if self._outbox.send(live.span, data):
+            self.counts.missing.update(lacks)
             self.counts.unfinished += bool(unfinished)
             self.counts.emitted += not unfinished
 

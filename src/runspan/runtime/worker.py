@@ -12,11 +12,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..guard import guarded
-from . import admission, clock
+from . import admission, clock, waiting
+from .flushes import Flush, Flushes
 from .outbox import Flusher, Outbox
 from .primitives import queue_of_now
 from .records import Ask, Call
@@ -29,17 +29,6 @@ MAX_QUEUED = 50_000
 COALESCE_FROM = MAX_QUEUED // 2
 MAX_QUEUED_BYTES = 64_000_000
 RETRY_S = 0.05  # where the system had no thread for us
-PATIENCE = 0.6  # of a flush's time for GETs that are on their way
-
-
-@dataclass(slots=True, eq=False)
-class _Flush:
-    deadline_s: float  # monotonic
-    patient_until_s: float  # for GETs; the rest of the time is for exporting
-    closing: bool
-    done: threading.Event
-    ok: bool = False
-    is_begun: bool = False
 
 
 class Worker:
@@ -64,9 +53,9 @@ class Worker:
         self._is_too_late = False  # to start a thread: the interpreter is going down
         self._starting = threading.Lock()
         self._waiting_polls: dict[tuple[str, str | None], Call] = {}
-        self._flushes: list[_Flush] = []
         self.restarts = -1
         self.dropped: Counter[str] = Counter()
+        self._flushes = Flushes(tracker, outbox, flusher, self.dropped)
         self._handlers: Mapping[type, Callable[[Any], None]] = {**handlers, Ask: lambda ask: ask.act()}
 
     # ------------------------------------------------------------ the caller's side
@@ -143,12 +132,16 @@ class Worker:
             self._starting.release()
 
     def flush(self, timeout_s: float, *, closing: bool = False) -> bool:
-        """Emit all that is over and have it exported. True when that was done in time."""
-        now_s = clock.monotonic_s()
-        flush = _Flush(now_s + timeout_s, now_s + timeout_s * PATIENCE, closing, threading.Event())
-        self.put(Ask(lambda: self._flushes.append(flush)))
-        is_too_late = self._is_too_late or sys.is_finalizing()
-        return not is_too_late and flush.done.wait(timeout_s) and flush.ok
+        """Emit all that is over and have it exported. True when that was done in time, and nothing was left out.
+
+        Never waits for an event loop that its caller blocks.
+        """
+        return waiting.wait(self.begin, timeout_s, closing=closing)
+
+    def begin(self, flush: Flush) -> bool:
+        """Begin a flush, whose caller is answered later. False: it is too late, nobody will be."""
+        self.put(Ask(lambda: self._flushes.add(flush)))
+        return not (self._is_too_late or sys.is_finalizing())
 
     def stop(self, last: Callable[[], None]) -> None:
         """Let both threads end once they have nothing to do, after `last`.
@@ -190,7 +183,7 @@ class Worker:
             self._outbox.pump()
         self._flusher.revive()
         if self._flushes:
-            self._go_on_flushing()
+            self._flushes.step()
         elif self._is_stopped and self._queue.empty():
             with guarded("emit what came after the end"):
                 self._tracker.emit_all()
@@ -231,36 +224,3 @@ class Worker:
         if self._lose(record) and admission.starts_run(record):
             self._tracker.counts.started += 1
             self._tracker.dropped["error"] += 1
-
-    # ------------------------------------------------------------ flushing
-
-    def _go_on_flushing(self) -> None:
-        """One pass over the flushes that were asked for: hasten, wait for the GETs, emit, export."""
-        new = [f for f in self._flushes if not f.is_begun]
-        with guarded("hasten what lingers"):
-            self._tracker.patience.hasten(look=bool(new), alive=any(f.closing for f in new))
-        for flush in new:
-            flush.is_begun = True
-        now_s, is_waiting = clock.monotonic_s(), self._tracker.patience.is_waiting()
-        ready = [f for f in self._flushes if not is_waiting or now_s >= f.patient_until_s]
-        if not ready:
-            return
-        self._flushes = [f for f in self._flushes if f not in ready]
-        with guarded("emit what is over"):
-            closing = any(f.closing for f in ready)
-            if closing:
-                self._tracker.emit_all()
-            else:
-                self._tracker.emit_over()
-            is_drained = self._outbox.drain(max(f.deadline_s for f in ready))
-            if closing and not is_drained:
-                self.dropped["exit"] += self._outbox.abandon()
-            self._export(ready)
-
-    def _export(self, flushes: list[_Flush]) -> None:
-        def done(ok: bool) -> None:
-            for flush in flushes:
-                flush.ok = ok
-                flush.done.set()
-
-        self._flusher.ask(done)
