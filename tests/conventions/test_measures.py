@@ -98,7 +98,16 @@ def test_a_whole_run() -> None:
 
 
 def test_the_instruments_are_those_of_the_table() -> None:
-    assert {*names(span(children=(tool(),))), "runspan.dropped"} == {one.name for one in measures.ALL}
+    lacking = span(replace(FACTS, missing=("steps",)), children=(tool(),))
+    assert {*names(lacking), "runspan.dropped"} == {one.name for one in measures.ALL}
+
+
+def test_what_a_run_lacks_is_counted_each() -> None:
+    found = [
+        m for m in of_run(span(replace(FACTS, missing=("messages", "steps")))) if m[0] is measures.MISSING
+    ]
+    assert [(value, of[measures.LACKS]) for _, value, of in found] == [(1, "messages"), (1, "steps")]
+    assert not [m for m in of_run(span()) if m[0] is measures.MISSING]
 
 
 def test_the_page_has_every_instrument_with_kind_unit_and_attributes() -> None:
@@ -108,6 +117,7 @@ def test_the_page_has_every_instrument_with_kind_unit_and_attributes() -> None:
     everything = [
         *of_run(span(replace(FACTS, unfinished="evicted"), children=(tool(),), error=ApiError("e"))),
         *of_run(span(children=(tool(error=ApiError("e")),))),
+        *of_run(span(replace(FACTS, missing=("steps",)))),
     ]
     for one in measures.ALL:
         row = rows[one.name]

@@ -219,14 +219,3 @@ def test_after_its_loop_is_closed_a_sync_twin_fetches_for_an_async_client(kind: 
         assert runspan.flush(10)
         assert told(trace) == {**WHOLE, "parent": None, "input": [QUESTION, "And 7 times 8?"]}
         assert trace.handle.stats().fetches == {"done": 1}
-
-
-def test_after_its_loop_is_closed_a_client_with_a_transport_of_its_own_is_not_copied() -> None:
-    async def case(app: App) -> None:
-        await app.polled(await app.started())
-
-    with playing("AsyncOpenAI") as app, traced(fetch="auto", linger_s=60.0) as trace:
-        app.play(case)
-        assert attribute(trace.run(), "runspan.run.status") == "completed"
-        assert trace.handle.stats().fetches == {"impossible": 1}
-        assert fetched(app) == []

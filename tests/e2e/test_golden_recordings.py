@@ -33,7 +33,12 @@ ONE_STORE = {f"{span} + gen_ai.data_source.id" for span in ("invoke_agent", "exe
 LIKE: dict[str, tuple[str, set[str]]] = {
     "dotnet_run_steps_code_interpreter_image": (  # its messages were never read
         "code_interpreter.polled",
-        UNNAMED | {"invoke_agent - output.mime_type", "invoke_agent - output.value"},
+        UNNAMED
+        | {
+            "invoke_agent - output.mime_type",
+            "invoke_agent - output.value",
+            "invoke_agent + runspan.run.missing",
+        },
     ),
     "otel_streaming_code_interpreter_new_assistant": (  # its code printed nothing
         "code_interpreter.streamed",
@@ -45,7 +50,10 @@ LIKE: dict[str, tuple[str, set[str]]] = {
     ),
     "dotnet_file_search_poll": ("file_search_included.polled", NAMELESS),
     "dotnet_file_search_streaming": ("file_search_included.streamed", NAMELESS | NEW_THREAD | ONE_STORE),
-    "otel_poll_new_assistant": ("code_interpreter.polled", {"execute_tool code_interpreter"}),  # steps unread
+    "otel_poll_new_assistant": (  # its steps were never read
+        "code_interpreter.polled",
+        {"execute_tool code_interpreter", "invoke_agent + runspan.run.missing"},
+    ),
     "azure_go_streaming_run_failed_rate_limit": (  # it failed before any step
         "failed_step.streamed",
         NEW_THREAD

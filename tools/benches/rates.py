@@ -56,7 +56,7 @@ def _door() -> Row:
 
 
 def _client() -> Iterator[Row]:
-    with _fake() as base_url, openai.OpenAI(api_key="none", base_url=base_url, max_retries=0) as client:
+    with fake() as base_url, openai.OpenAI(api_key="none", base_url=base_url, max_retries=0) as client:
         assistant = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
         for what, act in (("polls", _poll), ("whole runs (create, poll to the end, list)", _whole)):
             rates, costs = {True: 0.0, False: 0.0}, {True: float("inf"), False: float("inf")}
@@ -121,8 +121,10 @@ def _slice(client: Any, assistant_id: str, act: Any) -> tuple[float, float]:
 
 
 @contextmanager
-def _fake() -> Iterator[str]:
-    process = subprocess.Popen([sys.executable, "-m", "runspan.fake"], stdout=subprocess.PIPE, text=True)
+def fake(scenario: str = "default") -> Iterator[str]:
+    """The fake server in a process of its own; its base URL."""
+    command = [sys.executable, "-m", "runspan.fake", "--scenario", scenario]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
