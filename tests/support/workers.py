@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from runspan.adapters import assistants
@@ -59,6 +61,16 @@ class Notebook:
         @staticmethod
         def abandon() -> int:
             return 0
+
+    counts = SimpleNamespace(started=0)  # of the tracker, as are the next three
+    dropped: Counter[str] = Counter()
+
+    def lose(self, call: Any) -> bool:
+        live = call.take_span()
+        self.unlearn(call)
+        if live is not None:
+            live.span.end()
+        return live is not None
 
     def unlearn(self, call: Any) -> None:
         self.unlearnt.append(call)

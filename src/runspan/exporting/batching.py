@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections import deque
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from ..runtime import clock
 from ..runtime.emit import suppressed
 from ..runtime.primitives import lock_of_now, queue_of_now
 
@@ -96,9 +96,9 @@ class Batching(SpanProcessor):
     def _work(self) -> None:
         while not self._is_over:
             self._wake.get()
-            until_s = time.monotonic() + self._delay_s
+            until_s = clock.monotonic_s() + self._delay_s
             while len(self._spans) < self._max_batch and not self._is_over:
-                left_s = until_s - time.monotonic()
+                left_s = until_s - clock.monotonic_s()
                 if left_s <= 0:
                     break
                 try:

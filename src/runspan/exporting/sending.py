@@ -7,7 +7,6 @@ import gzip
 import os
 import queue
 import random
-import time
 import zlib
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
@@ -18,6 +17,7 @@ import requests
 
 from .._version import __version__
 from ..config import ConfigError
+from ..runtime import clock
 from . import answers
 from .answers import Answer, Verdict
 
@@ -226,10 +226,10 @@ class Tries:
         self._is_stopped = False
 
     def send(self, body: bytes) -> Answer:
-        until_s = time.monotonic() + self.timeout_s
+        until_s = clock.monotonic_s() + self.timeout_s
         answer = Answer(Verdict.AWAY)
         for attempt in range(TRIES):
-            left_s = until_s - time.monotonic()
+            left_s = until_s - clock.monotonic_s()
             if left_s <= 0 or self._is_stopped:
                 break
             try:
@@ -244,7 +244,7 @@ class Tries:
             is_stale = attempt == 0 and answer.status is None
             pause_s = 0.0 if is_stale else 2 ** max(0, attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
             pause_s = pause_s if answer.pause_s is None else answer.pause_s
-            if pause_s >= until_s - time.monotonic():
+            if pause_s >= until_s - clock.monotonic_s():
                 break
             if pause_s:
                 with contextlib.suppress(queue.Empty):
