@@ -10,18 +10,18 @@ from runspan.adapters.assistants import (
     Exchange,
     match,
     read_event,
-    texts_of_delta,
     with_thread_of,
 )
+from runspan.adapters.message_deltas import texts_of
 from runspan.core.model import Assistant, Listing, Message, Observation, Part, Run, RunStep, Source, ToolCall
 
 RUN = {"id": "run_1", "thread_id": "t", "status": "queued", "created_at": 100}
 BAD_ANSWERS: tuple[Any, ...] = (
     {},
     {"id": None},
-    {"id": 5, "data": 5},
+    {"id": [5], "data": 5},
     {"data": None},
-    {"data": [None, 5, {}, {"id": 1}]},
+    {"data": [None, 5, {}, {"id": None}]},
 )
 
 
@@ -228,7 +228,7 @@ def test_unknown_events_never_raise(name: str, data: dict[str, Any]) -> None:
 
 def test_a_delta_tells_the_text_that_it_adds_to_a_message() -> None:
     def texts(*content: object, id_: object = "m") -> list[tuple[str, str]]:
-        return list(texts_of_delta({"id": id_, "delta": {"content": list(content)}}))
+        return list(texts_of({"id": id_, "delta": {"content": list(content)}}))
 
     assert texts({"index": 0, "text": {"value": "Hel"}}, {"index": 1, "text": {"value": "lo"}}) == [
         ("m", "Hel"),
@@ -236,7 +236,8 @@ def test_a_delta_tells_the_text_that_it_adds_to_a_message() -> None:
     ]
     odd: tuple[object, ...] = ({}, None, 5, {"text": None}, {"text": {"value": None}}, {"text": {"value": 5}})
     assert texts(*odd) == []
-    assert texts({"text": {"value": "x"}}, id_=None) == []
+    assert texts({"text": {"value": "x"}}, id_=None) == [("", "x")]
+    assert texts({"text": {"value": "x"}}, id_=5) == [("5", "x")]
     assert texts({"index": 0, "type": "refusal", "refusal": "No"}, {"text": {"value": ""}}) == [("m", "No")]
     for data in ({}, {"id": "m"}, {"id": "m", "delta": None}, {"id": "m", "delta": {"content": 5}}):
-        assert list(texts_of_delta(data)) == []
+        assert list(texts_of(data)) == []

@@ -176,7 +176,11 @@ def event(name: str, **told: Any) -> Observation:
             )
             for run in (replace(QUEUED, status=status, ended_at=None),)
         ),
-        ("thread.message.completed", {**OF_RUN, "content": "hi"}, OF_RUN),
+        ("thread.message.completed", OF_RUN, OF_RUN),
+        (
+            *("thread.message.completed", {**OF_RUN, "content": "hi"}),
+            {**OF_RUN, "messages": (Message("", "assistant", HI.parts, None, "r", "completed"),)},
+        ),
         ("thread.run.step.in_progress", OF_RUN, OF_RUN),
         ("thread.later", {**RUN, **OF_RUN}, OF_RUN),
     ],

@@ -129,7 +129,7 @@ def test_odd_deltas_cost_nothing(odd: Any) -> None:
 def test_words_of_another_type_and_tools_of_later_days(given: Any) -> None:
     deltas = StepDeltas(1_000)
     deltas.ended("step_0")
-    deltas.take(given(delta({"index": 0, "id": 5, "type": 6, "function": {"name": 7, "arguments": 8}})))
+    deltas.take(given(delta({"index": 0, "id": [5], "type": 6, "function": {"name": 7, "arguments": 8}})))
     deltas.take(given(delta({"index": 1, "id": "c", "type": "browse", "browse": {"input": "x"}})))
     (step,) = deltas.steps(is_cut=False)
     assert step.tool_calls == (ToolCall("", "function", None, ""), ToolCall("c", *("browse",) * 2))

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Message, Part, RunKey, RunRequest
-from runspan.core.thread import Begun, ThreadLog, inputs, outputs
+from runspan.core.run_messages import inputs, outputs
+from runspan.core.thread import Begun, ThreadLog
 from tests.core.words import KEY, A, begun, said
 
 REQUEST_NS = 1_000
@@ -46,7 +47,7 @@ def test_each_of_several_runs_in_a_row_reads_what_lay_there_and_writes_its_own()
     assert texts(inputs(CONVERSATION, first)) == ["q1"]
     assert texts(inputs(CONVERSATION, second)) == ["q1", "a1", "q2"]
     assert texts(inputs(CONVERSATION, third)) == ["q1", "a1", "q2", "a2", "q3"]
-    assert [texts(outputs(CONVERSATION, f"run_{i}")) for i in (1, 2, 3)] == [["a1"], ["a2"], []]
+    assert [texts(outputs(CONVERSATION, state)) for state in (first, second, third)] == [["a1"], ["a2"], []]
 
 
 @pytest.mark.parametrize(("sent_ns", "is_input"), [(REQUEST_NS - 1, True), (REQUEST_NS + 1, False)])
@@ -85,7 +86,7 @@ Q1 = said("q1", "m1", created_at=A - 5)
 def test_additional_messages_are_read_once_and_last(name: str, listed: list[Message]) -> None:
     log = ThreadLog((Q1, *listed, answer("a1", "m2", "run_1", A + 2)))
     assert texts(inputs(log, run_of("run_1", A, REQUEST_NS, *EXTRA))) == ["q1", "extra 1", "extra 2"]
-    assert texts(outputs(log, "run_1")) == ["a1"]
+    assert texts(outputs(log, run_of())) == ["a1"]
 
 
 def test_an_additional_message_of_the_assistants_role_is_no_output() -> None:

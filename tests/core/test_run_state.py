@@ -226,7 +226,7 @@ def test_calls_learn_their_names_once_and_keep_their_outputs() -> None:
     (first, second) = state.rounds
     assert first.calls == (answered("c1", "1"),)
     assert second.calls == named.runs[0].required, "not all of it was answered: another wait"
-    names = (poll(60, 70, "requires_action", required=(call("c1", name),)) for name in ("first", "second"))
+    names = (poll(60, 70, "requires_action", required=(call("c1", name),)) for name in ("first", "first"))
     state = queued(submit(40, 50, c1="1"), *names)
     assert [r.calls for r in state.rounds] == [(replace(call("c1", "first"), output="1"),)]
 

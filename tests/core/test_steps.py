@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from runspan.core.model import ApiError, Document, RunStep, ToolCall, Usage
 from runspan.core.steps import merge
-from tests.core.words import S, after, event
+from tests.core.words import S, after, event, poll
 
 BEGUN = RunStep("s1", "tool_calls", "in_progress", created_at=5, seen_ns=100)
 ENDED = RunStep("s1", "tool_calls", "completed", usage=Usage(3, 4), created_at=5, ended_at=9, done_ns=300)
@@ -70,7 +70,7 @@ def test_a_page_of_steps_in_one_second_stands_as_the_stream_told_them() -> None:
     one, two = RunStep("step_1", "tool_calls"), RunStep("step_2", "message_creation")
     told = after(*(replace(event(S, None), runs=(), steps=(step,)) for step in (one, two)))
     for page in ((one, two), (two, one)):
-        listed = replace(event(2 * S, None), runs=(), steps=page, all_steps=True)
+        listed = replace(poll(2 * S, 2 * S, None), runs=(), steps=page, all_steps=True)
         assert list(after(listed, state=told).steps) == ["step_1", "step_2"]
-    proved = replace(event(2 * S, None), runs=(), steps=(two, one), all_steps=True, is_ordered=True)
+    proved = replace(poll(2 * S, 2 * S, None), runs=(), steps=(two, one), all_steps=True, is_ordered=True)
     assert list(after(proved, state=told).steps) == ["step_2", "step_1"]

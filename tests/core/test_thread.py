@@ -9,13 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.model import Listing, Message, Observation, Part, RunRequest, RunStep
+from runspan.core.run_messages import has_all_outputs, outputs
 from runspan.core.thread import (
     MAX_MESSAGES,
     Begun,
     ThreadLog,
     has_all_inputs,
-    has_all_outputs,
-    outputs,
     record,
 )
 from tests.core.words import A, after, begun, event, poll, said, seen
@@ -272,7 +271,7 @@ def test_a_stream_that_began_at_the_tool_outputs_has_not_told_what_was_written_b
 def test_outputs_are_what_this_run_wrote_in_order() -> None:
     extra = said("also this", "m9", created_at=A, run_id="run_1")  # additional_messages carry the run's id
     log = log_of(page(M[0], *written(1, run_id="run_0"), extra, *written(2, 3)))
-    assert [m.id for m in outputs(log, "run_1")] == ["w2", "w3"]
+    assert [m.id for m in outputs(log, begun())] == ["w2", "w3"]
 
 
 # ---------------------------------------------------------------- pages that stand on their head

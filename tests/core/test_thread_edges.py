@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.model import Listing, Message, Observation, Part, RunRequest
-from runspan.core.thread import MAX_MESSAGES, ThreadLog, has_all_outputs, inputs, outputs, record
+from runspan.core.run_messages import has_all_outputs, inputs, outputs
+from runspan.core.thread import MAX_MESSAGES, ThreadLog, record
 from tests.core.words import A, S, after, begun, poll, said, seen
 
 WHOLE = Listing(from_start=True, to_end=True)
@@ -79,7 +80,7 @@ FULL = Message("m1", "assistant", PARTS, A, "run_1", "completed", sent_ns=7)
         (FULL, Message("m1", "assistant", PARTS), replace(FULL, status=None)),
         (replace(FULL, created_at=A + 1), FULL, FULL),
         (replace(FULL, sent_ns=None), replace(FULL, sent_ns=9), replace(FULL, sent_ns=9)),
-        (FULL, replace(FULL, sent_ns=9, run_id="run_2"), replace(FULL, run_id="run_2")),
+        (FULL, replace(FULL, sent_ns=None, run_id="run_2"), replace(FULL, run_id="run_2")),
     ],
 )
 def test_two_words_on_one_message(known: Message, new: Message, expected: Message) -> None:
@@ -189,7 +190,7 @@ def test_a_message_that_has_only_begun_is_no_output(
     parts: tuple[Part, ...], status: str | None, is_output: bool
 ) -> None:
     message = replace(FULL, parts=parts, status=status)
-    assert outputs(ThreadLog((message,)), "run_1") == ((message,) if is_output else ())
+    assert outputs(ThreadLog((message,)), begun()) == ((message,) if is_output else ())
 
 
 def test_what_was_sent_along_with_a_run_stands_once_however_the_server_lists_it() -> None:

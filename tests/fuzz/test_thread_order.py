@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from runspan.adapters.assistants import Exchange, match
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Observation, RunKey
-from runspan.core.thread import Begun, ThreadLog, inputs, outputs, record, with_run
+from runspan.core.run_messages import inputs, outputs
+from runspan.core.thread import Begun, ThreadLog, record, with_run
 from tests.core.words import KEY, MS, A, S, begun
 
 LIST = match("get", "/threads/thread_1/messages")
@@ -137,7 +138,7 @@ def test_a_run_reads_nothing_that_came_later_and_all_that_this_process_knows_to_
         there = talk.rows[:before]
         assert read <= {row["id"] for row in there}
         assert read >= {row["id"] for row in there if row["run_id"] in own or row["role"] == "user"}
-        written = {m.id for m in outputs(log, state.key.run_id)}
+        written = {m.id for m in outputs(log, state)}
         assert written == {row["id"] for row in talk.rows if row["run_id"] == state.key.run_id}
 
 

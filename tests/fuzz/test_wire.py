@@ -12,7 +12,8 @@ if reason := why_absent():
     pytest.skip(reason, allow_module_level=True)
 
 from runspan.adapters import sse, wire
-from runspan.adapters.assistants import Exchange, match, read_event, texts_of_delta
+from runspan.adapters.assistants import Exchange, match, read_event
+from runspan.adapters.message_deltas import texts_of
 from runspan.core.model import Observation
 from tests.fuzz.seeds import Told, tales
 from tests.fuzz.spoil import spoilt
@@ -45,7 +46,7 @@ def test_a_spoilt_response_is_read_as_far_as_it_goes(of: Told, data: st.DataObje
 
 @given(told, st.data())
 def test_a_spoilt_delta_gives_texts_or_nothing(of: Told, data: st.DataObject) -> None:
-    assert all(isinstance(text, str) for _, text in texts_of_delta(data.draw(spoilt(of.answer))))
+    assert all(isinstance(text, str) for _, text in texts_of(data.draw(spoilt(of.answer))))
 
 
 @given(st.text(max_size=60), st.sampled_from(["get", "POST", "delete", "put", ""]))

@@ -33,7 +33,9 @@ class Notebook:
         self.read: list[Any] = []
         self.unlearnt: list[Any] = []
         self.on_read: Callable[[Any], None] | None = None
-        self.patience = self  # of the tracker
+        self.patience = self  # of the tracker, as are the next two
+        self.counts = SimpleNamespace(started=0)
+        self.dropped: Counter[str] = Counter()
 
     def call(self, record: Any) -> None:
         self.read.append(record)
@@ -61,9 +63,6 @@ class Notebook:
         @staticmethod
         def abandon() -> int:
             return 0
-
-    counts = SimpleNamespace(started=0)  # of the tracker, as are the next three
-    dropped: Counter[str] = Counter()
 
     def lose(self, call: Any) -> bool:
         live = call.take_span()

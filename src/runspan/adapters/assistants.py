@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from ..core.lifecycle import PHASE_OF_STATUS, Phase
 from ..core.model import Message, Observation, Run, RunStep, Source
 from . import pages, wire
-from .fields import member
 from .wire import Wire
 
 PREFIXES = ("/threads", "/assistants")
@@ -95,7 +94,7 @@ def _thread(exchange: Exchange) -> Observation:
 
 def _new_thread(exchange: Exchange) -> Observation:
     """Its messages get their ids on the server; listed later, they are recognised by place and text."""
-    id_ = wire.text(exchange.response, "id")
+    id_ = wire.ident(exchange.response) or None
     return _seen(
         exchange,
         thread_id=id_,
@@ -130,7 +129,7 @@ def _deleted_message(exchange: Exchange) -> Observation:
 
 
 def _run(exchange: Exchange) -> Observation:
-    found = wire.run(exchange.response, exchange.match.thread_id)
+    found = wire.run(exchange.response, exchange.match.thread_id, exchange.match.run_id)
     return _seen(exchange, runs=(found,) if found else (), polls=exchange.polls)
 
 
@@ -157,7 +156,7 @@ def _runs(exchange: Exchange) -> Observation:
 
 
 def _tool_outputs(exchange: Exchange) -> Observation:
-    found = wire.run(exchange.response, exchange.match.thread_id)
+    found = wire.run(exchange.response, exchange.match.thread_id, exchange.match.run_id)
     return _seen(exchange, runs=(found,) if found else (), outputs=wire.submitted(exchange.body))
 
 
@@ -272,24 +271,32 @@ _OPEN: Mapping[str, str] = {
 }
 
 
-def read_event(name: str, data: Wire, at_ns: int) -> Observation:
-    """One stream event, deltas aside."""
+def read_event(
+    name: str, data: Wire, at_ns: int, thread_id: str | None = None, run_id: str | None = None
+) -> Observation:
+    """One stream event, deltas aside. `thread_id`, `run_id`: of the stream, as far as they are known; what it tells is theirs."""
     seen = Observation(request_ns=at_ns, response_ns=at_ns, source=Source.STREAM, event=name)
     if name == "thread.created":
         stores = wire.vector_stores(data)
-        return replace(seen, thread_id=wire.text(data, "id"), created_thread=True, vector_store_ids=stores)
-    seen = replace(seen, thread_id=wire.text(data, "thread_id"), run_id=wire.text(data, "run_id"))
+        id_ = wire.ident(data) or None
+        return replace(seen, thread_id=id_, created_thread=True, vector_store_ids=stores)
+    seen = replace(
+        seen,
+        thread_id=thread_id or wire.ident(data, "thread_id") or None,
+        run_id=run_id or wire.ident(data, "run_id") or None,
+    )
     if name.startswith("thread.run.step."):
         step = wire.step(data)
         return replace(seen, steps=(_timed(step, name, at_ns),) if step else ())
     if name.startswith("thread.run."):
-        run: Run | None = wire.run(data)
+        run: Run | None = wire.run(data, thread_id, run_id)
         if run is None:
-            return replace(seen, run_id=None)
+            return replace(seen, run_id=run_id)
         is_over = PHASE_OF_STATUS.get(run.status or "") is Phase.OVER
-        return replace(seen, runs=(run,), run_id=run.id, open_status=_OPEN.get(name) if is_over else None)
+        open_status = _OPEN.get(name) if is_over else None
+        return replace(seen, runs=(run,), run_id=run.id, thread_id=run.thread_id, open_status=open_status)
     if name.startswith("thread.message."):
-        return replace(seen, messages=tuple(_ended(m, name) for m in pages.messages_of(data)))
+        return replace(seen, messages=tuple(_told(m, name, run_id) for m in pages.messages_of(data)))
     return seen
 
 
@@ -300,8 +307,10 @@ def is_last_word(seen: Observation) -> bool:
     return seen.open_status is None and (is_waiting or is_over)
 
 
-def _ended(message: Message, name: str) -> Message:
-    """Nothing more comes of it in this stream, though its object may still say `in_progress`."""
+def _told(message: Message, name: str, run_id: str | None) -> Message:
+    """As its run's own; where it ends, nothing more comes of it, though its object may still say `in_progress`."""
+    if run_id is not None:
+        message = replace(message, role="assistant", run_id=run_id)
     if name not in MESSAGE_ENDS or message.status not in (None, "in_progress"):
         return message
     return replace(message, status=name.rpartition(".")[2])
@@ -310,18 +319,6 @@ def _ended(message: Message, name: str) -> Message:
 def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:
     """`thread.created` of a streamed `POST /threads/runs`: the thread's messages stand in the request."""
     return replace(seen, messages=_sent(exchange, wire.mapping(exchange.body, "thread"), seen.thread_id))
-
-
-def texts_of_delta(data: Any) -> Iterator[tuple[str, str]]:
-    """(message id, text) for each piece of text in a `thread.message.delta`, given as a dict or a model of the client.
-
-    Of a refusal, too: what a message is shows when it completes, and then its pieces are not needed.
-    """
-    id_, content = member(data, "id"), member(member(data, "delta"), "content")
-    for block in content if isinstance(content, list) else ():
-        for value in (member(member(block, "text"), "value"), member(block, "refusal")):
-            if isinstance(id_, str) and isinstance(value, str) and value:
-                yield id_, value
 
 
 def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:

@@ -22,6 +22,17 @@ def text(wire: Wire, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def ident(wire: Wire, key: str = "id") -> str:
+    """An id; numbers are written out, and what is neither is none at all."""
+    return ident_of(wire.get(key))
+
+
+def ident_of(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and -MAX_INT < value < MAX_INT:
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
 def number(wire: Wire, key: str) -> int | None:
     value = wire.get(key)
     return int(value) if value is not None and is_number(value) else None

@@ -5,11 +5,12 @@ A delta brings the head of a call first (id, type, name), then its arguments or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.model import Part, RunStep, ToolCall
-from .fields import member
+from .fields import ident_of, member
 
 CALL_CHARS = 200  # what a call costs beside its texts
 _TEXT_OF = {"function": "arguments", "code_interpreter": "input"}
@@ -46,20 +47,22 @@ class StepDeltas:
         self._left = max_chars
         self._steps: dict[str, dict[int, _Pieces]] = {}
 
-    def take(self, delta: Any) -> None:
-        id_ = member(delta, "id")
+    def take(self, delta: Any, key_of: Callable[[str], str | None] = lambda id_: id_) -> None:
+        """`key_of(id)`: the step that a piece under this id belongs to."""
         calls = member(member(member(delta, "delta"), "step_details"), "tool_calls")
-        if not isinstance(id_, str) or not isinstance(calls, list):
+        if not isinstance(calls, list):
             return
+        id_ = ident_of(member(delta, "id"))
+        id_ = key_of(id_) or id_
         for call in calls:
             index = member(call, "index")
             known = self._known(id_, index) if isinstance(index, int) else None
             if known is not None:
                 self._add(known, call)
 
-    def ended(self, step_id: str) -> None:
+    def ended(self, key: str) -> None:
         """The step itself came, whole."""
-        self._steps.pop(step_id, None)
+        self._steps.pop(key, None)
 
     def steps(self, *, is_cut: bool) -> tuple[RunStep, ...]:
         """Steps that did not end. Not `is_cut`: the stream ended where it should, so the pieces are all there are."""
@@ -77,7 +80,7 @@ class StepDeltas:
         return calls.get(index)
 
     def _add(self, known: _Pieces, call: Any) -> None:
-        known.id = _word(call, "id") or known.id
+        known.id = ident_of(member(call, "id")) or known.id
         known.type = _word(call, "type") or known.type
         body = member(call, known.type)
         known.name = _word(body, "name") or known.name

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ..core.jsontext import dumps
 from ..core.model import Document, Part, ToolCall
-from .fields import Wire, items, mapping, real, text, without_nulls
+from .fields import Wire, ident, items, mapping, real, text, without_nulls
 
 
 def tool_call(wire: Wire) -> ToolCall:
@@ -17,12 +17,12 @@ def tool_call(wire: Wire) -> ToolCall:
 
 
 def _function(wire: Wire, kind: str, body: Wire) -> ToolCall:
-    return ToolCall(_id(wire), kind, text(body, "name"), text(body, "arguments"), text(body, "output"))
+    return ToolCall(ident(wire), kind, text(body, "name"), text(body, "arguments"), text(body, "output"))
 
 
 def _code(wire: Wire, kind: str, body: Wire) -> ToolCall:
     outputs = tuple(map(code_output, items(body, "outputs")))
-    return ToolCall(_id(wire), kind, kind, text(body, "input"), outputs=outputs)
+    return ToolCall(ident(wire), kind, kind, text(body, "input"), outputs=outputs)
 
 
 def code_output(wire: Wire) -> Part:
@@ -38,7 +38,7 @@ def _search(wire: Wire, kind: str, body: Wire) -> ToolCall:
     """What is known of the search itself is how it ranked; the API never tells the query."""
     options = without_nulls({k: v for k, v in body.items() if k != "results"})
     documents = tuple(map(_document, items(body, "results")))
-    return ToolCall(_id(wire), kind, kind, dumps(options) if options else None, documents=documents)
+    return ToolCall(ident(wire), kind, kind, dumps(options) if options else None, documents=documents)
 
 
 def _document(wire: Wire) -> Document:
@@ -53,11 +53,7 @@ def _document(wire: Wire) -> Document:
 
 def _unknown(wire: Wire, kind: str) -> ToolCall:
     said = wire.get(kind) or {k: v for k, v in wire.items() if k not in ("id", "type", "index")}
-    return ToolCall(_id(wire), kind, kind, dumps(said) if said else None)
-
-
-def _id(wire: Wire) -> str:
-    return text(wire, "id") or ""
+    return ToolCall(ident(wire), kind, kind, dumps(said) if said else None)
 
 
 _TOOLS: Mapping[str, Callable[[Wire, str, Wire], ToolCall]] = {

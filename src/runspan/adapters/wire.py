@@ -15,6 +15,7 @@ from ..core.carried import KEY
 from ..core.model import EMPTY, ApiError, Assistant, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from .fields import Wire as Wire  # what other readers of the wire use, too
 from .fields import count, first, flag, kind_of, real, texts, without_nulls
+from .fields import ident as ident
 from .fields import items as items
 from .fields import mapping as mapping
 from .fields import moment as moment
@@ -50,10 +51,12 @@ _RUN_SETTINGS: Mapping[str, Callable[[Wire, str], object]] = {
 _RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
 
 
-def run(wire: Wire, thread_id: str | None = None) -> Run | None:
-    """A Run object; `thread_id` of the path serves where the object has none. None without an id."""
-    id_, thread = text(wire, "id"), text(wire, "thread_id") or thread_id
-    if id_ is None or thread is None:
+def run(wire: Wire, thread_id: str | None = None, run_id: str | None = None) -> Run | None:
+    """A Run object; `thread_id` and `run_id` of its path or stream hold, whatever it says. None without an id."""
+    id_, thread = ident(wire), thread_id or ident(wire, "thread_id")
+    if run_id and (id_ or text(wire, "status")):
+        id_ = run_id
+    if not id_ or not thread:
         return None
     status = text(wire, "status")
     # The API has no expired_at: a Run that expired did so at its expires_at.
@@ -126,6 +129,11 @@ def error(wire: Wire) -> ApiError | None:
     return ApiError(code or "error", said) if code or said else None
 
 
+def is_message(wire: Wire) -> bool:
+    """Whether there is anything to it: an id, or something that was said."""
+    return bool(ident(wire) or wire.get("content"))
+
+
 def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
     content = wire.get("content")
@@ -134,9 +142,9 @@ def message(wire: Wire, id_: str | None = None) -> Message:
         parts += tuple(map(_attached, items(wire, "attachments")))
     if wire.get("file_ids"):
         parts += tuple(Part(ATTACHMENT, None, {"file_id": file_id}) for file_id in texts(wire, "file_ids"))
-    run_id = text(wire, "run_id")
+    run_id = ident(wire, "run_id") or None
     return Message(
-        id=(text(wire, "id") or "") if id_ is None else id_,
+        id=ident(wire) if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if run_id else "user"),
         parts=parts,
         created_at=stamp(wire, "created_at"),
@@ -199,15 +207,14 @@ _STEP_ENDS = ("completed_at", "failed_at", "cancelled_at", "expired_at")
 
 
 def step(wire: Wire) -> RunStep | None:
-    id_ = text(wire, "id")
-    if id_ is None:
+    id_, details = ident(wire), mapping(wire, "step_details")
+    if not id_ and not details:
         return None
-    details = mapping(wire, "step_details")
     return RunStep(
         id=id_,
         type=text(wire, "type") or text(details, "type") or "unknown",
         status=text(wire, "status"),
-        message_id=text(mapping(details, "message_creation"), "message_id"),
+        message_id=ident(mapping(details, "message_creation"), "message_id") or None,
         tool_calls=tuple(map(tool_call, items(details, "tool_calls"))),
         error=error(mapping(wire, "last_error")),
         usage=usage(mapping(wire, "usage")),
@@ -219,6 +226,6 @@ def step(wire: Wire) -> RunStep | None:
 def submitted(body: Wire) -> tuple[ToolCall, ...]:
     """The body of `submit_tool_outputs`."""
     return tuple(
-        ToolCall(text(call, "tool_call_id") or "", output=text(call, "output") or "")
+        ToolCall(ident(call, "tool_call_id"), output=text(call, "output") or "")
         for call in items(body, "tool_outputs")
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from . import thread, timing, tools, transcript
+from . import pieces, run_messages, thread, timing, tools, transcript
 from .cost import Pricer, no_price
 from .lifecycle import RunState
 from .limits import DEFAULT, Limits, newest
@@ -16,7 +16,6 @@ from .model import (
     Assistant,
     Cost,
     Message,
-    Part,
     Run,
     RunFacts,
     RunRequest,
@@ -86,10 +85,14 @@ def without_calls(
     """
     kept: list[SpanData] = []
     taken: list[SpanData] = []
+    asked: set[str] = set()  # a later call of the same id is another call
     for child in data.children:
-        if isinstance(child.facts, ToolFacts) and is_taken(call_id := child.facts.call.id):
+        call_id = child.facts.call.id if isinstance(child.facts, ToolFacts) else None
+        if call_id is not None and call_id not in asked and is_taken(call_id):
+            asked.add(call_id)
             taken.append(replace(child, error=errors.get(call_id, child.error)))
         else:
+            asked.add(call_id or "")
             kept.append(child)
     return replace(data, children=tuple(kept), elsewhere=tuple(taken))
 
@@ -130,8 +133,8 @@ def _facts(
     unfinished: str | None,
 ) -> RunFacts:
     run = state.run
-    inputs = thread.inputs(log, state) if texts.captures else ()
-    written = (*thread.outputs(log, state.key.run_id), *_partials(state, log))  # how they ended is no text
+    inputs = run_messages.inputs(log, state) if texts.captures else ()
+    written = pieces.written(state, log)  # how they ended is no text
     told = (_message("output", m, texts) for m in written)
     outputs = transcript.outputs(state, told, uses) if texts.captures else ()
     kept = newest(inputs, limits, texts)
@@ -241,16 +244,6 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:
     return replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
-
-
-def _partials(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
-    """Text of a stream that was cut before its message completed."""
-    known = {m.id for m in log.messages if m.parts}
-    return tuple(
-        Message(id_, "assistant", (Part("text", text),), run_id=state.key.run_id, status="incomplete")
-        for id_, text in state.partial.items()
-        if id_ not in known and text
-    )
 
 
 def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:

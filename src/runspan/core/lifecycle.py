@@ -8,7 +8,8 @@ v2 stream ends in `thread.run.completed` whose data say `incomplete`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from msgspec import Struct, field
@@ -27,7 +28,6 @@ from .model import (
     SpanEvent,
     ToolCall,
 )
-from .order import lean
 
 
 class Phase(str, Enum):
@@ -148,7 +148,9 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
         return _end(state, seen, run)
     if seen.source is not Source.STREAM:  # an event may be read long after it was sent
         state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns))
-    if phase is Phase.WAITING and _is_answered(state, run):  # a poll that overlapped submit_tool_outputs
+    if phase is Phase.WAITING and _is_answered(
+        state, seen, run
+    ):  # a poll that overlapped submit_tool_outputs
         return _name_calls(state, run)
     if state.is_over:
         return state
@@ -190,8 +192,25 @@ def _leads(state: RunState, seen: Observation, run: Run, phase: Phase | None) ->
     return phase in FORWARD[state.phase] or (is_newer and phase in BACK.get(state.phase, ()))
 
 
-def _is_answered(state: RunState, run: Run) -> bool:
-    return bool(run.required) and _answered(state).issuperset(call.id for call in run.required)
+def _is_answered(state: RunState, seen: Observation, run: Run) -> bool:
+    """Whether it is an old word. Some servers number the calls of each round anew, so the ids alone don't tell."""
+    ids = {call.id for call in run.required}
+    if not ids or not _answered(state) >= ids:
+        return False
+    last = [r for r in state.rounds if r.closed_ns is not None and any(c.id in ids for c in r.calls)][-1]
+    answered_ns = last.closed_ns or 0
+    if seen.source is not Source.STREAM and seen.request_ns < answered_ns:
+        return True
+    has_moved = state.sighted_ns > answered_ns  # the server itself said that it goes on
+    return not has_moved and _are_same(run.required, last.calls)
+
+
+def _are_same(required: Iterable[ToolCall], known: Iterable[ToolCall]) -> bool:
+    """As far as the known ones were ever told."""
+    told = {call.id: (call.name, call.arguments) for call in required}
+    return all(
+        told.get(call.id) == (call.name, call.arguments) for call in known if call.arguments is not None
+    )
 
 
 def _answered(state: RunState) -> frozenset[str]:
@@ -248,9 +267,6 @@ def _end(state: RunState, seen: Observation, run: Run) -> RunState:
 
 def _answer(state: RunState, seen: Observation) -> RunState:
     """The app submitted tool outputs: the wait ended when it asked, whatever the response says."""
-    is_repeated = _answered(state).issuperset(call.id for call in seen.outputs)
-    if state.is_over or is_repeated or len(state.rounds) >= MAX_CHANGES:
-        return _fill_outputs(state, seen)
     is_open = bool(state.rounds) and state.rounds[-1].closed_ns is None
     closed, opened = (state.rounds[:-1], state.rounds[-1]) if is_open else (state.rounds, None)
     asked = {call.id for call in opened.calls} if opened else set()
@@ -258,13 +274,18 @@ def _answer(state: RunState, seen: Observation) -> RunState:
         call for call in seen.outputs if call.id not in asked
     )  # odd servers don't say what they ask for
     is_this = opened is None or not asked or len(more) < len(seen.outputs)
+    is_named = bool(asked) and is_this
+    is_repeated = not is_named and _answered(state).issuperset(call.id for call in seen.outputs)
+    if state.is_over or is_repeated or len(state.rounds) >= MAX_CHANGES:
+        return replace(state, rounds=_with_outputs(state.rounds, seen.outputs))
     if opened is None or not is_this:  # a wait that we never saw
         unseen = Change("requires_action", seen.request_ns, seen.request_ns)
         answered = ToolRound(seen.outputs, unseen, seen.request_ns)
     else:
         answered = replace(opened, calls=(*opened.calls, *more), closed_ns=seen.request_ns)
+    (answered,) = _with_outputs((answered,), seen.outputs)
     rounds = (*closed, answered) if is_this or opened is None else (*closed, answered, opened)
-    state = _fill_outputs(replace(state, rounds=rounds), seen)
+    state = replace(state, rounds=rounds)
     if state.phase is Phase.WAITING and is_this:
         queued = Change("queued", seen.request_ns, seen.request_ns)
         state = replace(
@@ -273,34 +294,32 @@ def _answer(state: RunState, seen: Observation) -> RunState:
     return state
 
 
-def _fill_outputs(state: RunState, seen: Observation) -> RunState:
-    outputs = {call.id: call.output for call in seen.outputs}
-    rounds = tuple(
-        replace(
-            tool_round,
-            calls=tuple(
-                replace(call, output=outputs[call.id]) if call.id in outputs and call.output is None else call
-                for call in tool_round.calls
-            ),
-        )
-        for tool_round in state.rounds
-    )
-    return replace(state, rounds=rounds)
+def _with_outputs(rounds: tuple[ToolRound, ...], outputs: Iterable[ToolCall]) -> tuple[ToolRound, ...]:
+    """Each output with one call of its id, those of the newest round first."""
+    left: dict[str, deque[str | None]] = defaultdict(deque)
+    for answer in outputs:
+        left[answer.id].append(answer.output)
+
+    def filled(call: ToolCall) -> ToolCall:
+        answers = left.get(call.id)
+        if not answers or (call.output is not None and call.output != answers[0]):
+            return call
+        return replace(call, output=answers.popleft())
+
+    done = [replace(r, calls=tuple(map(filled, r.calls))) for r in reversed(rounds)]
+    return tuple(reversed(done))
 
 
 def _add_steps(state: RunState, seen: Observation) -> RunState:
     if not seen.steps and not seen.all_steps:
         return state
     steps = dict(state.steps)
-    if seen.all_steps and not seen.is_ordered:
-        at = {id_: float(n) for n, id_ in enumerate(steps)}
-        if lean(at.get(step.id) for step in seen.steps) < 0:  # what a stream told
-            seen = replace(seen, steps=seen.steps[::-1])
-    for step in seen.steps:
+    told = seen.steps if seen.source is Source.STREAM else steps_of.recognised(steps, seen)
+    for step in told:
         known = steps.get(step.id)
         steps[step.id] = steps_of.merge(known, step) if known else step
     if seen.all_steps:  # the page tells their order
-        steps = {step.id: steps[step.id] for step in seen.steps} | steps
+        steps = {step.id: steps[step.id] for step in told} | steps
     return replace(state, steps=steps, has_all_steps=state.has_all_steps or seen.all_steps)
 
 

@@ -1,12 +1,66 @@
-"""Run steps: what several looks at one of them say together."""
+"""Run steps: what several looks at one of them say together, and which of them a page lists."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
-from .model import RunStep, ToolCall
+from . import ids
+from .model import Observation, RunStep, ToolCall
+from .order import lean
+
+
+def recognised(known: Mapping[str, RunStep], seen: Observation) -> tuple[RunStep, ...]:
+    """The steps of an answer, oldest first, under the keys of those that they are among the run's.
+
+    The second step of an id is another one. A step that a page of all would have to list stands in it under another id.
+    """
+    steps = _each_once(seen.steps)
+    if seen.all_steps and not seen.is_ordered:
+        at = {id_: float(n) for n, id_ in enumerate(known)}
+        if lean(at.get(step.id) for step in steps) < 0:  # what a stream told
+            steps.reverse()
+    counts: Counter[str] = Counter()
+    told: list[RunStep] = []
+    for step in steps:
+        told.append(replace(step, id=ids.numbered(step.id, counts[step.id])))
+        counts[step.id] += 1
+    return tuple(_renamed(known, told) if seen.all_steps else told)
+
+
+def _each_once(listed: Iterable[RunStep]) -> list[RunStep]:
+    """A page may list one twice, word for word."""
+    last: dict[str, RunStep] = {}
+    once: list[RunStep] = []
+    for step in listed:
+        if not step.id or last.get(step.id) != step:
+            once.append(step)
+        last[step.id] = step
+    return once
+
+
+def _renamed(known: Mapping[str, RunStep], told: list[RunStep]) -> list[RunStep]:
+    listed = {step.id for step in told}
+    left: dict[str, deque[RunStep]] = defaultdict(deque)
+    for key, step in known.items():
+        if key not in listed:
+            left[step.type].append(step)
+    found: list[RunStep] = []
+    for step in told:
+        same = left.get(step.type)
+        if step.id not in known and same and _may_be(same[0], step):
+            step = replace(step, id=same.popleft().id)
+        found.append(step)
+    return found
+
+
+def _may_be(known: RunStep, told: RunStep) -> bool:
+    """Not where both say what they did, and it is not the same."""
+    calls = [[(c.type, c.name, c.arguments) for c in step.tool_calls] for step in (known, told)]
+    return not all(calls) or calls[0] == calls[1]
 
 
 def merge(known: RunStep, new: RunStep) -> RunStep:
@@ -15,11 +69,17 @@ def merge(known: RunStep, new: RunStep) -> RunStep:
     kept: dict[str, Any] = {
         name: getattr(older, name) for name in newer.__struct_fields__ if getattr(newer, name) in (None, ())
     }
+    kept["id"] = known.id
     kept["seen_ns"] = known.seen_ns if known.seen_ns is not None else new.seen_ns
     kept["done_ns"] = known.done_ns if known.done_ns is not None else new.done_ns
     if newer.tool_calls:
-        before = {call.id: call for call in older.tool_calls}
-        kept["tool_calls"] = tuple(_merge_call(before.get(call.id), call) for call in newer.tool_calls)
+        before: dict[str, deque[ToolCall]] = defaultdict(deque)
+        for call in older.tool_calls:
+            before[call.id].append(call)
+        kept["tool_calls"] = tuple(
+            _merge_call(same.popleft() if (same := before.get(call.id)) else None, call)
+            for call in newer.tool_calls
+        )
     return replace(newer, **kept)
 
 

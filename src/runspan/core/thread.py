@@ -1,4 +1,4 @@
-"""What is known of one thread's messages, and which of them a Run read and wrote.
+"""What is known of one thread's messages.
 
 Knowledge only grows: a partial page never shortens what is known; only `messages.delete` takes something away.
 """
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from .lifecycle import RunState
 from .model import Listing, Message, Observation
 from .order import lean
+from .recognition import recognised, says
 
 
 class Begun(Struct, frozen=True, gc=False):
@@ -60,6 +61,7 @@ def record(log: ThreadLog, seen: Observation) -> ThreadLog:
     """`log` with what `seen` says of this thread."""
     known = list(log.messages)
     _name_sent(known, seen.messages)
+    seen = replace(seen, messages=recognised(known, seen.messages, seen.listing, log.runs))
     seen = _oldest_first(log, known, seen)
     messages = _merge(known, seen.messages, seen.listing)
     if seen.deleted_message_id is not None:
@@ -131,7 +133,6 @@ def _merge(known: list[Message], page: Sequence[Message], listing: Listing | Non
         at = position.get(message.id)
         if at is None:
             new.append(message)
-            position[message.id] = -1  # a page may name it twice
         elif at >= done:
             merged += _in_time(known[done:at], new)
             merged.append(_better(known[at], message))
@@ -164,7 +165,7 @@ def _is_same(sent: Message, listed: Message) -> bool:
     is_stamped = sent.created_at is not None and listed.created_at is not None
     if is_stamped and abs(_stamp(sent) - _stamp(listed)) > 1:
         return False
-    return (sent.role == listed.role and sent.parts == listed.parts) or _texts(sent) == _texts(listed)
+    return (sent.role == listed.role and sent.parts == listed.parts) or says(sent) == says(listed)
 
 
 def _stamp(message: Message) -> int:
@@ -181,94 +182,6 @@ def _better(known: Message, new: Message) -> Message:
         run_id=newer.run_id or known.run_id,
         created_at=known.created_at if newer.created_at is None else newer.created_at,
     )
-
-
-def outputs(log: ThreadLog, run_id: str) -> tuple[Message, ...]:
-    """The messages that this Run wrote. `additional_messages` carry its id too, but the user wrote those.
-
-    One that has only begun holds nothing yet and is none.
-    """
-    own = (m for m in log.messages if m.run_id == run_id and m.role != "user")
-    return tuple(m for m in own if m.parts or m.status != "in_progress")
-
-
-def inputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
-    """The messages that lay in the thread when the Run was created, in order, then its `additional_messages`."""
-    run_id = state.key.run_id
-    additional = state.request.additional_messages
-    listed = [m for m in log.messages if m.run_id == run_id and m.role == "user"]
-    before = _before(log, state)
-    if [_texts(m) for m in listed] == [_texts(m) for m in additional] or not additional:
-        return (*before, *listed)
-    texts = [_texts(m) for m in additional]
-    for message in before[::-1]:  # some servers list them without the run's id
-        is_sent_along = message.sent_ns is None and message.created_at == state.created_at
-        if is_sent_along and _texts(message) in texts:
-            texts.remove(_texts(message))
-            before.remove(message)
-    return (*before, *additional)
-
-
-def _before(log: ThreadLog, state: RunState) -> list[Message]:
-    """Messages that were there before the Run. Stamps leave the Run's own second in doubt: there the thread's order tells.
-
-    What stands before a message that certainly was there was there, too. What stands after one that certainly was not, was not;
-    and what another run wrote was not unless that is known.
-    """
-    verdicts = [_lay_before(message, log, state) for message in log.messages]
-    last_before = max((i for i, is_before in enumerate(verdicts) if is_before), default=-1)
-    first_after = min(
-        (i for i, is_before in enumerate(verdicts) if is_before is False), default=len(verdicts)
-    )
-    return [
-        message
-        for i, (message, is_before) in enumerate(zip(log.messages, verdicts, strict=True))
-        if is_before
-        or (is_before is None and (i < last_before or (i < first_after and message.run_id is None)))
-    ]
-
-
-def _texts(message: Message) -> tuple[str, ...]:
-    return (message.role, *(p.text or p.type for p in message.parts))
-
-
-def _lay_before(message: Message, log: ThreadLog, state: RunState) -> bool | None:
-    """Whether it was in the thread when this Run was asked for. None: in doubt."""
-    if message.run_id == state.key.run_id:
-        return False
-    if message.sent_ns is not None:
-        return message.sent_ns <= state.request_ns
-    writer = log.runs.get(message.run_id or "")
-    if writer is not None and writer.request_ns > state.request_ns:
-        return False
-    if writer is not None and writer.over_ns is not None and writer.over_ns <= state.request_ns:
-        return True
-    if message.created_at is None or state.created_at is None or message.created_at == state.created_at:
-        return None
-    return message.created_at < state.created_at
-
-
-def has_all_outputs(log: ThreadLog, state: RunState) -> bool:
-    """Whether no message of this Run can be missing."""
-    if state.over_seen is None:
-        return False
-    reads = [ns for run_id, ns in log.read_for_run if run_id == state.key.run_id]
-    if log.read_back_to != state.key.run_id:  # else an older message of this run may be missing
-        reads.append(log.read_to_end_ns or 0)
-    return max(reads, default=0) >= state.over_seen[1] or _was_told_all(log, state)
-
-
-def _was_told_all(log: ThreadLog, state: RunState) -> bool:
-    """Whether its stream brought its messages. Its end alone proves nothing: some servers tell of no message, or of no text."""
-    if not (
-        state.over_streamed and state.request.stream
-    ):  # one that began at the outputs of tools told a part
-        return False
-    own = [m for m in log.messages if m.run_id == state.key.run_id and m.role != "user"]
-    whole = {m.id for m in own if m.parts and m.status != "in_progress"}
-    named = {step.message_id for step in state.steps.values() if step.message_id}
-    expects_some = state.run.status in ("completed", "incomplete")
-    return len(whole) == len(own) and whole >= named | state.partial.keys() and bool(own or not expects_some)
 
 
 def has_all_inputs(log: ThreadLog) -> bool:

@@ -5,12 +5,13 @@ A round knows when the app was asked and when it answered; a step knows everythi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Hashable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from . import timing
+from . import ids, timing
 from .jsontext import fit_text
 from .lifecycle import RunState
 from .model import ApiError, Document, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
@@ -33,7 +34,7 @@ class Use(Struct, frozen=True, gc=False):
 
 def used(state: RunState, line: Timeline, texts: Texts) -> tuple[Use, ...]:
     """In the order in which they began. Every text is redacted once."""
-    found = sorted(_found(state, line).values(), key=lambda use: use.start_ns)
+    found = sorted(_found(state, line), key=lambda use: use.start_ns)
     return tuple(
         Use(_kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)
         for use in found
@@ -53,29 +54,64 @@ def spans(
     return tuple(_span(state, use, line, texts, descriptions, data_source_id, told) for use in uses)
 
 
-def _found(state: RunState, line: Timeline) -> dict[str, Use]:
-    """By call id; a call without one by its place."""
-    found: dict[str, Use] = {}
+def _found(state: RunState, line: Timeline) -> list[Use]:
+    """Each call once: as its round has it, with what its step adds. Those that only steps name come last."""
+    found = list(_of_rounds(state, line))
+    of_steps = list(_of_steps(state, line))
+    at = _places(found, of_steps)
+    for use, n in zip(of_steps, at, strict=True):
+        if n is None:
+            found.append(use)
+        else:
+            found[n] = _merged(found[n], use)
+    return found
+
+
+def _places(of_rounds: list[Use], of_steps: list[Use]) -> list[int | None]:
+    """Which call of a round each call of a step is: by its id, in order where that is repeated; else by what was asked.
+
+    Some servers give a call another id in its step than in its round.
+    """
+    by_id: dict[Hashable, deque[int]] = defaultdict(deque)
+    for n, use in enumerate(of_rounds):
+        if use.call.id:
+            by_id[use.call.id, use.call.type].append(n)
+    at = [_next(by_id, (use.call.id, use.call.type)) for use in of_steps]
+    by_words: dict[Hashable, deque[int]] = defaultdict(deque)
+    for n, use in enumerate(of_rounds):
+        if n not in at and use.call.arguments is not None:
+            by_words[_asked(use.call)].append(n)
+    return [
+        _next(by_words, _asked(use.call)) if n is None else n for use, n in zip(of_steps, at, strict=True)
+    ]
+
+
+def _next(places: Mapping[Hashable, deque[int]], key: Hashable) -> int | None:
+    found = places.get(key)
+    return found.popleft() if found else None
+
+
+def _asked(call: ToolCall) -> Hashable:
+    return call.type, call.name, call.arguments
+
+
+def _of_rounds(state: RunState, line: Timeline) -> Iterator[Use]:
     for n, tool_round in enumerate(state.rounds):
         opened, closed_ns = tool_round.opened, tool_round.closed_ns
         start_ns = timing.place(state, None, opened.earliest_ns, opened.latest_ns).at_ns
         end_ns = line.end.at_ns if closed_ns is None else closed_ns
-        for i, call in enumerate(tool_round.calls):
-            found[call.id or f"/{n}/{i}"] = Use(call, start_ns, end_ns, f"/{n}")
-    for key, of_step in _of_steps(state, line):
-        known = found.get(key)
-        found[key] = _merged(known, of_step) if known else of_step
-    return found
+        for call in tool_round.calls:
+            yield Use(call, start_ns, end_ns, f"/{n}")
 
 
-def _of_steps(state: RunState, line: Timeline) -> Iterator[tuple[str, Use]]:
+def _of_steps(state: RunState, line: Timeline) -> Iterator[Use]:
     """In list order, on our clock where they were streamed, else by their stamps."""
     after_ns = line.active_from_ns
     for step in state.steps.values():
         start_ns, end_ns = timing.place_step(state, step, after_ns, line.end.at_ns)
         after_ns = max(after_ns, start_ns)
-        for i, call in enumerate(step.tool_calls):
-            yield call.id or f"{step.id}/{i}", Use(call, start_ns, end_ns, step.id, step)
+        for call in step.tool_calls:
+            yield Use(call, start_ns, end_ns, step.id, step)
 
 
 def _merged(of_round: Use, of_step: Use) -> Use:
@@ -144,7 +180,7 @@ def _span(
     facts = ToolFacts(
         server=state.server,
         call=call,
-        step_id=step.id if step else None,
+        step_id=(ids.shown(step.id) or None) if step else None,
         thread_id=state.key.thread_id,
         step_status=step.status if step else None,
         usage=step.usage if step and step.id not in told else None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..core import thread
+from ..core import run_messages, thread
+from ..core.ids import StreamIds
 from ..core.lifecycle import RunState
 from ..core.model import Observation, RunKey
 from ..core.thread import ThreadLog
@@ -34,6 +35,8 @@ class Live:
     open_streams: int = 0  # those that may still tell something
     claim: Observation | None = None  # says that it is over, while a stream of it is open
     claimed_ns: int = 0
+    message_ids: StreamIds = field(default_factory=StreamIds)  # of what its streams tell
+    step_ids: StreamIds = field(default_factory=StreamIds)
     closed_early: bool = False  # a stream of it was closed before its end was seen
     asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
     tried: set[str] = field(default_factory=set)  # GETs answered, well or not
@@ -57,7 +60,7 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
     if not state.is_over:
         return ["run"]
     lacks = []
-    if captures and not (thread.has_all_outputs(log, state) and thread.has_all_inputs(log)):
+    if captures and not (run_messages.has_all_outputs(log, state) and thread.has_all_inputs(log)):
         lacks.append("messages")
     if (
         (_may_have_steps(state) or _has_unknown_calls(state, captures))
@@ -70,7 +73,7 @@ def missing(live: Live, log: ThreadLog, captures: bool) -> list[str]:
 
 def lacking(live: Live, log: ThreadLog, captures: bool) -> tuple[str, ...]:
     """What the trace of an ended run lacks. Of inputs that are not known `runspan.input.incomplete` tells."""
-    has_outputs = live.state.is_over and thread.has_all_outputs(log, live.state)
+    has_outputs = live.state.is_over and run_messages.has_all_outputs(log, live.state)
     lacks = missing(live, log, captures)
     return tuple(what for what in lacks if what == "steps" or (what == "messages" and not has_outputs))
 

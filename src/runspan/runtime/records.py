@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ..adapters.assistants import Match
+from ..adapters.message_deltas import MessageDeltas
 from ..adapters.sse import Parser
 from ..adapters.step_deltas import StepDeltas
 from ..core.jsontext import loads
@@ -138,10 +139,9 @@ class StreamRef(Struct, eq=False):
     run_id: str | None = None
     thread_id: str | None = None
     first_token_ns: int | None = None
-    texts: dict[str, list[str]] = field(
-        default_factory=dict
-    )  # worker's own: message id -> text so far, until it completes
-    chars: int = 0
+    texts: MessageDeltas = field(
+        default_factory=lambda: MessageDeltas(MAX_PARTIAL_CHARS)
+    )  # worker's own: of messages that did not come whole yet
     steps: StepDeltas = field(
         default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
     )  # worker's own, like `texts`

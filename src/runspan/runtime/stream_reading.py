@@ -11,10 +11,10 @@ from ..core.lifecycle import Phase
 from ..core.model import ApiError, Observation, Source, SpanEvent
 from ..core.redact import Texts
 from ..guard import guarded
+from . import told
 from .calls import CallSpans
 from .live import Live
 from .records import (
-    MAX_PARTIAL_CHARS,
     Call,
     HandlerError,
     StreamChunk,
@@ -46,26 +46,28 @@ class StreamReader:
         self, stream: StreamRef, name: str, at_ns: int, data: Mapping[str, Any], weight_bytes: int
     ) -> None:
         call = stream.call
-        seen = assistants.read_event(name, data, at_ns)
+        of = (stream.thread_id or call.match.thread_id, stream.run_id or call.match.run_id)
+        seen = assistants.read_event(name, data, at_ns, *of)
         if seen.created_thread:
             stream.thread_id = seen.thread_id
             sent = Exchange(call.match, call.request_ns, at_ns, decode(call.body), response=data)
             seen = assistants.with_thread_of(sent, seen)
-        if name in assistants.MESSAGE_ENDS:
-            stream.texts.pop(wire.text(data, "id") or "", None)
-        elif name in assistants.STEP_ENDS:
-            stream.steps.ended(wire.text(data, "id") or "")
         if seen.runs and stream.run_id is None:
             stream.run_id, stream.thread_id = seen.runs[0].id, seen.runs[0].thread_id
             live = self._live(stream, seen)
             if live is not None:
                 self._tracker.stream_opened(live)
+        live = self._of(stream)
+        if live is not None:
+            seen = told.keyed(live, stream, seen)
         self._tracker.observe(call.server, seen, weight_bytes)
         self._tracker.first_token(call.server, stream)
-        if assistants.is_last_word(seen):
-            live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
-            if live is not None:
-                self._tracker.stream_told(live, stream)
+        if live is not None and assistants.is_last_word(seen):
+            self._tracker.stream_told(live, stream)
+
+    def _of(self, stream: StreamRef) -> Live | None:
+        """The run of ours that it tells of."""
+        return self._tracker.get(stream.call.server, stream.thread_id, stream.run_id)
 
     def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
         call = stream.call
@@ -77,16 +79,7 @@ class StreamReader:
     def deltas(self, deltas: StreamDeltas) -> None:
         for data in deltas.data:
             _, delta = envelopes.opened("", data) if envelopes.is_wrapped(data) else ("", data)
-            if deltas.of_steps:
-                deltas.stream.steps.take(delta)
-            else:
-                self._collect(deltas.stream, delta)
-
-    def _collect(self, stream: StreamRef, data: Any) -> None:
-        for id_, text in assistants.texts_of_delta(data):
-            stream.chars += len(text)
-            if stream.chars <= MAX_PARTIAL_CHARS:
-                stream.texts.setdefault(id_, []).append(text)
+            told.piece(self._of(deltas.stream), deltas.stream, delta, of_steps=deltas.of_steps)
 
     # ------------------------------------------------------------ bytes
 
@@ -104,9 +97,9 @@ class StreamReader:
         if name == assistants.FIRST_TOKEN:
             if stream.first_token_ns is None:
                 stream.first_token_ns = at_ns
-            self._collect(stream, data)
+            told.piece(self._of(stream), stream, data, of_steps=False)
         elif name == assistants.STEP_DELTA:
-            stream.steps.take(data)
+            told.piece(self._of(stream), stream, data, of_steps=True)
         elif name == envelopes.ERROR:
             stream.broken = _error(data)
         elif name.startswith(envelopes.PREFIX):
@@ -122,7 +115,7 @@ class StreamReader:
         error = closed.error or stream.broken
         if call.match.route.starts_run:
             self._tracker.patience.earn(call.server.base_url, 1)
-        live = self._tracker.get(call.server, stream.thread_id, stream.run_id)
+        live = self._of(stream)
         if live is not None:
             with guarded("read the open steps of a stream"):
                 self._observe_open_steps(live, stream, closed.at_ns)
@@ -157,7 +150,7 @@ class StreamReader:
 
     def handler_error(self, failure: HandlerError) -> None:
         stream = failure.stream
-        live = self._tracker.get(stream.call.server, stream.thread_id, stream.run_id)
+        live = self._of(stream)
         if live is not None and live.noted_error != failure.identity:
             live.noted_error = failure.identity
             message = self._texts.keep("error", failure.error.message)

@@ -16,6 +16,7 @@ from ..config import Config
 from ..core import assembly
 from ..core import thread as threads
 from ..core.cost import Pricer, no_price
+from ..core.ids import StreamIds
 from ..core.lifecycle import Phase, RunState, advance
 from ..core.limits import Limits
 from ..core.model import (
@@ -137,6 +138,7 @@ class Tracker:
         """From now on this Run is ours to account for."""
         now_ns = clock.now_ns()
         live = Live(state, span, via, dies_ns=now_ns + time_to_live_ns(state), heard_ns=now_ns)
+        live.message_ids = StreamIds(state.key.run_id)  # others write in the thread, too
         self.counts.started += 1
         self._weight += live.weight
         self._put(live)
@@ -262,8 +264,7 @@ class Tracker:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
-            cut_off = {id_: "".join(deltas) for id_, deltas in stream.texts.items()}
-            state = replace(state, partial={**state.partial, **cut_off})
+            state = replace(state, partial={**state.partial, **stream.texts.texts()})
         if error is not None:
             state = replace(state, stream_error=error)
         live.state = state

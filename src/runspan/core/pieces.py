@@ -1,0 +1,36 @@
+"""Texts that a stream told in pieces: of a message that never came whole they are all there is."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from .lifecycle import RunState
+from .model import Message, Part
+from .run_messages import outputs
+from .thread import ThreadLog
+
+
+def written(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
+    """The Run's messages, with texts in pieces where they have no better ones; then what of these belongs to no message."""
+    left = dict(state.partial)
+    whole = [_with_pieces(message, left.pop(message.id, "")) for message in outputs(log, state)]
+    known = {message.id: message for message in log.messages}
+    texts = [part.text for message in whole for part in message.parts if part.text]
+    status = None if state.run.status == "completed" else "incomplete"  # cut with its stream
+    for key, text in left.items():
+        begun = known.get(key)
+        # A message may have come under another id than its pieces.
+        if text and (begun is not None or not any(text in other for other in texts)):
+            message = begun or Message(key, "assistant", run_id=state.key.run_id)
+            whole.append(replace(message, parts=(Part("text", text),), status=status))
+    return tuple(whole)
+
+
+def _with_pieces(message: Message, text: str) -> Message:
+    """One that ended without its text, or had a part of it when it began."""
+    said = "".join(part.text or "" for part in message.parts)
+    if not text or text in said or (message.parts and message.status != "in_progress"):
+        return message
+    others = tuple(part for part in message.parts if part.type != "text")
+    whole = text if text.startswith(said) else said + text
+    return replace(message, parts=(*others, Part("text", whole)))

@@ -1,0 +1,53 @@
+"""What a stream tells belongs to its run, under whatever ids: events and deltas find the message or the step that they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from msgspec.structs import replace
+
+from ..adapters import assistants
+from ..core.model import Message, Observation, RunStep
+from .live import Live
+from .records import StreamRef
+
+CREATED = ".created"
+
+
+def keyed(live: Live, stream: StreamRef, seen: Observation) -> Observation:
+    """`seen` with keys of the run's own in the place of ids; what has come whole is not kept in pieces."""
+    name = seen.event or ""
+    if seen.messages:
+        seen = replace(seen, messages=tuple(_message(live, stream, m, name) for m in seen.messages))
+    if seen.steps:
+        seen = replace(seen, steps=tuple(_step(live, stream, s, name) for s in seen.steps))
+    return seen
+
+
+def _message(live: Live, stream: StreamRef, message: Message, name: str) -> Message:
+    ends = name in assistants.MESSAGE_ENDS
+    content: Hashable = tuple((p.type, p.text) for p in message.parts)
+    key = live.message_ids.key(message.id, begins=name.endswith(CREATED), ends=ends, content=content)
+    if ends and message.parts:
+        stream.texts.ended(key)
+    return replace(message, id=key)
+
+
+def _step(live: Live, stream: StreamRef, step: RunStep, name: str) -> RunStep:
+    ends = name in assistants.STEP_ENDS
+    content: Hashable = (step.message_id, tuple((c.type, c.name, c.arguments) for c in step.tool_calls))
+    key = live.step_ids.key(step.id, step.type, begins=name.endswith(CREATED), ends=ends, content=content)
+    if ends:
+        stream.steps.ended(key)
+    return replace(step, id=key)
+
+
+def piece(live: Live | None, stream: StreamRef, data: Any, *, of_steps: bool) -> None:
+    """One delta; of a run that is not followed nothing is kept."""
+    if live is None:
+        return
+    if of_steps:
+        stream.steps.take(data, live.step_ids.open_key)
+    else:
+        stream.texts.take(data, live.message_ids.open_key)
