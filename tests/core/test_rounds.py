@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runspan.core.lifecycle import Phase, RunState, ToolRound, advance
 from runspan.core.model import Observation, RunStep, ToolCall
-from tests.core.words import KEY, after, begun, call, event, poll, queued, seen, statuses, submit
+from tests.core.words import KEY, after, begun, call, event, poll, queued, run, seen, statuses, submit
 
 
 def asks(request_ns: int, response_ns: int, *ids: str) -> Observation:
@@ -67,6 +67,50 @@ def test_a_round_right_after_the_other_is_a_second_one() -> None:
     state = queued(asks(20, 30, "c1"), again)
     assert rounds(state) == [({"c1": ("get_weather", "1")}, 40), ({"c2": ("get_weather", None)}, None)]
     assert state.phase is Phase.WAITING
+
+
+AGAIN = replace(asks(80, 90, "c1"), runs=(run("requires_action", required=(call("c1", "f"),)),))
+OTHER = replace(asks(80, 90, "c1"), runs=(run("requires_action", required=(call("c1", arguments="{}"),)),))
+GOES_ON = poll(60, 70, "in_progress")
+
+
+@pytest.mark.parametrize(
+    ("name", "observed", "is_new"),
+    [
+        ("a late replica", [asks(80, 90, "c1")], False),
+        ("another function", [AGAIN], True),
+        ("other arguments", [OTHER], True),
+        ("the same, after the run went on", [GOES_ON, asks(80, 90, "c1")], True),
+        ("a poll that another one overtook", [poll(85, 88, "in_progress"), asks(80, 90, "c1")], False),
+        ("a poll that the submit overtook", [replace(OTHER, request_ns=39)], False),
+        (
+            "an event, after the run went on",
+            [GOES_ON, event(80, "requires_action", required=(call("c1"),))],
+            True,
+        ),
+        (
+            "an event that was read late",
+            [event(39, "requires_action", required=OTHER.runs[0].required)],
+            False,
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_servers_that_number_the_calls_of_each_round_anew(
+    name: str, observed: list[Observation], is_new: bool
+) -> None:
+    state = queued(asks(20, 30, "c1"), submit(40, 50, c1="1"), *observed)
+    assert len(state.rounds) == 1 + is_new
+    assert state.rounds[0].calls == (replace(call("c1"), output="1"),)
+    if is_new:
+        state = after(submit(100, 110, c1="2"), state=state)
+        assert [(r.calls[0].output, r.closed_ns) for r in state.rounds] == [("1", 40), ("2", 100)]
+
+
+def test_outputs_go_to_the_calls_of_one_id_in_their_order() -> None:
+    outputs = tuple(ToolCall("c1", output=output) for output in ("1", "2"))
+    state = queued(asks(20, 30, "c1", "c1"), replace(submit(40, 50), outputs=outputs))
+    assert [c.output for c in state.rounds[0].calls] == ["1", "2"]
 
 
 def test_a_round_that_somebody_else_answered_is_closed_when_we_hear_of_it() -> None:

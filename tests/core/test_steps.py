@@ -74,3 +74,34 @@ def test_a_page_of_steps_in_one_second_stands_as_the_stream_told_them() -> None:
         assert list(after(listed, state=told).steps) == ["step_1", "step_2"]
     proved = replace(poll(2 * S, 2 * S, None), runs=(), steps=(two, one), all_steps=True, is_ordered=True)
     assert list(after(proved, state=told).steps) == ["step_2", "step_1"]
+
+
+def listed(
+    *steps: RunStep, known: tuple[RunStep, ...] = (), is_whole: bool = True
+) -> list[tuple[str, str | None]]:
+    """Keys and statuses of the steps of a run after a page."""
+    told = [replace(event(S, None), runs=(), steps=(step,)) for step in known]
+    page = replace(poll(2 * S, 2 * S, None), runs=(), steps=steps, all_steps=is_whole)
+    return [(step.id, step.status) for step in after(*told, page).steps.values()]
+
+
+def test_a_step_that_is_listed_under_another_id_is_the_one_that_the_stream_told() -> None:
+    code, other = (ToolCall("c", "code_interpreter", "code_interpreter", text) for text in ("1+1", "2+2"))
+    known, same = RunStep("s1", "tool_calls", tool_calls=(code,)), RunStep("x", "tool_calls", "completed")
+    for page, expected in (
+        ([same], [("s1", "completed")]),
+        ([replace(same, tool_calls=(code,))], [("s1", "completed")]),
+        ([replace(same, tool_calls=(other,))], [("x", "completed"), ("s1", None)]),  # it did something else
+        ([replace(same, type="message_creation")], [("x", "completed"), ("s1", None)]),
+        ([same, replace(same, id="y")], [("s1", "completed"), ("y", "completed")]),
+    ):
+        assert listed(*page, known=(known,)) == expected
+    assert listed(same, known=(known,), is_whole=False) == [("s1", None), ("x", "completed")]
+
+
+def test_two_steps_of_one_id_are_two_and_one_that_is_listed_twice_is_one() -> None:
+    one, two = RunStep("s1", "tool_calls", "completed"), RunStep("s1", "message_creation", "failed")
+    assert [status for _, status in listed(one, two)] == ["completed", "failed"]
+    assert listed(one, one) == [("s1", "completed")]
+    nameless = replace(one, id="")
+    assert len(listed(nameless, nameless)) == 2

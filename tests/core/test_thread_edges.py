@@ -216,3 +216,33 @@ def test_what_was_sent_along_with_a_run_stands_once_however_the_server_lists_it(
     assert (
         inputs(ThreadLog((replace(mine, sent_ns=S + 1), replace(FULL, run_id="run_1"))), nothing_known) == ()
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "listed", "ids"),
+    [
+        # a page that covers the thread lists what the stream told under another id
+        ([FULL], [replace(FULL, id="x", run_id=None)], ["m1"]),
+        ([FULL], [replace(FULL, id="x", created_at=A + 5)], ["m1", "x"]),  # the same words, said later
+        ([FULL], [replace(FULL, id="x", parts=())], ["m1", "x"]),
+        ([FULL, replace(FULL, id="m2")], [replace(FULL, id="x"), replace(FULL, id="m2")], ["m1", "m2"]),
+        # one that had begun with a part of its text, on a server that repeats ids
+        (
+            [
+                FULL,
+                replace(
+                    FULL, id="m1\0r\0" + "1", parts=(Part("text", "al"),), status="in_progress", sent_ns=None
+                ),
+            ],
+            [replace(FULL, parts=(Part("text", "all"),), sent_ns=None)],
+            ["m1", "m1\0r\0" + "1"],
+        ),
+        # two runs, two texts, one id
+        ([FULL], [replace(FULL, run_id="run_2", parts=(Part("text", "no"),))], ["m1", "m1\0run_2"]),
+        ([said("hi", "", sent_ns=1)], [said("hi", "", sent_ns=2)], ["\0", "\0\0" + "2"]),
+        ([said("hi", "m1", sent_ns=1)], [said("ho", "m1", sent_ns=2)], ["m1", "m1\0"]),
+    ],
+)
+def test_which_message_is_which(known: list[Message], listed: list[Message], ids: list[str]) -> None:
+    log = ThreadLog(tuple(known)) if known[0].id else log_of(page(*known, listing=None))
+    assert [m.id for m in record(log, page(*listed)).messages] == ids

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
 from tests.e2e.recordings.folder import why_absent
 
@@ -18,78 +17,11 @@ if reason := why_absent():
     pytest.skip(reason, allow_module_level=True)
 
 from runspan import guard
-from runspan.config import resolve
-from runspan.patches.starts import run_data
-from runspan.runtime import clock
-from runspan.setup import Handle
-from tests.fuzz.seeds import Records, Told, names, tales
+from tests.fuzz.seeds import Told, names, tales
 from tests.fuzz.spoil import disordered, interleaved, spoilt
+from tests.fuzz.telling import Told2Spans, operation
 
 a_tale = st.sampled_from(tales())
-
-FACTS = ("runspan.run.id", "runspan.run.status", "gen_ai.conversation.id", "runspan.run.unfinished")
-TOKENS = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
-
-
-class Spans(SpanProcessor):
-    def __init__(self) -> None:
-        self.started: Counter[int] = Counter()
-        self.ended: list[ReadableSpan] = []
-
-    def on_start(self, span: Span, parent_context: Any = None) -> None:
-        assert span.context is not None
-        self.started[span.context.span_id] += 1
-
-    def on_end(self, span: ReadableSpan) -> None:
-        self.ended.append(span)
-
-
-class Told2Spans:
-    """A handle without threads: records are read at once."""
-
-    def __init__(self, **bounds: int) -> None:
-        self.spans = Spans()
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(self.spans)
-        options = {"tracer_provider": provider, "fetch": "never", "calls": "all", **bounds}
-        self.handle = Handle(resolve(options, {}))
-        patch = self.handle._patch
-        self.records = Records(
-            lambda call, body: patch._emitter.begin(run_data(call, body, patch._assistant_of))
-        )
-
-    def tell(self, told: list[Told]) -> None:
-        worker, config = self.handle._worker, self.handle.config
-        tracker = self.handle._tracker
-        for one in told:
-            for record in self.records.of(one):
-                worker._handle(record)
-                assert tracker.live <= config.max_live_runs
-                assert tracker.live <= 1 or tracker._weight <= config.max_live_bytes
-            tracker.patience.tick(clock.now_ns())
-        for record in self.records.ends():
-            worker._handle(record)
-        tracker.emit_all()
-        assert self.handle._outbox.drain(float("inf"))
-
-    @property
-    def runs(self) -> list[ReadableSpan]:
-        return [s for s in self.spans.ended if _operation(s) == "invoke_agent"]
-
-    @property
-    def said(self) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-        """Of each run what must not depend on what else goes on: its facts, and its tokens."""
-        tokens = {
-            s.parent.span_id: tuple((s.attributes or {}).get(key) for key in TOKENS)
-            for s in self.spans.ended
-            if _operation(s) == "chat" and s.parent
-        }
-        facts = ((tuple((run.attributes or {}).get(key) for key in FACTS), run) for run in self.runs)
-        return [(of, tokens[run.context.span_id]) for of, run in facts if run.context]
-
-
-def _operation(span: ReadableSpan) -> Any:
-    return (span.attributes or {}).get("gen_ai.operation.name")
 
 
 @contextmanager
@@ -124,7 +56,7 @@ def check(of: Told2Spans) -> None:
     assert len(spans) == sum(of.spans.started.values())  # none is left open
     assert max(of.spans.started.values(), default=1) == 1
     by_id = {span.context.span_id: span for span in spans if span.context}
-    generations = Counter(s.parent.span_id for s in spans if _operation(s) == "chat" and s.parent)
+    generations = Counter(s.parent.span_id for s in spans if operation(s) == "chat" and s.parent)
     for span in spans:
         assert span.start_time is not None
         assert span.end_time is not None
@@ -135,7 +67,7 @@ def check(of: Told2Spans) -> None:
             assert parent.end_time is not None
             assert parent.start_time <= span.start_time
             assert span.end_time <= parent.end_time
-        if _operation(span) != "chat":
+        if operation(span) != "chat":
             assert not any(key.startswith("gen_ai.usage.") for key in span.attributes or {})
     assert all(generations[run.context.span_id] == 1 for run in of.runs if run.context)
 

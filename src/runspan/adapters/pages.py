@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from ..core.model import Listing, Message, RunStep
 from ..core.order import lean, oldest_first
 from . import wire
@@ -19,9 +17,8 @@ def messages_of(*objects: Wire) -> tuple[Message, ...]:
 def messages(page: Wire, query: Wire) -> tuple[tuple[Message, ...], Listing]:
     """The messages, oldest first, and what of the thread they cover."""
     rows = [row for row in wire.items(page, "data") if wire.is_message(row)]
-    run_id = wire.text(query, "run_id")
     found, is_ascending, is_ordered = oldest_first(
-        _of_run(messages_of(*rows), run_id),
+        messages_of(*rows),
         [wire.moment(row, "created_at") for row in rows],
         is_ascending=query.get("order") == "asc",
     )
@@ -32,18 +29,12 @@ def messages(page: Wire, query: Wire) -> tuple[tuple[Message, ...], Listing]:
     listing = Listing(
         from_start=is_first if is_ascending else is_last,
         to_end=is_last if is_ascending else is_first,
-        run_id=run_id,
+        run_id=wire.text(query, "run_id"),
         follows=after if is_ascending else before,
         precedes=before if is_ascending else after,
         is_ordered=is_ordered,
     )
     return found, listing
-
-
-def _of_run(page: tuple[Message, ...], run_id: str | None) -> tuple[Message, ...]:
-    """A page of one run's messages is of that run, also where they don't say so; unless the server knows no such pages."""
-    is_filtered = run_id is not None and not any(m.role == "user" and m.run_id is None for m in page)
-    return tuple(replace(m, run_id=m.run_id or run_id) for m in page) if is_filtered else page
 
 
 def steps(page: Wire, query: Wire) -> tuple[tuple[RunStep, ...], bool, bool]:

@@ -130,8 +130,8 @@ def error(wire: Wire) -> ApiError | None:
 
 
 def is_message(wire: Wire) -> bool:
-    """Whether there is anything to it: an id, or something that was said."""
-    return bool(ident(wire) or wire.get("content"))
+    """Whether there is anything to it: an id, somebody who said it, or something that was said."""
+    return bool(ident(wire) or wire.get("role") or wire.get("content"))
 
 
 def message(wire: Wire, id_: str | None = None) -> Message:

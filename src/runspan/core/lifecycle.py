@@ -199,10 +199,10 @@ def _is_answered(state: RunState, seen: Observation, run: Run) -> bool:
         return False
     last = [r for r in state.rounds if r.closed_ns is not None and any(c.id in ids for c in r.calls)][-1]
     answered_ns = last.closed_ns or 0
-    if seen.source is not Source.STREAM and seen.request_ns < answered_ns:
-        return True
-    has_moved = state.sighted_ns > answered_ns  # the server itself said that it goes on
-    return not has_moved and _are_same(run.required, last.calls)
+    true_from_ns = seen.response_ns if seen.source is Source.STREAM else seen.request_ns
+    # Whether the server itself said since then that the run goes on.
+    has_moved = answered_ns < state.sighted_ns <= true_from_ns
+    return true_from_ns < answered_ns or (not has_moved and _are_same(run.required, last.calls))
 
 
 def _are_same(required: Iterable[ToolCall], known: Iterable[ToolCall]) -> bool:

@@ -60,6 +60,7 @@ def with_run(log: ThreadLog, state: RunState) -> ThreadLog:
 def record(log: ThreadLog, seen: Observation) -> ThreadLog:
     """`log` with what `seen` says of this thread."""
     known = list(log.messages)
+    seen = _of_its_run(log, seen)
     _name_sent(known, seen.messages)
     seen = replace(seen, messages=recognised(known, seen.messages, seen.listing, log.runs))
     seen = _oldest_first(log, known, seen)
@@ -89,6 +90,15 @@ def record(log: ThreadLog, seen: Observation) -> ThreadLog:
         return log
     oldest = None if listing.from_start or not seen.messages else seen.messages[0].run_id
     return replace(log, read_to_end_ns=seen.request_ns, read_back_to=oldest)
+
+
+def _of_its_run(log: ThreadLog, seen: Observation) -> Observation:
+    """A page of one run's messages is that run's, whatever they say; unless the server knows no such pages, and lists all."""
+    run_id = seen.listing.run_id if seen.listing else None
+    if run_id is None or any(m.role == "user" and m.run_id is None for m in seen.messages):
+        return seen
+    own = tuple(m if m.run_id in log.runs else replace(m, run_id=run_id) for m in seen.messages)
+    return replace(seen, messages=own)
 
 
 def _oldest_first(log: ThreadLog, known: list[Message], seen: Observation) -> Observation:

@@ -1,0 +1,59 @@
+"""Texts in pieces stand where a message has no better ones, once, and marked where the stream was cut."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from runspan.core.ids import numbered
+from runspan.core.model import Message, Part
+from runspan.core.pieces import written
+from runspan.core.thread import ThreadLog
+from tests.core.words import A, after, event
+
+LOOSE = numbered("", 0)
+WHOLE = Message("m1", "assistant", (Part("text", "It is 42."),), A, "run_1", "completed")
+EMPTY = replace(WHOLE, parts=())
+BEGUN = replace(EMPTY, status="in_progress")
+PARTLY = replace(WHOLE, parts=(Part("text", "It is"),), status="in_progress")
+
+
+@pytest.mark.parametrize(
+    ("status", "messages", "partial", "expected"),
+    [
+        ("completed", [WHOLE], {"m1": "It is"}, [("It is 42.", "completed")]),
+        ("completed", [EMPTY], {"m1": "It is 42."}, [("It is 42.", "completed")]),  # it ended without a text
+        ("completed", [BEGUN], {"m1": "It is 42."}, [("It is 42.", None)]),  # it never ended; the run did
+        ("in_progress", [BEGUN], {"m1": "It is"}, [("It is", "incomplete")]),  # the stream was cut
+        ("in_progress", [], {"m1": "It is"}, [("It is", "incomplete")]),
+        (
+            "in_progress",
+            [PARTLY],
+            {"m1": " 42."},
+            [("It is 42.", "in_progress")],
+        ),  # `created` held a part of it
+        (
+            "in_progress",
+            [PARTLY],
+            {"m1": "It is 42."},
+            [("It is 42.", "in_progress")],
+        ),  # told again by deltas
+        ("completed", [WHOLE], {LOOSE: "It is 42."}, [("It is 42.", "completed")]),
+        ("completed", [WHOLE], {LOOSE: "Yes."}, [("It is 42.", "completed"), ("Yes.", None)]),
+        ("completed", [WHOLE], {"m2": ""}, [("It is 42.", "completed")]),
+    ],
+)
+def test_what_a_run_wrote(
+    status: str, messages: list[Message], partial: dict[str, str], expected: list[tuple[str, str | None]]
+) -> None:
+    state = replace(after(event(5, status)), partial=partial)
+    found = written(state, ThreadLog(tuple(messages)))
+    assert [("".join(p.text or "" for p in m.parts), m.status) for m in found] == expected
+    assert {m.run_id for m in found} == {"run_1"}
+
+
+def test_parts_that_are_no_text_stay_beside_the_pieces() -> None:
+    image = Part("image_file", None, {"file_id": "f"})
+    state = replace(after(event(5, "completed")), partial={"m1": "It is 42."})
+    (message,) = written(state, ThreadLog((replace(EMPTY, parts=(image,), status="in_progress"),)))
+    assert message.parts == (image, Part("text", "It is 42."))
