@@ -9,8 +9,21 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from ..adapters import routes
+from ..adapters.assistants import Match
 from ..core.jsontext import loads
+from ..guard import swallow
 from . import snapshot
+
+
+def match_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
+    """The endpoint of a call of the base client's `request`, by its arguments; None: it is none of ours."""
+    try:
+        options = args[1] if len(args) > 1 else kwargs["options"]
+        return routes.match(options.method, options.url)
+    except Exception as error:
+        swallow("look at a call", error)
+        return None
 
 
 def sent(options: Any) -> Any:

@@ -11,8 +11,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ..adapters import routes, wire
-from ..adapters.assistants import Match
+from ..adapters import wire
 from ..adapters.sse import is_event_stream
 from ..core.model import Assistant
 from ..core.secrets import Secrets
@@ -93,7 +92,7 @@ class Patch:
         return result
 
     def arequest(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _match(args, kwargs) is None:
+        if options_of.match_of(args, kwargs) is None:
             return wrapped(*args, **kwargs)
         return self._arequest(wrapped, client, args, kwargs)
 
@@ -124,7 +123,7 @@ class Patch:
         self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_async: bool
     ) -> Call | None:
         """The record of a call of ours, with its span begun; None: pass it through."""
-        match = _match(args, kwargs)
+        match = options_of.match_of(args, kwargs)
         if match is None:
             return None
         call: Call | None = None
@@ -396,15 +395,6 @@ class Patch:
 
 
 # ---------------------------------------------------------------- pieces
-
-
-def _match(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
-    try:
-        options = args[1] if len(args) > 1 else kwargs["options"]
-        return routes.match(options.method, options.url)
-    except Exception as error:
-        swallow("look at a call", error)
-        return None
 
 
 def _own_request(client: Any) -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec.structs import replace
 
 from ..core import run_messages, thread
 from ..core.ids import StreamIds
 from ..core.lifecycle import RunState
-from ..core.model import Observation, RunKey
+from ..core.model import Observation, Run, RunKey, RunRequest
 from ..core.thread import ThreadLog
-from .records import LiveSpan, Via
+from .records import Call, LiveSpan, Via
 
 SECOND_NS = 1_000_000_000
 
@@ -99,3 +102,20 @@ def time_to_live_ns(state: RunState) -> int:
     ):
         seconds = run.expires_at - run.created_at
     return (seconds + GRACE_S) * SECOND_NS
+
+
+def first_state(
+    call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int, **more: Any
+) -> RunState:
+    """Before its first status is taken in; that comes with the observation of the same response."""
+    return RunState(
+        key=key,
+        server=call.server,
+        request=request,
+        request_ns=call.request_ns,
+        response_ns=response_ns,
+        run=replace(run, status=None),
+        last_alive_ns=call.request_ns,
+        last_seen_ns=response_ns,
+        **more,
+    )

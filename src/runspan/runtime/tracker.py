@@ -35,7 +35,7 @@ from ..guard import guarded, swallow
 from . import claims, clock
 from .calls import Assistants, Counts
 from .fetch import Fetcher
-from .live import Live, lacking, missing, time_to_live_ns
+from .live import Live, first_state, lacking, missing, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .patience import Patience
@@ -105,7 +105,7 @@ class Tracker:
         if known is not None:  # the server gave the id out again
             self.finish(known, known.ending("evicted"))
         self._done.pop(key)
-        state = _first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
+        state = first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
         try:
             return self.follow(state, call.live, call.via)
         finally:
@@ -131,7 +131,7 @@ class Tracker:
         """A Run of another process, first met alive by a call of this one."""
         key = RunKey(call.server.base_url, run.thread_id, run.id)
         request = RunRequest(assistant_id=run.assistant_id)
-        state = _first_state(call, key, request, run, call.response_ns, origin="joined")
+        state = first_state(call, key, request, run, call.response_ns, origin="joined")
         return self.follow(state, live, call.via)
 
     def follow(self, state: RunState, span: LiveSpan, via: Via | None) -> Live:
@@ -424,20 +424,3 @@ class Tracker:
     @property
     def live(self) -> int:
         return len(self._live)
-
-
-def _first_state(
-    call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int, **more: Any
-) -> RunState:
-    """Before its first status is taken in; that comes with the observation of the same response."""
-    return RunState(
-        key=key,
-        server=call.server,
-        request=request,
-        request_ns=call.request_ns,
-        response_ns=response_ns,
-        run=replace(run, status=None),
-        last_alive_ns=call.request_ns,
-        last_seen_ns=response_ns,
-        **more,
-    )
