@@ -120,7 +120,7 @@ def test_forks_from_many_threads_at_once_lose_and_repeat_nothing(server: Server,
         """,
         environment(server, receiver),
     )
-    assert sorted(ended.check().split()) == ["0"] * 6 + ["None"] * 6
+    assert sorted(ended.check().split()) == ["0"] * 6 + ["True"] * 6
     ids = run_ids(receiver)
     assert len(ids) == len(set(ids)) == 12
 
