@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,13 @@ from tests.support.fixtures import receiver, server
 __all__ = ["receiver", "server"]
 
 Run = Callable[..., None]
+
+
+def settle() -> None:
+    """Let threads that were told to end do so."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(("runspan-", "Otel")):
+            thread.join(20)
 
 
 @pytest.fixture

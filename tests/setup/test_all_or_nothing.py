@@ -23,6 +23,7 @@ from runspan.patches.neighbours import Neighbours
 from runspan.patches.threads import Pools
 from runspan.providers import Providers
 from runspan.runtime import active
+from tests.setup.conftest import settle
 from tests.support.children import environment
 from tests.support.children import run as run_child
 
@@ -41,13 +42,6 @@ STEPS: tuple[tuple[Any, str], ...] = (
 
 def ours(hook: Any) -> bool:
     return isinstance(getattr(hook, "__self__", None), setup.Handle)
-
-
-def settle() -> None:
-    """Let threads that were told to end do so."""
-    for thread in threading.enumerate():
-        if thread.name.startswith(("runspan-", "Otel")):
-            thread.join(20)
 
 
 @pytest.fixture
