@@ -101,6 +101,11 @@ class Waterfall:
     mini: tuple[tuple[str, float, float], ...] = ()  # (kind, left, width) of every row, or of a sample
 
     @property
+    def has_phases(self) -> bool:
+        """Whether a bar shows what a run was doing, so that the page explains the colours."""
+        return any(piece.word for row in self.rows for piece in row.pieces)
+
+    @property
     def last(self) -> int:
         """Counts the rows up to its end."""
         return self.first + len(self.rows)
