@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +89,7 @@ def test_the_runs_are_listed_and_filtered(page: Page) -> None:
     page.open("/")
     assert len(page.all("tr[data-row]")) == page.viewer.store.count_runs(RunFilter()) == 11
     assert set(page.texts(".c-state")) == {"completed", "failed", "expired", "incomplete"}
+    page.one(".morefilters summary").click()
     page.one('select[name="status"]').send_keys("failed")
     page.until(lambda: "status=failed" in page.path)
     page.until(lambda: page.texts(".c-state") == ["failed"])
@@ -100,9 +103,10 @@ def test_words_are_searched_with_the_keyboard(page: Page) -> None:
     page.open("/")
     page.press("/")
     page.press("pension\ue007")
-    page.until(lambda: page.texts(".open") == ["Handbook"])
+    page.until(lambda: page.texts(".c-name bdi")[:1] == ["Handbook"])
     page.open("/?q=%E4%BD%8F%E5%AE%BF%E6%A0%87%E5%87%86")
-    assert page.texts(".open") == ["Handbook"]
+    assert page.texts(".c-name bdi")[0] == "Handbook"
+    assert len(page.all("tr[data-row]")) == 1
     page.open("/?q=no+such+words")
     assert page.one(".empty h2").text == "No run matches"
 
@@ -111,8 +115,42 @@ def test_columns_sort(page: Page) -> None:
     page.open("/")
     page.one('th a[href*="sort=duration"]').click()
     page.until(lambda: page.has('th[aria-sort="descending"] a[href*="duration"]'))
-    stored = [run.name for run in page.viewer.store.runs(RunFilter(sort="duration"))]
+    stored = [run.question for run in page.viewer.store.runs(RunFilter(sort="duration"))]
     assert page.texts(".open") == stored
+
+
+def test_errors_are_one_tick_and_mean_every_bad_end(page: Page) -> None:
+    page.open("/")
+    page.one(".check input").click()
+    page.until(lambda: "errors=1" in page.path)
+    page.until(lambda: page.has(".chip"))
+    assert set(page.texts(".c-state")) == {"failed", "expired"}
+
+
+def test_an_id_from_a_log_line_opens_its_trace(page: Page) -> None:
+    (run,) = page.viewer.store.runs(RunFilter(words="sea weekend Lyon"))
+    for name in (run.trace, run.run_id, run.span):
+        page.open("/")
+        page.press("/")
+        page.press(f"{name}\ue007")
+        page.until(lambda: page.path.startswith(f"/trace/{run.trace}"))
+
+
+def test_hits_are_marked(page: Page) -> None:
+    page.open("/?q=train")
+    assert {text.lower() for text in page.texts("mark")} == {"train"}
+
+
+@contextmanager
+def phone(page: Page) -> Iterator[None]:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        yield
+    finally:
+        page.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {**metrics, "width": 1360, "height": 900, "mobile": False}
+        )
 
 
 def trip(page: Page) -> None:
@@ -187,6 +225,56 @@ def test_code_and_its_logs_and_what_was_retrieved_are_shown(page: Page) -> None:
     assert any("leave-policy.md" in text for text in page.texts(".documents li"))
 
 
+def test_zooming_shows_the_part_and_the_whole_again(page: Page) -> None:
+    trip(page)
+    boxes = lambda: {svg.get_dom_attribute("viewBox") for svg in page.all("#tree .bar svg")}  # noqa: E731
+    ticks = page.texts("#axis i")
+    page.press("j", "j", "z")
+    page.until(lambda: boxes() != {"0 0 100 14"})
+    assert len(boxes()) == 1
+    assert page.texts("#axis i") != ticks
+    page.press("0")
+    assert boxes() == {"0 0 100 14"}
+    page.one('[data-zoom="in"]').click()
+    assert boxes() == {"25 0 50 14"}
+
+
+def test_details_stand_below_or_beside_and_it_is_remembered(page: Page) -> None:
+    trip(page)
+    tree, panel = page.one(".tree"), page.one("#panel")
+    assert panel.rect["y"] > tree.rect["y"] + tree.rect["height"]
+    page.press("d")
+    assert panel.rect["x"] > tree.rect["x"] + tree.rect["width"]
+    trip(page)
+    assert page.has(".split.beside")
+    page.one("#place").click()
+    assert not page.has(".split.beside")
+
+
+def test_a_tap_on_a_phone_opens_the_details_over_the_page(page: Page) -> None:
+    with phone(page):
+        trip(page)
+        next(row for row in page.all("#tree [role=row] a") if "find_trains" in row.text).click()
+        page.until(lambda: page.has("#panel.sheet"))
+        assert page.one("#panel").rect["height"] > 400
+        page.one("[data-close]").click()
+        assert not page.has("#panel.sheet")
+
+
+def test_a_tools_arguments_are_copied(page: Page) -> None:
+    trip(page)
+    origin = page.viewer.endpoint
+    page.driver.execute_cdp_cmd(
+        "Browser.grantPermissions",
+        {"origin": origin, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
+    )
+    button = page.one('.toolsteps [aria-label="Copy the arguments"]')
+    page.driver.execute_script("arguments[0].click()", button)
+    page.until(lambda: "done" in button.get_attribute("class"))
+    copied = page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert json.loads(copied) == {"city": "Marseille"}
+
+
 def test_an_error_is_found_by_its_key(page: Page) -> None:
     (run,) = page.viewer.store.runs(RunFilter(status="failed"))
     page.open(f"/trace/{run.trace}")
@@ -221,13 +309,41 @@ def test_two_runs_are_compared(page: Page) -> None:
     page.open("/?session=s-3f81")
     for box in page.all(".pick input")[:2]:
         box.click()
-    assert page.one("#tray-count").text == "2 runs chosen"
+    assert page.one("#tray-count").text.startswith("2 runs chosen")
+    assert not any(box.is_enabled() for box in page.all(".pick input:not(:checked)"))
     page.one("#compare").click()
     page.until(lambda: page.has(".sides"))
     assert page.texts(".side bdi") == ["Math Tutor", "Math Tutor"]
     assert "Duration" in page.texts(".numbers th[scope=row]")
-    assert page.has(".answers mark")
+    assert "differ too much" in page.one(".note").text
     assert page.texts(".toolcell bdi") == ["code_interpreter", "code_interpreter"]
+
+
+def test_a_file_dropped_on_a_page_is_taken_in(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "dropped.bin"
+    path.write_bytes(export(*a_run(950, "Where did this come from?", at_ms=9e9)))
+    page.open("/traces")
+    page.one("input[data-import]").send_keys(str(path))
+    page.until(lambda: any("Where did this come from?" in text for text in page.texts(".open")))
+    page.viewer.store.delete([f"{950:032x}"])
+
+
+def test_a_trace_is_kept_and_deleted(page: Page) -> None:
+    assert post(page.viewer.port, export(*a_run(960, "Delete me"))).status == 200
+    page.open(f"/trace/{960:032x}")
+    page.one('[data-url$="/keep"]').click()
+    page.until(lambda: page.has('[data-url$="/release"]'))
+    assert page.viewer.store.is_kept(f"{960:032x}")
+    page.one('[data-method="DELETE"]').click()
+    page.driver.switch_to.alert.accept()
+    page.until(lambda: page.path == "/")
+    assert page.viewer.store.spans(f"{960:032x}") == []
+
+
+def test_the_overview_leads_to_the_runs_of_a_day(page: Page) -> None:
+    page.open("/overview")
+    page.one(".plot a").send_keys("\ue007")
+    page.until(lambda: "day=" in page.path)
 
 
 def test_new_runs_show_by_themselves(page: Page) -> None:
@@ -328,7 +444,7 @@ def test_nothing_is_asked_of_anyone_else(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/traces", "/threads", "/sessions", "/compare", "trace", "thread", "pair"]
+    "path", ["/", "/overview", "/traces", "/threads", "/sessions", "/compare", "trace", "thread", "pair"]
 )
 def test_a_phone_needs_no_sideways_scrolling(page: Page, path: str) -> None:
     first, second = page.viewer.store.runs(RunFilter(session="s-3f81"))[:2]
@@ -337,15 +453,9 @@ def test_a_phone_needs_no_sideways_scrolling(page: Page, path: str) -> None:
         "thread": f"/thread?id={first.thread}",
         "pair": f"/compare?run={first.trace}.{first.span}&run={second.trace}.{second.span}",
     }
-    metrics = {"width": 375, "height": 720, "deviceScaleFactor": 2, "mobile": True}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
+    with phone(page):
         page.open(links.get(path, path))
-        assert page.driver.execute_script("return document.documentElement.scrollWidth") <= 375
-    finally:
-        page.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride", {**metrics, "width": 1360, "height": 900, "mobile": False}
-        )
+        assert page.driver.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
 def test_an_empty_viewer_says_what_to_do(browser: Chrome, tmp_path: Path) -> None:

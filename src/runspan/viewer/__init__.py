@@ -33,7 +33,7 @@ _HOMES = {
     "runspan.viewer.web.serving": ("Viewer", "run", "serve"),
 }
 INSTALL = "pip install 'runspan[ui]' (in a clone: pip install '.[ui]')"
-_OF_THE_EXTRA = frozenset({"jinja2", "markupsafe", "starlette", "uvicorn"})
+_OF_THE_EXTRA = frozenset({"jinja2", "markdown_it", "markupsafe", "nh3", "starlette", "uvicorn"})
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [

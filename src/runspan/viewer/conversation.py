@@ -89,9 +89,15 @@ def _first(attributes: Attributes, standard: str, *prefixes: str) -> Saids:
 def _said(message: Any) -> Said:
     if not isinstance(message, dict):
         return Said("?", (Part("text", show(message)),))
+    role = show(message.get("role", "?"))
     content = message.get("parts", message.get("content", ""))
+    if role == "tool" and "parts" not in message and not isinstance(content, list):
+        return Said(role, (Part("tool_result", show(content), id=show(message.get("tool_call_id") or "")),))
     parts = _parts(content) if isinstance(content, list) else (Part("text", show(content)),)
-    return Said(show(message.get("role", "?")), parts, message.get("incomplete") is True)
+    calls = message.get("tool_calls")
+    if isinstance(calls, list):  # as the chat completions API writes them
+        parts = (*(part for part in parts if part.text not in ("", "null")), *map(_chat_call, calls))
+    return Said(role, parts, message.get("incomplete") is True)
 
 
 def _parts(data: Iterable[Any]) -> tuple[Part, ...]:
@@ -126,6 +132,15 @@ def _call(part: Mapping[str, Any]) -> Part:
     arguments = part.get("arguments", part.get("server_tool_call"))
     name, call_id = show(part.get("name", "?")), show(part.get("id") or "")
     return Part("tool_call", "" if arguments is None else show(arguments), name, call_id)
+
+
+def _chat_call(call: Any) -> Part:
+    about = call.get("function", call) if isinstance(call, dict) else {"name": call}
+    return _call(
+        {**about, "id": call.get("id")}
+        if isinstance(call, dict) and isinstance(about, dict)
+        else {"name": call}
+    )
 
 
 def _result(part: Mapping[str, Any]) -> Part:

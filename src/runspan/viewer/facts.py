@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from runspan.viewer import conversation
 from runspan.viewer.kinds import is_error, number, text, word
 from runspan.viewer.messages import Message, parse, read_instructions, read_messages, show
 from runspan.viewer.paint import Piece
@@ -78,10 +79,17 @@ def _generation(span: Span, has_children: bool, cells: int) -> list[Line]:
         line.append((one_line(", ".join(map(show, reasons)), 20), "yellow"))
     attributes = span.attributes
     system = read_instructions(attributes.get("gen_ai.system_instructions"))
-    inputs = read_messages(attributes.get("gen_ai.input.messages"))
-    outputs = read_messages(attributes.get("gen_ai.output.messages"))
+    inputs = read_messages(attributes.get("gen_ai.input.messages")) or _said(conversation.given(attributes))
+    outputs = read_messages(attributes.get("gen_ai.output.messages")) or _said(
+        conversation.answered(attributes)
+    )
     said = _conversation(system, inputs, outputs, cells) or _exchange(span, has_children, cells)
     return [*joined(line, cells), *said]
+
+
+def _said(saids: Iterable[conversation.Said]) -> list[Message]:
+    """Messages that stand in flat attributes, as OpenInference and OpenLLMetry write them."""
+    return [(said.role, " ".join(part.text or part.name for part in said.parts)) for said in saids]
 
 
 def tokens(spans: Iterable[Span]) -> str:

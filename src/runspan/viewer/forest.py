@@ -24,6 +24,7 @@ class Entry:
     parent: Span | None
     rails: tuple[bool, ...]  # per level from the top: is this branch the last of its siblings?
     has_children: bool
+    depth: int = 0  # levels above it, also beyond those that have rails
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +87,19 @@ def _one_per_circle(spans: tuple[Span, ...]) -> list[str]:
     return broken
 
 
-Step = tuple[Span | None, str, Span | None, tuple[bool, ...]]  # span, its id, parent, rails
+Step = tuple[Span | None, str, Span | None, tuple[bool, ...], int]  # span, its id, parent, rails, depth
 
 
 def _walk(roots: list[Span], notes: Mapping[str, str], children: dict[str, list[Span]]) -> Iterator[Entry]:
-    tops: list[Step] = [(root, root.span_id, None, ()) for root in roots]
-    tops += [(None, span_id, None, ()) for span_id in notes]
+    tops: list[Step] = [(root, root.span_id, None, (), 0) for root in roots]
+    tops += [(None, span_id, None, (), 0) for span_id in notes]
     stack = tops[::-1]
     while stack:
-        span, span_id, parent, rails = stack.pop()
+        span, span_id, parent, rails, depth = stack.pop()
         # Taking the children away leaves none for a second span of the same id, nor for a circle to go on.
         below = children.pop(span_id, [])
-        yield Entry(span, "" if span else notes[span_id], parent, rails, bool(below))
+        yield Entry(span, "" if span else notes[span_id], parent, rails, bool(below), depth)
         last = len(below) - 1
         for index in range(last, -1, -1):
-            stack.append((below[index], below[index].span_id, span, (*rails, index == last)[-MAX_RAILS:]))
+            child_rails = (*rails, index == last)[-MAX_RAILS:]
+            stack.append((below[index], below[index].span_id, span, child_rails, depth + 1))

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from runspan.viewer import facts, kinds
 from runspan.viewer.canvas import Canvas
+from runspan.viewer.dialects import normal
 from runspan.viewer.facts import Line, joined
 from runspan.viewer.forest import Entry, Trace, grow
 from runspan.viewer.paint import Paint
@@ -37,7 +38,7 @@ def to_text(spans: Iterable[Span], *, width: int = 80, encoding: str = "utf-8") 
 
 
 def _draw(spans: Iterable[Span], canvas: Canvas) -> Iterator[Line]:
-    traces = grow(spans)
+    traces = grow(map(normal, spans))
     if not traces:
         yield [("no spans", "dim")]
         return

@@ -25,7 +25,9 @@ def exported(store: Store, put: Put) -> dict[str, object]:
     return data
 
 
-@pytest.mark.parametrize("form", ["json", "indented", "lines", "list", "protobuf"])
+@pytest.mark.parametrize(
+    "form", ["json", "indented", "lines", "list", "protobuf", "BOM", "UTF-16", "UTF-16 BE"]
+)
 def test_files_of_every_form_are_read(store: Store, put: Put, tmp_path: Path, form: str) -> None:
     data = exported(store, put)
     bodies = {
@@ -36,6 +38,9 @@ def test_files_of_every_form_are_read(store: Store, put: Put, tmp_path: Path, fo
         ),  # type: ignore[attr-defined]
         "list": json.dumps([data, data]).encode(),
         "protobuf": export(*a_run(5)),
+        "BOM": b"\xef\xbb\xbf" + json.dumps(data).encode(),
+        "UTF-16": json.dumps(data).encode("utf-16"),
+        "UTF-16 BE": b"\xfe\xff" + json.dumps(data, indent=1).encode("utf-16-be"),
     }
     path = tmp_path / "file"
     path.write_bytes(bodies[form])

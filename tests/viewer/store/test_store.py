@@ -149,11 +149,73 @@ def test_runs_come_in_pages(store: Store) -> None:
         "status": ["completed", "failed"],
         "name": ["A0", "A1"],
         "model": ["gpt-4o-2024"],
+        "service": ["math-tutor"],
     }
-    assert [[run.run_id for run in runs] for runs in store.newest_groups("user")] == [
-        ["run_2", "run_4", "run_6"],
-        ["run_1", "run_3", "run_5"],
+
+
+def test_groups_have_sums_and_are_sorted_and_filtered(store: Store) -> None:
+    many(store)
+    every = RunFilter()
+    assert [(row.name, row.runs, row.bad, row.tokens) for row in store.groups("user", every)] == [
+        ("u0", 3, 1, 903),
+        ("u1", 3, 1, 1203),
     ]
+    assert [row.first.run_id for row in store.groups("user", every)] == ["run_2", "run_1"]
+    assert [row.name for row in store.groups("user", every, "tokens")] == ["u1", "u0"]
+    assert [row.name for row in store.groups("user", every, "tokens", is_ascending=True)] == ["u0", "u1"]
+    assert [row.name for row in store.groups("user", every, limit=1, offset=1)] == ["u1"]
+    assert [
+        (row.name, row.runs) for row in store.groups("user", RunFilter(is_bad=True, words="number6"))
+    ] == [("u0", 1)]
+    assert store.groups("user", RunFilter(words="nothing like it")) == []
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        (RunFilter(is_bad=True), [6, 3]),
+        (RunFilter(service="math-tutor", is_bad=True, sort="tokens"), [3, 6]),
+        (RunFilter(min_duration_ns=1_750_000_001), []),
+        (RunFilter(attribute="gen_ai.agent.name=A1"), [5, 3, 1]),
+        (RunFilter(attribute="openinference.span.kind=NONE"), []),
+        (RunFilter(words="A1 gpt 4o"), []),  # a span has all words, and the assistant's name is the run's
+        (RunFilter(words="A1"), [5, 3, 1]),
+        (RunFilter(words="math-tutor number4"), [4]),
+        (RunFilter(words="execute_tool get_weather"), [6, 5, 4, 3, 2, 1]),
+    ],
+    ids=str,
+)
+def test_errors_services_durations_and_attributes_are_filtered(
+    store: Store, of: RunFilter, expected: list[int]
+) -> None:
+    many(store)
+    assert numbers(store, of) == expected
+
+
+def test_traces_are_filtered_and_sorted_and_know_their_question(store: Store) -> None:
+    many(store)
+    found = store.traces(of=RunFilter(is_bad=True))
+    assert [(row.trace[-1], row.question, row.assistant, row.status) for row in found] == [
+        ("6", "question 6 über Zoë", "A0", "failed"),
+        ("3", "question 3 über Zoë", "A1", "failed"),
+    ]
+    assert [row.trace[-1] for row in store.traces(sort="tokens")] == list("123456")
+    assert [row.trace[-1] for row in store.traces(of=RunFilter(name="A1"), is_ascending=True)] == list("135")
+    assert [
+        row.trace[-1] for row in store.traces(of=RunFilter(attribute="gen_ai.agent.name=A0"), limit=2)
+    ] == ["6", "4"]
+
+
+def test_ids_are_found(store: Store) -> None:
+    many(store)
+    trace = f"{3:032x}"
+    assert store.find(trace.upper()) == ("trace", trace, "")
+    assert store.find("run_3") == ("span", trace, f"{2:016x}")
+    assert store.find(" s1 ") == ("session", "s1", "")
+    assert store.find("thread_1") == ("thread", "thread_1", "")
+    assert [store.find(name) for name in ("", "f" * 32, "g" * 32, "f" * 16, "words of a search")] == [
+        None
+    ] * 5
 
 
 @pytest.mark.parametrize(
@@ -224,7 +286,7 @@ def test_a_group_that_can_not_be_written_leaves_nothing(
         raise sqlite3.OperationalError("disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr("runspan.viewer.store.insert._put_trace", broken)
+        patched.setattr("runspan.viewer.store.insert._Insertion._put_trace", broken)
         with pytest.raises(sqlite3.OperationalError):
             store.add(rows.traces(export(*a_run(1)), PROTOBUF)).result(10)
     assert (store.count_traces(), store.count_runs(RunFilter())) == (0, 0)

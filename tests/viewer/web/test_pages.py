@@ -8,6 +8,7 @@ import pytest
 
 from runspan.viewer import Viewer
 from runspan.viewer.spans import Link
+from runspan.viewer.web.waterfall import PAGE_ROWS
 
 from ..hand_made import ERROR, messages, operation, span
 from ..runs import a_run
@@ -212,3 +213,132 @@ def test_tool_calls_in_messages_are_not_shown_beside_their_spans(get: Get, send:
     assert re.findall(r'class="bubble r-(\w+)"', page) == ["user", "assistant"]
     whole = get(f"/trace/{1:032x}?span={3:016x}").text
     assert re.findall(r'class="bubble r-(\w+)"', whole) == ["user", "assistant", "tool", "assistant"]
+
+
+def test_the_question_is_the_title_and_the_answer_stands_below_it(get: Get, send: Send) -> None:
+    send(*a_run(1, "Will it **rain**?", "No, it is `sunny`."))
+    page = get(f"/trace/{1:032x}").text
+    assert "<title>Will it rain? · Weather · runspan</title>" in page
+    assert re.findall(r"<h1[^>]*>([^<]+)<", page) == ["Will it rain?"]
+    assert re.findall(r'<p class="answer"[^>]*>([^<]+)<', page) == ["No, it is sunny."]
+
+
+def test_older_and_newer_runs_are_one_step_away(get: Get, send: Send) -> None:
+    for n in (1, 2, 3):
+        send(*a_run(n, f"question {n}", at_ms=n * 10_000))
+    page = get(f"/trace/{2:032x}").text
+    assert re.findall(r'href="/trace/(\w+)\?span=\w+" rel="(\w+)"', page) == [
+        (f"{1:032x}", "prev"),
+        (f"{3:032x}", "next"),
+    ]
+    assert 'rel="prev"' not in get(f"/trace/{1:032x}").text
+
+
+def test_a_guessed_end_has_its_spread(get: Get, send: Send) -> None:
+    send(*a_run(1, end_uncertainty_s=0.5))
+    assert "1.8 ± 0.2 s" in plain(get(f"/trace/{1:032x}"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"status": "expired"}, "submit them sooner"),
+        ({"status": "in_progress", "unfinished": "stream_closed"}, "closed the stream"),
+        ({"status": "in_progress", "unfinished": "something new"}, "(something new)"),
+        ({"status": "incomplete"}, "max_completion_tokens"),
+    ],
+)
+def test_a_bad_end_says_why_and_what_to_do(get: Get, send: Send, facts: dict[str, str], words: str) -> None:
+    send(*a_run(1, **facts))
+    assert words in plain(get(f"/trace/{1:032x}"))
+
+
+def test_long_texts_are_folded_and_copied_as_they_are(get: Get, send: Send) -> None:
+    answer = "**A** long answer. " * 400
+    send(*a_run(1, "short", answer))
+    page = get(f"/trace/{1:032x}").text
+    assert "Show all 7,600 characters" in page
+    assert page.count(f'data-source="{answer}"') == 1
+
+
+def test_parallel_tools_stand_in_the_order_of_the_run(get: Get, send: Send) -> None:
+    # Same start, ids that sort the other way.
+    tools = [
+        span(50 - n, 2, f"tool {n}", 700, 800, **operation("execute_tool", {"gen_ai.tool.name": f"t{n}"}))
+        for n in range(5)
+    ]
+    send(*a_run(1)[:3], *tools)
+    page = get(f"/trace/{1:032x}").text
+    assert re.findall(r"<bdi>(tool \d)</bdi>", page) == [f"tool {n}" for n in range(5)]
+    assert re.findall(r"<bdi>(t\d)</bdi>", page) == [f"t{n}" for n in range(5)]
+
+
+def test_a_trace_longer_than_a_page_is_whole_over_its_pages(get: Get, send: Send) -> None:
+    spans = [span(n, 0 if n == 1 else 1, f"step {n}", n, n + 1) for n in range(1, PAGE_ROWS + 51)]
+    for at in range(0, len(spans), 500):
+        send(*spans[at : at + 500])
+    first = get(f"/trace/{1:032x}").text
+    (after,) = re.findall(r'rel="next" href="([^"]+rows=2[^"]*)"', first)
+    second = get(after.replace("&amp;", "&")).text
+    found = [re.findall(r"<bdi>(step \d+)</bdi></a>", page) for page in (first, second)]
+    assert [len(names) for names in found] == [PAGE_ROWS, 50]
+    assert sorted({*found[0], *found[1]}) == sorted(one.name for one in spans)
+    late = get(f"/trace/{1:032x}?span={PAGE_ROWS + 20:016x}").text
+    assert re.findall(r'id="s-(\w+)"[^>]*aria-selected', late) == [f"{PAGE_ROWS + 20:016x}"]
+
+
+def test_the_older_run_stands_left_and_a_bad_run_is_no_win(get: Get, send: Send) -> None:
+    send(
+        *a_run(1, answer="Sunny.", tokens=(100, 10)), *a_run(2, answer="Rain.", at_ms=60_000, tokens=(50, 5))
+    )
+    pair = [f"{n:032x}.{2:016x}" for n in (2, 1)]
+    page = get(f"/compare?run={pair[0]}&run={pair[1]}").text
+    assert re.findall(r'class="side" href="/trace/(\w+)', page) == [f"{1:032x}", f"{2:032x}"]
+    assert "is-less" in page
+    send(*a_run(3, status="failed", at_ms=90_000, tokens=(5, 1)))
+    page = get(f"/compare?run={pair[1]}&run={3:032x}.{2:016x}").text
+    assert "is-less" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/traces", "/threads", "/sessions"])
+def test_every_list_filters_and_sorts(get: Get, send: Send, path: str) -> None:
+    for n, status in ((1, "completed"), (2, "failed"), (3, "completed")):
+        more = {
+            "session.id": f"s{n}",
+            "gen_ai.conversation.id": f"t{n}",
+            "user.id": f"u{n}",
+            "app.tenant": f"acme{n}",
+        }
+        send(
+            *a_run(
+                n,
+                f"question {n}",
+                f"word{n}",
+                at_ms=n * 10_000,
+                status=status,
+                tokens=(n * 100, 1),
+                more=more,
+            )
+        )
+
+    def rows(query: str) -> list[str]:
+        return re.findall(r"(?:<mark>)?question(?:</mark>)? (\d)</span>\s*</a>", get(f"{path}?{query}").text)
+
+    assert rows("") == ["3", "2", "1"]
+    for query, expected in (
+        ("errors=1", ["2"]), ("q=word3", ["3"]), ("attr=app.tenant%3Dacme1", ["1"]), ("user=u2", ["2"]),
+        ("status=completed&sort=tokens&order=asc", ["1", "3"]), ("sort=tokens", ["3", "2", "1"]), ("min=2m", []),
+        ("service=math-tutor", ["3", "2", "1"]), ("service=other", []), ("since=1h", []), ("day=2026-01-05", ["3", "2", "1"]),
+    ):  # fmt: skip
+        assert rows(query) == expected, query
+
+
+def test_a_search_for_an_id_goes_there(get: Get, send: Send) -> None:
+    send(*a_run(7))
+    for name, place in (
+        (f"{7:032x}", f"/trace/{7:032x}"),
+        ("run_7", f"/trace/{7:032x}?span={2:016x}"),
+        ("thread_1", "/thread?id=thread_1"),
+    ):
+        answer = get(f"/?q={name}")
+        assert (answer.status, answer.headers["location"]) == (303, place)

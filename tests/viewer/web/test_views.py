@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runspan.viewer import forest
+from runspan.viewer.spans import Event
 from runspan.viewer.web import comparing
 from runspan.viewer.web.plain import MAX_SHOWN, visible
 from runspan.viewer.web.render import count, money, page, pretty, query_part, took, when
-from runspan.viewer.web.waterfall import MAX_ROWS, phases, scale_ns, waterfall
+from runspan.viewer.web.waterfall import MAX_LEVEL, PAGE_ROWS, phases, scale_ns, waterfall
 
 from ..hand_made import TEN_O_CLOCK_NS, operation, run, span
 from ..runs import a_run
@@ -44,7 +47,7 @@ def test_numbers_read_well() -> None:
     assert [money(value) for value in (None, 0, 0.0000004, 0.0125, 12.5)] == [
         "–",
         "$0",
-        "$4.0e-07",
+        "$0.00000040",
         "$0.0125",
         "$12.50",
     ]
@@ -58,7 +61,7 @@ def test_numbers_read_well() -> None:
 
 
 def test_templates_escape_whatever_they_print() -> None:
-    shown = page("compare_none.html", endpoint="", path='"><script>', url="<x>")
+    shown = page("compare_none.html", endpoint="", path='"><script>', url="<x>", live='"><script>', tab="")
     assert "<script>" not in shown
 
 
@@ -104,10 +107,43 @@ def test_bars_stay_inside_whatever_the_times() -> None:
             assert piece.left + piece.width <= 100.001
 
 
-def test_a_trace_without_end_is_cut_and_says_so() -> None:
-    (trace,) = forest.grow(span(n, 0 if n == 1 else 1, "x", 0, 1) for n in range(1, MAX_ROWS + 101))
-    view = waterfall(trace)
-    assert (len(view.rows), view.omitted) == (MAX_ROWS, 100)
+def test_a_trace_without_end_comes_in_pages_of_rows() -> None:
+    (trace,) = forest.grow(span(n, 0 if n == 1 else 1, "x", 0, 1) for n in range(1, 2 * PAGE_ROWS + 101))
+    pages = [waterfall(trace, first=first) for first in (0, PAGE_ROWS, 2 * PAGE_ROWS)]
+    assert [(view.first, view.last, view.total) for view in pages] == [
+        (0, PAGE_ROWS, 2 * PAGE_ROWS + 100),
+        (PAGE_ROWS, 2 * PAGE_ROWS, 2 * PAGE_ROWS + 100),
+        (2 * PAGE_ROWS, 2 * PAGE_ROWS + 100, 2 * PAGE_ROWS + 100),
+    ]
+    ids = [row.id for view in pages for row in view.rows]
+    assert len(ids) == len(set(ids)) == 2 * PAGE_ROWS + 100
+
+
+def test_a_deep_tree_keeps_its_depth_beyond_the_indentation() -> None:
+    (trace,) = forest.grow(span(n, n - 1, f"level {n}", 0, 1) for n in range(1, 41))
+    rows = waterfall(trace).rows
+    assert [row.depth for row in rows] == list(range(40))
+    assert max(row.level for row in rows) == MAX_LEVEL
+
+
+def test_the_bars_of_bad_runs_and_their_badges_are_bad() -> None:
+    (trace,) = forest.grow(
+        (*a_run(1, status="failed"), span(9, 1, "late", 0, 1, **run(unfinished="shutdown")))
+    )
+    tones = {row.name: (row.badge, row.tone) for row in waterfall(trace).rows if row.kind == "run"}
+    assert tones == {"invoke_agent Weather": ("failed", "bad"), "late": ("end not seen", "bad")}
+
+
+def test_events_are_marks_on_the_bar_and_changes_of_status_are_none() -> None:
+    events = (
+        Event("exception", TEN_O_CLOCK_NS + 5_000_000),
+        Event("first_token", TEN_O_CLOCK_NS + 2_000_000),
+        Event("thread.run.queued", TEN_O_CLOCK_NS, {"runspan.run.status": "queued"}),
+        Event("outside", TEN_O_CLOCK_NS + 50_000_000),
+    )
+    (trace,) = forest.grow([replace(span(1, 0, "x", 0, 10), events=events)])
+    (row,) = waterfall(trace).rows
+    assert [(mark.kind, mark.left) for mark in row.marks] == [("bad", 50.0), ("token", 20.0)]
 
 
 def test_tool_calls_of_the_same_name_stand_beside_each_other() -> None:

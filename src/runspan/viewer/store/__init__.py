@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from runspan.viewer.store.filters import RunFilter
 from runspan.viewer.store.prune import Bounds
-from runspan.viewer.store.queries import Run, RunFilter, Store, TraceRow
+from runspan.viewer.store.queries import GroupRow, Run, Store, TraceRow
 from runspan.viewer.store.stats import Stat
 from runspan.viewer.store.writer import StoreFullError
 
-__all__ = ["Bounds", "Run", "RunFilter", "Stat", "Store", "StoreFullError", "TraceRow"]
+__all__ = ["Bounds", "GroupRow", "Run", "RunFilter", "Stat", "Store", "StoreFullError", "TraceRow"]

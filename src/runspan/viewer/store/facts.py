@@ -48,6 +48,7 @@ class Facts(msgspec.Struct, omit_defaults=True, frozen=True):
     cost: float | None = None
     question: str = ""
     answer: str = ""
+    uncertainty_s: float | None = None  # how wide the interval is in which the run ended
 
 
 TEXTS: Mapping[str, tuple[str, ...]] = {
@@ -70,6 +71,7 @@ SECONDS: Mapping[str, tuple[str, ...]] = {
     "tool_wait_s": ("runspan.run.tool_wait_s",),
     "lag_s": ("runspan.run.detection_lag_s",),
     "first_token_s": ("gen_ai.response.time_to_first_chunk",),
+    "uncertainty_s": ("runspan.run.end_uncertainty_s",),
     "cost": ("gen_ai.usage.cost", "llm.cost.total", "operation.cost"),
 }
 COUNTS: Mapping[str, tuple[str, ...]] = {
@@ -113,6 +115,13 @@ def facts(span: Span, sort: str, inputs: Saids, outputs: Saids) -> Facts:
         answer=preview(answer),
         **found,  # type: ignore[arg-type]  # the tables above name the fields with their types
     )
+
+
+def usage(span: Span) -> tuple[int | None, float | None]:
+    """(tokens in and out together, US dollars) of one span."""
+    sides = [_number(span, COUNTS[side]) for side in ("input_tokens", "output_tokens")]
+    known = [side for side in sides if side is not None]
+    return (int(sum(known)) if known else None), _number(span, SECONDS["cost"])
 
 
 def status(span: Span) -> str:

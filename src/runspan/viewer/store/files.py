@@ -1,12 +1,15 @@
 """OTLP files: JSON lines (one export a line, as the Collector writes them), a JSON export or a list of them, and protobuf
-exports; each also packed by gzip. All of a file or nothing of it that stands after the first fault."""
+exports; each also packed by gzip, with a byte order mark, or in UTF-16. All of a file or nothing of it that stands after
+the first fault."""
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -16,6 +19,7 @@ from runspan.viewer.store.queries import Store
 
 MAX_LINE = 64 * 2**20
 GZIP = b"\x1f\x8b"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Note = Callable[[str], None]  # takes a line for the user
 
@@ -55,14 +59,27 @@ def refusal(path: Path, where: str, content_type: str, error: BadBodyError) -> s
 
 
 def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        is_packed = file.read(len(GZIP)) == GZIP
-    return cast(BinaryIO, gzip.open(path)) if is_packed else path.open("rb")
+    """The file unpacked, without its byte order mark, and in UTF-8 where it is text."""
+    with path.open("rb") as plain:
+        is_packed = plain.read(len(GZIP)) == GZIP
+    file = cast(BinaryIO, gzip.open(path)) if is_packed else path.open("rb")  # noqa: SIM115 - the caller closes it
+    try:
+        mark = file.read(3)
+        if mark[:2] in UTF_16:
+            with file:
+                return BytesIO((mark + file.read()).decode("utf-16", "replace").encode())
+        if mark != codecs.BOM_UTF8:
+            file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _exports(path: Path, file: BinaryIO, note: Note) -> Iterator[tuple[str, bytes, str]]:
+    begin = file.tell()
     first = file.readline(MAX_LINE)
-    file.seek(0)
+    file.seek(begin)
     if first.lstrip()[:1] not in (b"{", b"["):
         yield "", file.read(), PROTOBUF
     elif first.lstrip()[:1] == b"{" and _is_json(first):

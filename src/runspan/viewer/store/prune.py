@@ -47,7 +47,7 @@ class Pruner:
             return True
         oldest_s = int(time.time() - self._bounds.age_s)
         condition, values = ("1", ()) if is_too_big else ("seen_s < ?", (oldest_s,))
-        sql = f"SELECT trace FROM traces WHERE {condition} ORDER BY seen_s LIMIT {TRACES_AT_ONCE}"  # noqa: S608
+        sql = f"SELECT trace FROM traces WHERE {condition} AND is_kept = 0 ORDER BY seen_s LIMIT {TRACES_AT_ONCE}"  # noqa: S608
         old = db.execute(sql, values).fetchall()
         if old:
             with transaction(db):

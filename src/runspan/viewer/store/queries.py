@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from runspan.viewer.spans import LogRecord, Span
-from runspan.viewer.store import rows, stats
+from runspan.viewer.store import numbers, rows, stats
+from runspan.viewer.store.filters import RunFilter
+from runspan.viewer.store.insert import forget_all, forget_trace
+from runspan.viewer.store.numbers import Group
 from runspan.viewer.store.prune import Bounds, used_bytes
 from runspan.viewer.store.rows import Batch
 from runspan.viewer.store.schema import connect, open_to_read
@@ -23,36 +25,9 @@ from runspan.viewer.store.writer import Writer
 MAX_FOUND = 2_000  # spans that a search looks at, newest first
 MAX_COUNTED = 10_000  # runs that match a filter
 MAX_READERS = 8  # connections that stay open
-MAX_TRACE_SPANS = 20_000  # that one page reads
-
-SORTS: Mapping[str, str] = {
-    "start": "start_ns",
-    "duration": "duration_ns",
-    "queue": "queue_s",
-    "tokens": "tokens",
-    "cost": "cost",
-}
-NULLABLE = frozenset({"queue_s", "tokens", "cost"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs, and in what order. Empty texts ask for nothing."""
-
-    words: str = ""
-    status: str = ""
-    name: str = ""
-    model: str = ""
-    thread: str = ""
-    session: str = ""
-    user: str = ""
-    since_ns: int = 0
-    sort: str = "start"  # a key of SORTS
-    is_ascending: bool = False
-
-    def is_narrow(self) -> bool:
-        """Whether it leaves any run out."""
-        return replace(self, sort="start", is_ascending=False) != RunFilter()
+MAX_RUN_SPANS = 5_000  # that one panel reads
+MAX_IDS = 500  # in one query
+DELETED_AT_ONCE = 20
 
 
 class Run(NamedTuple):
@@ -88,10 +63,13 @@ class Run(NamedTuple):
     error: str
     question: str
     answer: str
+    uncertainty_s: float | None
+    is_bad: int
+    outer: int | None  # the row of the run that holds this one
 
 
 class TraceRow(NamedTuple):
-    """A row of the traces table."""
+    """A row of the traces table. `question` and the fields after it are those of its first run; empty without one."""
 
     trace: str
     start_ns: int
@@ -103,11 +81,50 @@ class TraceRow(NamedTuple):
     service: str
     tokens: int | None
     cost: float | None
+    is_kept: int
+    question: str = ""
+    answer: str = ""
+    assistant: str = ""
+    status: str = ""
+    unfinished: str = ""
+    error: str = ""
+
+
+class GroupRow(NamedTuple):
+    """A thread, a session or a user: sums over its runs. `first` is its first run."""
+
+    name: str
+    runs: int
+    bad: int
+    threads: int
+    tokens: int | None
+    cost: float | None
+    busy_ns: int
+    first_ns: int
+    last_ns: int
+    first: Run
 
 
 COLUMNS = ", ".join(["hex(trace)", "hex(span)", *Run._fields[2:]]).lower()
-TRACE_COLUMNS = ", ".join(["hex(trace)", *TraceRow._fields[1:]])
-FIELDS = ("status", "name", "model", "thread", "session", "user")  # filters of equality
+TRACE_COLUMNS = ", ".join(["hex(trace)", *TraceRow._fields[1:11]])
+OF_FIRST_RUN = TraceRow._fields[11:]
+TRACE_SORTS: Mapping[str, str] = {
+    "start": "start_ns",
+    "duration": "end_ns - start_ns",
+    "spans": "spans",
+    "errors": "errors",
+    "runs": "runs",
+    "tokens": "tokens",
+    "cost": "cost",
+}
+GROUP_SORTS: Mapping[str, str] = {
+    "last": "last_ns",
+    "runs": "runs",
+    "bad": "bad",
+    "busy": "busy_ns",
+    "tokens": "tokens",
+    "cost": "cost",
+}
 
 
 class Store:
@@ -144,15 +161,50 @@ class Store:
             raise ValueError("the store was opened for reading only")
         return self._writer.add(batch)
 
+    # ---------------------------------------------------------------- out
+
+    def delete(self, traces: Iterable[str]) -> int:
+        """Delete these traces, a few at a time, so that senders need not wait. The number of traces that were there."""
+        wanted, gone = [_id(trace) for trace in traces], 0
+        for at in range(0, len(wanted), DELETED_AT_ONCE):
+            some = wanted[at : at + DELETED_AT_ONCE]
+            gone += self._write(lambda db, some=some: sum(forget_trace(db, trace) > 0 for trace in some))  # type: ignore[misc]
+        return gone
+
+    def clear(self) -> int:
+        """Delete everything that is not kept. The number of traces."""
+        if self._all("SELECT 1 FROM traces WHERE is_kept = 1 LIMIT 1", ()):
+            return self.delete(self.traces_with(RunFilter()))
+        return int(self._write(forget_all))
+
+    def keep(self, trace: str, is_kept: bool) -> bool:
+        """Whether the trace is there; a kept one is not removed by age or size, nor with many others."""
+        sql = "UPDATE traces SET is_kept = ? WHERE trace = ?"
+        return bool(self._write(lambda db: db.execute(sql, (is_kept, _id(trace))).rowcount))
+
+    def is_kept(self, trace: str) -> bool:
+        """Whether it is."""
+        return bool(self._all("SELECT 1 FROM traces WHERE trace = ? AND is_kept = 1", (_id(trace),)))
+
+    def traces_with(self, of: RunFilter, *, with_kept: bool = False) -> list[str]:
+        """Ids of the traces that hold such a run, the newest first; of all traces where nothing is asked for."""
+        where, values = self._where(of)
+        kept = "" if with_kept else " AND is_kept = 0"
+        inner = f" AND trace IN (SELECT trace FROM runs{where})" if where else ""  # noqa: S608 - our own terms
+        sql = f"SELECT lower(hex(trace)) FROM traces WHERE 1{kept}{inner} ORDER BY start_ns DESC"  # noqa: S608
+        return [trace for (trace,) in self._all(sql, values)]
+
+    def _write(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        if self._writer is None:
+            raise ValueError("the store was opened for reading only")
+        return self._writer.do(work).result()
+
     # ---------------------------------------------------------------- runs
 
     def page(self, of: RunFilter, limit: int = 50, offset: int = 0) -> tuple[list[Run], int]:
         """One page of runs, and how many there are (of a part of them, up to `MAX_COUNTED`)."""
         where, values = self._where(of)
-        column, direction = SORTS[of.sort], "ASC" if of.is_ascending else "DESC"
-        # What is not known sorts last, either way; in descending order it does so by itself.
-        nulls = " NULLS LAST" if of.is_ascending and column in NULLABLE else ""
-        order = f"{column} {direction}{nulls}, id {direction}"
+        order = of.order()
         # The inner one walks an index alone, so that the wide rows before a late page are not read.
         page = f"SELECT id FROM runs{where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
         sql = f"SELECT {COLUMNS} FROM runs WHERE id IN ({page}) ORDER BY {order}"  # noqa: S608
@@ -175,6 +227,16 @@ class Store:
         found = self._all(sql, (_id(trace), _id(span)))
         return _run(found[0]) if found else None
 
+    def beside(self, run: Run) -> tuple[Run | None, Run | None]:
+        """(the run that began before this one, the one after it)."""
+        found: list[Run | None] = []
+        for sign, direction in (("<", "DESC"), (">", "ASC")):
+            sql = f"""SELECT {COLUMNS} FROM runs WHERE (start_ns, trace, span) {sign} (?, ?, ?)
+                ORDER BY start_ns {direction}, trace {direction}, span {direction} LIMIT 1"""  # noqa: S608
+            row = self._all(sql, (run.start_ns, _id(run.trace), _id(run.span)))
+            found.append(_run(row[0]) if row else None)
+        return found[0], found[1]
+
     def runs_of_trace(self, trace: str) -> list[Run]:
         """All runs of a trace, by start."""
         sql = f"SELECT {COLUMNS} FROM runs WHERE trace = ? ORDER BY start_ns LIMIT 1000"  # noqa: S608
@@ -182,45 +244,168 @@ class Store:
 
     def stats(self, of: RunFilter | None = None) -> list[Stat]:
         """Runs, failures, latency percentiles, tokens and cost by assistant and model, the most used first."""
-        where, values = self._where(of or RunFilter())
-        sql = f"SELECT {stats.COLUMNS} FROM runs{where} ORDER BY name, model, duration_ns"  # noqa: S608
-        return stats.stats(self._all(sql, values))
+        return [stats.stat(group) for group in self.groups_of_numbers(of or RunFilter(), stats.BY)]
+
+    def groups_of_numbers(self, of: RunFilter, by: Sequence[str], limit: int = -1) -> list[Group]:
+        """The numbers of runs by these keys of `numbers.BY`, of the `limit` newest runs."""
+        return numbers.grouped(self.number_rows(of, by, limit), by)
+
+    def number_rows(self, of: RunFilter, by: Sequence[str], limit: int = -1) -> list[Sequence[Any]]:
+        """What `numbers.grouped` and `grouped_over` take, of the `limit` newest runs."""
+        where, values = self._where(of)
+        sql = f"SELECT {numbers.columns(by)} FROM runs{where} ORDER BY start_ns DESC LIMIT ?"  # noqa: S608
+        return self._all(sql, (*values, limit))
 
     def choices(self) -> dict[str, list[str]]:
-        """The values that runs can be filtered by, of status, assistant and model: the 200 first in order."""
-        return {name: self._distinct(name) for name in ("status", "name", "model")}
+        """The values that runs can be filtered by, of status, assistant, model and service: the 200 first in order."""
+        return {name: self._distinct(name) for name in ("status", "name", "model", "service")}
 
-    def newest_groups(self, column: str, limit: int = 50, offset: int = 0) -> list[list[Run]]:
-        """The threads or sessions (`column`) heard of last, each with its runs by start, at most 500."""
+    def groups(
+        self,
+        column: str,
+        of: RunFilter,
+        sort: str = "last",
+        is_ascending: bool = False,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[GroupRow]:
+        """The threads or sessions (`column`) with such runs, each with the sums over them; the ones heard of last first."""
+        where, values = self._where(of)
+        where = f"{where} AND {column} <> ''" if where else f" WHERE {column} <> ''"
+        if sort == "last" and not is_ascending and not of.is_narrow():
+            names = self._newest_names(column, offset + limit)[offset:]
+            where, values, offset = f" WHERE {column} IN ({', '.join('?' * len(names))})", tuple(names), 0
+        direction = "ASC" if is_ascending else "DESC"
+        sql = f"""SELECT {column}, count(*) AS runs, sum(is_bad) AS bad, count(DISTINCT nullif(thread, '')) AS threads,
+            sum(CASE WHEN outer IS NULL THEN tokens END) AS tokens, sum(CASE WHEN outer IS NULL THEN cost END) AS cost,
+            sum(CASE WHEN outer IS NULL THEN duration_ns ELSE 0 END) AS busy_ns, min(start_ns) AS first_ns,
+            max(start_ns + duration_ns) AS last_ns FROM runs{where} GROUP BY {column}
+            ORDER BY {GROUP_SORTS[sort]} {direction} NULLS LAST, {column} LIMIT ? OFFSET ?"""  # noqa: S608
+        found = self._all(sql, (*values, limit, offset))
+        first = f"SELECT {COLUMNS} FROM runs WHERE {column} = ? AND {column} <> '' ORDER BY start_ns LIMIT 1"  # noqa: S608
+        return [GroupRow._make((*row, _run(self._all(first, (row[0],))[0]))) for row in found]
+
+    def _newest_names(self, column: str, limit: int) -> list[str]:
         names: dict[str, None] = {}
         # By start, not by the index of the column: the plus says so.
         sql = f"SELECT {column} FROM runs WHERE +{column} <> '' ORDER BY start_ns DESC"  # noqa: S608
         with self._reader() as db:
             for (name,) in db.execute(sql):
                 names[name] = None
-                if len(names) >= offset + limit:
+                if len(names) >= limit:
                     break
-        by_start = {"sort": "start", "is_ascending": True}
-        return [self.runs(RunFilter(**{column: name}, **by_start), 500) for name in list(names)[offset:]]  # type: ignore[arg-type]
+        return list(names)
 
     # ---------------------------------------------------------------- traces
 
-    def traces(self, words: str = "", limit: int = 50, offset: int = 0) -> list[TraceRow]:
-        """Traces, newest first; `words` are looked for in all of a trace's spans."""
-        where, values = "", ()
-        if words.strip():
-            found = self._found(words, "spans.trace")
-            where, values = f" WHERE trace IN ({', '.join('?' * len(found))})", tuple(found)
-        sql = f"SELECT {TRACE_COLUMNS} FROM traces{where} ORDER BY start_ns DESC LIMIT ? OFFSET ?"  # noqa: S608
-        return [TraceRow(row[0].lower(), *row[1:]) for row in self._all(sql, (*values, limit, offset))]
+    def traces(
+        self,
+        words: str = "",
+        limit: int = 50,
+        offset: int = 0,
+        *,
+        of: RunFilter | None = None,
+        sort: str = "start",
+        is_ascending: bool = False,
+    ) -> list[TraceRow]:
+        """Traces, newest first; `words` are looked for in all of a trace's spans.
+
+        `of`: traces with such a run; its `is_bad`, `service`, times and `attribute` are asked of the traces themselves.
+        """
+        terms, values = self._where_traces(words, of or RunFilter())
+        where = f" WHERE {' AND '.join(terms)}" if terms else ""
+        direction = "ASC" if is_ascending else "DESC"
+        sql = f"""SELECT {TRACE_COLUMNS} FROM traces{where}
+            ORDER BY {TRACE_SORTS[sort]} {direction} NULLS LAST, trace LIMIT ? OFFSET ?"""  # noqa: S608
+        first = f"""SELECT {", ".join(["question", "answer", "name", *OF_FIRST_RUN[3:]])} FROM runs WHERE trace = ?
+            ORDER BY start_ns LIMIT 1"""  # noqa: S608
+        found = []
+        for row in self._all(sql, (*values, limit, offset)):
+            trace = row[0].lower()
+            of_run = self._all(first, (_id(trace),))
+            found.append(TraceRow(trace, *row[1:], *(of_run[0] if of_run else ())))
+        return found
+
+    def _where_traces(self, words: str, of: RunFilter) -> tuple[list[str], list[Any]]:
+        terms: list[str] = []
+        values: list[Any] = []
+        for text in (words, of.phrase()):
+            if text.strip():
+                found = self._found(text, "spans.trace")
+                terms.append(f"trace IN ({', '.join('?' * len(found))})")
+                values += found
+        for term, number in (
+            ("start_ns >= ?", of.since_ns),
+            ("start_ns < ?", of.until_ns),
+            ("end_ns - start_ns >= ?", of.min_duration_ns),
+            ("service = ?", of.service),
+        ):
+            if number:
+                terms.append(term)
+                values.append(number)
+        if of.is_bad:
+            terms.append("(errors > 0 OR trace IN (SELECT trace FROM runs WHERE is_bad = 1))")
+        equal = {name: getattr(of, name) for name in ("status", "name", "model", "thread", "session", "user")}
+        inner, of_runs = RunFilter(**equal).where(lambda _: [])
+        if inner:
+            terms.append(f"trace IN (SELECT trace FROM runs WHERE {inner})")  # noqa: S608 - our own terms
+            values += of_runs
+        return terms, values
+
+    def find(self, name: str) -> tuple[str, str, str] | None:
+        """What an id names: ("trace", its id, ""), ("span", trace, span), ("thread" or "session", its id, "")."""
+        name = name.strip()
+        if len(name) == 32 and _id(name) and self._all("SELECT 1 FROM traces WHERE trace = ?", (_id(name),)):
+            return "trace", name.lower(), ""
+        ids = (
+            (
+                "SELECT hex(trace), hex(span) FROM spans WHERE span = ? LIMIT 1",
+                _id(name) if len(name) == 16 else b"",
+            ),
+            ("SELECT hex(trace), hex(span) FROM runs WHERE run_id = ? AND run_id <> '' LIMIT 1", name),
+        )
+        for sql, value in ids:
+            if value and (found := self._all(sql, (value,))):
+                return "span", found[0][0].lower(), found[0][1].lower()
+        for column in ("thread", "session"):
+            sql = f"SELECT 1 FROM runs WHERE {column} = ? AND {column} <> '' LIMIT 1"  # noqa: S608 - ours
+            if name and self._all(sql, (name,)):
+                return column, name, ""
+        return None
 
     def count_traces(self) -> int:
         """How many there are."""
         return int(self._all("SELECT count(*) FROM traces", ())[0][0])
 
-    def spans(self, trace: str, limit: int = MAX_TRACE_SPANS) -> list[Span]:
-        """The spans of a trace, by start. Empty when it is not there."""
+    def spans(self, trace: str, limit: int = -1) -> list[Span]:
+        """The spans of a trace, by start and then by arrival. Empty when it is not there."""
         return list(rows.spans(iter(self._packed("WHERE trace = ?", (_id(trace),), limit))))
+
+    def outline(self, trace: str) -> tuple[list[Span], dict[str, str]]:
+        """(all spans of a trace by start, without attributes and events; the kind of each by its id)."""
+        spans, kinds = [], {}
+        services: dict[str, dict[str, Any]] = {}
+        sql = """SELECT lower(hex(span)), lower(hex(parent)), start_ns, end_ns, kind, name, is_error, service
+            FROM spans WHERE trace = ? ORDER BY start_ns, id"""
+        for span, parent, start_ns, end_ns, kind, name, is_error, service in self._all(sql, (_id(trace),)):
+            kinds[span] = kind
+            spans.append(
+                Span(
+                    trace, span, name, parent or None, start_ns=start_ns, end_ns=end_ns,
+                    status_code="ERROR" if is_error else "UNSET",
+                    resource=services.setdefault(service, {"service.name": service}),
+                )
+            )  # fmt: skip
+        return spans, kinds
+
+    def some_spans(self, trace: str, wanted: Sequence[str]) -> list[Span]:
+        """These spans of a trace, whole, by start."""
+        found: list[Span] = []
+        for at in range(0, len(wanted), MAX_IDS):
+            some = [_id(span) for span in wanted[at : at + MAX_IDS]]
+            condition = f"WHERE trace = ? AND span IN ({', '.join('?' * len(some))})"
+            found += rows.spans(iter(self._packed(condition, (_id(trace), *some), len(some))))
+        return found
 
     def span(self, trace: str, span: str) -> Span | None:
         """One span, whole."""
@@ -232,7 +417,7 @@ class Store:
         """A run's spans: itself and what is below it, by start."""
         condition = "WHERE run = (SELECT id FROM runs WHERE trace = ? AND span = ?) AND trace = ?"
         return list(
-            rows.spans(iter(self._packed(condition, (_id(trace), _id(span), _id(trace)), MAX_TRACE_SPANS)))
+            rows.spans(iter(self._packed(condition, (_id(trace), _id(span), _id(trace)), MAX_RUN_SPANS)))
         )
 
     def logs(self, trace: str) -> list[LogRecord]:
@@ -242,7 +427,7 @@ class Store:
 
     def packed(self, trace: str) -> Iterator[tuple[bytes, bytes]]:
         """A trace's spans as they were sent: (resource and scope, span), both OTLP messages."""
-        for source, body in self._packed("WHERE trace = ?", (_id(trace),), MAX_TRACE_SPANS):
+        for source, body in self._packed("WHERE trace = ?", (_id(trace),), -1):
             yield source, rows.unpack(body)
 
     # ---------------------------------------------------------------- the file
@@ -251,6 +436,12 @@ class Store:
         """A number that changes when anyone has written."""
         with self._lock:
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+
+    def trace_version(self, trace: str) -> str:
+        """A text that changes when anything of the trace has been written."""
+        sql = "SELECT spans, errors, start_ns, end_ns, tokens FROM traces WHERE trace = ?"
+        logs = "SELECT count(*) FROM logs WHERE trace = ?"
+        return repr((self._all(sql, (_id(trace),)), self._all(logs, (_id(trace),))))
 
     def size_bytes(self) -> int:
         """Bytes of the file in use."""
@@ -268,19 +459,8 @@ class Store:
     # ---------------------------------------------------------------- pieces
 
     def _where(self, of: RunFilter) -> tuple[str, tuple[Any, ...]]:
-        terms, values = [], []
-        for name in FIELDS:
-            if value := getattr(of, name):
-                # The second term lets the planner take the index, which leaves out the empty ones.
-                terms.append(f"{name} = ? AND {name} <> ''")
-                values.append(value)
-        if of.since_ns:
-            terms.append("start_ns >= ?")
-            values.append(of.since_ns)
-        if of.words.strip():
-            found = self._found(of.words, "spans.run")
-            terms.append(f"id IN ({', '.join(map(str, found))})")
-        return (f" WHERE {' AND '.join(terms)}" if terms else ""), tuple(values)
+        terms, values = of.where(lambda words: self._found(words, "spans.run"))
+        return (f" WHERE {terms}" if terms else ""), values
 
     def _found(self, words: str, column: str) -> list[Any]:
         """Distinct runs or traces in whose spans the words are, of the `MAX_FOUND` newest such spans."""
@@ -302,7 +482,7 @@ class Store:
 
     def _packed(self, condition: str, values: Sequence[Any], limit: int) -> list[tuple[bytes, bytes]]:
         sql = f"""SELECT sources.body, spans.body FROM spans JOIN sources ON sources.id = source {condition}
-            ORDER BY start_ns LIMIT ?"""  # noqa: S608
+            ORDER BY start_ns, spans.id LIMIT ?"""  # noqa: S608
         return self._all(sql, (*values, limit))
 
     def _all(self, sql: str, values: Sequence[Any]) -> list[Any]:

@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from runspan.viewer import conversation
 from runspan.viewer.decode import LOGS, TRACES, attributes, parse, read_log, read_span
+from runspan.viewer.dialects import normal
 from runspan.viewer.kinds import is_error, word
 from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store.facts import SORTS, Facts, facts
@@ -96,6 +97,7 @@ def _traces(request: Any) -> Batch:
 def row(span: Span, source: bytes, service: str, body: bytes) -> Row:
     """One span's row."""
     start_ns = min(span.start_ns, MAX_TIME_NS)
+    span = normal(span)
     kind = word(span)[0]
     told, words = read(span, kind)
     return Row(

@@ -19,7 +19,7 @@ from runspan.viewer.store.facts import SORTS, error, whole
 MAX_TEXT = 20_000  # characters of one span that are indexed
 MAX_QUERY = 500
 MAX_WORDS = 16
-MIN_BEGINNING = 4  # letters; shorter ones begin too many words to be quick, or to tell anything
+MIN_BEGINNING = 3  # letters; shorter ones begin too many words to be quick, or to tell anything
 
 # Thai, Lao, Myanmar, Khmer; kana, ideographs, their extensions
 WITHOUT_BLANKS = re.compile(
@@ -27,6 +27,12 @@ WITHOUT_BLANKS = re.compile(
 )
 WORD = re.compile(r'"([^"]*)"|(\S+)')
 
+MAX_VALUE = 200  # characters of an attribute that is found by its key and value
+# attributes that are not: contents, which are found by their words, and numbers, which have columns
+UNNAMED = (
+    "gen_ai.input.", "gen_ai.output.", "gen_ai.system_instructions", "gen_ai.prompt", "gen_ai.completion", "gen_ai.tool.",
+    "gen_ai.usage.", "input.", "output.", "llm.", "runspan.run.", "openinference.", "langfuse.observation.",
+)  # fmt: skip
 IDS = ("runspan.run.id", "gen_ai.conversation.id", "session.id", "user.id", "gen_ai.tool.call.id")
 VALUES = (
     "gen_ai.tool.name",
@@ -52,6 +58,16 @@ def searchable(span: Span, inputs: Saids, outputs: Saids) -> str:
 def _pieces(span: Span, inputs: Saids, outputs: Saids) -> Iterator[str]:
     attributes = span.attributes
     seen: set[str] = set()
+    yield span.name
+    if word(span)[0] in SORTS:
+        yield str(span.resource.get("service.name") or "")
+    for key, value in attributes.items():
+        if (
+            not key.startswith(UNNAMED)
+            and isinstance(value, str | int | float)
+            and len(shown := str(value)) <= MAX_VALUE
+        ):
+            yield f"{key} {shown}"
     for said in (*conversation.new(inputs), *outputs):
         yield from (part.text for part in said.parts if part.text)
     if is_error(span):

@@ -1,16 +1,12 @@
-"""Runs in numbers: how many, how long, what they cost, by assistant and model."""
+"""Runs in short, by assistant and model: what `Store.stats` gives to programs. The numbers are those of `numbers.py`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from runspan.viewer.store.summary import total
+from runspan.viewer.store.numbers import Group
 
-FAILED = frozenset({"failed", "expired"})
-COLUMNS = "name, model, duration_ns, status, queue_s, input_tokens, output_tokens, cost"
+BY = ("assistant", "model")
 
 
 class Stat(NamedTuple):
@@ -29,33 +25,12 @@ class Stat(NamedTuple):
     cost: float | None
 
 
-def stats(rows: Iterable[Sequence[Any]]) -> list[Stat]:
-    """From rows of `COLUMNS`, ordered by name, model and duration; the groups with most runs first."""
-    found = [
-        _stat(name, model, list(group))
-        for (name, model), group in groupby(rows, lambda row: (row[0], row[1]))
-    ]
-    return sorted(found, key=lambda stat: -stat.runs)
-
-
-def _stat(name: str, model: str, rows: list[Sequence[Any]]) -> Stat:
-    seconds = [row[2] / 1e9 for row in rows]
-    queued = sorted(row[4] for row in rows if row[4] is not None)
+def stat(group: Group) -> Stat:
+    """From a group by `BY`."""
+    p50_s, p95_s, p99_s = (group.percentile("latency_s", percent) or 0.0 for percent in (50, 95, 99))
+    given, got = (group.sums[name] for name in ("input_tokens", "output_tokens"))
     return Stat(
-        name,
-        model,
-        len(rows),
-        sum(row[3] in FAILED for row in rows),
-        percentile(seconds, 0.5),
-        percentile(seconds, 0.95),
-        percentile(seconds, 0.99),
-        percentile(queued, 0.5) if queued else None,
-        total(row[5] for row in rows),
-        total(row[6] for row in rows),
-        total(row[7] for row in rows),
-    )
-
-
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that this share of them does not exceed (nearest rank)."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+        group.keys["assistant"], group.keys["model"], group.runs, group.failed, p50_s, p95_s, p99_s,
+        group.percentile("queue_s", 50), None if given is None else int(given), None if got is None else int(got),
+        group.sums["cost_usd"],
+    )  # fmt: skip

@@ -1,9 +1,12 @@
-"""A trace's spans to its row and the rows of its runs. Pure, and the same whatever order the spans came in."""
+"""Sums of a run, kept up span by span: what arrived is added, and nothing that is there already is read again.
+
+A run's numbers are those of the model calls below it and of the runs inside of it; its own count only where neither
+says anything, because agents of other senders repeat the sums of their calls. So a trace counts every call once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,138 +14,101 @@ import msgspec
 from runspan.viewer.store.facts import Facts
 
 Number = TypeVar("Number", int, float)
+Amounts = list[list[float]]  # for each of SUMMED: [sum, how many told it]
 
 SUMMED = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost")
+COST_DIGITS = 12  # sums of money are kept without the noise of floats
 
 
-@dataclass(frozen=True, slots=True)
-class Light:
-    """What is needed of a span to sum its trace up."""
-
-    span: bytes
-    parent: bytes | None
-    start_ns: int
-    end_ns: int
-    kind: str
-    name: str
-    is_error: bool
-    service: str
-    facts: Facts | None
+def nothing() -> Amounts:
+    """The sums of nothing."""
+    return [[0, 0] for _ in SUMMED]
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One run, or one model call outside of any."""
-
-    light: Light
-    facts: Facts  # with the sums of the model calls below it
-    tools: int  # calls
+def of_facts(facts: Facts) -> Amounts:
+    """What one span says of itself."""
+    values = [getattr(facts, name) for name in SUMMED]
+    return [[0, 0] if value is None else [value, 1] for value in values]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A trace in short. `owners`: span -> the span of the run it belongs to."""
-
-    start_ns: int
-    end_ns: int
-    spans: int
-    errors: int
-    name: str
-    service: str
-    tokens: int | None
-    cost: float | None
-    runs: Mapping[bytes, RunRow] = field(default_factory=dict)
-    owners: Mapping[bytes, bytes] = field(default_factory=dict)
+def add(to: Amounts, more: Amounts, sign: int = 1) -> None:
+    """`to` becomes the sum, or with sign -1 the difference."""
+    for place, (value, count) in zip(to, more, strict=True):
+        place[0] = round(place[0] + sign * value, COST_DIGITS)
+        place[1] += sign * count
 
 
-def summarise(lights: Mapping[bytes, Light]) -> Summary:
-    """`lights` by span id, at least one."""
-    owners = _owners(lights)
-    runs = _runs(lights, owners)
-    roots = [light for light in lights.values() if light.parent is None or light.parent not in lights]
-    root = min(roots or lights.values(), key=lambda light: (light.parent is not None, light.start_ns))
-    rows = runs.values()
-    return Summary(
-        min((light.start_ns for light in lights.values() if light.start_ns), default=0),
-        max(light.end_ns for light in lights.values()),
-        len(lights),
-        sum(light.is_error for light in lights.values()),
-        root.name,
-        root.service,
-        total(total_tokens(run.facts) for run in rows),
-        total(run.facts.cost for run in rows),
-        runs,
-        owners,
-    )
-
-
-def total_tokens(facts: Facts) -> int | None:
-    """Input and output; None where neither is known."""
-    return total((facts.input_tokens, facts.output_tokens))
-
-
-def _runs(lights: Mapping[bytes, Light], owners: Mapping[bytes, bytes]) -> dict[bytes, RunRow]:
-    below: dict[bytes, list[Light]] = {}
-    for span, owner in owners.items():
-        below.setdefault(owner, []).append(lights[span])
-    return {owner: _run(lights[owner], spans) for owner, spans in below.items()}
-
-
-def _owners(lights: Mapping[bytes, Light]) -> dict[bytes, bytes]:
-    """Each span's nearest run at or above it; a model call without one is its own."""
-    nearest: dict[bytes, bytes | None] = {}
-    for start in lights:
-        path: list[bytes] = []
-        walked: set[bytes] = set()
-        at: bytes | None = start
-        owner: bytes | None = None
-        while at is not None and at in lights and at not in walked:
-            if at in nearest:
-                owner = nearest[at]
-                break
-            path.append(at)
-            walked.add(at)
-            facts = lights[at].facts
-            if facts is not None and facts.sort == "run":
-                owner = at
-                break
-            at = lights[at].parent
-        for span in path:
-            nearest[span] = owner
-    # A model call is one step below a run or stands alone; so do its own children, which are rare.
-    found = {span: owner for span, owner in nearest.items() if owner is not None}
-    for span, light in lights.items():
-        if light.facts is not None and span not in found:
-            found[span] = span
-    return found
-
-
-def _run(light: Light, below: list[Light]) -> RunRow:
-    assert light.facts is not None  # noqa: S101 - an owner has facts
-    own = light.facts
-    calls = sorted(
-        (
-            one
-            for one in below
-            if one.span != light.span and one.facts is not None and one.facts.sort == "llm"
-        ),
-        key=lambda one: one.start_ns,
-    )
-    of_calls = [one.facts for one in calls if one.facts is not None]
-    tools = sum(one.kind in ("tool", "find") for one in below)
-    if not of_calls:
-        return RunRow(light, own, tools)
-    changed: dict[str, Any] = {key: total(getattr(facts, key) for facts in of_calls) for key in SUMMED}
-    changed = {key: getattr(own, key) if value is None else value for key, value in changed.items()}
-    first, last = of_calls[0], of_calls[-1]
-    changed["model"] = last.model or own.model
-    changed["question"] = own.question or first.question
-    changed["answer"] = own.answer or last.answer
-    changed["thread"] = own.thread or first.thread
-    changed["first_token_s"] = first.first_token_s if own.first_token_s is None else own.first_token_s
-    return RunRow(light, msgspec.structs.replace(own, **changed), tools)
+def known(amounts: Amounts) -> dict[str, Any]:
+    """Field -> sum; None where nothing told it."""
+    found = {name: value if count else None for name, (value, count) in zip(SUMMED, amounts, strict=True)}
+    return {name: value if value is None or name == "cost" else int(value) for name, value in found.items()}
 
 
 def total(values: Iterable[Number | None]) -> Number | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    """The sum of those that are known; None where none is."""
+    told = [value for value in values if value is not None]
+    return sum(told) if told else None
+
+
+def has_tokens(facts: Facts | None) -> bool:
+    """Whether the span tells its tokens, so that a model call inside of it repeats them."""
+    return facts is not None and (facts.input_tokens is not None or facts.output_tokens is not None)
+
+
+class Call(msgspec.Struct, array_like=True):
+    """What a run's row takes of its first and of its last model call. `at`: where the call stands, to find both."""
+
+    at: tuple[int, str]
+    model: str
+    question: str
+    answer: str
+    thread: str
+    first_token_s: float | None
+
+
+class Calls(msgspec.Struct, omit_defaults=True):
+    """What is known of a run's inside. The same whatever order the spans came in."""
+
+    tools: int = 0
+    direct: Amounts = msgspec.field(
+        default_factory=nothing
+    )  # of the model calls below, not inside another run
+    nested: Amounts = msgspec.field(default_factory=nothing)  # of the runs right inside
+    first: Call | None = None
+    last: Call | None = None
+
+    def take(self, span: bytes, start_ns: int, facts: Facts) -> None:
+        """One more model call."""
+        add(self.direct, of_facts(facts))
+        call = Call(
+            (start_ns, span.hex()),
+            facts.model,
+            facts.question,
+            facts.answer,
+            facts.thread,
+            facts.first_token_s,
+        )
+        if self.first is None or call.at < self.first.at:
+            self.first = call
+        if self.last is None or call.at > self.last.at:
+            self.last = call
+
+    def amounts(self, own: Facts) -> Amounts:
+        """The run's sums: of its calls and inner runs, and its own where neither tells any."""
+        summed = [list(pair) for pair in self.direct]
+        add(summed, self.nested)
+        told = zip(summed, of_facts(own), strict=True)
+        return [[inner[0], 1] if inner[1] else alone for inner, alone in told]
+
+    def whole(self, own: Facts) -> Facts:
+        """The run's row: its own facts with those of its calls."""
+        changed: dict[str, Any] = known(self.amounts(own))
+        if self.first is not None and self.last is not None:
+            changed["model"] = self.last.model or own.model
+            changed["question"] = own.question or self.first.question
+            changed["answer"] = own.answer or self.last.answer
+            changed["thread"] = own.thread or self.first.thread
+            changed["first_token_s"] = (
+                self.first.first_token_s if own.first_token_s is None else own.first_token_s
+            )
+        return msgspec.structs.replace(own, **changed)

@@ -7,15 +7,21 @@ import queue
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from runspan.viewer.store.insert import insert
+from runspan.viewer.store.insert import insert, reindex
 from runspan.viewer.store.prune import Bounds, Pruner, transaction
 from runspan.viewer.store.rows import Batch
 from runspan.viewer.store.schema import open_file
 
 logger = logging.getLogger("runspan.viewer")
+
+Work = Callable[[sqlite3.Connection], Any]
+Item = tuple[Batch | Work, Future[Any]]
 
 GROUP_SPANS = 5_000  # in one transaction at most
 PRUNE_EVERY_S = 5.0
@@ -30,10 +36,10 @@ class Writer:
     """Owns the file for writing until `close`."""
 
     def __init__(self, path: Path, bounds: Bounds) -> None:
-        self._db = open_file(path)
+        self._db = open_file(path, reindex)
         self._bounds = bounds
         self._pruner = Pruner(bounds)
-        self._queue: queue.SimpleQueue[tuple[Batch, Future[None]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._waiting = 0
         self._lock = threading.Lock()
         self._is_closed = False
@@ -53,6 +59,15 @@ class Writer:
             self._queue.put((batch, done))
         return done
 
+    def do(self, work: Work) -> Future[Any]:
+        """Run in a transaction of its own, after what waits; the future has the work's result."""
+        done: Future[Any] = Future()
+        with self._lock:
+            if self._is_closed:
+                raise StoreFullError("the store is closed")
+            self._queue.put((work, done))
+        return done
+
     def close(self) -> None:
         """Write what waits, then end."""
         with self._lock:
@@ -69,11 +84,14 @@ class Writer:
             if is_last:
                 break
             self._prune()
-        self._db.execute("PRAGMA optimize")
+        with suppress(
+            sqlite3.Error
+        ):  # another program may write just now, and its locks are no fault of ours
+            self._db.execute("PRAGMA optimize")
         self._db.close()
 
-    def _next_group(self) -> tuple[list[tuple[Batch, Future[None]]], bool]:
-        group: list[tuple[Batch, Future[None]]] = []
+    def _next_group(self) -> tuple[list[Item], bool]:
+        group: list[Item] = []
         size = 0
         try:
             while size < GROUP_SPANS:
@@ -81,6 +99,8 @@ class Writer:
                 if item is None:
                     return group, True
                 group.append(item)
+                if not isinstance(item[0], Batch):
+                    break  # what came before it is written before it, in the same transaction
                 size += len(item[0].rows) + len(item[0].logs)
         except queue.Empty:
             pass
@@ -89,25 +109,25 @@ class Writer:
     def _patience_s(self) -> float:
         return max(0.001, self._next_prune_s - time.monotonic())
 
-    def _write(self, group: list[tuple[Batch, Future[None]]]) -> None:
+    def _write(self, group: list[Item]) -> None:
         error: Exception | None = None
+        results: list[Any] = []
         try:
-            self._transact(group)
+            with transaction(self._db):
+                results = [self._take(work) for work, _ in group]
         except Exception as caught:  # a full disk, a lock held too long: nothing of the group is there
             error = caught
             logger.warning("runspan: could not write to the store: %s", caught)
         with self._lock:
-            self._waiting -= sum(batch.size for batch, _ in group)
-        for _, done in group:
+            self._waiting -= sum(work.size for work, _ in group if isinstance(work, Batch))
+        for at, (_, done) in enumerate(group):
             if error is None:
-                done.set_result(None)
+                done.set_result(results[at])
             else:
                 done.set_exception(error)
 
-    def _transact(self, group: list[tuple[Batch, Future[None]]]) -> None:
-        with transaction(self._db):
-            for batch, _ in group:
-                insert(self._db, batch)
+    def _take(self, work: Batch | Work) -> Any:
+        return insert(self._db, work) if isinstance(work, Batch) else work(self._db)
 
     def _prune(self) -> None:
         now_s = time.monotonic()

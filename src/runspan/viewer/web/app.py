@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from runspan.viewer.store import Store
+from runspan.viewer.web.api import Api
 from runspan.viewer.web.ingest import READERS, Ingest
 from runspan.viewer.web.intake import Intake
 from runspan.viewer.web.pages import Pages
@@ -37,6 +38,7 @@ def build(store: Store, checks: Gate, intake: Intake, endpoint: str) -> ASGIApp:
     routes = [
         *(Route(path, take, methods=["POST"]) for path in READERS),
         Route("/", pages.runs),
+        Route("/overview", pages.overview),
         Route("/traces", pages.traces),
         Route("/threads", pages.threads),
         Route("/sessions", pages.sessions),
@@ -48,6 +50,7 @@ def build(store: Store, checks: Gate, intake: Intake, endpoint: str) -> ASGIApp:
         Route("/compare", pages.compare),
         Route("/live", pages.live),
         Route("/about", pages.about),
+        *Api(store).routes(),
         Mount("/static", _Static(directory=STATIC)),
     ]
     errors = {404: pages.not_found, 500: pages.broken}

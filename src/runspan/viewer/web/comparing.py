@@ -12,6 +12,8 @@ from runspan.viewer.web.render import count, money, took
 from runspan.viewer.web.results import Tool
 
 MAX_WORDS = 800  # of an answer, for the comparison by words
+LEAST_ALIKE = 0.4  # below this share of equal words, marks would be everywhere and tell nothing
+WORDS = re.compile(r"\s+|\d[\d.,:]*\d|\w+|[^\w\s]")  # a number is one word
 
 # label -> (value of a run, how it is written)
 NUMBERS: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float | None], str]]] = {
@@ -19,7 +21,7 @@ NUMBERS: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float | Non
     "Queued": (lambda run: run.queue_s, took),
     "Active": (lambda run: run.active_s, took),
     "Waiting for tools": (lambda run: run.tool_wait_s, took),
-    "Detection lag": (lambda run: run.lag_s, took),
+    "Noticed after": (lambda run: run.lag_s, took),
     "First token": (lambda run: run.first_token_s, took),
     "Input tokens": (lambda run: run.input_tokens, count),
     "of them cached": (lambda run: run.cached_tokens, count),
@@ -50,15 +52,18 @@ class Line:
 
 
 def numbers(left: Run, right: Run) -> list[Line]:
-    """The numbers that at least one of them has, and not as a zero."""
+    """The numbers that at least one of them has, and not as a zero. Less is better only where both ended well."""
+    is_fair = not (left.is_bad or right.is_bad)
     return [
-        _line(label, value(left), value(right), write)
+        _line(label, value(left), value(right), write, is_fair)
         for label, (value, write) in NUMBERS.items()
         if value(left) or value(right)
     ]
 
 
-def _line(label: str, left: float | None, right: float | None, write: Callable[[float | None], str]) -> Line:
+def _line(
+    label: str, left: float | None, right: float | None, write: Callable[[float | None], str], is_fair: bool
+) -> Line:
     top = max(left or 0.0, right or 0.0) or 1.0
     change = ""
     if left is not None and right is not None:
@@ -72,7 +77,7 @@ def _line(label: str, left: float | None, right: float | None, write: Callable[[
     bars = (100 * (left or 0.0) / top, 100 * (right or 0.0) / top)
     trend = (
         ""
-        if change in ("", "same") or label in NEITHER_BETTER
+        if change in ("", "same") or label in NEITHER_BETTER or not is_fair
         else "less"
         if (right or 0.0) < (left or 0.0)
         else "more"
@@ -99,11 +104,14 @@ def tools(left: Sequence[Tool], right: Sequence[Tool]) -> list[tuple[Tool | None
 
 
 def words(left: str, right: str) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
-    """Both texts in pieces: (piece, whether the other has it not). Long texts are not compared."""
-    sides = [re.findall(r"\s+|\w+|[^\w\s]", text) for text in (left, right)]
+    """Both texts in pieces: (piece, whether the other has it not). No pieces of long texts and very different ones."""
+    sides = [WORDS.findall(text) for text in (left, right)]
     if not left or not right or max(map(len, sides)) > MAX_WORDS:
         return [(left, False)], [(right, False)]
-    codes = difflib.SequenceMatcher(None, sides[0], sides[1], autojunk=False).get_opcodes()
+    matcher = difflib.SequenceMatcher(str.isspace, sides[0], sides[1], autojunk=False)
+    if matcher.ratio() < LEAST_ALIKE:
+        return [(left, False)], [(right, False)]
+    codes = matcher.get_opcodes()
     return (
         list(_pieces(sides[0], [(code[0] != "equal", code[1], code[2]) for code in codes])),
         list(_pieces(sides[1], [(code[0] != "equal", code[3], code[4]) for code in codes])),

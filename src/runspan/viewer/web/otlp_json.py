@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,6 +29,23 @@ def export(packed: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     return json.dumps(
         {"resourceSpans": [_to_json(message) for message in by_source.values()]}, ensure_ascii=False
     ).encode("utf-8", "replace")
+
+
+def dumps(data: Any) -> bytes:
+    """JSON in UTF-8 of whatever attributes may hold: bytes as hex, lone surrogates replaced, NaN as null."""
+    return json.dumps(_finite(data), ensure_ascii=False, default=_text).encode("utf-8", "replace")
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def _text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else repr(value)
 
 
 def _to_json(message: trace_pb2.ResourceSpans) -> Any:

@@ -5,27 +5,32 @@ The endpoints are plain functions, so Starlette runs them in threads and the eve
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from runspan.viewer import forest
 from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import Run, RunFilter, Store
-from runspan.viewer.store.queries import MAX_COUNTED, SORTS
-from runspan.viewer.web import comparing, otlp_json, talk
+from runspan.viewer.store.numbers import totals
+from runspan.viewer.store.queries import GROUP_SORTS, MAX_COUNTED, TRACE_SORTS
+from runspan.viewer.web import comparing, otlp_json, overview, talk
+from runspan.viewer.web.asking import Asked, asked
 from runspan.viewer.web.panel import exchange, panel
-from runspan.viewer.web.render import page
+from runspan.viewer.web.render import page, query_part
 from runspan.viewer.web.results import tools
-from runspan.viewer.web.waterfall import waterfall
+from runspan.viewer.web.waterfall import PAGE_ROWS, skews, waterfall
 
 PAGE = 50
 TURNS = 100  # of a thread or session on one page, the newest
-SINCE_S: Mapping[str, int] = {"1h": 3_600, "24h": 86_400, "7d": 7 * 86_400}
-FILTERS = ("status", "name", "model", "session", "user", "thread")
+SUMMED_RUNS = 2_000  # that the sums above a list are of, the newest
+TABS: Mapping[str, str] = {
+    "/thread": "/threads",
+    "/session": "/sessions",
+    "/compare": "/",
+}  # whose tab is marked
 
 
 class Pages:
@@ -38,17 +43,10 @@ class Pages:
     # ---------------------------------------------------------------- lists
 
     def runs(self, request: Request) -> Response:
-        asked = request.query_params
-        of = RunFilter(
-            words=asked.get("q", "")[:500],
-            **{name: asked.get(name, "")[:500] for name in FILTERS},
-            since_ns=int((time.time() - SINCE_S[asked["since"]]) * 1e9)
-            if asked.get("since") in SINCE_S
-            else 0,
-            sort=asked["sort"] if asked.get("sort") in SORTS else "start",
-            is_ascending=asked.get("order") == "asc",
-        )
-        at = _page(request)
+        wanted, at = asked(request), _page(request)
+        if jump := self._jump(wanted):
+            return jump
+        of = wanted.of
         runs, total = self._store.page(of, PAGE + 1, at * PAGE)
         return self._html(
             request,
@@ -56,23 +54,48 @@ class Pages:
             runs=runs[:PAGE],
             total=total,
             is_more=of.is_narrow() and total >= MAX_COUNTED,
-            of=of,
-            since=asked.get("since", "") if asked.get("since") in SINCE_S else "",
+            asked=wanted,
             choices=self._store.choices(),
-            pager=_Pager(request, at, total),
+            sums=totals(self._store.groups_of_numbers(of, [], SUMMED_RUNS)) if total else None,
+            summed=min(total, SUMMED_RUNS),
+            pager=Pager(request, at, total),
         )
 
     def traces(self, request: Request) -> Response:
-        words, at = request.query_params.get("q", "")[:500], _page(request)
-        found = self._store.traces(words, PAGE + 1, at * PAGE)
-        total = at * PAGE + len(found) if words else self._store.count_traces()
+        wanted, at = asked(request, TRACE_SORTS), _page(request)
+        if jump := self._jump(wanted):
+            return jump
+        found = self._store.traces(
+            wanted.of.words,
+            PAGE + 1,
+            at * PAGE,
+            of=wanted.of,
+            sort=wanted.sort,
+            is_ascending=wanted.is_ascending,
+        )
+        total = at * PAGE + len(found) if wanted.shown else self._store.count_traces()
         return self._html(
             request,
             "traces.html",
             traces=found[:PAGE],
-            words=words,
+            asked=wanted,
+            choices=self._store.choices(),
             total=total,
-            pager=_Pager(request, at, total),
+            pager=Pager(request, at, total),
+        )
+
+    def overview(self, request: Request) -> Response:
+        wanted = asked(request)
+        pager = Pager(request, 0, 0)
+        found = overview.overview(self._store, wanted.of, lambda name, value: pager.at("/", **{name: value}))
+        return self._html(
+            request,
+            "overview.html",
+            asked=wanted,
+            choices=self._store.choices(),
+            found=found,
+            pager=pager,
+            parameters=overview.PARAMETERS,
         )
 
     def threads(self, request: Request) -> Response:
@@ -82,38 +105,65 @@ class Pages:
         return self._groups(request, "session")
 
     def _groups(self, request: Request, column: str) -> Response:
-        at = _page(request)
-        found = self._store.newest_groups(column, PAGE + 1, at * PAGE)
-        groups = [(getattr(runs[0], column), runs, talk.totals(runs)) for runs in found[:PAGE] if runs]
-        pager = _Pager(request, at, at * PAGE + len(found))
-        return self._html(request, "groups.html", groups=groups, column=column, pager=pager)
+        wanted, at = asked(request, GROUP_SORTS, "last"), _page(request)
+        if jump := self._jump(wanted):
+            return jump
+        found = self._store.groups(column, wanted.of, wanted.sort, wanted.is_ascending, PAGE + 1, at * PAGE)
+        return self._html(
+            request,
+            "groups.html",
+            groups=found[:PAGE],
+            column=column,
+            asked=wanted,
+            choices=self._store.choices(),
+            pager=Pager(request, at, at * PAGE + len(found)),
+        )
+
+    def _jump(self, wanted: Asked) -> Response | None:
+        """To the one thing whose id was searched for."""
+        if set(wanted.shown) != {"q"} or not (found := self._store.find(wanted.of.words)):
+            return None
+        what, name, span = found
+        url = {"trace": f"/trace/{name}", "span": f"/trace/{name}?span={span}"}.get(what)
+        return RedirectResponse(url or f"/{what}?id={query_part(name)}", 303)
 
     # ---------------------------------------------------------------- one thing
 
     def trace(self, request: Request) -> Response:
         trace_id = request.path_params["trace"].lower()
-        spans = self._store.spans(trace_id)
-        if not spans:
+        outline, kinds = self._store.outline(trace_id)
+        if not outline:
             return self.not_found(request)
-        (tree,) = forest.grow(spans)
-        view = waterfall(tree)
+        (tree,) = forest.grow(outline)
+        entries = list(tree.entries())
         runs = self._store.runs_of_trace(trace_id)
-        by_id = {span.span_id: span for span in tree.spans}
+        order = {entry.span.span_id: at for at, entry in enumerate(entries) if entry.span is not None}
         wanted = request.query_params.get("span", "")
-        first = next((row.id for row in view.rows if row.span is not None), "")
-        chosen = wanted if wanted in by_id else runs[0].span if runs else first
+        chosen = wanted if wanted in order else runs[0].span if runs else next(iter(order))
+        first = _first_row(request, len(entries), order[chosen], wanted in order)
+        ids = [entry.span.span_id for entry in entries[first : first + PAGE_ROWS] if entry.span is not None]
+        whole = {span.span_id: span for span in self._store.some_spans(trace_id, list({*ids, chosen}))}
+        run = next((run for run in runs if run.span == chosen), runs[0] if runs else None)
+        newer_older = self._store.beside(run) if run is not None else (None, None)
         return self._html(
             request,
             "trace.html",
             trace=tree,
-            root=next(row for row in view.rows if row.span is not None),
-            view=view,
+            root=next(entry.span for entry in entries if entry.span is not None),
+            view=waterfall(tree, entries, {one: whole[one] for one in ids if one in whole}, first, kinds),
             runs=runs,
-            errors=sum(row.is_error for row in view.rows),
-            services=list(dict.fromkeys(str(s.resource.get("service.name", "")) for s in tree.spans)),
+            run=run,
+            older=newer_older[0],
+            newer=newer_older[1],
+            skews=skews(outline),
+            is_kept=self._store.is_kept(trace_id),
+            errors=sum(span.status_code == "ERROR" for span in outline),
             chosen=chosen,
-            panel=self._panel(by_id[chosen], tree.spans, tree.start_ns),
+            panel=self._panel(whole[chosen], tree.start_ns),
+            pager=Pager(request, first // PAGE_ROWS, len(entries), PAGE_ROWS, "rows"),
             totals=talk.totals(runs) if runs else None,
+            live=f"/live?trace={trace_id}",
+            tab="/" if runs else "/traces",
         )
 
     def span(self, request: Request) -> Response:
@@ -122,12 +172,13 @@ class Pages:
         span = self._store.span(trace_id, span_id)
         if span is None:
             return self.not_found(request)
-        start_ns = _start(request, span)
-        return HTMLResponse(page("panel.html", panel=self._panel(span, (), start_ns), trace_id=trace_id))
+        made = self._panel(span, _start(request, span))
+        return HTMLResponse(page("panel.html", panel=made, trace_id=trace_id))
 
-    def _panel(self, span: Span, spans: Sequence[Span], start_ns: int) -> Any:
+    def _panel(self, span: Span, start_ns: int) -> Any:
         below = self._store.run_spans(span.trace_id, span.span_id)
-        return panel(span, below, self._store.logs(span.trace_id), start_ns)
+        run = self._store.run(span.trace_id, span.span_id)
+        return panel(span, below, self._store.logs(span.trace_id), start_ns, run)
 
     def thread(self, request: Request) -> Response:
         return self._talk(request, "thread")
@@ -160,12 +211,13 @@ class Pages:
         runs = [run for trace, _, span in wanted if (run := self._store.run(trace.lower(), span.lower()))]
         if len(runs) != 2:
             return self._html(request, "compare_none.html", status=200 if not wanted else 404)
+        runs.sort(key=lambda run: run.start_ns)  # the older one left, whichever was ticked first
         sides = list(self._with_spans(runs))
         said = []
         for run, spans, logs in sides:
             own = next((span for span in spans if span.span_id == run.span), None)
-            asked, answered = exchange(own, spans, logs) if own else ((), ())
-            said.append(tuple("\n\n".join(s.text for s in side if s.text) for side in (asked, answered)))
+            sides_said = exchange(own, spans, logs) if own else ((), ())
+            said.append(tuple("\n\n".join(s.text for s in side if s.text) for side in sides_said))
         calls = [tools(spans)[:200] for _, spans, _ in sides]
         return self._html(
             request,
@@ -193,9 +245,11 @@ class Pages:
         headers = {"Content-Disposition": f'attachment; filename="trace-{name}.json"'}
         return Response(body, media_type="application/json", headers=headers)
 
-    def live(self, _: Request) -> Response:
-        """A number that changes with the store; pages that see it change read themselves again."""
-        return JSONResponse({"version": self._store.version()})
+    def live(self, request: Request) -> Response:
+        """A value that changes with the store, or with one trace; pages that see it change read themselves again."""
+        trace_id = request.query_params.get("trace")
+        version = self._store.version() if trace_id is None else self._store.trace_version(trace_id)
+        return JSONResponse({"version": version})
 
     def about(self, _: Request) -> Response:
         return JSONResponse({"name": "runspan", "receives": "OTLP/HTTP"})
@@ -210,23 +264,37 @@ class Pages:
 
     def _html(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
         url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        here = {"endpoint": self._endpoint, "path": request.url.path, "url": url}
-        return HTMLResponse(page(template, **here, **values), status)
+        here = {
+            "endpoint": self._endpoint,
+            "path": request.url.path,
+            "url": url,
+            "live": "/live",
+            "tab": TABS.get(request.url.path, request.url.path),
+        }
+        return HTMLResponse(page(template, **{**here, **values}), status)
 
 
-class _Pager:
-    """Where the reader is in a list, and the way on."""
+class Pager:
+    """Where the reader is in a list, and the way on. `at` counts the pages before this one."""
 
-    def __init__(self, request: Request, at: int, total: int) -> None:
+    def __init__(self, request: Request, at: int, total: int, size: int = PAGE, name: str = "page") -> None:
         self._request = request
-        self.first = at * PAGE + 1
-        self.last = min((at + 1) * PAGE, total)
-        self.before = self.to(page=at if at > 1 else None) if at else ""
-        self.after = self.to(page=at + 2) if total > (at + 1) * PAGE else ""
+        self._name = name
+        self.first = at * size + 1
+        self.last = min((at + 1) * size, total)
+        self.total = total
+        self.before = self.to(**{name: at if at > 1 else None}) if at else ""
+        self.after = self.to(**{name: at + 2}) if total > (at + 1) * size else ""
+
+    def at(self, path: str, **changes: str) -> str:
+        """Another page's address with the same filters, and these besides."""
+        url = self._request.url.remove_query_params([self._name, "sort", "order", *changes])
+        query = url.include_query_params(**changes).query
+        return f"{path}?{query}" if query else path
 
     def to(self, **changes: Any) -> str:
         """This page's address with these parameters instead; None or "" takes one out."""
-        kept = {"page": None, **changes}
+        kept = {self._name: None, **changes}
         url = self._request.url.remove_query_params(
             [key for key, value in kept.items() if value in (None, "")]
         )
@@ -236,12 +304,19 @@ class _Pager:
         return f"{url.path}?{url.query}" if url.query else url.path
 
 
-def _page(request: Request) -> int:
+def _page(request: Request, name: str = "page") -> int:
     """Zero for the first."""
-    asked = request.query_params.get("page", "1")
+    asked = request.query_params.get(name, "1")
     return (
         min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1, 1), 100_000) - 1
     )
+
+
+def _first_row(request: Request, total: int, chosen: int, is_wanted: bool) -> int:
+    """Where the page of a waterfall begins: at the rows asked for, else so that the chosen span is on it."""
+    if "rows" in request.query_params and not is_wanted:
+        return min(_page(request, "rows"), (total - 1) // PAGE_ROWS) * PAGE_ROWS
+    return chosen // PAGE_ROWS * PAGE_ROWS
 
 
 def _start(request: Request, span: Span) -> int:

@@ -9,9 +9,12 @@ from typing import Any
 
 from runspan.viewer import conversation, units
 from runspan.viewer.conversation import Said
-from runspan.viewer.kinds import word
+from runspan.viewer.dialects import normal
+from runspan.viewer.endings import reason
+from runspan.viewer.kinds import number, word
 from runspan.viewer.messages import show
 from runspan.viewer.spans import LogRecord, Span
+from runspan.viewer.store import Run
 from runspan.viewer.store.facts import SORTS, Facts, error
 from runspan.viewer.store.rows import read
 from runspan.viewer.web.render import count, money, took
@@ -21,6 +24,7 @@ from runspan.viewer.web.waterfall import phases
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"  # a log record that holds what a span may not
 CONTENT = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
 MAX_EVENTS = 500
+NOT_PRICED = "not priced: install runspan[cost], or give prices to instrument()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Panel:
     start: str
     took_s: float | None
     error: str
+    reason: str = ""  # why it ended so, in words
+    width_s: float | None = None  # how uncertain the times of a run are
     rows: list[tuple[str, str]] = field(default_factory=list)  # label, value
     phases: list[tuple[str, float]] = field(default_factory=list)  # kind, seconds
     system: str = ""
@@ -57,10 +63,21 @@ class Panel:
     resource: list[tuple[str, str]] = field(default_factory=list)
     raw: str = ""
 
+    @property
+    def has_content(self) -> bool:
+        """Whether anything is shown above the attributes."""
+        return bool(
+            self.system or self.earlier or self.asked or self.answered or self.blocks or self.documents
+        )
 
-def panel(span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_start_ns: int) -> Panel:
-    """`below`: the run's own spans when it is one; `logs`: the records of the trace."""
+
+def panel(
+    span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_start_ns: int, run: Run | None = None
+) -> Panel:
+    """`below`: the run's own spans when it is one, `run`: its row with their sums; `logs`: the records of the trace."""
     records = [record for record in logs if record.span_id == span.span_id]
+    sent, span = span, normal(span)
+    below = list(map(normal, below))
     kind = word(span)[0]
     is_timed = 0 < span.start_ns <= span.end_ns
     made = Panel(
@@ -75,7 +92,9 @@ def panel(span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_st
     )
     sort = SORTS.get(kind)
     if made.facts is not None:
-        made.rows = list(_rows(made.facts))
+        made.width_s = number(span, "runspan.run.end_uncertainty_s")
+        made.reason = reason(made.facts.status, made.facts.unfinished, made.error)
+        made.rows = list(_rows(made.facts if run is None else run, made.facts.sort))
     if sort == "run":
         if any(key.startswith("runspan.run.") for key in span.attributes):
             made.phases = summed(span, made.facts)
@@ -87,9 +106,9 @@ def panel(span: Span, below: Sequence[Span], logs: Iterable[LogRecord], trace_st
     made.documents = list(documents(span))
     made.notes = list(_notes(span, records))
     made.links = [(link.trace_id, link.span_id) for link in span.links]
-    made.attributes = shown(span.attributes)
+    made.attributes = shown(sent.attributes)
     made.resource = shown({**span.resource, "otel.scope": f"{span.scope} {span.scope_version}".strip()})
-    made.raw = raw(span)
+    made.raw = raw(sent)
     return made
 
 
@@ -105,7 +124,8 @@ def summed(span: Span, facts: Facts | None) -> list[tuple[str, float]]:
         (kind, drawn.get(kind, 0.0) if own.get(kind) is None else own[kind] or 0.0)
         for kind in ("queue", "active", "wait")
     ]
-    return [*found, ("lag", facts.lag_s)] if facts and facts.lag_s is not None else found
+    found = [(kind, seconds) for kind, seconds in found if seconds or kind == "active"]
+    return [*found, ("lag", facts.lag_s)] if facts and facts.lag_s else found
 
 
 def model_calls(spans: Iterable[Span], logs: Iterable[LogRecord]) -> list[Span]:
@@ -119,6 +139,7 @@ def exchange(
     run: Span, below: Sequence[Span], logs: Iterable[LogRecord]
 ) -> tuple[tuple[Said, ...], tuple[Said, ...]]:
     """(asked, answered) of a run: its first model call's new messages and its last one's answer, else its own texts."""
+    run, below = normal(run), list(map(normal, below))
     calls = model_calls(below, logs) or ([run] if SORTS.get(word(run)[0]) == "llm" else [])
     attributes = [call.attributes for call in calls] or [run.attributes]
     asked = conversation.new(conversation.given(attributes[0]))
@@ -162,16 +183,15 @@ def _with_content(span: Span, records: Iterable[LogRecord]) -> Span:
     return replace(span, attributes={**found, **span.attributes}) if found else span
 
 
-def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
-    if facts.sort == "run":
-        yield "Status", facts.status + (f" (end not seen: {facts.unfinished})" if facts.unfinished else "")
+def _rows(facts: Facts | Run, sort: str) -> Iterator[tuple[str, str]]:
+    if sort == "run":
+        yield "Status", facts.status + (" (end not seen)" if facts.unfinished else "")
     yield "Model", facts.model
     if facts.input_tokens is not None or facts.output_tokens is not None:
         cached = f" ({count(facts.cached_tokens)} cached)" if facts.cached_tokens else ""
         thought = f" ({count(facts.reasoning_tokens)} reasoning)" if facts.reasoning_tokens else ""
         yield "Tokens", f"{count(facts.input_tokens)} in{cached} → {count(facts.output_tokens)} out{thought}"
-    if facts.cost is not None:
-        yield "Cost", money(facts.cost)
+        yield "Cost", NOT_PRICED if facts.cost is None else money(facts.cost)
     if facts.first_token_s is not None:
         yield "First token", took(facts.first_token_s)
     if facts.polls:

@@ -1,12 +1,13 @@
 """The templates, and how numbers, times and texts stand in them.
 
-Everything that a template prints passes `visible` and is escaped; there is no other way onto a page.
+Everything that a template prints passes `visible` and is escaped; rendered Markdown, which is clean, is the one exception.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -16,13 +17,16 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from runspan.viewer import units
+from runspan.viewer import endings, units
 from runspan.viewer.messages import parse
+from runspan.viewer.web import markdown
 from runspan.viewer.web.plain import visible
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 DASH = "–"
+MAX_SEARCHED = 200
+LONG_CHARS, LONG_LINES = 1_400, 22  # more than either is folded
 
 
 @cache
@@ -37,8 +41,12 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"took": took, "count": count, "money": money, "when": when, "day": day, "q": query_part}
-    made.globals |= {"asset": asset}
+    made.filters |= {
+        "took": took, "spread": spread, "count": count, "money": money, "when": when, "day": day, "q": query_part,
+        "form": form, "markdown": markdown.rendered, "pretty": pretty, "long": is_long, "dotted": dotted,
+        "unmarked": markdown.unmarked, "hits": hits,
+    }  # fmt: skip
+    made.globals |= {"asset": asset, "reason": endings.reason, "is_bad": endings.is_bad}
     return made
 
 
@@ -58,6 +66,11 @@ def took(seconds: float | None) -> str:
     return DASH if seconds is None else units.seconds(seconds)
 
 
+def spread(seconds: float | None, width: float | None) -> str:
+    """A duration with the ± that its uncertainty (the width of its interval) asks for."""
+    return DASH if seconds is None else units.spread(seconds, width)
+
+
 def count(number: float | None) -> str:
     """A whole number with its thousands apart."""
     return DASH if number is None else f"{number:,.0f}"
@@ -65,17 +78,7 @@ def count(number: float | None) -> str:
 
 def money(dollars: float | None) -> str:
     """US dollars, to the digits that tell something."""
-    if dollars is None:
-        return DASH
-    return (
-        "$0"
-        if dollars == 0
-        else f"${dollars:,.2f}"
-        if dollars >= 1
-        else f"${dollars:.4f}"
-        if dollars >= 0.0001
-        else f"${dollars:.1e}"
-    )
+    return DASH if dollars is None else units.money(dollars)
 
 
 def when(time_ns: int) -> Markup:
@@ -102,6 +105,30 @@ def query_part(text: str) -> str:
     return quote(str(text).encode("utf-8", "replace"), safe="")
 
 
+def form(text: str) -> str:
+    """How a text is to be shown: `json`, `markdown` or `plain`."""
+    if text[:64].lstrip()[:1] in ("{", "[") and isinstance(parse(text), dict | list):
+        return "json"
+    return "markdown" if markdown.is_marked(text) else "plain"
+
+
+def is_long(text: str) -> bool:
+    """Whether the text is folded at first."""
+    return len(text) > LONG_CHARS or text.count("\n", 0, LONG_CHARS) > LONG_LINES
+
+
+def hits(text: str, words: str) -> Markup:
+    """A list's text with the words that were searched for marked in it, without Markdown's signs."""
+    shown = visible(markdown.unmarked(text)) if text else ""
+    wanted = [word for word in re.findall(r"\w+", words[:MAX_SEARCHED]) if word]
+    if not wanted:
+        return escape(shown)
+    pattern = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, wanted))})", re.IGNORECASE)
+    pieces = pattern.split(shown)
+    marked = (Markup("<mark>{}</mark>").format(p) if at % 2 else escape(p) for at, p in enumerate(pieces))
+    return Markup("").join(marked)
+
+
 def pretty(value: Any) -> str:
     """JSON with line ends where the value is JSON, else the text as it is."""
     data = parse(value)
@@ -111,6 +138,11 @@ def pretty(value: Any) -> str:
         except (TypeError, ValueError, RecursionError):
             return str(value)
     return value if isinstance(value, str) else json.dumps(data, ensure_ascii=False, default=repr)
+
+
+def dotted(name: str) -> Markup:
+    """An attribute's name that may break after its dots and nowhere else."""
+    return Markup(escape(visible(name)).replace(".", ".<wbr>"))  # noqa: S704 - escaped above
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from runspan.viewer.dialects import normal
 from runspan.viewer.kinds import is_error, word
 from runspan.viewer.messages import parse, show
 from runspan.viewer.spans import Span
@@ -58,7 +59,7 @@ def tools(spans: Iterable[Span]) -> list[Tool]:
             max(0, span.end_ns - span.start_ns) / 1e9,
             is_error(span),
         )
-        for span in spans
+        for span in map(normal, spans)
         if word(span)[0] in ("tool", "find", "guard", "rank")
     ]
 

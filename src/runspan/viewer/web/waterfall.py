@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runspan.viewer.forest import Trace
+from runspan.viewer.dialects import normal
+from runspan.viewer.forest import Entry, Trace
 from runspan.viewer.kinds import is_error, number, text, word
 from runspan.viewer.spans import Span
-from runspan.viewer.store.facts import SORTS, status
+from runspan.viewer.store.facts import SORTS, status, usage
 
-MAX_ROWS = 5_000  # more than a browser shows with ease; the download has them all
-MIN_PERCENT = 0.25  # of the width: a span of no length is still seen
-MAX_LEVEL = 24  # of indentation
+PAGE_ROWS = 1_000  # more at once make a browser slow; the rest is on further pages
+MIN_PERCENT = 0.01  # of the width; the stroke around a bar keeps shorter ones in sight
+MAX_LEVEL = 24  # of indentation; the tree itself goes on
+MAX_MARKS = 20  # events drawn on one bar
+MINI_ROWS = 400  # bars in the minimap
 TICKS = 5
 STEPS = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)  # tenths
+SERVICE_COLOURS = 8
+SKEW_FROM_NS = 1_000_000
 
 # a Run's status -> what is going on while it lasts
 PHASES: Mapping[str, str] = {
@@ -27,8 +32,9 @@ PHASE_WORDS: Mapping[str, str] = {
     "queue": "queued",
     "active": "active",
     "wait": "waiting for tool outputs",
-    "lag": "over, not yet noticed by the app",
+    "lag": "finished, the app had not looked yet",
 }
+MARKED_EVENTS: Mapping[str, str] = {"exception": "bad", "first_token": "token", "gen_ai.first_token": "token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +53,113 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """An event on a bar. `kind`: bad, token, or plain."""
+
+    kind: str
+    left: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line. `span` is None for a place that holds spans whose parent is not there."""
 
     id: str
-    level: int
+    depth: int
     has_children: bool
     kind: str
     name: str
-    span: Span | None
-    is_error: bool
-    badge: str  # a model, or how a run ended where that is news
-    start_s: float
-    took_s: float | None
-    pieces: tuple[Piece, ...]
+    span: Span | None = None
+    is_error: bool = False
+    badge: str = ""  # a model, or how a run ended where that is news
+    tone: str = ""  # of the badge: bad, warn
+    tokens: int | None = None
+    cost: float | None = None
+    took_s: float | None = None
+    width_s: float | None = None  # how uncertain `took_s` is
+    service: int = 0  # the number of its service's colour
+    pieces: tuple[Piece, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def level(self) -> int:
+        """Of indentation."""
+        return min(self.depth, MAX_LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """All of it. `ticks`: (percent, seconds)."""
+    """One page of rows. `first` counts the rows before it, `total` all rows. `ticks`: (percent, seconds)."""
 
     rows: tuple[Row, ...]
-    omitted: int
-    took_s: float
+    first: int
+    total: int
+    total_ns: int
     ticks: tuple[tuple[float, float], ...]
+    services: Mapping[str, int]
+    mini: tuple[tuple[str, float, float], ...] = ()  # (kind, left, width) of every row, or of a sample
+
+    @property
+    def has_phases(self) -> bool:
+        """Whether a bar shows what a run was doing, so that the page explains the colours."""
+        return any(piece.word for row in self.rows for piece in row.pieces)
+
+    @property
+    def last(self) -> int:
+        """Counts the rows up to its end."""
+        return self.first + len(self.rows)
 
 
-def waterfall(trace: Trace) -> Waterfall:
-    """The rows in drawing order."""
-    end_ns = max([trace.end_ns, *(span.end_ns + _lag_ns(span) for span in trace.spans)], default=0)
-    total_ns = scale_ns(max(end_ns - trace.start_ns, 1))
-    rows = []
-    for at, entry in enumerate(trace.entries()):
-        if at >= MAX_ROWS:
-            break
-        level = min(len(entry.rails), MAX_LEVEL)
-        if entry.span is None:
-            rows.append(
-                Row(f"gap{at}", level, entry.has_children, "gap", entry.note, None, False, "", 0.0, None, ())
-            )
+def services(spans: Iterable[Span]) -> dict[str, int]:
+    """Service -> number of its colour, in order of appearance."""
+    names = dict.fromkeys(str(span.resource.get("service.name") or "") for span in spans)
+    return {name: at % SERVICE_COLOURS for at, name in enumerate(name for name in names if name)}
+
+
+def skews(spans: Iterable[Span]) -> list[tuple[str, str, float]]:
+    """(service, service above, seconds): spans of the one begin up to so long before their parents in the other.
+
+    A cause comes before its effect, so the clocks of the two machines differ by at least that much.
+    """
+    by_id = {span.span_id: span for span in spans}
+    found: dict[tuple[str, str], int] = {}
+    for span in by_id.values():
+        parent = by_id.get(span.parent_id or "")
+        if parent is None or not span.start_ns or not parent.start_ns:
             continue
-        rows.append(_row(entry.span, level, entry.has_children, trace.start_ns, total_ns))
-    spans_shown = sum(row.span is not None for row in rows)
+        pair = str(span.resource.get("service.name") or ""), str(parent.resource.get("service.name") or "")
+        early_ns = parent.start_ns - span.start_ns
+        if pair[0] != pair[1] and early_ns >= SKEW_FROM_NS:
+            found[pair] = max(found.get(pair, 0), early_ns)
+    return [(*pair, early_ns / 1e9) for pair, early_ns in found.items()]
+
+
+def waterfall(
+    trace: Trace,
+    entries: Sequence[Entry] | None = None,
+    whole: Mapping[str, Span] | None = None,
+    first: int = 0,
+    kinds: Mapping[str, str] | None = None,
+) -> Waterfall:
+    """One page of rows in drawing order, from row `first` on.
+
+    `entries`: the trace's, where they are known already. `whole`: the page's spans with their attributes, where the
+    trace's own have none, and `kinds` the kind of every span then.
+    """
+    entries = list(trace.entries()) if entries is None else entries
+    shown = entries[first : first + PAGE_ROWS]
+    whole = {} if whole is None else whole
+    lags = (_lag_ns(span) + span.end_ns for span in whole.values() or trace.spans)
+    end_ns = max([trace.end_ns, *lags])
+    total_ns = scale_ns(max(end_ns - trace.start_ns, 1))
+    colours = services(trace.spans)
+    rows = tuple(
+        _row(entry, first + at, whole, trace.start_ns, total_ns, colours) for at, entry in enumerate(shown)
+    )
     ticks = tuple((100 * n / TICKS, total_ns / 1e9 * n / TICKS) for n in range(TICKS))
-    return Waterfall(tuple(rows), len(trace.spans) - spans_shown, total_ns / 1e9, ticks)
+    mini = tuple(_mini(entries, trace.start_ns, total_ns, kinds))
+    return Waterfall(rows, first, len(entries), total_ns, ticks, colours, mini)
 
 
 def scale_ns(took_ns: int) -> int:
@@ -103,40 +172,53 @@ def scale_ns(took_ns: int) -> int:
     return took_ns
 
 
-def _row(span: Span, level: int, has_children: bool, from_ns: int, total_ns: int) -> Row:
+def _row(
+    entry: Entry,
+    at: int,
+    whole: Mapping[str, Span],
+    from_ns: int,
+    total_ns: int,
+    colours: Mapping[str, int],
+) -> Row:
+    if entry.span is None:
+        return Row(f"gap{at}", entry.depth, entry.has_children, "gap", entry.note)
+    span = normal(whole.get(entry.span.span_id, entry.span))
     kind = word(span)[0]
     is_timed = 0 < span.start_ns <= span.end_ns
-    pieces = tuple(_pieces(span, kind, from_ns, total_ns)) if is_timed else ()
+    shown, tone = badge(span, kind)
+    tokens, cost = usage(span) if kind in SORTS else (None, None)
     return Row(
         span.span_id,
-        level,
-        has_children,
+        entry.depth,
+        entry.has_children,
         kind,
         span.name or "(no name)",
         span,
         is_error(span),
-        badge(span, kind),
-        (span.start_ns - from_ns) / 1e9 if span.start_ns else 0.0,
+        shown,
+        tone,
+        tokens,
+        cost,
         (span.end_ns - span.start_ns) / 1e9 if is_timed else None,
-        pieces,
+        number(span, "runspan.run.end_uncertainty_s"),
+        colours.get(str(span.resource.get("service.name") or ""), 0),
+        tuple(_pieces(span, kind, from_ns, total_ns)) if is_timed else (),
+        tuple(_marks(span, from_ns, total_ns)) if is_timed else (),
     )
 
 
-def badge(span: Span, kind: str) -> str:
-    """The one more thing to know of a span at a glance."""
+def badge(span: Span, kind: str) -> tuple[str, str]:
+    """(the one more thing to know of a span at a glance, its tone)."""
     if SORTS.get(kind) == "llm":
         model = text(span, "gen_ai.response.model") or text(span, "gen_ai.request.model")
-        return "" if model in span.name else model
+        return ("" if model in span.name else model), ""
     if SORTS.get(kind) == "run":
         ended = status(span)
-        return (
-            "end not seen"
-            if text(span, "runspan.run.unfinished")
-            else ""
-            if ended in ("completed", "ok")
-            else ended
-        )
-    return ""
+        if text(span, "runspan.run.unfinished"):
+            return "end not seen", "bad"
+        if ended not in ("completed", "ok"):
+            return ended, "bad" if is_error(span) or ended in ("failed", "expired") else "warn"
+    return "", ""
 
 
 def phases(span: Span) -> Iterator[tuple[str, int, int]]:
@@ -175,9 +257,38 @@ def _pieces(span: Span, kind: str, from_ns: int, total_ns: int) -> Iterator[Piec
 
 
 def _piece(kind: str, start_ns: int, end_ns: int, from_ns: int, total_ns: int) -> Piece:
-    left = min(100 * (start_ns - from_ns) / total_ns, 100 - MIN_PERCENT)
+    left, width = _place(start_ns, end_ns, from_ns, total_ns)
+    return Piece(kind, left, width, (end_ns - start_ns) / 1e9)
+
+
+def _place(start_ns: int, end_ns: int, from_ns: int, total_ns: int) -> tuple[float, float]:
+    """(left, width) in percent, inside of the axis whatever the times."""
+    left = min(max(100 * (start_ns - from_ns) / total_ns, 0), 100 - MIN_PERCENT)
     width = max(100 * (end_ns - start_ns) / total_ns, MIN_PERCENT)
-    return Piece(kind, round(left, 3), round(min(width, 100 - left), 3), (end_ns - start_ns) / 1e9)
+    return round(left, 5), round(min(width, 100 - left), 5)
+
+
+def _marks(span: Span, from_ns: int, total_ns: int) -> Iterator[Mark]:
+    """Events worth a mark on the bar: exceptions, the first token, and what other programs noted; no changes of status."""
+    noted = [event for event in span.events if "runspan.run.status" not in event.attributes]
+    for event in noted[:MAX_MARKS]:
+        if span.start_ns <= event.time_ns <= span.end_ns:
+            kind = MARKED_EVENTS.get(event.name, "plain")
+            yield Mark(kind, _place(event.time_ns, event.time_ns, from_ns, total_ns)[0], event.name)
+
+
+def _mini(
+    entries: Sequence[Entry], from_ns: int, total_ns: int, kinds: Mapping[str, str] | None
+) -> Iterator[tuple[str, float, float]]:
+    """Every bar in small, or evenly chosen ones of a long trace."""
+    step = max(1, -(-len(entries) // MINI_ROWS))
+    for entry in entries[::step]:
+        span = entry.span
+        if span is None or not 0 < span.start_ns <= span.end_ns:
+            continue
+        kind = word(normal(span))[0] if kinds is None else kinds[span.span_id]
+        kind = "bad" if is_error(span) else kind
+        yield (kind, *_place(span.start_ns, span.end_ns, from_ns, total_ns))
 
 
 def _lag_ns(span: Span) -> int:

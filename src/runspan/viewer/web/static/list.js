@@ -23,14 +23,15 @@ export function list() {
     if (!tray) return;
     for (const box of document.querySelectorAll(".pick input")) box.checked = chosen.includes(box.value);
     tray.hidden = chosen.length === 0;
-    document.getElementById("tray-count").textContent = chosen.length === 1 ? "1 run chosen; choose one more" : "2 runs chosen";
+    document.getElementById("tray-count").textContent = chosen.length === 1 ? "1 run chosen; choose one more" : "2 runs chosen (clear to choose others)";
     document.getElementById("compare").disabled = chosen.length !== 2;
+    for (const box of document.querySelectorAll(".pick input")) box.disabled = chosen.length === 2 && !box.checked;
     sessionStorage.setItem(KEY, JSON.stringify(chosen));
   }
 
   function choose(value, isOn) {
     chosen = chosen.filter((one) => one !== value);
-    if (isOn) chosen = [...chosen, value].slice(-2); // the third takes the place of the first
+    if (isOn && chosen.length < 2) chosen = [...chosen, value];
     show();
   }
 

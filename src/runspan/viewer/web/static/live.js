@@ -10,7 +10,7 @@ export function watch(refreshed) {
   async function look() {
     if (document.hidden) return;
     try {
-      const answer = await fetch("/live");
+      const answer = await fetch(document.body.dataset.liveUrl);
       if (!answer.ok) throw new Error(answer.status);
       const now = (await answer.json()).version;
       if (version !== null && (now !== version || isAway)) await refresh(refreshed);
@@ -19,6 +19,7 @@ export function watch(refreshed) {
     } catch {
       isAway = true;
     }
+    document.getElementById("gone").hidden = !isAway;
     light.hidden = false;
     light.classList.toggle("off", isAway);
     light.lastElementChild.textContent = isAway ? "viewer is gone" : "live";

@@ -3,6 +3,8 @@ import { showTimes } from "./times.js";
 import { watch } from "./live.js";
 import { list } from "./list.js";
 import { tree } from "./tree.js";
+import { say, texts } from "./texts.js";
+import { actions } from "./actions.js";
 
 const page = document.getElementById("tree") ? tree() : list();
 
@@ -18,20 +20,17 @@ document.getElementById("theme").addEventListener("click", () => {
 const help = document.getElementById("help");
 document.getElementById("keys").addEventListener("click", () => help.showModal());
 
-document.getElementById("copy-link")?.addEventListener("click", async (event) => {
-  const button = event.currentTarget;
-  const said = button.textContent;
-  try {
-    await navigator.clipboard.writeText(location.href);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Copy it from the address bar";
-  }
-  setTimeout(() => (button.textContent = said), 1600);
-});
+document.getElementById("copy-link")?.addEventListener("click", ({ currentTarget }) => say(currentTarget, location.href));
+texts();
+actions();
+
+// Back to the list as it was left, filters and all.
+const back = document.getElementById("back");
+const came = document.referrer && new URL(document.referrer);
+if (back && came && came.origin === location.origin && came.pathname === new URL(back.href).pathname) back.href = came.href;
 
 // A choice filters at once; the button is there for those without scripts.
-for (const select of document.querySelectorAll(".filters select")) {
+for (const select of document.querySelectorAll(".filters select, .filters input[type=checkbox]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
 for (const form of document.querySelectorAll(".filters")) {
@@ -40,7 +39,7 @@ for (const form of document.querySelectorAll(".filters")) {
   });
 }
 
-const PLACES = { r: "/", t: "/traces", h: "/threads", s: "/sessions" };
+const PLACES = { o: "/overview", r: "/", t: "/traces", h: "/threads", s: "/sessions" };
 let goes = false;
 document.addEventListener("keydown", (event) => {
   const inField = event.target.closest("input:not([type=checkbox]), select, textarea");

@@ -1,14 +1,19 @@
 // The waterfall: folding, choosing a span, and moving by keys. The chosen span stands in the address, to be shared.
 import { showTimes } from "./times.js";
+import { zoom } from "./zoom.js";
+import { layout } from "./layout.js";
 
 export function tree() {
-  const root = document.getElementById("tree");
+  const frame = document.getElementById("waterfall");
   const panel = document.getElementById("panel");
   const closed = new Set();
+  const view = zoom();
+  const place = layout(panel);
 
-  const rows = () => [...root.children];
+  const root = () => document.getElementById("tree"); // a refresh puts a new one in
+  const rows = () => [...root().children];
   const level = (row) => Number(row.getAttribute("aria-level"));
-  const current = () => root.querySelector('[aria-selected="true"]') ?? root.firstElementChild;
+  const current = () => root().querySelector('[aria-selected="true"]') ?? root().firstElementChild;
   const shown = () => rows().filter((row) => !row.hidden);
 
   function below(row) {
@@ -41,7 +46,7 @@ export function tree() {
 
   function foldAll(isOpen) {
     closed.clear();
-    if (!isOpen) for (const row of root.querySelectorAll("[aria-expanded]")) if (level(row) > 1) closed.add(row.id);
+    if (!isOpen) for (const row of root().querySelectorAll("[aria-expanded]")) if (level(row) > 1) closed.add(row.id);
     draw();
     if (current().hidden) select(shown().findLast((row) => level(row) < level(current())) ?? shown()[0]);
   }
@@ -58,10 +63,10 @@ export function tree() {
   }
 
   let asked = 0;
-  async function select(row) {
+  async function select(row, isTap = false) {
     if (!row) return;
     if (row.hidden) reveal(row);
-    for (const other of root.querySelectorAll("[aria-selected]")) {
+    for (const other of root().querySelectorAll("[aria-selected]")) {
       other.removeAttribute("aria-selected");
       other.tabIndex = -1;
     }
@@ -72,13 +77,14 @@ export function tree() {
     if (!row.dataset.id) return;
     const mine = ++asked;
     history.replaceState(null, "", `?span=${row.dataset.id}`);
-    const answer = await fetch(`/trace/${root.dataset.trace}/span/${row.dataset.id}?from=${root.dataset.from}`);
+    const answer = await fetch(`/trace/${root().dataset.trace}/span/${row.dataset.id}?from=${root().dataset.from}`);
     if (!answer.ok || mine !== asked) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     showTimes(fresh);
     if (mine !== asked) return;
     panel.replaceChildren(...fresh.body.childNodes);
     panel.scrollTop = 0;
+    if (isTap) place.open();
   }
 
   function step(by) {
@@ -86,14 +92,14 @@ export function tree() {
     select(all[Math.min(Math.max(all.indexOf(current()) + by, 0), all.length - 1)]);
   }
 
-  root.addEventListener("click", (event) => {
+  frame.addEventListener("click", (event) => {
     const row = event.target.closest("[role=row]");
     if (!row || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     if (event.target.closest(".fold")) fold(row, closed.has(row.id));
-    else select(row);
+    else select(row, true);
   });
-  root.addEventListener("dblclick", (event) => {
+  frame.addEventListener("dblclick", (event) => {
     const row = event.target.closest("[aria-expanded]");
     if (row) fold(row, closed.has(row.id));
   });
@@ -119,6 +125,7 @@ export function tree() {
     const from = all.indexOf(current());
     select([...all.slice(from + 1), ...all.slice(0, from)].find((row) => row.classList.contains("bad")));
   };
+  const follow = (id) => document.getElementById(id)?.click();
   const keys = {
     j: () => step(1),
     ArrowDown: () => step(1),
@@ -130,11 +137,26 @@ export function tree() {
     ArrowRight: (event) => (event.shiftKey ? foldAll(true) : right()),
     Enter: () => panel.focus(),
     e: error,
+    z: () => view.fit(current()),
+    0: () => view.all(),
+    "+": () => view.by(0.5),
+    "=": () => view.by(0.5),
+    "-": () => view.by(2),
+    d: () => place.toggle(),
+    "[": () => follow("older"),
+    "]": () => follow("newer"),
+    Escape: () => place.close(),
   };
+  document.querySelector(".tools").addEventListener("click", (event) => {
+    const act = { fit: "z", in: "+", out: "-", all: "0" }[event.target.closest("[data-zoom]")?.dataset.zoom];
+    if (act) keys[act]();
+  });
   return {
     key(event) {
+      if (event.key === "Escape" && place.isOpen()) return place.close(), true;
       if (panel.contains(event.target) && event.target !== document.body) return false;
-      if (event.key === "Enter" && event.target.closest("a, button")) return false;
+      if (event.target.closest("#divider, .tools")) return false;
+      if (event.key === "Enter" && event.target.closest("a, button, summary, pre")) return false;
       const act = keys[event.key];
       if (!act) return false;
       act(event);
@@ -142,6 +164,7 @@ export function tree() {
     },
     refreshed() {
       draw();
+      view.draw();
     },
   };
 }

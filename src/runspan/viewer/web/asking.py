@@ -1,0 +1,90 @@
+"""What a list's address asks for: its parameters as a filter, the same for the pages, the JSON API and exports."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from starlette.requests import Request
+
+from runspan.viewer.store import RunFilter
+from runspan.viewer.store.filters import EQUAL, SORTS
+
+SINCE_S: Mapping[str, int] = {"1h": 3_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
+DURATION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h)?\s*")
+UNITS_S: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
+MAX_TEXT = 500
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+# parameter -> how a chip names it
+LABELS: Mapping[str, str] = {
+    "q": "text", "errors": "only", "status": "status", "name": "assistant", "model": "model", "service": "service",
+    "session": "session", "user": "user", "thread": "thread", "attr": "attribute", "min": "longer than", "since": "since",
+    "day": "day (UTC)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`shown`: the parameters that narrow the list, as they were given. `sort`: a column's name; empty for the default."""
+
+    of: RunFilter
+    shown: Mapping[str, str]
+    sort: str
+    is_ascending: bool
+
+    @property
+    def chips(self) -> list[tuple[str, str, str]]:
+        """(parameter, label, value) of each filter that is on."""
+        return [
+            (key, LABELS[key], "errors" if key == "errors" else value) for key, value in self.shown.items()
+        ]
+
+
+def asked(request: Request, sorts: Mapping[str, Any] = SORTS, default: str = "start") -> Asked:
+    """The filter in the request's address. What can not be understood is left out."""
+    given = {key: value[:MAX_TEXT] for key, value in request.query_params.items() if value}
+    shown = {key: given[key] for key in LABELS if key in given}
+    equal: dict[str, Any] = {name: given.get(name, "") for name in EQUAL}
+    least_s = seconds(given.get("min", ""))
+    if not least_s:
+        shown.pop("min", None)
+    since_ns, until_ns = 0, 0
+    if given.get("since") in SINCE_S:
+        since_ns = int((time.time() - SINCE_S[given["since"]]) * 1e9)
+    else:
+        shown.pop("since", None)
+    if DAY.fullmatch(given.get("day", "")):
+        since_ns = max(since_ns, _day_ns(given["day"]))
+        until_ns = since_ns and _day_ns(given["day"]) + 86_400 * 10**9
+    if not until_ns:
+        shown.pop("day", None)
+    sort = given["sort"] if given.get("sort") in sorts else default
+    of = RunFilter(
+        words=given.get("q", ""),
+        **equal,
+        attribute=given.get("attr", ""),
+        is_bad="errors" in given,
+        since_ns=since_ns,
+        until_ns=until_ns,
+        min_duration_ns=int(least_s * 1e9),
+        sort=sort if sort in SORTS else "start",
+        is_ascending=given.get("order") == "asc",
+    )
+    return Asked(of, shown, sort, of.is_ascending)
+
+
+def seconds(text: str) -> float:
+    """`500ms`, `5s`, `2m` or a number of seconds; 0 for what is none."""
+    match = DURATION.fullmatch(text)
+    return float(match[1]) * UNITS_S[match[2] or "s"] if match else 0.0
+
+
+def _day_ns(day: str) -> int:
+    try:
+        return int(datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()) * 10**9
+    except (ValueError, OverflowError):
+        return 0
