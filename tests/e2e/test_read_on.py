@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from odd_objects import RUN
-from runspan.adapters.sse import Parser
 from tests.support.odd_server import Odd, odd_server
 from tests.support.playing import BOTH, App, client_of, playing
 from tests.support.tracing import traced
 from ways import new_thread
+
+from runspan.adapters.sse import Parser
 
 both_clients = pytest.mark.parametrize("kind", BOTH)
 
