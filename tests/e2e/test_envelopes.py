@@ -284,8 +284,9 @@ def test_a_tool_that_runs_after_the_stream_is_claimed_in_every_envelope(
         return "done"
 
     async def case(app: App) -> None:
-        await READS[read](app)
-        f()
+        with runspan.span("turn"):
+            await READS[read](app)
+            f()
 
     with traced() as trace:
         play(odd, "OpenAI", case)

@@ -186,7 +186,7 @@ def wrong(function: FunctionType, server: Server, bare: list[Any]) -> dict[str, 
                 got = error
             with contextlib.suppress(RuntimeError):
                 handle._worker.flush(0.3)
-        assert handle._worker.flush(30, closing=True)
+        handle._worker.flush(30, closing=True)  # False where something was lost before
         faults = {
             "the app got": None if got == bare else got,
             "spans of runs": None if len(spans.runs) <= RUNS else len(spans.runs),
