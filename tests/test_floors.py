@@ -71,7 +71,9 @@ ALLOWED = {  # of the packages that are not the standard library's
     "genai_prices": ("pricing",),
     "msgspec": ("core", "adapters", "runtime", "patches", "observing", "viewer"),
     "jinja2": ("viewer",),
+    "markdown_it": ("viewer",),
     "markupsafe": ("viewer",),
+    "nh3": ("viewer",),
     "starlette": ("fake", "viewer"),
     "uvicorn": ("fake", "viewer"),
 }

@@ -78,3 +78,31 @@ class RunFilter:
         searched = [words for words in (self.words, self.phrase()) if words.strip()]
         terms += [f"id IN ({', '.join(map(str, found(words)))})" for words in searched]
         return " AND ".join(terms), tuple(values)
+
+
+def where_traces(words: str, of: RunFilter, found: Callable[[str], list[Any]]) -> tuple[list[str], list[Any]]:
+    """Terms and values for the table of traces. `found`: ids of the traces in whose spans some words are."""
+    terms: list[str] = []
+    values: list[Any] = []
+    for text in (words, of.phrase()):
+        if text.strip():
+            ids = found(text)
+            terms.append(f"trace IN ({', '.join('?' * len(ids))})")
+            values += ids
+    for term, value in (
+        ("start_ns >= ?", of.since_ns),
+        ("start_ns < ?", of.until_ns),
+        ("end_ns - start_ns >= ?", of.min_duration_ns),
+        ("service = ?", of.service),
+    ):
+        if value:
+            terms.append(term)
+            values.append(value)
+    if of.is_bad:
+        terms.append("(errors > 0 OR trace IN (SELECT trace FROM runs WHERE is_bad = 1))")
+    equal = {name: getattr(of, name) for name in EQUAL if name != "service"}
+    inner, of_runs = RunFilter(**equal).where(lambda _: [])
+    if inner:
+        terms.append(f"trace IN (SELECT trace FROM runs WHERE {inner})")  # noqa: S608 - our own terms
+        values += of_runs
+    return terms, values

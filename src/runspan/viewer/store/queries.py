@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import numbers, rows, stats
-from runspan.viewer.store.filters import RunFilter
+from runspan.viewer.store.filters import RunFilter, where_traces
 from runspan.viewer.store.insert import forget_all, forget_trace
 from runspan.viewer.store.numbers import Group
 from runspan.viewer.store.prune import Bounds, used_bytes
+from runspan.viewer.store.records import (
+    COLUMNS,
+    GROUP_SORTS,
+    OF_FIRST_RUN,
+    TRACE_COLUMNS,
+    TRACE_SORTS,
+    GroupRow,
+    Run,
+    TraceRow,
+    id_of,
+    run_of,
+)  # fmt: skip
 from runspan.viewer.store.rows import Batch
 from runspan.viewer.store.schema import connect, open_to_read
 from runspan.viewer.store.search import query
@@ -28,103 +40,6 @@ MAX_READERS = 8  # connections that stay open
 MAX_RUN_SPANS = 5_000  # that one panel reads
 MAX_IDS = 500  # in one query
 DELETED_AT_ONCE = 20
-
-
-class Run(NamedTuple):
-    """A row of the runs table. Ids are hex, `tokens` is input and output together."""
-
-    trace: str
-    span: str
-    sort: str  # run, or llm: a model call outside of any run
-    start_ns: int
-    duration_ns: int
-    status: str
-    unfinished: str
-    name: str
-    model: str
-    service: str
-    thread: str
-    session: str
-    user: str
-    run_id: str
-    queue_s: float | None
-    active_s: float | None
-    tool_wait_s: float | None
-    lag_s: float | None
-    first_token_s: float | None
-    polls: int | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cached_tokens: int | None
-    reasoning_tokens: int | None
-    tokens: int | None
-    cost: float | None
-    tools: int
-    error: str
-    question: str
-    answer: str
-    uncertainty_s: float | None
-    is_bad: int
-    outer: int | None  # the row of the run that holds this one
-
-
-class TraceRow(NamedTuple):
-    """A row of the traces table. `question` and the fields after it are those of its first run; empty without one."""
-
-    trace: str
-    start_ns: int
-    end_ns: int
-    spans: int
-    errors: int
-    runs: int
-    name: str
-    service: str
-    tokens: int | None
-    cost: float | None
-    is_kept: int
-    question: str = ""
-    answer: str = ""
-    assistant: str = ""
-    status: str = ""
-    unfinished: str = ""
-    error: str = ""
-
-
-class GroupRow(NamedTuple):
-    """A thread, a session or a user: sums over its runs. `first` is its first run."""
-
-    name: str
-    runs: int
-    bad: int
-    threads: int
-    tokens: int | None
-    cost: float | None
-    busy_ns: int
-    first_ns: int
-    last_ns: int
-    first: Run
-
-
-COLUMNS = ", ".join(["hex(trace)", "hex(span)", *Run._fields[2:]]).lower()
-TRACE_COLUMNS = ", ".join(["hex(trace)", *TraceRow._fields[1:11]])
-OF_FIRST_RUN = TraceRow._fields[11:]
-TRACE_SORTS: Mapping[str, str] = {
-    "start": "start_ns",
-    "duration": "end_ns - start_ns",
-    "spans": "spans",
-    "errors": "errors",
-    "runs": "runs",
-    "tokens": "tokens",
-    "cost": "cost",
-}
-GROUP_SORTS: Mapping[str, str] = {
-    "last": "last_ns",
-    "runs": "runs",
-    "bad": "bad",
-    "busy": "busy_ns",
-    "tokens": "tokens",
-    "cost": "cost",
-}
 
 
 class Store:
@@ -153,19 +68,15 @@ class Store:
                 connection.close()
             self._idle.clear()
 
-    # ---------------------------------------------------------------- in
-
     def add(self, batch: Batch) -> Future[None]:
         """Done when it is on disk. Raises `StoreFullError`."""
         if self._writer is None:
             raise ValueError("the store was opened for reading only")
         return self._writer.add(batch)
 
-    # ---------------------------------------------------------------- out
-
     def delete(self, traces: Iterable[str]) -> int:
         """Delete these traces, a few at a time, so that senders need not wait. The number of traces that were there."""
-        wanted, gone = [_id(trace) for trace in traces], 0
+        wanted, gone = [id_of(trace) for trace in traces], 0
         for at in range(0, len(wanted), DELETED_AT_ONCE):
             some = wanted[at : at + DELETED_AT_ONCE]
             gone += self._write(lambda db, some=some: sum(forget_trace(db, trace) > 0 for trace in some))  # type: ignore[misc]
@@ -180,11 +91,11 @@ class Store:
     def keep(self, trace: str, is_kept: bool) -> bool:
         """Whether the trace is there; a kept one is not removed by age or size, nor with many others."""
         sql = "UPDATE traces SET is_kept = ? WHERE trace = ?"
-        return bool(self._write(lambda db: db.execute(sql, (is_kept, _id(trace))).rowcount))
+        return bool(self._write(lambda db: db.execute(sql, (is_kept, id_of(trace))).rowcount))
 
     def is_kept(self, trace: str) -> bool:
         """Whether it is."""
-        return bool(self._all("SELECT 1 FROM traces WHERE trace = ? AND is_kept = 1", (_id(trace),)))
+        return bool(self._all("SELECT 1 FROM traces WHERE trace = ? AND is_kept = 1", (id_of(trace),)))
 
     def traces_with(self, of: RunFilter, *, with_kept: bool = False) -> list[str]:
         """Ids of the traces that hold such a run, the newest first; of all traces where nothing is asked for."""
@@ -208,7 +119,7 @@ class Store:
         # The inner one walks an index alone, so that the wide rows before a late page are not read.
         page = f"SELECT id FROM runs{where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
         sql = f"SELECT {COLUMNS} FROM runs WHERE id IN ({page}) ORDER BY {order}"  # noqa: S608
-        runs = [_run(row) for row in self._all(sql, (*values, limit, offset))] if limit else []
+        runs = [run_of(row) for row in self._all(sql, (*values, limit, offset))] if limit else []
         at_most = MAX_COUNTED if where else -1
         sql = f"SELECT count(*) FROM (SELECT 1 FROM runs{where} LIMIT {at_most})"  # noqa: S608
         return runs, max(int(self._all(sql, values)[0][0]), offset + len(runs) if runs else 0)
@@ -224,8 +135,8 @@ class Store:
     def run(self, trace: str, span: str) -> Run | None:
         """One run by its span."""
         sql = f"SELECT {COLUMNS} FROM runs WHERE trace = ? AND span = ?"  # noqa: S608
-        found = self._all(sql, (_id(trace), _id(span)))
-        return _run(found[0]) if found else None
+        found = self._all(sql, (id_of(trace), id_of(span)))
+        return run_of(found[0]) if found else None
 
     def beside(self, run: Run) -> tuple[Run | None, Run | None]:
         """(the run that began before this one, the one after it)."""
@@ -233,14 +144,14 @@ class Store:
         for sign, direction in (("<", "DESC"), (">", "ASC")):
             sql = f"""SELECT {COLUMNS} FROM runs WHERE (start_ns, trace, span) {sign} (?, ?, ?)
                 ORDER BY start_ns {direction}, trace {direction}, span {direction} LIMIT 1"""  # noqa: S608
-            row = self._all(sql, (run.start_ns, _id(run.trace), _id(run.span)))
-            found.append(_run(row[0]) if row else None)
+            row = self._all(sql, (run.start_ns, id_of(run.trace), id_of(run.span)))
+            found.append(run_of(row[0]) if row else None)
         return found[0], found[1]
 
     def runs_of_trace(self, trace: str) -> list[Run]:
         """All runs of a trace, by start."""
         sql = f"SELECT {COLUMNS} FROM runs WHERE trace = ? ORDER BY start_ns LIMIT 1000"  # noqa: S608
-        return [_run(row) for row in self._all(sql, (_id(trace),))]
+        return [run_of(row) for row in self._all(sql, (id_of(trace),))]
 
     def stats(self, of: RunFilter | None = None) -> list[Stat]:
         """Runs, failures, latency percentiles, tokens and cost by assistant and model, the most used first."""
@@ -283,7 +194,7 @@ class Store:
             ORDER BY {GROUP_SORTS[sort]} {direction} NULLS LAST, {column} LIMIT ? OFFSET ?"""  # noqa: S608
         found = self._all(sql, (*values, limit, offset))
         first = f"SELECT {COLUMNS} FROM runs WHERE {column} = ? AND {column} <> '' ORDER BY start_ns LIMIT 1"  # noqa: S608
-        return [GroupRow._make((*row, _run(self._all(first, (row[0],))[0]))) for row in found]
+        return [GroupRow._make((*row, run_of(self._all(first, (row[0],))[0]))) for row in found]
 
     def _newest_names(self, column: str, limit: int) -> list[str]:
         names: dict[str, None] = {}
@@ -312,7 +223,7 @@ class Store:
 
         `of`: traces with such a run; its `is_bad`, `service`, times and `attribute` are asked of the traces themselves.
         """
-        terms, values = self._where_traces(words, of or RunFilter())
+        terms, values = where_traces(words, of or RunFilter(), lambda text: self._found(text, "spans.trace"))
         where = f" WHERE {' AND '.join(terms)}" if terms else ""
         direction = "ASC" if is_ascending else "DESC"
         sql = f"""SELECT {TRACE_COLUMNS} FROM traces{where}
@@ -322,45 +233,23 @@ class Store:
         found = []
         for row in self._all(sql, (*values, limit, offset)):
             trace = row[0].lower()
-            of_run = self._all(first, (_id(trace),))
+            of_run = self._all(first, (id_of(trace),))
             found.append(TraceRow(trace, *row[1:], *(of_run[0] if of_run else ())))
         return found
-
-    def _where_traces(self, words: str, of: RunFilter) -> tuple[list[str], list[Any]]:
-        terms: list[str] = []
-        values: list[Any] = []
-        for text in (words, of.phrase()):
-            if text.strip():
-                found = self._found(text, "spans.trace")
-                terms.append(f"trace IN ({', '.join('?' * len(found))})")
-                values += found
-        for term, number in (
-            ("start_ns >= ?", of.since_ns),
-            ("start_ns < ?", of.until_ns),
-            ("end_ns - start_ns >= ?", of.min_duration_ns),
-            ("service = ?", of.service),
-        ):
-            if number:
-                terms.append(term)
-                values.append(number)
-        if of.is_bad:
-            terms.append("(errors > 0 OR trace IN (SELECT trace FROM runs WHERE is_bad = 1))")
-        equal = {name: getattr(of, name) for name in ("status", "name", "model", "thread", "session", "user")}
-        inner, of_runs = RunFilter(**equal).where(lambda _: [])
-        if inner:
-            terms.append(f"trace IN (SELECT trace FROM runs WHERE {inner})")  # noqa: S608 - our own terms
-            values += of_runs
-        return terms, values
 
     def find(self, name: str) -> tuple[str, str, str] | None:
         """What an id names: ("trace", its id, ""), ("span", trace, span), ("thread" or "session", its id, "")."""
         name = name.strip()
-        if len(name) == 32 and _id(name) and self._all("SELECT 1 FROM traces WHERE trace = ?", (_id(name),)):
+        if (
+            len(name) == 32
+            and id_of(name)
+            and self._all("SELECT 1 FROM traces WHERE trace = ?", (id_of(name),))
+        ):
             return "trace", name.lower(), ""
         ids = (
             (
                 "SELECT hex(trace), hex(span) FROM spans WHERE span = ? LIMIT 1",
-                _id(name) if len(name) == 16 else b"",
+                id_of(name) if len(name) == 16 else b"",
             ),
             ("SELECT hex(trace), hex(span) FROM runs WHERE run_id = ? AND run_id <> '' LIMIT 1", name),
         )
@@ -379,7 +268,7 @@ class Store:
 
     def spans(self, trace: str, limit: int = -1) -> list[Span]:
         """The spans of a trace, by start and then by arrival. Empty when it is not there."""
-        return list(rows.spans(iter(self._packed("WHERE trace = ?", (_id(trace),), limit))))
+        return list(rows.spans(iter(self._packed("WHERE trace = ?", (id_of(trace),), limit))))
 
     def outline(self, trace: str) -> tuple[list[Span], dict[str, str]]:
         """(all spans of a trace by start, without attributes and events; the kind of each by its id)."""
@@ -387,7 +276,7 @@ class Store:
         services: dict[str, dict[str, Any]] = {}
         sql = """SELECT lower(hex(span)), lower(hex(parent)), start_ns, end_ns, kind, name, is_error, service
             FROM spans WHERE trace = ? ORDER BY start_ns, id"""
-        for span, parent, start_ns, end_ns, kind, name, is_error, service in self._all(sql, (_id(trace),)):
+        for span, parent, start_ns, end_ns, kind, name, is_error, service in self._all(sql, (id_of(trace),)):
             kinds[span] = kind
             spans.append(
                 Span(
@@ -402,32 +291,35 @@ class Store:
         """These spans of a trace, whole, by start."""
         found: list[Span] = []
         for at in range(0, len(wanted), MAX_IDS):
-            some = [_id(span) for span in wanted[at : at + MAX_IDS]]
+            some = [id_of(span) for span in wanted[at : at + MAX_IDS]]
             condition = f"WHERE trace = ? AND span IN ({', '.join('?' * len(some))})"
-            found += rows.spans(iter(self._packed(condition, (_id(trace), *some), len(some))))
+            found += rows.spans(iter(self._packed(condition, (id_of(trace), *some), len(some))))
         return found
 
     def span(self, trace: str, span: str) -> Span | None:
         """One span, whole."""
         return next(
-            rows.spans(iter(self._packed("WHERE trace = ? AND span = ?", (_id(trace), _id(span)), 1))), None
+            rows.spans(iter(self._packed("WHERE trace = ? AND span = ?", (id_of(trace), id_of(span)), 1))),
+            None,
         )
 
     def run_spans(self, trace: str, span: str) -> list[Span]:
         """A run's spans: itself and what is below it, by start."""
         condition = "WHERE run = (SELECT id FROM runs WHERE trace = ? AND span = ?) AND trace = ?"
         return list(
-            rows.spans(iter(self._packed(condition, (_id(trace), _id(span), _id(trace)), MAX_RUN_SPANS)))
+            rows.spans(
+                iter(self._packed(condition, (id_of(trace), id_of(span), id_of(trace)), MAX_RUN_SPANS))
+            )
         )
 
     def logs(self, trace: str) -> list[LogRecord]:
         """The log records that stand in a trace."""
         sql = "SELECT body FROM logs WHERE trace = ? ORDER BY time_ns LIMIT 2000"
-        return list(rows.log_records(body for (body,) in self._all(sql, (_id(trace),))))
+        return list(rows.log_records(body for (body,) in self._all(sql, (id_of(trace),))))
 
     def packed(self, trace: str) -> Iterator[tuple[bytes, bytes]]:
         """A trace's spans as they were sent: (resource and scope, span), both OTLP messages."""
-        for source, body in self._packed("WHERE trace = ?", (_id(trace),), -1):
+        for source, body in self._packed("WHERE trace = ?", (id_of(trace),), -1):
             yield source, rows.unpack(body)
 
     # ---------------------------------------------------------------- the file
@@ -441,7 +333,7 @@ class Store:
         """A text that changes when anything of the trace has been written."""
         sql = "SELECT spans, errors, start_ns, end_ns, tokens FROM traces WHERE trace = ?"
         logs = "SELECT count(*) FROM logs WHERE trace = ?"
-        return repr((self._all(sql, (_id(trace),)), self._all(logs, (_id(trace),))))
+        return repr((self._all(sql, (id_of(trace),)), self._all(logs, (id_of(trace),))))
 
     def size_bytes(self) -> int:
         """Bytes of the file in use."""
@@ -455,8 +347,6 @@ class Store:
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Rows of a query of the caller's own; the tables are those of `schema.py`."""
         return self._all(sql, values)
-
-    # ---------------------------------------------------------------- pieces
 
     def _where(self, of: RunFilter) -> tuple[str, tuple[Any, ...]]:
         terms, values = of.where(lambda words: self._found(words, "spans.run"))
@@ -505,15 +395,3 @@ class Store:
                     db = None
             if db is not None:
                 db.close()
-
-
-def _run(row: Sequence[Any]) -> Run:
-    return Run(row[0].lower(), row[1].lower(), *row[2:])
-
-
-def _id(text: str) -> bytes:
-    """An id's bytes; what is none is found nowhere."""
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""

@@ -15,7 +15,8 @@ from runspan.viewer import forest
 from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import Run, RunFilter, Store
 from runspan.viewer.store.numbers import totals
-from runspan.viewer.store.queries import GROUP_SORTS, MAX_COUNTED, TRACE_SORTS
+from runspan.viewer.store.queries import MAX_COUNTED
+from runspan.viewer.store.records import GROUP_SORTS, TRACE_SORTS
 from runspan.viewer.web import comparing, otlp_json, overview, talk
 from runspan.viewer.web.asking import Asked, asked
 from runspan.viewer.web.panel import exchange, panel
