@@ -68,15 +68,11 @@ class Store:
                 connection.close()
             self._idle.clear()
 
-    # ---------------------------------------------------------------- in
-
     def add(self, batch: Batch) -> Future[None]:
         """Done when it is on disk. Raises `StoreFullError`."""
         if self._writer is None:
             raise ValueError("the store was opened for reading only")
         return self._writer.add(batch)
-
-    # ---------------------------------------------------------------- out
 
     def delete(self, traces: Iterable[str]) -> int:
         """Delete these traces, a few at a time, so that senders need not wait. The number of traces that were there."""
@@ -351,8 +347,6 @@ class Store:
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Rows of a query of the caller's own; the tables are those of `schema.py`."""
         return self._all(sql, values)
-
-    # ---------------------------------------------------------------- pieces
 
     def _where(self, of: RunFilter) -> tuple[str, tuple[Any, ...]]:
         terms, values = of.where(lambda words: self._found(words, "spans.run"))
