@@ -17,7 +17,7 @@ from runspan.core.redact import Texts
 from runspan.runtime import clock
 from runspan.runtime.live import Live
 from runspan.runtime.lru import Lru
-from runspan.runtime.records import Call, LiveSpan, StreamRef, Via
+from runspan.runtime.records import Call, LiveSpan, StreamClosed, StreamRef, Via
 from runspan.runtime.tracker import Tracker
 from tests.core.words import SERVER, S, run, said, seen
 
@@ -105,7 +105,7 @@ class Desk:
         return StreamRef(self.call(live.key.run_id), live.key.run_id, live.key.thread_id)
 
     def close(self, live: Live, stream: StreamRef) -> None:
-        self.tracker.stream_closed(live, stream, self.now_ns, None)
+        self.tracker.stream_closed(live, stream, StreamClosed(stream, self.now_ns), None)
 
     def answer(self, what: str, run_id: str = "run_1", status: str | None = None) -> None:
         """The GET asked for came back, with the run in `status` or with nothing."""

@@ -272,10 +272,23 @@ _OPEN: Mapping[str, str] = {
 
 
 def read_event(
-    name: str, data: Wire, at_ns: int, thread_id: str | None = None, run_id: str | None = None
+    name: str,
+    data: Wire,
+    at_ns: int,
+    thread_id: str | None = None,
+    run_id: str | None = None,
+    since_ns: int | None = None,
 ) -> Observation:
-    """One stream event, deltas aside. `thread_id`, `run_id`: of the stream, as far as they are known; what it tells is theirs."""
-    seen = Observation(request_ns=at_ns, response_ns=at_ns, source=Source.STREAM, event=name)
+    """One stream event, deltas aside, sent between `since_ns` and `at_ns`, when it arrived.
+
+    `thread_id`, `run_id`: of the stream, as far as they are known; what it tells is theirs.
+    """
+    seen = Observation(
+        request_ns=at_ns if since_ns is None else since_ns,
+        response_ns=at_ns,
+        source=Source.STREAM,
+        event=name,
+    )
     if name == "thread.created":
         stores = wire.vector_stores(data)
         id_ = wire.ident(data) or None
@@ -287,7 +300,7 @@ def read_event(
     )
     if name.startswith("thread.run.step."):
         step = wire.step(data)
-        return replace(seen, steps=(_timed(step, name, at_ns),) if step else ())
+        return replace(seen, steps=(_timed(step, name, since_ns, at_ns),) if step else ())
     if name.startswith("thread.run."):
         run: Run | None = wire.run(data, thread_id, run_id)
         if run is None:
@@ -321,7 +334,7 @@ def with_thread_of(exchange: Exchange, seen: Observation) -> Observation:
     return replace(seen, messages=_sent(exchange, wire.mapping(exchange.body, "thread"), seen.thread_id))
 
 
-def _timed(step: RunStep, name: str, at_ns: int) -> RunStep:
+def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunStep:
     if name in _STEP_STARTS:
-        return replace(step, seen_ns=at_ns)
-    return replace(step, done_ns=at_ns) if name in STEP_ENDS else step
+        return replace(step, seen_since_ns=since_ns, seen_ns=at_ns)
+    return replace(step, done_since_ns=since_ns, done_ns=at_ns) if name in STEP_ENDS else step

@@ -140,6 +140,7 @@ def _facts(
     kept = newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
     is_cut = any(len(text) > texts.max_chars for text in instructions)
+    token_ns = timing.first_token(state, line.end.at_ns)
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
     return RunFacts(
         server=state.server,
@@ -154,10 +155,8 @@ def _facts(
         tool_wait_s=line.tool_wait_ns / SECOND_NS,
         detection_lag_s=None if lag_ns is None else lag_ns / SECOND_NS,
         end_uncertainty_s=None if unfinished else line.end.width_ns / SECOND_NS,
-        first_chunk_s=None
-        if state.first_token_ns is None
-        else (state.first_token_ns - state.request_ns) / SECOND_NS,
-        first_chunk_ns=state.first_token_ns,
+        first_chunk_s=None if token_ns is None else (token_ns - state.request_ns) / SECOND_NS,
+        first_chunk_ns=token_ns,
         polls=state.polls,
         instructions=tuple(cut(text, texts.max_chars) for text in instructions),
         instructions_length=sum(map(len, instructions)) if is_cut else None,
@@ -281,8 +280,9 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
         )
         for entry in line.entries
     ]
-    if state.first_token_ns is not None:
-        events.append(SpanEvent("first_token", state.first_token_ns))
+    token_ns = timing.first_token(state, line.end.at_ns)
+    if token_ns is not None:
+        events.append(SpanEvent("first_token", token_ns))
     events.extend(state.notes)
     low, high = line.start_ns, line.end.at_ns
     inside = (replace(e, at_ns=min(max(e.at_ns, low), high)) for e in events)

@@ -72,7 +72,7 @@ MAX_CHANGES = 256  # of one Run; a server that flips its status for ever must no
 
 
 class Change(Struct, frozen=True, gc=False):
-    """The Run took on `status` at some moment of [earliest_ns, latest_ns]; both equal when it was streamed to us."""
+    """The Run took on `status` at some moment of [earliest_ns, latest_ns]; both equal where the app waited for its event."""
 
     status: str
     earliest_ns: int
@@ -112,7 +112,8 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
     over_seen: tuple[int, int] | None = None  # request, response of the first observation that saw it over
     over_streamed: bool = False
     noticed_ns: int | None = None  # when the app itself first saw it over
-    first_token_ns: int | None = None
+    first_token_ns: int | None = None  # its arrival
+    first_token_since_ns: int | None = None  # the server sent it then at the earliest; None: when it arrived
     notes: tuple[SpanEvent, ...] = ()  # handler exceptions and the like
     stream_error: ApiError | None = None  # what broke the app's stream of this Run
     partial: Mapping[str, str] = field(
@@ -184,7 +185,9 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
 
 
 def _leads(state: RunState, seen: Observation, run: Run, phase: Phase | None) -> bool:
-    is_newer = not state.changes or seen.request_ns >= state.changes[-1].latest_ns
+    # Events of a stream come in order, whenever they were sent.
+    true_from_ns = seen.response_ns if seen.source is Source.STREAM else seen.request_ns
+    is_newer = not state.changes or true_from_ns >= state.changes[-1].latest_ns
     if phase is None:  # a status of later days: noted, and the phase stays
         return is_newer and bool(run.status)
     if phase is state.phase:  # after a status of later days
@@ -237,7 +240,7 @@ def _name_calls(state: RunState, run: Run) -> RunState:
 
 def _change(state: RunState, seen: Observation, run: Run) -> Change:
     is_streamed = seen.source is Source.STREAM
-    earliest_ns = seen.response_ns if is_streamed else max(state.sighted_ns, state.request_ns)
+    earliest_ns = seen.request_ns if is_streamed else max(state.sighted_ns, state.request_ns)
     return Change(run.status or "", min(earliest_ns, seen.response_ns), seen.response_ns, run.started_at)
 
 

@@ -106,6 +106,8 @@ class RunStep(Struct, frozen=True, gc=False):
     ended_at: int | None = None  # completed_at, failed_at, cancelled_at or expired_at
     seen_ns: int | None = None  # stream: arrival of its first event
     done_ns: int | None = None  # stream: arrival of its last event
+    seen_since_ns: int | None = None  # the server sent it then at the earliest; None: when it arrived
+    done_since_ns: int | None = None
 
 
 class Assistant(Struct, frozen=True, gc=False):
@@ -210,7 +212,8 @@ class Search(Struct, frozen=True, gc=False):
 class Observation(Struct, frozen=True, gc=False, kw_only=True):
     """What one call or one stream event told us. It was true at some moment of [request_ns, response_ns].
 
-    For a stream event both are the arrival.
+    For a stream event the former is the earliest moment at which the server can have sent it, the latter its arrival; they are
+    equal where the app waited for it.
     """
 
     request_ns: int

@@ -70,8 +70,12 @@ def merge(known: RunStep, new: RunStep) -> RunStep:
         name: getattr(older, name) for name in newer.__struct_fields__ if getattr(newer, name) in (None, ())
     }
     kept["id"] = known.id
-    kept["seen_ns"] = known.seen_ns if known.seen_ns is not None else new.seen_ns
-    kept["done_ns"] = known.done_ns if known.done_ns is not None else new.done_ns
+    for arrival, since in (
+        ("seen_ns", "seen_since_ns"),
+        ("done_ns", "done_since_ns"),
+    ):  # the first word of both
+        of = known if getattr(known, arrival) is not None else new
+        kept |= {arrival: getattr(of, arrival), since: getattr(of, since)}
     if newer.tool_calls:
         before: dict[str, deque[ToolCall]] = defaultdict(deque)
         for call in older.tool_calls:

@@ -65,12 +65,20 @@ def end(state: RunState) -> Moment:
     """When the Run ended; for one whose end was never seen, when it was last heard of."""
     if state.over_seen is None:
         return Moment(max(state.last_seen_ns, state.response_ns))
-    _, latest_ns = state.over_seen
-    if state.over_streamed:
-        return Moment(latest_ns)
+    since_ns, latest_ns = state.over_seen
+    earliest_ns = since_ns if state.over_streamed else state.last_alive_ns
     run = state.run
     stamp = run.expires_at if run.ended_at is None and run.status == "expired" else run.ended_at
-    return place(state, stamp, max(state.last_alive_ns, state.request_ns), latest_ns)
+    return place(state, stamp, max(earliest_ns, state.request_ns), latest_ns)
+
+
+def first_token(state: RunState, end_ns: int) -> int | None:
+    """When the first text came, inside [start, `end_ns`]; in a stream read slowly between the two moments that it must lie."""
+    arrival_ns, since_ns = state.first_token_ns, state.first_token_since_ns
+    if arrival_ns is None:
+        return None
+    arrival_ns = max(min(arrival_ns, end_ns), state.request_ns)
+    return place(state, None, arrival_ns if since_ns is None else since_ns, arrival_ns).at_ns
 
 
 _SUM_OF_PHASE: Mapping[Phase, str] = {
@@ -140,15 +148,25 @@ def _placed(state: RunState, ended: Moment) -> Iterator[tuple[str, Moment]]:
 
 
 def place_step(state: RunState, step: RunStep, lower_ns: int, upper_ns: int) -> tuple[int, int]:
-    """Start and end of a step: where its events arrived, else by its stamps, inside [lower_ns, upper_ns]."""
-    start_ns, end_ns = step.seen_ns, step.done_ns
+    """Start and end of a step: by its events where it was streamed, else by its stamps inside [lower_ns, upper_ns]."""
+    start_ns = _place_event(state, step.created_at, step.seen_since_ns, step.seen_ns, upper_ns)
     if start_ns is None:
         is_stamped = step.created_at is not None
         start_ns = place(state, step.created_at, lower_ns, upper_ns).at_ns if is_stamped else lower_ns
+    end_ns = _place_event(state, step.ended_at, step.done_since_ns, step.done_ns, upper_ns)
     if end_ns is None:
         is_stamped = step.ended_at is not None
         end_ns = place(state, step.ended_at, start_ns, upper_ns).at_ns if is_stamped else upper_ns
     return start_ns, max(start_ns, end_ns)
+
+
+def _place_event(
+    state: RunState, stamp: int | None, since_ns: int | None, arrival_ns: int | None, upper_ns: int
+) -> int | None:
+    """Not beyond the run's end, where it need not have been."""
+    if arrival_ns is None or since_ns is None or since_ns >= arrival_ns:
+        return arrival_ns
+    return place(state, stamp, since_ns, max(since_ns, min(arrival_ns, upper_ns))).at_ns
 
 
 def moved(data: SpanData, by_ns: int) -> SpanData:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import _compat
 from ..guard import guarded
+from ..runtime.clock import counter_ns
 from .encodings import decoder_of
 from .taps import BodyTap, ChunkTap, Tap
 
@@ -33,6 +34,7 @@ class _Events:
     def __next__(self) -> Any:
         tap = self._tap
         tap.is_inside = True
+        tap.asked_ns = counter_ns()
         try:
             event = self._next()
         except StopIteration:
@@ -66,6 +68,7 @@ class _AsyncEvents:
     async def __anext__(self) -> Any:
         tap = self._tap
         tap.is_inside = True
+        tap.asked_ns = counter_ns()
         try:
             event = await self._next()
         except StopAsyncIteration:
@@ -166,9 +169,11 @@ class ReadBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         tap = self._tap
         try:
+            tap.asked_ns = counter_ns()
             for data in self._inner:
                 tap.see(data)
                 yield data
+                tap.asked_ns = counter_ns()
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
@@ -177,9 +182,11 @@ class ReadBody(Body):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         tap = self._tap
         try:
+            tap.asked_ns = counter_ns()
             async for data in self._inner:
                 tap.see(data)
                 yield data
+                tap.asked_ns = counter_ns()
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise

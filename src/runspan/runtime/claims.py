@@ -33,8 +33,8 @@ def believed(live: Live, seen: Observation) -> Observation:
     return replace(seen, runs=others)
 
 
-def settle(live: Live, at_ns: int) -> bool:
-    """The streams of the run ended at `at_ns`. True: it is over because of what was said of it before.
+def settle(live: Live, at_ns: int, since_ns: int | None = None) -> bool:
+    """The streams of the run ended, between `since_ns` and `at_ns`. True: it is over because of what was said of it before.
 
     A server that knows when a run ended is believed: its answer bounds the end.
     """
@@ -44,7 +44,8 @@ def settle(live: Live, at_ns: int) -> bool:
     was_over = live.state.is_over
     is_stamped = claim.source is not Source.STREAM and claim.runs[0].ended_at is not None
     if not is_stamped:
-        claim = replace(claim, request_ns=at_ns, response_ns=at_ns, source=Source.STREAM)
+        since_ns = at_ns if since_ns is None else since_ns
+        claim = replace(claim, request_ns=since_ns, response_ns=at_ns, source=Source.STREAM)
     live.state = advance(live.state, replace(claim, open_status=None))
     return not was_over and live.state.is_over
 

@@ -25,14 +25,14 @@ def _own_time() -> Any:
 
 
 _time = _own_time()
-_counter_ns: Callable[[], int] = _time.perf_counter_ns
-_OFFSET_NS: int = _time.time_ns() - _counter_ns()
+counter_ns: Callable[[], int] = _time.perf_counter_ns  # for lengths of time alone
+_OFFSET_NS: int = _time.time_ns() - counter_ns()
 monotonic_s: Callable[[], float] = _time.monotonic  # for deadlines
 
 
 def now_ns() -> int:
     """Nanoseconds since the epoch, as the wall clock stood at the import; never goes back."""
-    return _counter_ns() + _OFFSET_NS
+    return counter_ns() + _OFFSET_NS
 
 
 def wall_offset_ns() -> int:

@@ -139,6 +139,7 @@ class StreamRef(Struct, eq=False):
     run_id: str | None = None
     thread_id: str | None = None
     first_token_ns: int | None = None
+    first_token_since_ns: int | None = None
     texts: MessageDeltas = field(
         default_factory=lambda: MessageDeltas(MAX_PARTIAL_CHARS)
     )  # worker's own: of messages that did not come whole yet
@@ -153,8 +154,9 @@ class StreamRef(Struct, eq=False):
 class StreamEvent(Struct, eq=False):
     stream: StreamRef
     name: str
-    at_ns: int
+    at_ns: int  # of its arrival
     payload: Payload
+    since_ns: int | None = None  # the server sent it then at the earliest; None: when it arrived
 
 
 class StreamDeltas(Struct, eq=False):
@@ -171,6 +173,7 @@ class StreamChunk(Struct, eq=False):
     stream: StreamRef
     at_ns: int
     data: bytes
+    since_ns: int | None = None  # as of an event
 
 
 class StreamClosed(Struct, eq=False):
@@ -179,6 +182,7 @@ class StreamClosed(Struct, eq=False):
     stream: StreamRef
     at_ns: int
     error: ApiError | None = None
+    since_ns: int | None = None  # as of an event
 
 
 class HandlerError(Struct, eq=False):

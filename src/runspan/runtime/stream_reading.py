@@ -27,6 +27,7 @@ from .records import (
 )
 from .tracker import Tracker
 
+When = tuple[int | None, int]  # since_ns, at_ns of an event
 Join = Callable[[Call, Observation], Live | None]
 
 
@@ -40,14 +41,16 @@ class StreamReader:
         self._join = join
 
     def event(self, event: StreamEvent) -> None:
-        self._event(event.stream, event.name, event.at_ns, decode(event.payload), weight(event.payload))
+        when = (event.since_ns, event.at_ns)
+        self._event(event.stream, event.name, when, decode(event.payload), weight(event.payload))
 
     def _event(
-        self, stream: StreamRef, name: str, at_ns: int, data: Mapping[str, Any], weight_bytes: int
+        self, stream: StreamRef, name: str, when: When, data: Mapping[str, Any], weight_bytes: int
     ) -> None:
+        since_ns, at_ns = when
         call = stream.call
         of = (stream.thread_id or call.match.thread_id, stream.run_id or call.match.run_id)
-        seen = assistants.read_event(name, data, at_ns, *of)
+        seen = assistants.read_event(name, data, at_ns, *of, since_ns)
         if seen.created_thread:
             stream.thread_id = seen.thread_id
             sent = Exchange(call.match, call.request_ns, at_ns, decode(call.body), response=data)
@@ -88,22 +91,22 @@ class StreamReader:
         if stream.parser is None:
             stream.parser = sse.Parser()
         for name, text in stream.parser.feed(chunk.data):
-            self._sent(stream, name, text, chunk.at_ns)
+            self._sent(stream, name, text, (chunk.since_ns, chunk.at_ns))
 
-    def _sent(self, stream: StreamRef, name: str, text: str, at_ns: int) -> None:
+    def _sent(self, stream: StreamRef, name: str, text: str, when: When) -> None:
         name, data = envelopes.opened(name, text)
         if not isinstance(data, dict):
             return
         if name == assistants.FIRST_TOKEN:
             if stream.first_token_ns is None:
-                stream.first_token_ns = at_ns
+                stream.first_token_since_ns, stream.first_token_ns = when
             told.piece(self._of(stream), stream, data, of_steps=False)
         elif name == assistants.STEP_DELTA:
             told.piece(self._of(stream), stream, data, of_steps=True)
         elif name == envelopes.ERROR:
             stream.broken = _error(data)
         elif name.startswith(envelopes.PREFIX):
-            self._event(stream, name, at_ns, data, len(text))
+            self._event(stream, name, when, data, len(text))
 
     # ------------------------------------------------------------ ends
 
@@ -111,7 +114,7 @@ class StreamReader:
         stream, call = closed.stream, closed.stream.call
         with guarded("read the end of a stream"):
             for name, text in stream.parser.finish() if stream.parser is not None else ():
-                self._sent(stream, name, text, closed.at_ns)
+                self._sent(stream, name, text, (closed.since_ns, closed.at_ns))
         error = closed.error or stream.broken
         if call.match.route.starts_run:
             self._tracker.patience.earn(call.server.base_url, 1)
@@ -119,7 +122,7 @@ class StreamReader:
         if live is not None:
             with guarded("read the open steps of a stream"):
                 self._observe_open_steps(live, stream, closed.at_ns)
-            self._tracker.stream_closed(live, stream, closed.at_ns, error)
+            self._tracker.stream_closed(live, stream, closed, error)
         elif call.match.route.starts_run:
             if call.live is not None:  # it never came to a run that is followed
                 self._lost(call, error, closed.at_ns)

@@ -40,7 +40,7 @@ from .lru import Lru
 from .outbox import Outbox
 from .patience import Patience
 from .pending import ANYWHERE, Claimable
-from .records import Call, LiveSpan, StreamRef, Via
+from .records import Call, LiveSpan, StreamClosed, StreamRef, Via
 
 logger = logging.getLogger("runspan")
 
@@ -260,7 +260,9 @@ class Tracker:
             stream.is_told = True
             live.open_streams = max(0, live.open_streams - 1)
 
-    def stream_closed(self, live: Live, stream: StreamRef, at_ns: int, error: ApiError | None) -> None:
+    def stream_closed(
+        self, live: Live, stream: StreamRef, closed: StreamClosed, error: ApiError | None
+    ) -> None:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
@@ -270,7 +272,7 @@ class Tracker:
         live.state = state
         self.stream_told(live, stream)
         if not live.open_streams:
-            claims.settle(live, at_ns)
+            claims.settle(live, closed.at_ns, closed.since_ns)
             self._note_times(live)
         state = live.state
         if not state.is_over and state.phase is not Phase.WAITING and not live.open_streams:
@@ -288,7 +290,8 @@ class Tracker:
         """The first text of a run counts, whichever of its streams brought it."""
         live = self.get(server, stream.thread_id, stream.run_id)
         if live is not None and live.state.first_token_ns is None and stream.first_token_ns is not None:
-            live.state = replace(live.state, first_token_ns=stream.first_token_ns)
+            since_ns, at_ns = stream.first_token_since_ns, stream.first_token_ns
+            live.state = replace(live.state, first_token_ns=at_ns, first_token_since_ns=since_ns)
 
     def note(self, live: Live, event: SpanEvent) -> None:
         if len(live.state.notes) < 16:
