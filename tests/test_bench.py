@@ -86,3 +86,14 @@ def test_what_is_printed_is_also_kept_for_programs(tmp_path: Path, monkeypatch: 
         ("slow", 3, False),
     ]
     assert {"python", "cores", "load", "packages"} <= kept["on"].keys()
+
+
+def test_the_fetch_subject_finds_every_run_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benches import fetching
+    from runspan.fake import serve
+
+    monkeypatch.setattr(fetching, "RUNS", 6)
+    with serve("code_interpreter") as server:
+        whole, median, worst = fetching._busy(server.base_url)
+    assert (whole.value, whole.is_held) == (100, True)
+    assert 0 < median.value <= worst.value

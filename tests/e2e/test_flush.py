@@ -20,7 +20,7 @@ from tests.support.tracing import Traced, texts, traced
 
 import runspan
 from runspan.fake import Server, SimulatedClock, serve
-from runspan.runtime import waiting
+from runspan.runtime import flushes, waiting
 
 
 def uvloop_run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -107,14 +107,21 @@ def test_aflush_waits_while_the_loop_goes_on(
 
 @on_loops
 def test_flush_in_a_coroutine_answers_at_once_and_what_is_missing_comes_later(
-    run: Callable[..., Any], server: Server, trace: Traced, gate: Gate
+    run: Callable[..., Any],
+    server: Server,
+    trace: Traced,
+    gate: Gate,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(waiting, "BLOCKED_S", 60)  # not even that: who waited would see the gate open
+
     async def case() -> None:
         await a_run(server)
-        for _ in range(3):  # each returns although the GETs never will
+        opening = threading.Timer(2.0, gate.opened.set)
+        opening.start()
+        for _ in range(3):
             assert runspan.flush(timeout=3_600) is False
-        assert trace.exporter.get_finished_spans() == ()
-        gate.opened.set()
+        opening.join()
         while not trace.exporter.get_finished_spans():
             await asyncio.sleep(0.01)
 
@@ -169,10 +176,10 @@ def test_an_exporter_that_hangs_does_not_hold_up_a_loop() -> None:
         async def case() -> tuple[bool, bool]:
             with runspan.span("step"):
                 pass
+            threading.Timer(2.0, go_on.set).start()  # who waited for it would answer True
             return runspan.flush(3_600), await runspan.aflush(0.05)
 
         assert asyncio.run(case()) == (False, False)
-        go_on.set()
         assert trace.handle.flush(60)
 
 
@@ -223,10 +230,11 @@ def test_aflush_needs_a_loop_of_asyncio(trace: Traced) -> None:
 
 
 def test_a_flush_whose_gets_were_cut_short_is_false_and_says_what_is_missing(
-    server: Server, trace: Traced, gate: Gate
+    server: Server, trace: Traced, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(flushes, "PATIENCE", 0.0001)
     asyncio.run(a_run(server))
-    assert runspan.flush(0.05) is False
+    assert runspan.flush(60) is False
     gate.opened.set()
     assert (trace.run().attributes or {})["runspan.run.missing"] == ("messages",)
     assert trace.handle.stats().missing == {"messages": 1}

@@ -14,7 +14,7 @@ SECOND = 1_000_000_000
 def sent_within(found: Budget, until_ns: int, at_ns: int = 0) -> int:
     """How many GETs go out if there is always one that waits."""
     sent = 0
-    while (ready_ns := found.ready_ns(at_ns)) <= until_ns:
+    while (ready_ns := found.ready_ns(at_ns)) <= until_ns and sent < 10_000:
         at_ns = ready_ns
         found.take(at_ns)
         sent += 1
