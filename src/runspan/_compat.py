@@ -24,6 +24,7 @@ WITHOUT: dict[str, str] = {
     "opentelemetry.context._RUNTIME_CONTEXT": "OpenTelemetry may log that it failed to detach a context",
     "opentelemetry._logs": "scores and content go on spans instead of log records",
     "opentelemetry.sdk.trace.TracerProvider._span_limits": "the SDK may cut JSON of observed functions anywhere",
+    "opentelemetry.sdk.trace.Span._limits": "the SDK may cut JSON of runs anywhere",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter._endpoint": (
         "an app under opentelemetry-instrument may end 10 s late where nobody listens"
     ),
@@ -146,6 +147,15 @@ def max_text_chars(provider: Any) -> int | None:
     if not isinstance(provider, TracerProvider):
         return None
     limits = _found("opentelemetry.sdk.trace.TracerProvider._span_limits", provider)
+    found: int | None = getattr(limits, "max_span_attribute_length", None)
+    return found
+
+
+def text_limit_of(span: Any) -> int | None:
+    """Where this recording span cuts texts; None: nowhere, or not known."""
+    if not type(span).__module__.startswith("opentelemetry.sdk."):
+        return None
+    limits = _found("opentelemetry.sdk.trace.Span._limits", span)
     found: int | None = getattr(limits, "max_span_attribute_length", None)
     return found
 

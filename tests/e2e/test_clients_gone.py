@@ -381,7 +381,12 @@ def _run_until_complete(coroutine: Any) -> Any:
 
 
 def _uvloop(coroutine: Any) -> Any:
-    return pytest.importorskip("uvloop").run(coroutine)
+    try:
+        import uvloop
+    except ImportError:
+        coroutine.close()
+        pytest.skip("uvloop is not installed")
+    return uvloop.run(coroutine)
 
 
 async def with_hooks_that_belong_to_its_loop(desk: Desk) -> Any:

@@ -24,7 +24,12 @@ from runspan.runtime import flushes, waiting
 
 
 def uvloop_run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return pytest.importorskip("uvloop").run(coroutine)
+    try:
+        import uvloop
+    except ImportError:
+        coroutine.close()
+        pytest.skip("uvloop is not installed")
+    return uvloop.run(coroutine)
 
 
 on_loops = pytest.mark.parametrize("run", [asyncio.run, uvloop_run])

@@ -249,7 +249,7 @@ def _with_scope(attributes: dict[str, genai.Value], context: Context) -> dict[st
 
 def _limit(span: Span, max_chars: int) -> int:
     """The SDK cuts longer values blindly, which would break our JSON; so its limit is ours too."""
-    of_sdk = getattr(getattr(span, "attributes", None), "max_value_len", None)  # of its BoundedAttributes
+    of_sdk = _compat.text_limit_of(span)
     return max_chars if of_sdk is None else min(max_chars, of_sdk)
 
 

@@ -120,13 +120,15 @@ def is_long(text: str) -> bool:
 def hits(text: str, words: str) -> Markup:
     """A list's text with the words that were searched for marked in it, without Markdown's signs."""
     shown = visible(markdown.unmarked(text)) if text else ""
-    wanted = [word for word in re.findall(r"\w+", words[:MAX_SEARCHED]) if word]
-    if not wanted:
-        return escape(shown)
-    pattern = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, wanted))})", re.IGNORECASE)
-    pieces = pattern.split(shown)
-    marked = (Markup("<mark>{}</mark>").format(p) if at % 2 else escape(p) for at, p in enumerate(pieces))
-    return Markup("").join(marked)
+    wanted = [word.lower() for word in re.findall(r"\w+", words[:MAX_SEARCHED])]
+    pieces, done = [], 0
+    for word in re.finditer(r"\w+", shown):
+        begins = max((len(w) for w in wanted if word.group().lower().startswith(w)), default=0)
+        if begins:
+            marked = shown[word.start() : word.start() + begins]
+            pieces += [escape(shown[done : word.start()]), Markup("<mark>{}</mark>").format(marked)]
+            done = word.start() + begins
+    return Markup("").join([*pieces, escape(shown[done:])])
 
 
 def pretty(value: Any) -> str:
