@@ -127,7 +127,7 @@ def called(work: Callable[[], Any]) -> list[FunctionType]:
     found = {
         f.__qualname__ + f.__module__: f
         for f in gc.get_objects()
-        if isinstance(f, FunctionType) and f.__code__ in ours and not f.__code__.co_freevars
+        if type(f) is FunctionType and f.__code__ in ours and not f.__code__.co_freevars
     }
     return [f for _, f in sorted(found.items()) if not {"guarded", "swallow"} & {*f.__code__.co_names}]
 

@@ -57,7 +57,7 @@ def test_bytes_that_are_read_after_the_response_was_closed_leave_no_parser(kind:
         app.play(case)
         assert trace.handle.flush(10)
         gc.collect()
-        assert [one for one in gc.get_objects() if isinstance(one, Parser)] == []
+        assert [one for one in gc.get_objects() if type(one) is Parser] == []
 
 
 @pytest.fixture(scope="module")

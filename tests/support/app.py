@@ -38,12 +38,20 @@ def whole_run(client: OpenAI) -> Any:
     return run
 
 
+def _http_library() -> Any:
+    """httpx or, from 3.x on, httpx2."""
+    base = next(c for c in openai.DefaultHttpxClient.__mro__ if c.__module__.startswith("httpx"))
+    return import_module(base.__module__.partition(".")[0])
+
+
+HTTP = _http_library()
+
+
 def canned_client(base_url: str = "http://127.0.0.1:1/v1", status: str = "queued") -> OpenAI:
     """A client whose server answers without a socket: each POST is a new queued Run. For thousands of them.
 
     `status` is what a GET of a Run says.
     """
-    http = _http_library()
     numbers = itertools.count(1)
 
     def answer(request: Any) -> Any:
@@ -56,7 +64,7 @@ def canned_client(base_url: str = "http://127.0.0.1:1/v1", status: str = "queued
             "status": "queued" if is_new else status,
         }
         known = {"created_at": int(time.time()), "assistant_id": "asst_1", "model": MODEL, "tools": []}
-        return http.Response(
+        return HTTP.Response(
             200, content=json.dumps(run | known), headers={"content-type": "application/json"}
         )
 
@@ -64,14 +72,8 @@ def canned_client(base_url: str = "http://127.0.0.1:1/v1", status: str = "queued
         base_url=base_url,
         api_key="none",
         max_retries=0,
-        http_client=openai.DefaultHttpxClient(transport=http.MockTransport(answer)),
+        http_client=openai.DefaultHttpxClient(transport=HTTP.MockTransport(answer)),
     )
-
-
-def _http_library() -> Any:
-    """httpx or, from 3.x on, httpx2."""
-    base = next(c for c in openai.DefaultHttpxClient.__mro__ if c.__module__.startswith("httpx"))
-    return import_module(base.__module__.partition(".")[0])
 
 
 def begin_runs(client: OpenAI, number: int) -> None:

@@ -30,6 +30,9 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
         if inside is None or isinstance(_field(data, "object"), str) or not _is_object(_parsed(inside)):
             break
         name, data = _field(data, "event") or name, inside
+    extra = getattr(data, "__pydantic_extra__", None)
+    if extra:  # a model of something else, whose own fields are empty
+        data = {**vars(data), **extra}
     if not isinstance(name, str) or not (name.startswith(PREFIX) or name == ERROR):
         name = _name_of(data)
     return name, data
@@ -37,7 +40,7 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
 
 def is_wrapped(data: Any) -> bool:
     """Whether there is an envelope in what came under a name of the API."""
-    return _field(data, "data") is not None
+    return isinstance(data, str) or _field(data, "data") is not None
 
 
 def _name_of(data: Any) -> str:

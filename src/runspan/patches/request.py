@@ -138,8 +138,7 @@ class Patch:
         except Exception as error:
             swallow("begin to observe a call", error)
             with guarded("let go of a call that could not be begun"):
-                live = None if call is None else call.take_span()
-                if live is not None:
+                if call is not None and (live := call.take_span()) is not None:
                     live.span.end()
             return None
 
@@ -370,20 +369,22 @@ class Patch:
     def _raw(self, call: Call, result: Any, http: Any) -> None:
         """A raw response: its bytes, now if they are read already, else while the app reads them."""
         given = weakref.ref(result)
-        if not call.streams:
+        if call.streams:
+            tap_bytes(http, self._opened(call, given))
+        else:
             tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
-            return
+
+    def _opened(self, call: Call, given: weakref.ref[Any] | None = None) -> ChunkTap:
+        """A stream that is read as bytes. What its call submitted counts at once; its run follows in events."""
         if not call.match.route.starts_run:
             self._put(call)
-        tap_bytes(http, self._tap(ChunkTap, call, given))
+        return self._tap(ChunkTap, call, given)
 
     def _body(self, call: Call, body: bytes | None, given: Any) -> None:
         """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
         if body is not None and is_event_stream(body):
             call.streams = True
-            if not call.match.route.starts_run:
-                self._put(call)
-            tap = self._tap(ChunkTap, call)
+            tap = self._opened(call)
             tap.see(body)
             tap.close()
             return
@@ -392,9 +393,6 @@ class Patch:
             self._learn(call, snapshot.ids_of(body))
         self._waits(call, body, given)
         self._put(call)
-
-
-# ---------------------------------------------------------------- pieces
 
 
 def _own_request(client: Any) -> Any:
