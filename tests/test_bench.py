@@ -32,7 +32,7 @@ def test_a_whole_run_goes_through_the_door() -> None:
     door = Door(kept, simulated=False)
     for call in door.whole_run(1, question(1)):
         door.take(call)
-    door.tick()
+    door.emit_over()
     stats = door.handle.stats()
     assert (stats.started, stats.emitted, stats.live) == (1, 1, 0)
     assert kept.names == ["chat gpt-4o", "invoke_agent"]

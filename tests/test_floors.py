@@ -17,6 +17,8 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("fake", None),
     ("viewer", None),
     ("cli", 6),
+    ("zero_code", 5),
+    ("handle", 5),
     ("setup", 5),
     ("providers", 5),
     ("meters", 5),
@@ -38,7 +40,14 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("guard", 0),
     ("_version", 0),
 )
-TOGETHER = {"setup", "providers", "meters", "testing"}  # one floor, in one another's sight
+TOGETHER = {
+    "setup",
+    "zero_code",
+    "handle",
+    "providers",
+    "meters",
+    "testing",
+}  # one floor, in one another's sight
 PURE = ("core", "adapters", "conventions")
 CLOCKS_AND_LOCKS = frozenset(
     {"time", "threading", "asyncio", "queue", "_thread", "socket", "concurrent", "logging", "os"}

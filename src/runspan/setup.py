@@ -1,317 +1,18 @@
-"""`instrument()`: configuration -> provider -> tracker and worker -> patches; and the ends of all that."""
+"""`instrument()` and what takes it back: the one handle that is on in this process."""
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Any
 
-from . import _compat, guard
-from .config import Config, ConfigError, resolve
-from .conventions import EXTRAS
-from .conventions.extra import NONE
-from .core.redact import Texts
-from .exporting import launched, otlp
-from .meters import Meters
-from .patches.endings import Endings
-from .patches.handlers import Exits
-from .patches.helpers import Helpers
-from .patches.install import Installer
-from .patches.neighbours import Neighbours
-from .patches.request import Patch
-from .patches.threads import Pools
-from .pricing import pricer
-from .providers import Providers
-from .runtime import active, loops, waiting
-from .runtime.active import Active
-from .runtime.calls import Assistants, CallSpans
-from .runtime.custody import Custody
-from .runtime.emit import Emitter
-from .runtime.fetch import Fetcher
-from .runtime.lru import Lru
-from .runtime.metrics import Metrics
-from .runtime.outbox import Flusher, Outbox
-from .runtime.reading import Reader
-from .runtime.records import (
-    Ask,
-    Call,
-    Fetched,
-    HandlerError,
-    StreamChunk,
-    StreamClosed,
-    StreamDeltas,
-    StreamEvent,
-)
-from .runtime.stream_reading import StreamReader
-from .runtime.tracker import Tracker
-from .runtime.worker import Worker
-from .stats import Stats
+from . import guard
+from .config import resolve
+from .handle import Handle as Handle
 
 logger = logging.getLogger("runspan")
-
-REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
-
-
-class Handle:
-    """What `instrument()` gives back. Making one has no effects; `install` has."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self._price = pricer(config)
-        self._is_finalized = False
-        self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
-        self._endings = Endings(self._deliver)
-        self._page: str | None = None  # where a trace is shown
-        self._providers = Providers(config, self._at_exit)
-        self._meters = Meters(config, self._at_exit)
-        self._build()
-        self._pools = Pools()
-        self._installer = Installer(
-            {
-                "request": lambda *call: self._patch.request(*call),
-                "arequest": lambda *call: self._patch.arequest(*call),
-                "exit": lambda *call: self._exits.exit(*call),
-                "aexit": lambda *call: self._exits.exit(*call),
-                "helper": lambda *call: self._helpers.helper(*call),
-                "ahelper": lambda *call: self._helpers.ahelper(*call),
-            }
-        )
-        self._neighbours = Neighbours(passes=config.neighbours == "past", ours=self._installer.ours)
-
-    def _build(self) -> None:
-        """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
-        config = self.config
-        self._metrics = Metrics(self._meters.current, self._dropped)
-        extra = EXTRAS.get(config.backend or "", NONE)
-        emitter = Emitter(
-            self._providers.current, config.max_attribute_chars, extra, config.max_span_chars, self._metrics
-        )
-        flusher = Flusher(self._providers.flush, self._meters.flush)
-        self._outbox = outbox = Outbox(emitter, flusher)
-        self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
-        texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
-        assistants: Assistants = Lru(5_000)
-        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
-        calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        self._custody = custody = Custody(
-            tracker, emitter, calls, lambda record: self._worker.put(record), extra
-        )
-        reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
-        streams = StreamReader(tracker, calls, texts, reader.join)
-        handlers: Mapping[type, Callable[[Any], None]] = {
-            Call: reader.call,
-            Fetched: reader.fetched,
-            StreamEvent: streams.event,
-            StreamDeltas: streams.deltas,
-            StreamChunk: streams.chunk,
-            StreamClosed: streams.closed,
-            HandlerError: streams.handler_error,
-        }
-        self._worker = Worker(tracker, handlers, outbox, flusher, self._at_exit)
-        self._patch = Patch(
-            emitter,
-            self._worker.put,
-            self._tracker.ours,
-            # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
-            assistants.peek if config.redact is None else lambda _: None,
-            texts.secrets,
-            calls=config.calls,
-            joins=config.join == "alive",
-            propagates=config.propagate == "metadata",
-            count_unrecorded=self._tracker.count_unrecorded,
-            runs=self._tracker.runs,
-            custody=custody,
-            on_run=lambda request: self._worker.put(
-                Ask(lambda: self._neighbours.look(request), can_be_spared=True)
-            ),
-        )
-        self._active = Active(
-            config,
-            texts,
-            self._providers.current,
-            self._tracker.runs,
-            self._tracker.ended.peek,
-            custody,
-            extra,
-            self._page,
-        )
-        self._exits = Exits(self._worker.put)
-        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
-
-    # ------------------------------------------------------------ the owner's side
-
-    def stats(self) -> Stats:
-        counts, tracker = self._tracker.counts, self._tracker
-        return Stats(
-            started=counts.started,
-            live=tracker.live,
-            emitted=counts.emitted,
-            unfinished=counts.unfinished,
-            unrecorded=counts.unrecorded,
-            handed_off=counts.handed_off,
-            dropped=self._dropped(),
-            fetches=dict(self._fetcher.counts),
-            missing=dict(counts.missing),
-            errors=guard.swallowed(),
-            degraded=_compat.degraded(),
-        )
-
-    def _dropped(self) -> dict[str, int]:
-        """By cause; asked on any thread."""
-        dropped = {**self._tracker.dropped, **self._outbox.dropped, **self._worker.dropped}
-        return {**dropped, **self._providers.lost_spans()}
-
-    def flush(self, timeout: float = 5.0) -> bool:
-        """`runspan.flush()`."""
-        return not self.config.enabled or self._worker.flush(timeout)
-
-    async def aflush(self, timeout: float = 5.0) -> bool:
-        """`runspan.aflush()`."""
-        return not self.config.enabled or await waiting.await_(self._worker.begin, timeout)
-
-    def uninstrument(self, timeout: float | None = None) -> bool:
-        """Take the patches off. Runs that are alive go out as unfinished. True: everything is out.
-
-        Returns within `timeout` seconds (None: `exit_timeout_s`), and at once where an event loop runs in this thread.
-        """
-        global _handle
-        with _lock:
-            if _handle is self:
-                _handle = None
-        if not self.config.enabled:
-            return True
-        self._take_off()
-        timeout_s = self.config.exit_timeout_s if timeout is None else timeout
-        if loops.running() is None or not self._is_used():
-            ok = self._close(timeout_s)
-            self._worker.stop(self._close_providers)
-            return ok
-
-        def then(ok: bool) -> None:
-            atexit.unregister(self._close)  # not before: where nobody waits for the end, the exit does
-            if not ok:
-                self._providers.give_up()
-            self._closed()
-            self._worker.stop(self._close_providers)
-
-        return waiting.wait(self._worker.begin, timeout_s, closing=True, then=then)
-
-    # ------------------------------------------------------------ beginnings and ends
-
-    def _install(self) -> None:
-        """All or nothing. First what may fail, which is only made; then what others see; last what can't be taken back."""
-        with ExitStack() as undo:
-            undo.callback(self._providers.close)
-            self._providers.open()
-            undo.callback(self._meters.close)
-            self._meters.open()
-            self._page = self._active.page = otlp.page(self.config, self._providers.has_app_provider())
-            undo.callback(
-                self._endings.remove
-            )  # not a part of `_take_off`: it stays on until all is delivered
-            undo.callback(atexit.unregister, self._close)
-            undo.callback(self._take_off)
-            self._put_on()
-            self._providers.publish()
-            self._meters.publish()
-            undo.pop_all()
-
-    def _put_on(self) -> None:
-        active.now = self._active
-        self._endings.install()
-        self._at_exit()
-        self._installer.install()
-        self._neighbours.look()
-        if self.config.threads:
-            self._pools.install()
-
-    def _take_off(self) -> None:
-        if active.now is self._active:
-            active.now = None
-        self._neighbours.remove()
-        self._installer.remove()
-        self._pools.remove()
-
-    def _close(self, timeout_s: float | None = None) -> bool:
-        """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
-        atexit.unregister(self._close)
-        ok = self._deliver(timeout_s)
-        self._closed()
-        return ok
-
-    def _deliver(self, timeout_s: float | None = None) -> bool:
-        """The process is about to end: everything goes out, within the deadline. False: something was given up."""
-        if not self._is_used():
-            return True
-        timeout_s = self.config.exit_timeout_s if timeout_s is None else timeout_s
-        if self._providers.is_refused():  # a developer without a backend must not wait for one
-            timeout_s = min(timeout_s, REFUSED_S)
-        ok = waiting.wait(self._worker.begin, timeout_s, closing=True, always=True)
-        if not ok:
-            self._providers.give_up()
-        return ok
-
-    def _closed(self) -> None:
-        self._fetcher.close()
-        self._endings.remove()
-
-    def _is_used(self) -> bool:
-        return self._worker.restarts >= 0 or self._providers.is_used
-
-    def _close_providers(self) -> None:
-        """Ours; blocks as long as the SDK does."""
-        self._metrics.close()
-        try:
-            self._providers.close()
-        finally:
-            self._meters.close()
-
-    def _at_exit(self) -> None:
-        """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.
-
-        So this is called for each provider that comes into use, and when the worker starts. Once they run, it is too late for that:
-        a hook that is registered then is never called.
-        """
-        if not threading.main_thread().is_alive():
-            return
-        atexit.unregister(self._close)
-        atexit.register(self._close)
-        if self.is_launched:  # registered after it, so called before it
-            atexit.unregister(launched.end_refused)
-            atexit.register(launched.end_refused)
-        self._endings.look_for_pools()
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            self._finalize_in_child()
-
-    def _after_fork(self) -> None:
-        """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
-        self._providers.after_fork()
-        self._meters.after_fork()
-        was_active = active.now is self._active
-        self._is_finalized = False
-        self._active.is_forgotten = True
-        self._build()
-        if was_active:
-            active.now = self._active
-        util = sys.modules.get("multiprocessing.util")
-        if util is not None:  # its children leave without atexit; registered anew once it has cleared its own
-            util.register_after_fork(self, Handle._finalize_in_child)
-
-    def _finalize_in_child(self) -> None:
-        """Children of multiprocessing, but for spawned ones, leave without atexit."""
-        if not self._is_finalized:
-            import multiprocessing.util
-
-            self._is_finalized = True
-            multiprocessing.util.Finalize(None, self._close, exitpriority=100)
-
 
 _lock = threading.RLock()  # a signal handler or finalizer may come in between
 _handle: Handle | None = None
@@ -334,7 +35,7 @@ def instrument(**options: Any) -> Handle:
                 )
             return _handle
         config = resolve(options, os.environ)
-        handle = Handle(config)
+        handle = Handle(config, _forget)
         if not config.enabled:
             return handle
         kept = _keep(handle)
@@ -362,6 +63,13 @@ def _keep(handle: Handle) -> Handle:
             raise
         _forks.add(handle)
     return _handle
+
+
+def _forget(handle: Handle) -> None:
+    global _handle
+    with _lock:
+        if _handle is handle:
+            _handle = None
 
 
 def current_handle() -> Handle | None:
@@ -412,26 +120,3 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def _redaction_failed(error: Exception) -> None:
-    guard.swallow("redact a text (it was dropped)", error)
-
-
-class ZeroCode:
-    """Entry point `openai_assistants` of `opentelemetry_instrumentor`, for `opentelemetry-instrument python app.py`."""
-
-    def instrument(self, **_: Any) -> None:
-        """A wrong setting leaves the app untraced, not unstarted: the launcher would give up on all others after us."""
-        try:
-            handle = instrument()
-        except ConfigError as error:
-            logger.error("runspan: %s Nothing is traced.", error)
-            return
-        if handle.config.enabled:
-            handle.is_launched = True
-            handle._at_exit()
-
-    def uninstrument(self, **_: Any) -> None:
-        atexit.unregister(launched.end_refused)
-        uninstrument()

@@ -9,12 +9,18 @@ from ..adapters import assistants, wire
 from ..adapters.assistants import Exchange
 from ..core.lifecycle import PHASE_OF_STATUS, Phase
 from ..core.model import Observation, Run, Source
+from ..guard import logger
 from .calls import CallSpans
 from .custody import Custody
 from .emit import Emitter
 from .live import Live
 from .records import Call, Fetched, Page, Payload, decode, weight
 from .tracker import Tracker
+
+FOREIGN = (
+    "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
+    "instrument(join='alive') traces such runs, where their creator is not instrumented itself."
+)
 
 
 class Reader:
@@ -28,6 +34,7 @@ class Reader:
         self._emitter = emitter
         self._custody = custody
         self._joins = joins
+        self._named_foreign = False
 
     def call(self, call: Call) -> None:
         self._tracker.patience.earn(call.server.base_url, 1 + len(call.merged or ()))
@@ -78,10 +85,15 @@ class Reader:
         if live is not None:
             return live
         if not self._joins:
-            self._tracker.name_foreign(run)
+            self._name_foreign(run)
             return None
         span = self._emitter.begin_joined(self._calls.joined(call, run), call.context)
         return self._tracker.join(call, run, span) if span.span.is_recording() else None
+
+    def _name_foreign(self, run: Run) -> None:
+        if not self._named_foreign and not self._tracker.counts.unrecorded:  # it may be one of those
+            self._named_foreign = True
+            logger.info(FOREIGN, run.id)
 
     def _start(self, call: Call) -> None:
         request = wire.run_request(decode(call.body), call.streams)

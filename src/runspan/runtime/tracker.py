@@ -13,17 +13,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..config import Config
-from ..core import assembly
 from ..core import thread as threads
 from ..core.cost import Pricer, no_price
 from ..core.ids import StreamIds
 from ..core.lifecycle import Phase, RunState, advance
-from ..core.limits import Limits
 from ..core.model import (
     ApiError,
     Observation,
     Run,
-    RunFacts,
     RunKey,
     RunRequest,
     Server,
@@ -35,19 +32,15 @@ from ..guard import guarded, swallow
 from . import claims, clock
 from .calls import Assistants, Counts
 from .fetch import Fetcher
-from .live import Live, first_state, lacking, missing, time_to_live_ns
+from .live import Live, first_state, missing, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .patience import Patience
 from .pending import ANYWHERE, Claimable
 from .records import Call, LiveSpan, StreamClosed, StreamRef, Via
+from .span_data import RunSpans
 
 logger = logging.getLogger("runspan")
-
-FOREIGN = (
-    "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
-    "instrument(join='alive') traces such runs, where their creator is not instrumented itself."
-)
 
 
 class Tracker:
@@ -60,15 +53,10 @@ class Tracker:
         fetcher: Fetcher,
         price: Pricer = no_price,
     ) -> None:
-        self._price = price
         self._config = config
         self._outbox = outbox
         self._assistants = assistants
-        self._limits = Limits(
-            max_input_messages=config.max_input_messages, max_message_chars=config.max_message_chars
-        )
-        self._texts = texts
-        self._event_texts = replace(texts, captures=config.content_events)
+        self._spans = RunSpans(config, texts, assistants, price)
         self._keeps_texts = config.capture_content or config.content_events
         self._live: dict[RunKey, Live] = {}
         self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
@@ -78,7 +66,6 @@ class Tracker:
         )
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
         self._weight = 0
-        self._named_foreign = False
         self.counts = Counts()
         self.dropped: Counter[str] = Counter()
         self.patience = Patience(
@@ -244,11 +231,6 @@ class Tracker:
         key = RunKey(server.base_url, run.thread_id, run.id)
         return key not in self._live and key not in self._done
 
-    def name_foreign(self, run: Run) -> None:
-        if not self._named_foreign and not self.counts.unrecorded:  # it may be one of those
-            self._named_foreign = True
-            logger.info(FOREIGN, run.id)
-
     # ------------------------------------------------------------ streams
 
     def stream_opened(self, live: Live) -> None:
@@ -344,27 +326,13 @@ class Tracker:
         return tools, log
 
     def _go_out(self, live: Live, tools: Claimable | None, log: ThreadLog, unfinished: str | None) -> None:
-        key = live.key
-        if tools is not None and tools.settle("emitted") == "handed":
-            self.handed.put(key.run_id, tools.carrier or {})
+        is_given_away = tools is not None and tools.settle("emitted") == "handed"
+        if is_given_away and tools is not None:
+            self.handed.put(live.key.run_id, tools.carrier or {})
+        if is_given_away or (live.span.is_shared and unfinished):
             self.counts.handed_off += 1
             return
-        if live.span.is_shared and unfinished:
-            self.counts.handed_off += 1
-            return
-        assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
-        assistant = self._assistants.get((key.server, assistant_id))
-        event_texts = self._event_texts if self._event_texts.captures else None
-        data = assembly.assemble(
-            *(live.state, log, assistant, self._texts, self._limits, unfinished, self._price, event_texts)
-        )
-        if tools is not None:
-            data = assembly.without_calls(
-                data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
-            )
-        lacks = lacking(live, log, self._keeps_texts)
-        if lacks and isinstance(data.facts, RunFacts):
-            data = replace(data, facts=replace(data.facts, missing=lacks))
+        data, lacks = self._spans.of(live, log, tools, unfinished)
         if self._outbox.send(live.span, data):
             self.counts.missing.update(lacks)
             self.counts.unfinished += bool(unfinished)

@@ -1,0 +1,47 @@
+"""A run that goes out, as the data of its spans: redacted, priced, without the calls whose span the app's own function is."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ..config import Config
+from ..core import assembly
+from ..core.cost import Pricer
+from ..core.limits import Limits
+from ..core.model import RunFacts, SpanData
+from ..core.redact import Texts
+from ..core.thread import ThreadLog
+from .calls import Assistants
+from .live import Live, lacking
+from .pending import Claimable
+
+
+class RunSpans:
+    def __init__(self, config: Config, texts: Texts, assistants: Assistants, price: Pricer) -> None:
+        self._texts = texts
+        self._assistants = assistants
+        self._price = price
+        self._limits = Limits(
+            max_input_messages=config.max_input_messages, max_message_chars=config.max_message_chars
+        )
+        self._event_texts = replace(texts, captures=True) if config.content_events else None
+        self._keeps_texts = config.capture_content or config.content_events
+
+    def of(
+        self, live: Live, log: ThreadLog, tools: Claimable | None, unfinished: str | None
+    ) -> tuple[SpanData, tuple[str, ...]]:
+        """The span tree, and what it lacks."""
+        assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
+        assistant = self._assistants.get((live.key.server, assistant_id))
+        data = assembly.assemble(
+            *(live.state, log, assistant, self._texts, self._limits),
+            *(unfinished, self._price, self._event_texts),
+        )
+        if tools is not None:
+            data = assembly.without_calls(
+                data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
+            )
+        lacks = lacking(live, log, self._keeps_texts)
+        if lacks and isinstance(data.facts, RunFacts):
+            data = replace(data, facts=replace(data.facts, missing=lacks))
+        return data, lacks
