@@ -62,6 +62,8 @@ ALLOWED = {  # of the packages that are not the standard library's
         "runtime.content_event",
         "runtime.metrics",
         "runtime.place",
+        "runtime.active",
+        "runtime.work_unit",
         "runtime.tracers",
         "observing",
         "exporting",

@@ -22,7 +22,6 @@ from tests.e2e.recordings.cases import Case
 from tests.e2e.recordings.modes import MODES
 from tests.e2e.recordings.oracle import usages
 
-LEFT_OUT = re.compile(r"cost|^runspan\.run\.missing$")
 Shape = dict[str, set[str]]  # operation and tool -> names of its attributes
 
 UNNAMED = {"invoke_agent - agent.name", "invoke_agent - gen_ai.agent.name"}  # their assistants
@@ -58,7 +57,7 @@ LIKE: dict[str, tuple[str, set[str]]] = {
     "azure_go_streaming_run_failed_rate_limit": (  # it failed before any step
         "failed_step.streamed",
         NEW_THREAD
-        | {"execute_tool code_interpreter", "chat - gen_ai.output.messages"}
+        | {"execute_tool code_interpreter", "chat - gen_ai.output.messages", "invoke_agent + runspan.run.missing"}
         | {f"chat - gen_ai.usage.{kind}_tokens" for kind in ("cache_read.input", "reasoning.output")},
     ),
     "dotnet_run_basic_poll": ("images.polled", NAMELESS),  # in texts alone
@@ -90,16 +89,14 @@ def of_golden(trace: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def shape(all_attributes: Iterator[dict[str, Any]]) -> Shape:
-    """Without cost, which is not in the traffic but in a price list, and what was not fetched, as recordings are not asked."""
+    """Without cost, which is not in the traffic but in a price list."""
     found: Shape = {}
     for attributes in all_attributes:
         operation = attributes["gen_ai.operation.name"]
         if operation == "execute_tool":
             is_function = attributes["gen_ai.tool.type"] == "function"
             operation += " function" if is_function else f" {attributes['gen_ai.tool.name']}"
-        names = {
-            re.sub(r"documents\.\d+", "documents.N", name) for name in attributes if not LEFT_OUT.search(name)
-        }
+        names = {re.sub(r"documents\.\d+", "documents.N", name) for name in attributes if "cost" not in name}
         found.setdefault(operation, set()).update(names)
     return found
 

@@ -63,13 +63,14 @@ class _Metrics(metrics_services.MetricsServiceServicer):  # type: ignore[misc]
 
 
 @contextmanager
-def serve_grpc(max_bytes: int | None = None, port: int = 0) -> Iterator[Grpc]:
+def serve_grpc(max_bytes: int | None = None, port: int = 0, *, takes_metrics: bool = True) -> Iterator[Grpc]:
     """One message may have `max_bytes`; gRPC's own limit is 4 MiB. Traces alone are taken, as Jaeger does."""
     got = Grpc()
     limits = [] if max_bytes is None else [("grpc.max_receive_message_length", max_bytes)]
     server = grpc.server(futures.ThreadPoolExecutor(2), options=limits)
     services.add_TraceServiceServicer_to_server(_Service(got), server)
-    metrics_services.add_MetricsServiceServicer_to_server(_Metrics(got), server)
+    if takes_metrics:
+        metrics_services.add_MetricsServiceServicer_to_server(_Metrics(got), server)
     got.endpoint = f"http://127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
     server.start()
     try:

@@ -151,8 +151,10 @@ class Tap:
         with guarded("read the error of a stream"):
             # A cancelled or interrupted reader closed its stream; nothing is wrong with the run.
             broke = read_error(error) if isinstance(error, Exception) else None
-        with guarded("note the end of a stream"):
+        since_ns = at_ns = now_ns()
+        with guarded("place the end of a stream"):
             since_ns, at_ns = self._moment()
+        with guarded("note the end of a stream"):
             self._put(StreamClosed(self.stream, at_ns, broke, since_ns))
 
     def disuse(self) -> None:

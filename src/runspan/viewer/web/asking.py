@@ -15,7 +15,7 @@ from runspan.viewer.store import RunFilter
 from runspan.viewer.store.filters import EQUAL, SORTS
 
 SINCE_S: Mapping[str, int] = {"1h": 3_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
-DURATION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h)?\s*")
+DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|s|m|h)?")
 UNITS_S: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
 MAX_TEXT = 500
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -79,7 +79,7 @@ def asked(request: Request, sorts: Mapping[str, Any] = SORTS, default: str = "st
 
 def seconds(text: str) -> float:
     """`500ms`, `5s`, `2m` or a number of seconds; 0 for what is none."""
-    match = DURATION.fullmatch(text)
+    match = DURATION.fullmatch(text.strip())
     return float(match[1]) * UNITS_S[match[2] or "s"] if match else 0.0
 
 

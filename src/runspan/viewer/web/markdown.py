@@ -15,7 +15,7 @@ from markupsafe import Markup
 from runspan.viewer.web.plain import visible
 
 MAX_RENDERED = 20_000  # characters; longer texts stand as they are
-MARKS = re.compile(r"[*_`#|\[<~]|^\s*(?:[-+>]|\d+[.)])\s|^-{3,}$|https?://", re.MULTILINE)
+MARKS = re.compile(r"[*_`#|\[<~]|^[ \t]{0,8}(?:[-+>]|\d{1,9}[.)])\s|^-{3,}$|https?://", re.MULTILINE)
 BREAKS = re.compile(r"`{3}\w*|(?<!\S)#{1,6} |\|[\s:|-]*\|")  # fences, headings, rules of tables
 SIGNS = re.compile(r"\*\*|__|`|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 TAGS = frozenset(
