@@ -176,3 +176,10 @@ def test_what_later_answers_leave_out_stays_known_and_a_text_that_is_empty_now_i
     )
     assert state.phase is Phase.OVER
     assert state.run == run("completed", started_at=7, expires_at=9, model="m", instructions="")
+
+
+def test_events_of_a_stream_read_slowly_are_taken_in_their_order() -> None:
+    """When each was sent is known to within the whole stream, so each may be as old as the first."""
+    told = ("queued", "in_progress", "requires_action", "queued", "in_progress", "completed")
+    late = (replace(event(50 + n, status), request_ns=5) for n, status in enumerate(told))
+    assert statuses(after(*late)) == list(told)
