@@ -34,6 +34,9 @@ WITHOUT: dict[str, str] = {
     "openai.OpenAI._custom_headers": "keys in headers of a client are not masked in error texts",
     "openai.OpenAI._custom_query": "keys in query parameters of a client are not masked in error texts",
     "openai.Stream._iterator": "a stream of events is not looked into; what it said is fetched when it is over",
+    "httpx.Client._transport": "what a run lacks is not fetched where the app has closed its client",
+    "httpx.Client._mounts": "what a run lacks is not fetched where the app has closed its client",
+    "httpx.Client._state": "what a run lacks is not fetched where the app has closed its client",
     "wrapt.FunctionWrapper._self_wrapper": "other tracers of openai may not be recognized",
     "wrapt.FunctionWrapper._self_parent": "other tracers of openai may not be recognized",
     "sys._getframe": "spans and tool calls may be matched by their context alone",
@@ -220,9 +223,9 @@ def custom_query(client: Any) -> Any:
     return _found("openai.OpenAI._custom_query", client)
 
 
-def of_some_clients(client: Any, what: str) -> Any:
-    """What clients of some classes or versions have: azure_ad_token, azure_ad_token_provider, api_key_provider, api_version."""
-    return getattr(client, f"_{what}", None)
+def azure_token(client: Any) -> Any:
+    """Of Azure's clients alone."""
+    return getattr(client, "_azure_ad_token", None)
 
 
 def transport_of(client: Any) -> Any:
@@ -237,6 +240,89 @@ def events_of(stream: Any) -> Any:
 
 def replace_events(stream: Any, events: Any) -> None:
     stream._iterator = events
+
+
+# What may be set anew on a client, and what of it may only work on its own event loop.
+CLIENT_CHANGES = ("api_key", "_base_url", "_platform")
+CLIENT_PROVIDERS = (
+    "_api_key_provider",
+    "_azure_ad_token_provider",
+    "_workload_identity_auth",
+    "_provider_runtime",
+)
+
+
+def settings_of(client: Any) -> dict[str, Any]:
+    """Its attributes but for its transport, what leads back to it, and what stands in place of its methods (other tracers)."""
+    kind = type(client)
+    return {
+        name: value
+        for name, value in vars(client).items()
+        if name != "_client"
+        and value is not client
+        and not type(value).__module__.startswith(("openai.resources", "openai._client"))
+        and not callable(getattr(kind, name, None))
+    }
+
+
+def client_with(template: Any, transport: Any) -> Any:
+    """A client of the same class with the settings of `template` and this httpx client."""
+    return _shallow(template, _client=transport)
+
+
+# ---------------------------------------------------------------- httpx and httpcore (or httpx2, whose names are the same)
+
+_LOCKS = ("_optional_thread_lock", "_pool_lock")  # of httpcore >= 1.0.3, and before
+
+
+def transport_at_rest(http: Any) -> Any:
+    """A copy of an httpx client to make `opened_transport` ones from, also after `http` is gone; None: not possible.
+
+    With its settings (proxies, certificates, limits, cookies, hooks) and none of its connections. Of a transport that the app wrote
+    itself there is no copy.
+    """
+    try:
+        fresh = _without_connections(http)
+        fresh._state = type(
+            http._state
+        ).CLOSED  # it is collected like any other client, and must have nothing to close
+    except (AttributeError, TypeError):
+        if type(http).__module__.partition(".")[0] in ("httpx", "httpx2", "openai"):
+            for name in ("_transport", "_mounts", "_state"):
+                _found(f"httpx.Client.{name}", http)
+        return None
+    return fresh
+
+
+def opened_transport(rest: Any) -> Any:
+    """A client to send requests with, and to close afterwards."""
+    fresh = _without_connections(rest)
+    fresh._state = type(rest._state).UNOPENED
+    return fresh
+
+
+def _shallow(of: Any, **changes: Any) -> Any:
+    """Another object of the same class with the same attributes but for `changes`. No constructor runs."""
+    copied = object.__new__(type(of))
+    copied.__dict__.update({**vars(of), **changes})
+    return copied
+
+
+def _without_connections(http: Any) -> Any:
+    mounts = {pattern: t and _pool_without_connections(t) for pattern, t in http._mounts.items()}
+    return _shallow(http, _transport=_pool_without_connections(http._transport), _mounts=mounts)
+
+
+def _pool_without_connections(transport: Any) -> Any:
+    """Raises AttributeError where it is no transport of httpx itself."""
+    pool = transport._pool
+    changes = {name: type(vars(pool)[name])() for name in _LOCKS if name in vars(pool)}
+    backend = pool._network_backend
+    if type(backend).__name__ == "AutoBackend":  # one that was used has chosen between asyncio and trio
+        changes["_network_backend"] = type(backend)()
+    if not isinstance(pool._connections, list) or not isinstance(pool._requests, list):
+        raise TypeError("another kind of pool")
+    return _shallow(transport, _pool=_shallow(pool, _connections=[], _requests=[], **changes))
 
 
 # ---------------------------------------------------------------- wrapt

@@ -6,6 +6,7 @@ be to send metrics wherever traces go; but Jaeger, Langfuse and Phoenix take tra
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -52,6 +53,7 @@ class Meters:
         self._used: dict[int, Any] = {}
         self._is_closed = False
         self._is_asked = False
+        self._resource: Resource | None = None
 
     def open(self) -> None:
         """Make ours, if the variables ask for it. Raises ConfigError; only `close` is left to do then."""
@@ -132,12 +134,10 @@ class Meters:
         sources = [self._source(name) for name in exporters.wanted()]
         exemplars = _EXEMPLARS[variables.exemplar_filter()]
         interval_ms, timeout_ms = variables.metric_interval_ms(), variables.metric_timeout_ms()
-        resource = _resource(self._config)
-        reader: Any = self._kind(PeriodicExportingMetricReader)
-        readers = [
-            source if isinstance(source, MetricReader) else reader(source, interval_ms, timeout_ms)
-            for source in sources
-        ]
+        if self._resource is None:  # once: the SDK uses a pool of threads, which a child that ends can't have
+            self._resource = _resource(self._config)
+        readers = [self._reader(source, interval_ms, timeout_ms) for source in sources]
+        resource = self._resource.merge(Resource(_instance()))
         kind: Any = self._kind(MeterProvider)
         provider: MeterProvider = kind(readers, resource, exemplars(), shutdown_on_exit=False)
         return provider
@@ -145,6 +145,16 @@ class Meters:
     def _kind(self, kind: type) -> type:
         """Ours is made anew in a forked child, which has no use for what the SDK starts there."""
         return kind if self._config.set_global else _compat.without_fork_hook(kind)
+
+    def _reader(self, source: Any, interval_ms: float, timeout_ms: float) -> MetricReader:
+        if isinstance(source, MetricReader):
+            return source
+        kind: Any = self._kind(PeriodicExportingMetricReader)
+        try:
+            made: MetricReader = kind(source, interval_ms, timeout_ms)
+        except RuntimeError:  # no thread can be started (the process ends, say): read when it is flushed
+            made = kind(source, math.inf, timeout_ms)
+        return made
 
     def _source(self, name: str) -> Any:
         """An exporter; or a reader, such as that of Prometheus: it is asked, and sends nothing."""
@@ -170,8 +180,11 @@ def is_real(provider: Any) -> bool:
 
 
 def _resource(config: Config) -> Resource:
-    """With an id of this process, else the series of two processes would be taken for one."""
-    given = {SERVICE_NAME: config.service_name} if config.service_name else {}
-    if _INSTANCE not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
-        given[_INSTANCE] = str(uuid.uuid4())
-    return own.resource(given)
+    return own.resource({SERVICE_NAME: config.service_name} if config.service_name else {})
+
+
+def _instance() -> dict[str, str]:
+    """An id of this process, else the series of two processes would be taken for one. One that was given stays."""
+    return (
+        {} if _INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "") else {_INSTANCE: str(uuid.uuid4())}
+    )

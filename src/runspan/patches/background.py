@@ -14,19 +14,16 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from .. import _compat
 from ..runtime import loops
 from ..runtime.emit import suppressed
 from ..runtime.fetch import Unavailable
 from ..runtime.records import Via
-from . import transports
-from .transports import shallow
 
 OURS = "X-Runspan"  # marks our own GETs
 HEADERS = {OURS: "fetch", "X-Stainless-Raw-Response": "true", "OpenAI-Beta": "assistants=v2"}
 
 MAX_TRANSPORTS = 64  # copies kept at once, the newest: certificates of its own make one 0.7 MB
-_CHANGES = ("api_key", "_base_url", "_platform")  # what may be set anew on a client
-_PROVIDERS = ("_api_key_provider", "_azure_ad_token_provider", "_workload_identity_auth", "_provider_runtime")
 
 Query = Mapping[str, Any]
 
@@ -38,7 +35,7 @@ class Transport:
 
     def __init__(self, http: Any) -> None:
         self.of: Callable[[], Any] = _nothing if http is None else weakref.ref(http)
-        self.rest = transports.at_rest(http)
+        self.rest = _compat.transport_at_rest(http)
 
 
 class Background:
@@ -46,15 +43,15 @@ class Background:
 
     def __init__(self, client: Any) -> None:
         self.client = weakref.ref(client, partial(_forget_client, id(client)))
-        self.transport = _transport_of(getattr(client, "_client", None))
+        self.transport = _transport_of(_compat.transport_of(client))
         self._template = object.__new__(type(client))
-        self._template.__dict__.update(_settings(client))
+        self._template.__dict__.update(_compat.settings_of(client))
         self._changes = _changes(client)
         self._needs_loop = _needs_loop(client)
 
     def fits(self, client: Any) -> bool:
         """Whether it was made of this client as it is now."""
-        if self.client() is not client or self.transport.of() is not getattr(client, "_client", None):
+        if self.client() is not client or self.transport.of() is not _compat.transport_of(client):
             return False
         return all(a is b for a, b in zip(self._changes, _changes(client), strict=True))
 
@@ -64,12 +61,12 @@ class Background:
         if client is not None and not client.is_closed():
             return client
         http = self.transport.of()
-        return None if http is None or http.is_closed else shallow(self._template, _client=http)
+        return None if http is None or http.is_closed else _compat.client_with(self._template, http)
 
     def twin(self) -> Any:
         """A client of the same class with the same settings, and a transport of its own to be closed; None: not possible."""
         rest = self.transport.rest
-        return None if rest is None else shallow(self._template, _client=transports.opened(rest))
+        return None if rest is None else _compat.client_with(self._template, _compat.opened_transport(rest))
 
     # ------------------------------------------------------------ one GET
 
@@ -190,26 +187,13 @@ def _check_refusal(error: Exception) -> None:
 # ---------------------------------------------------------------- what is kept
 
 
-def _settings(client: Any) -> dict[str, Any]:
-    """Its attributes but for its transport, what leads back to it, and what stands in place of its methods (other tracers)."""
-    kind = type(client)
-    return {
-        name: value
-        for name, value in vars(client).items()
-        if name != "_client"
-        and value is not client
-        and not type(value).__module__.startswith(("openai.resources", "openai._client"))
-        and not callable(getattr(kind, name, None))
-    }
-
-
 def _needs_loop(client: Any) -> bool:
     """Whether an async client has code of the app's in it, which may only work on the loop that it was made for."""
-    http = getattr(client, "_client", None)
+    http = _compat.transport_of(client)
     hooks = chain.from_iterable(getattr(http, "event_hooks", {}).values())
     return (
         getattr(http, "auth", None) is not None
-        or any(getattr(client, name, None) is not None for name in _PROVIDERS)
+        or any(getattr(client, name, None) is not None for name in _compat.CLIENT_PROVIDERS)
         or not all(_is_of_openai(one) for one in (type(client), *hooks))
     )
 
@@ -220,7 +204,7 @@ def _is_of_openai(one: Any) -> bool:
 
 def _changes(client: Any) -> tuple[Any, ...]:
     attributes = vars(client)
-    return tuple([attributes.get(name) for name in _CHANGES])
+    return tuple([attributes.get(name) for name in _compat.CLIENT_CHANGES])
 
 
 _backgrounds: dict[int, Background] = {}  # by id of the client, while it lives

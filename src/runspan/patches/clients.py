@@ -42,7 +42,7 @@ def secrets_of(client: Any) -> Iterator[object]:
     """Keys it sends: its own, those in its URL, headers and query parameters that are called like one."""
     for name in ("api_key", "admin_api_key"):
         yield getattr(client, name, None)
-    yield _compat.of_some_clients(client, "azure_ad_token")
+    yield _compat.azure_token(client)
     yield from _in_url(str(client.base_url))
     for given in (_compat.custom_headers(client), _compat.custom_query(client)):
         if isinstance(given, Mapping):
