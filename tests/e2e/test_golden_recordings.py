@@ -57,7 +57,11 @@ LIKE: dict[str, tuple[str, set[str]]] = {
     "azure_go_streaming_run_failed_rate_limit": (  # it failed before any step
         "failed_step.streamed",
         NEW_THREAD
-        | {"execute_tool code_interpreter", "chat - gen_ai.output.messages", "invoke_agent + runspan.run.missing"}
+        | {
+            "execute_tool code_interpreter",
+            "chat - gen_ai.output.messages",
+            "invoke_agent + runspan.run.missing",
+        }
         | {f"chat - gen_ai.usage.{kind}_tokens" for kind in ("cache_read.input", "reasoning.output")},
     ),
     "dotnet_run_basic_poll": ("images.polled", NAMELESS),  # in texts alone
