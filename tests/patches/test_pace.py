@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from runspan.adapters.assistants import match
-from runspan.patches import taps
-from runspan.patches.taps import DELTAS_A_LOOK, ChunkTap, Tap
+from runspan.patches import pace
+from runspan.patches.pace import Pace
+from runspan.patches.taps import ChunkTap, Tap
 from runspan.runtime.records import Call, StreamChunk, StreamClosed, StreamEvent, StreamRef
 from tests.core.words import SERVER
 
@@ -18,83 +19,92 @@ CREATED, COMPLETED, DELTA = "thread.run.created", "thread.run.completed", "threa
 
 
 class Reader:
-    """An app that does something else for a while, asks for an event, and waits for it a while."""
+    """An app that does something else for a while, asks for bytes, and waits for them a while. Its clock begins at 1 ms."""
 
-    def __init__(self, kind: type[Tap], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now_ns = 0
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_ns = MS
         for clock in ("now_ns", "counter_ns"):
-            monkeypatch.setattr(taps, clock, lambda: self.now_ns)
-        matched = match("post", "/threads/t/runs")
-        assert matched is not None
-        self.records: list[Any] = []
-        self.stream = StreamRef(Call(matched, SERVER, request_ns=5))
-        self.tap = kind(self.records.append, self.stream, lambda _: None, lambda *_: None)
+            monkeypatch.setattr(pace, clock, lambda: self.now_ns)
+        self.pace = Pace(5)
 
-    def reads(self, name: str, works_ms: float = 0, waits_ms: float = 0) -> None:
-        self.asks(works_ms, waits_ms)
-        data: Any = {"id": "run_1", "thread_id": "t", "status": "queued"}
-        self.tap.see(SimpleNamespace(event=name, data=data))
-
-    def asks(self, works_ms: float, waits_ms: float) -> None:
+    def reads(self, works_ms: float, waits_ms: float) -> tuple[float, float]:
+        """Between which moments the server may have sent what came now, in ms."""
         self.now_ns += int(works_ms * MS)
-        self.tap.asked_ns = self.now_ns
+        asked = self.now_ns
         self.now_ns += int(waits_ms * MS)
+        self.pace.got(asked)
+        return self.moment()
 
-    def told(self) -> list[tuple[int | None, int]]:
-        self.tap.close()
-        kinds = (StreamEvent, StreamChunk, StreamClosed)
-        return [(r.since_ns, r.at_ns) for r in self.records if isinstance(r, kinds)]
+    def moment(self) -> tuple[float, float]:
+        since_ns, at_ns = self.pace.moment()
+        return since_ns / MS, at_ns / MS
 
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
-    return Reader(Tap, monkeypatch)
+    return Reader(monkeypatch)
 
 
-def test_an_app_that_waits_for_each_event_knows_when_each_was_sent(reader: Reader) -> None:
-    reader.reads(CREATED, 1, 30)
-    reader.reads(COMPLETED, 500, 20)
-    reader.asks(0, 2)
-    assert reader.told() == [(31 * MS, 31 * MS), (551 * MS, 551 * MS), (553 * MS, 553 * MS)]
-
-
-def test_what_was_there_already_may_have_been_there_since_the_app_waited_last(reader: Reader) -> None:
-    reader.reads(CREATED, 1, 0.5)
-    reader.reads(CREATED, 500, 20)
-    reader.reads(COMPLETED, 500, 0.9)
-    reader.asks(500, 0)
-    assert reader.told() == [
-        (5, int(1.5 * MS)),  # since the request
-        (int(521.5 * MS), int(521.5 * MS)),
-        (int(521.5 * MS), int(1_022.4 * MS)),
-        (int(521.5 * MS), int(1_522.4 * MS)),
+def test_an_app_that_waits_for_its_bytes_knows_when_they_were_sent(reader: Reader) -> None:
+    assert [reader.reads(0, 30), reader.reads(10, 20), reader.reads(60, 20)] == [
+        (31, 31),
+        (61, 61),
+        (141, 141),
     ]
 
 
-def test_deltas_are_looked_at_now_and_then(reader: Reader) -> None:
-    for _ in range(DELTAS_A_LOOK + 1):
-        reader.reads(DELTA, 10, 5)
-    assert (reader.stream.first_token_since_ns, reader.stream.first_token_ns) == (15 * MS, 15 * MS)
-    reader.reads(COMPLETED, 10, 0)
-    last_look_ns = (DELTAS_A_LOOK + 1) * 15 * MS
-    assert reader.told()[0] == (last_look_ns, last_look_ns + 10 * MS)
+def test_what_was_there_already_may_have_been_there_since_the_app_waited_last(reader: Reader) -> None:
+    assert reader.reads(1, 0.5) == (5 / MS, 2.5), "since the request"
+    assert reader.reads(40, 20) == (62.5, 62.5)
+    assert reader.reads(500, 0.9) == (62.5, 563.4)
+    assert reader.reads(500, 0) == (62.5, 1_063.4)
+    assert reader.reads(1, 20) == (1_084.4, 1_084.4), "it has caught up"
 
 
-def test_the_first_delta_of_an_app_that_is_late_came_some_time_before(reader: Reader) -> None:
-    reader.reads(CREATED, 0, 3)
-    reader.reads(DELTA, 700, 0)
-    assert (reader.stream.first_token_since_ns, reader.stream.first_token_ns) == (3 * MS, 703 * MS)
+def test_a_read_that_takes_longer_on_a_busy_machine_is_no_proof(reader: Reader) -> None:
+    reader.reads(0, 20)
+    assert reader.reads(500, 12) == (21, 533)
 
 
-def test_where_nobody_noted_when_the_app_asked_the_arrival_counts(reader: Reader) -> None:
+def test_events_of_one_read_are_as_old_as_that(reader: Reader) -> None:
+    reader.reads(0, 20)
+    reader.now_ns += MS // 2
+    assert reader.moment() == (21.5, 21.5)
+    reader.now_ns += 700 * MS
+    assert reader.moment() == (21, 721.5)
+
+
+def test_where_no_read_was_seen_the_present_counts(reader: Reader) -> None:
     reader.now_ns = 700 * MS
-    reader.tap.see(SimpleNamespace(event=CREATED, data={"id": "run_1"}))
-    assert reader.told() == [(700 * MS, 700 * MS)] * 2
+    assert reader.moment() == (700, 700)
 
 
-def test_bytes_are_as_late_as_their_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = Reader(ChunkTap, monkeypatch)
-    for works_ms, waits_ms in ((0, 3), (700, 0)):
-        reader.asks(works_ms, waits_ms)
-        reader.tap.see(b"event: x\n\n")
-    assert reader.told()[:2] == [(3 * MS, 3 * MS), (3 * MS, 703 * MS)]
+# ---------------------------------------------------------------- what the taps tell of it
+
+
+def tapped(kind: type[Tap], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, StreamRef, list[Any]]:
+    matched = match("post", "/threads/t/runs")
+    assert matched is not None
+    records: list[Any] = []
+    stream = StreamRef(Call(matched, SERVER, request_ns=5))
+    tap = kind(records.append, stream, lambda _: None, lambda *_: None)
+    monkeypatch.setattr(Pace, "moment", lambda _: (3, 8))
+    return tap, stream, records
+
+
+def test_each_record_of_typed_events_says_when_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    tap, stream, records = tapped(Tap, monkeypatch)
+    for name in (CREATED, DELTA, COMPLETED):
+        tap.see(SimpleNamespace(event=name, data={"id": "run_1", "thread_id": "t", "status": "queued"}))
+    tap.close()
+    told = [(r.since_ns, r.at_ns) for r in records if isinstance(r, StreamEvent | StreamClosed)]
+    assert told == [(3, 8)] * 3
+    assert (stream.first_token_since_ns, stream.first_token_ns) == (3, 8)
+
+
+def test_and_so_does_each_record_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    tap, _, records = tapped(ChunkTap, monkeypatch)
+    tap.see(b"event: x\n\n")
+    tap.close()
+    told = [(r.since_ns, r.at_ns) for r in records if isinstance(r, StreamChunk | StreamClosed)]
+    assert told == [(3, 8)] * 2

@@ -14,6 +14,7 @@ from .. import _compat
 from ..guard import guarded
 from ..runtime.clock import counter_ns
 from .encodings import decoder_of
+from .pace import Pace
 from .taps import BodyTap, ChunkTap, Tap
 
 
@@ -34,7 +35,6 @@ class _Events:
     def __next__(self) -> Any:
         tap = self._tap
         tap.is_inside = True
-        tap.asked_ns = counter_ns()
         try:
             event = self._next()
         except StopIteration:
@@ -68,7 +68,6 @@ class _AsyncEvents:
     async def __anext__(self) -> Any:
         tap = self._tap
         tap.is_inside = True
-        tap.asked_ns = counter_ns()
         try:
             event = await self._next()
         except StopAsyncIteration:
@@ -123,6 +122,44 @@ def is_no_event_stream(response: Any) -> bool:
     return bool(kind) and "event-stream" not in kind
 
 
+class _Reads:
+    """Each read of bytes, timed."""
+
+    __slots__ = ("_next", "_pace")
+
+    def __init__(self, inner: Iterator[bytes], pace: Pace) -> None:
+        self._next = inner.__next__
+        self._pace = pace
+
+    def __iter__(self) -> _Reads:
+        return self
+
+    def __next__(self) -> bytes:
+        asked = counter_ns()
+        data = self._next()
+        self._pace.got(asked)
+        return data
+
+
+class _AsyncReads:
+    """The same of an async client."""
+
+    __slots__ = ("_next", "_pace")
+
+    def __init__(self, inner: AsyncIterator[bytes], pace: Pace) -> None:
+        self._next = inner.__anext__
+        self._pace = pace
+
+    def __aiter__(self) -> _AsyncReads:
+        return self
+
+    async def __anext__(self) -> bytes:
+        asked = counter_ns()
+        data = await self._next()
+        self._pace.got(asked)
+        return data
+
+
 class Body:
     """In place of `response.stream`: the client reads and closes it, and it is of the class that the client looks for."""
 
@@ -137,11 +174,10 @@ class Body:
         return type(self._inner)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._inner)
+        return _Reads(iter(self._inner), self._tap.pace)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        found: AsyncIterator[bytes] = self._inner.__aiter__()
-        return found
+        return _AsyncReads(self._inner.__aiter__(), self._tap.pace)
 
     def close(self) -> Any:
         try:
@@ -169,11 +205,9 @@ class ReadBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         tap = self._tap
         try:
-            tap.asked_ns = counter_ns()
-            for data in self._inner:
+            for data in _Reads(iter(self._inner), tap.pace):
                 tap.see(data)
                 yield data
-                tap.asked_ns = counter_ns()
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
@@ -182,11 +216,9 @@ class ReadBody(Body):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         tap = self._tap
         try:
-            tap.asked_ns = counter_ns()
-            async for data in self._inner:
+            async for data in _AsyncReads(self._inner.__aiter__(), tap.pace):
                 tap.see(data)
                 yield data
-                tap.asked_ns = counter_ns()
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise

@@ -9,17 +9,16 @@ from ..adapters.assistants import FIRST_TOKEN, MESSAGE_ENDS, REQUIRES_ACTION, ST
 from ..adapters.envelopes import PREFIX, is_wrapped, opened
 from ..adapters.sse import Finder
 from ..guard import guarded, swallow
-from ..runtime.clock import counter_ns, now_ns
+from ..runtime.clock import now_ns
 from ..runtime.records import StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
 from .encodings import MAX_BYTES, Decoder
 from .errors import read_error
+from .pace import Pace
 from .snapshot import copy, fields_of
 
 Put = Callable[[Any], None]
 
 _OF_RUN, _OF_STEP = "thread.run.", "thread.run.step."
-WAITED_NS = 1_000_000  # to make an event of what a buffer holds takes a tenth of that
-DELTAS_A_LOOK = 16
 DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 
 
@@ -30,7 +29,6 @@ class Tap:
     """
 
     __slots__ = (
-        "_caught_up_ns",
         "_deltas",
         "_has_learnt",
         "_is_closed",
@@ -39,8 +37,8 @@ class Tap:
         "_raised",
         "_step_deltas",
         "_waits",
-        "asked_ns",
         "is_inside",
+        "pace",
         "stream",
     )
 
@@ -57,8 +55,7 @@ class Tap:
         self._step_deltas: list[Any] = []
         self._raised: int | None = None  # identity of the error that broke the stream
         self.is_inside = False  # the client is at work on the next event
-        self.asked_ns = 0  # when the app asked for it, by `counter_ns`; 0: not known
-        self._caught_up_ns = stream.call.request_ns
+        self.pace = Pace(stream.call.request_ns)
         self.stream = stream
 
     def has_raised(self, error: BaseException) -> bool:
@@ -81,14 +78,9 @@ class Tap:
     def _delta(self, data: Any) -> None:
         deltas = self._deltas
         deltas.append(data)
-        count = len(deltas)
-        if (
-            count % DELTAS_A_LOOK == 1
-        ):  # else a stream of nothing but deltas would never be seen to be caught up with
-            since_ns, at_ns = self._moment()
-            if self.stream.first_token_ns is None:
-                self.stream.first_token_since_ns, self.stream.first_token_ns = since_ns, at_ns
-        if count >= DELTAS_AT_ONCE:
+        if len(deltas) == 1 and self.stream.first_token_ns is None:
+            self.stream.first_token_since_ns, self.stream.first_token_ns = self.pace.moment()
+        elif len(deltas) >= DELTAS_AT_ONCE:
             self._hand_over_deltas()
 
     def _seen(self, name: str, data: Any) -> None:
@@ -102,7 +94,7 @@ class Tap:
             return
         if not name.startswith(PREFIX) or self._is_closed:
             return
-        since_ns, at_ns = self._moment()
+        since_ns, at_ns = self.pace.moment()
         payload = copy(data)  # now: the app's handler lets some of them grow in place
         if name in MESSAGE_ENDS:
             if fields_of(data).get("content"):  # else the deltas are all there is
@@ -112,16 +104,6 @@ class Tap:
         elif name.startswith(_OF_RUN) and not name.startswith(_OF_STEP):
             self._run(name, fields_of(data), payload, data)
         self._put(StreamEvent(self.stream, name, at_ns, payload, since_ns))
-
-    def _moment(self) -> tuple[int, int]:
-        """When the server sent what is seen now, at the earliest, and when it was seen.
-
-        An app that had to wait for it has caught up with the server. What it need not wait for lay in a buffer, since then perhaps.
-        """
-        at_ns = now_ns()
-        if not self.asked_ns or counter_ns() - self.asked_ns >= WAITED_NS:
-            self._caught_up_ns = at_ns
-        return self._caught_up_ns, at_ns
 
     def _run(self, name: str, run: Any, payload: Any, run_object: Any) -> None:
         if not self._has_learnt:
@@ -153,7 +135,7 @@ class Tap:
             broke = read_error(error) if isinstance(error, Exception) else None
         since_ns = at_ns = now_ns()
         with guarded("place the end of a stream"):
-            since_ns, at_ns = self._moment()
+            since_ns, at_ns = self.pace.moment()
         with guarded("note the end of a stream"):
             self._put(StreamClosed(self.stream, at_ns, broke, since_ns))
 
@@ -193,7 +175,7 @@ class ChunkTap(Tap):
     def _take(self, data: bytes) -> None:
         for name, text in self._asks.feed(data):
             self._asked(name, text)
-        since_ns, at_ns = self._moment()
+        since_ns, at_ns = self.pace.moment()
         self._put(StreamChunk(self.stream, at_ns, data, since_ns))
 
     def _asked(self, name: str, text: str) -> None:
@@ -217,14 +199,14 @@ class ChunkTap(Tap):
 class BodyTap:
     """Keeps a copy of a body that the app reads itself; `done` is told it when it is over. None: too large, or nothing came."""
 
-    __slots__ = ("_chunks", "_done", "_is_closed", "_size", "asked_ns", "decoder")
+    __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "pace")
 
     def __init__(self, done: Callable[[bytes | None], None]) -> None:
         self._done = done
         self._chunks: list[bytes] = []
         self._size = 0
         self._is_closed = False
-        self.asked_ns = 0
+        self.pace = Pace(0)
         self.decoder: Decoder | None = None
 
     def see(self, data: bytes) -> None:
