@@ -17,20 +17,25 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
 from .. import _compat
-from ..conventions import attributes_of, genai
+from ..conventions import attributes_of, essential, genai
 from ..conventions.extra import NONE, Extra
 from ..core import timing
 from ..core.carried import Carried
 from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
-from ..guard import guarded
+from ..guard import guarded, logger
 from . import clock, identity, place, scope, tracers
 from .content_event import ContentEvents
 from .metrics import Metrics
 from .records import LiveSpan
 
 SCOPE = "runspan"
+FEW_ATTRIBUTES = (
+    "runspan: the SDK keeps %d attributes of a span, and this one has %d. The most important stay: ids, status, model, tokens, then "
+    "messages. Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, OTEL_ATTRIBUTE_COUNT_LIMIT or the provider's SpanLimits (128 is the default). "
+    "Said once."
+)
 
 SUPPRESS_KEY = _compat.suppress_key()
 _SUPPRESSED_KEYS = (SUPPRESS_KEY, _compat.suppress_http_key(), _compat.OLD_SUPPRESS_KEY)
@@ -121,6 +126,7 @@ class Emitter:
         self._extra = extra  # what the backend of the preset wants more
         self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
         self._content_events = ContentEvents(SCOPE, max_attribute_chars)
+        self._has_told_of_limit = False
 
     def begin(self, data: SpanData) -> LiveSpan:
         """Start the span of a run or write under the current Context; the attributes are those that samplers use."""
@@ -213,11 +219,24 @@ class Emitter:
     def _describe(self, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
             said = attributes_of(data, _limit(span, self._max_chars), self._extra, self._max_span_chars)
-            span.set_attributes(_with_scope(said, context))
+            span.set_attributes(self._within_limit(span, _with_scope(said, context), context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
             if data.error is not None:
                 span.set_status(Status(StatusCode.ERROR, clean(data.error.message or data.error.code)))
+
+    def _within_limit(
+        self, span: Span, attributes: dict[str, genai.Value], context: Context
+    ) -> dict[str, genai.Value]:
+        """The SDK drops the first for the last beyond its limit; so the least important are left out before."""
+        count = getattr(getattr(span, "attributes", None), "maxlen", None)  # of its BoundedAttributes
+        if count is None or len(attributes) <= count:
+            return attributes
+        if not self._has_told_of_limit:
+            self._has_told_of_limit = True
+            logger.warning(FEW_ATTRIBUTES, count, len(attributes))
+        values = scope.of(context)
+        return essential.kept(attributes, count, values.attributes.keys() if values else frozenset())
 
     def _tracer(self) -> Tracer:
         provider = self._provider()
