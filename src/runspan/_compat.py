@@ -145,21 +145,38 @@ def import_sdk() -> None:
 
 def max_text_chars(provider: Any) -> int | None:
     """Where the provider's spans cut texts; None: nowhere, or not known."""
+    return _limit_by(provider, "max_span_attribute_length")
+
+
+def max_attributes(provider: Any) -> int | None:
+    """How many attributes the provider's spans keep; None: all, or not known."""
+    return _limit_by(provider, "max_span_attributes")
+
+
+def _limit_by(provider: Any, name: str) -> int | None:
     from opentelemetry.sdk.trace import TracerProvider
 
     if not isinstance(provider, TracerProvider):
         return None
     limits = _found("opentelemetry.sdk.trace.TracerProvider._span_limits", provider)
-    found: int | None = getattr(limits, "max_span_attribute_length", None)
+    found: int | None = getattr(limits, name, None)
     return found
 
 
 def text_limit_of(span: Any) -> int | None:
     """Where this recording span cuts texts; None: nowhere, or not known."""
+    return _limit_of(span, "max_span_attribute_length")
+
+
+def count_limit_of(span: Any) -> int | None:
+    """How many attributes this recording span keeps; None: all, or not known."""
+    return _limit_of(span, "max_span_attributes")
+
+
+def _limit_of(span: Any, name: str) -> int | None:
     if not type(span).__module__.startswith("opentelemetry.sdk."):
         return None
-    limits = _found("opentelemetry.sdk.trace.Span._limits", span)
-    found: int | None = getattr(limits, "max_span_attribute_length", None)
+    found: int | None = getattr(_found("opentelemetry.sdk.trace.Span._limits", span), name, None)
     return found
 
 

@@ -43,6 +43,16 @@ ORDER: tuple[str, ...] = (
 _RANK = {key: rank for rank, key in enumerate(ORDER)}
 
 
+NEEDED = 64  # attributes; more than a run with everything has
+
+
+def from_the_start(attributes: Mapping[str, T], count: int | None) -> dict[str, T]:
+    """Of what is known when a span begins, that which it will keep in the end: so nothing has to make room."""
+    if count is None or count >= NEEDED:
+        return dict(attributes)
+    return {key: value for key, value in attributes.items() if _RANK.get(key, count) < count}
+
+
 def kept(attributes: Mapping[str, T], count: int, own: Set[str] = frozenset()) -> dict[str, T]:
     """The `count` most important of `attributes`. `own`: keys that the app set itself, next behind the table's."""
     if len(attributes) <= count:

@@ -32,9 +32,9 @@ from .records import LiveSpan
 
 SCOPE = "runspan"
 FEW_ATTRIBUTES = (
-    "runspan: the SDK keeps %d attributes of a span, and this one has %d. The most important stay: ids, status, model, tokens, then "
-    "messages. Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, OTEL_ATTRIBUTE_COUNT_LIMIT or the provider's SpanLimits (128 is the default). "
-    "Said once."
+    "runspan: the SDK keeps %d attributes of a span, and this one has %d. The most important stay: ids, status, model, tokens, "
+    "then messages. Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, OTEL_ATTRIBUTE_COUNT_LIMIT or the provider's SpanLimits (the default "
+    "is 128). Said once."
 )
 
 SUPPRESS_KEY = _compat.suppress_key()
@@ -124,7 +124,8 @@ class Emitter:
         self._max_chars = max_attribute_chars
         self._max_span_chars = max_span_chars
         self._extra = extra  # what the backend of the preset wants more
-        self._tracers: dict[int, tuple[TracerProvider, Tracer]] = {}
+        self._tracers: dict[int, tuple[TracerProvider, Tracer, int | None]] = {}
+        self._count_limit: int | None = None  # of the attributes of a span that begins now
         self._content_events = ContentEvents(SCOPE, max_attribute_chars)
         self._has_told_of_limit = False
 
@@ -157,7 +158,9 @@ class Emitter:
             _name(data, begun_in),
             place.current() if under is None else under,
             _KINDS[data.kind],
-            _with_scope(attributes_of(data, self._max_chars, self._extra), begun_in),
+            essential.from_the_start(
+                _with_scope(attributes_of(data, self._max_chars, self._extra), begun_in), self._count_limit
+            ),
             start_time=data.start_ns + offset_ns,
             record_exception=False,
             set_status_on_exception=False,
@@ -229,7 +232,7 @@ class Emitter:
         self, span: Span, attributes: dict[str, genai.Value], context: Context
     ) -> dict[str, genai.Value]:
         """The SDK drops the first for the last beyond its limit; so the least important are left out before."""
-        count = getattr(getattr(span, "attributes", None), "maxlen", None)  # of its BoundedAttributes
+        count = _compat.count_limit_of(span)
         if count is None or len(attributes) <= count:
             return attributes
         if not self._has_told_of_limit:
@@ -242,7 +245,9 @@ class Emitter:
         provider = self._provider()
         known = self._tracers.get(id(provider))
         if known is None:
-            known = self._tracers[id(provider)] = (provider, tracers.of(provider, SCOPE))
+            limit = _compat.max_attributes(provider)
+            known = self._tracers[id(provider)] = (provider, tracers.of(provider, SCOPE), limit)
+        self._count_limit = known[2]
         return known[1]
 
 
