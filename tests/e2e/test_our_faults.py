@@ -6,6 +6,7 @@ A function that holds a guard of its own is not replaced, as that would take the
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import gc
 import sys
 import threading
@@ -17,6 +18,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from tests.support.playing import client_of
 
@@ -39,7 +41,8 @@ LEFT_OUT = {
         "patches.taps.Tap.response_closed",
     ),
     *("patches.request.Patch.request", "patches.handlers.Exits.exit"),
-    # what a span is ended with, or an entry taken out with;
+    # what a span is ended with, a context left with, or an entry taken out with;
+    *("runtime.emit.leave", "runtime.place.undo"),
     *("runtime.records.Call.take_span", "runtime.emit.Emitter._finish"),
     *("runtime.tracker.Tracker._let_go", "runtime.tracker.Tracker._unpin"),
     # sums of lengths, before a record has anywhere to be;
@@ -180,10 +183,12 @@ def wrong(function: FunctionType, server: Server, bare: list[Any]) -> dict[str, 
     """What is not as it should be while `function` fails, and after that."""
     with instrumented() as (handle, spans):
         with failing(function):
+            around = contextvars.copy_context()  # what is left current there reaches no other test
             try:
-                got: Any = app(server)
+                got: Any = around.run(app, server)
             except Exception as error:
                 got = error
+            current = around.run(trace.get_current_span)
             with contextlib.suppress(RuntimeError):
                 handle._worker.flush(0.3)
         handle._worker.flush(30, closing=True)  # False where something was lost before
@@ -193,6 +198,7 @@ def wrong(function: FunctionType, server: Server, bare: list[Any]) -> dict[str, 
             "ended twice": [span for span, times in spans.ended.items() if times > 1],
             "left open": spans.begun - spans.ended,
             "entries left": left(handle),
+            "left current": current if current.get_span_context().is_valid else None,
         }
     return {what: value for what, value in faults.items() if value}
 

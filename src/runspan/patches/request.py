@@ -351,9 +351,9 @@ class Patch:
         response, tap = getattr(stream, "response", None), self._tap(Tap, call)
         if response is None or not is_no_event_stream(response):
             try:
-                tap_events(stream, tap, is_async=is_async)
-                return
-            except Exception as error:  # a client of later days
+                if tap_events(stream, tap, is_async=is_async):
+                    return
+            except Exception as error:
                 swallow("look into a stream", error)
         tap.disuse()
         tap_bytes(response, self._tap(ChunkTap, call))

@@ -84,17 +84,17 @@ class _AsyncEvents:
         return getattr(self._inner, name)
 
 
-def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> None:
-    """Look into a `Stream` or `AsyncStream` of typed events from now on."""
+def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> bool:
+    """Look into a `Stream` or `AsyncStream` of typed events from now on. False: this client's streams are of another make."""
     events = _compat.events_of(stream)
     if events is None:
-        tap.close()
-        return
+        return False
     _compat.replace_events(stream, (_AsyncEvents if is_async else _Events)(events, tap))
     response = getattr(stream, "response", None)
     if response is not None:
         with guarded("look at the close of a stream"):
             response.stream = Body(response.stream, tap)
+    return True
 
 
 def tap_of(stream: Any) -> Tap | None:
