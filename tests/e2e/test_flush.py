@@ -20,7 +20,13 @@ from tests.support.tracing import Traced, texts, traced
 
 import runspan
 from runspan.fake import Server, SimulatedClock, serve
-from runspan.runtime import flushes, waiting
+from runspan.runtime import fetch, flushes, waiting
+
+
+@pytest.fixture(autouse=True)
+def no_get_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is."""
+    monkeypatch.setattr(fetch, "TIMEOUT_S", 120.0)
 
 
 def uvloop_run(coroutine: Coroutine[Any, Any, Any]) -> Any:
