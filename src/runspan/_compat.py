@@ -145,9 +145,10 @@ def import_sdk() -> None:
 
 def max_text_chars(provider: Any) -> int | None:
     """Where the provider's spans cut texts; None: nowhere, or not known."""
-    from opentelemetry.sdk.trace import TracerProvider
-
-    if not isinstance(provider, TracerProvider):
+    kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(provider).__mro__]
+    if (
+        "opentelemetry.sdk.trace.TracerProvider" not in kinds
+    ):  # nothing can be imported in the last finalizers
         return None
     limits = _found("opentelemetry.sdk.trace.TracerProvider._span_limits", provider)
     found: int | None = getattr(limits, "max_span_attribute_length", None)
