@@ -154,9 +154,9 @@ def max_attributes(provider: Any) -> int | None:
 
 
 def _limit_by(provider: Any, name: str) -> int | None:
-    from opentelemetry.sdk.trace import TracerProvider
-
-    if not isinstance(provider, TracerProvider):
+    # By name: nothing can be imported in the last finalizers.
+    kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(provider).__mro__]
+    if "opentelemetry.sdk.trace.TracerProvider" not in kinds:
         return None
     limits = _found("opentelemetry.sdk.trace.TracerProvider._span_limits", provider)
     found: int | None = getattr(limits, name, None)

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 import runspan
+from tests.setup.conftest import settle
 from tests.support.children import environment
 from tests.support.children import run as run_child
 
@@ -136,6 +137,7 @@ def rows(table: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...]) -> I
 
 @pytest.fixture(autouse=True)
 def off() -> Iterator[None]:
+    settle()
     yield
     runspan.uninstrument()
 

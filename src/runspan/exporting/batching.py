@@ -86,9 +86,7 @@ class Batching(SpanProcessor):
                 thread = threading.Thread(target=self._work, name="runspan-export", daemon=True)
                 thread.start()
                 self._thread = thread
-        except (
-            RuntimeError
-        ):  # no thread now: the next span tries again, and a flush exports on its own thread
+        except RuntimeError:  # none now: the next span tries again, and a flush exports on its own thread
             pass
         finally:
             self._starting.release()

@@ -76,14 +76,9 @@ class HttpSender:
         self._session: requests.Session | None = None
 
     def post(self, body: bytes, timeout_s: float) -> Answer:
-        if self._session is None:
-            self._session = self._make_session()
-            self._session.verify = self._trusted or self._session.verify
-            if self._identity is not None:
-                certificate, key = self._identity
-                self._session.cert = certificate if key is None else (certificate, key)
+        session = self._session or self._open()  # another thread may close it meanwhile
         try:
-            response = self._session.post(
+            response = session.post(
                 self.url,
                 data=self._compress(body),
                 headers=self._headers,
@@ -93,6 +88,14 @@ class HttpSender:
             return answers.of_http(response, self._kind)
         except requests.RequestException as error:
             return Answer(Verdict.AGAIN, said=reason(error))
+
+    def _open(self) -> requests.Session:
+        session = self._session = self._make_session()
+        session.verify = self._trusted or session.verify
+        if self._identity is not None:
+            certificate, key = self._identity
+            session.cert = certificate if key is None else (certificate, key)
+        return session
 
     def forget(self) -> None:
         self._session = None
@@ -142,49 +145,46 @@ class GrpcSender:
         identity: tuple[str, str | None] | None = None,
         make_credentials: Callable[[], Any] | None = None,
     ) -> None:
+        import grpc  # type: ignore[import-untyped]  # now: at the end of the process it can't be
+
+        self._grpc = grpc
         self._target = urlsplit(target).netloc if "://" in target else target
         self._method = method
         self._kind = kind
         self._metadata = tuple(headers.items())
         self._is_insecure = is_insecure
         self._compression = compression
-        self._files = (
-            trusted,
-            *((identity or (None, None))[::-1]),
-        )  # as gRPC orders them: the key comes first
+        self._files = (trusted, *(identity or (None, None))[::-1])  # as gRPC orders them: the key comes first
         self._make_credentials = make_credentials or self._credentials
         self._channel: Any = None
         self._call: Any = None
 
     def post(self, body: bytes, timeout_s: float) -> Answer:
-        import grpc  # type: ignore[import-untyped]
-
         try:
-            if self._call is None:
-                self._connect()
-            return answers.of_grpc(self._call(body, timeout=timeout_s, metadata=self._metadata))
-        except grpc.RpcError as error:
+            call = self._call or self._connect()  # another thread may close it meanwhile
+            return answers.of_grpc(call(body, timeout=timeout_s, metadata=self._metadata))
+        except self._grpc.RpcError as error:
             answer = answers.of_grpc_error(error)
             if answer.status == "UNAVAILABLE":  # a channel may keep to an address that is gone
                 self.close()
             return answer
 
-    def _connect(self) -> None:
-        import grpc
-
+    def _connect(self) -> Any:
+        grpc = self._grpc
         kinds = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}
         compression = kinds.get(self._compression, grpc.Compression.NoCompression)
         options = (("grpc.primary_user_agent", USER_AGENT),)
         if self._is_insecure:
-            self._channel = grpc.insecure_channel(self._target, options, compression)
+            channel = grpc.insecure_channel(self._target, options, compression)
         else:
-            self._channel = grpc.secure_channel(self._target, self._make_credentials(), options, compression)
-        self._call = self._channel.unary_unary(self._method, response_deserializer=self._kind.FromString)
+            channel = grpc.secure_channel(self._target, self._make_credentials(), options, compression)
+        self._channel = channel
+        self._call = channel.unary_unary(self._method, response_deserializer=self._kind.FromString)
+        return self._call
 
     def _credentials(self) -> Any:
-        import grpc
-
-        return grpc.ssl_channel_credentials(*(None if name is None else _read(name) for name in self._files))
+        files = (None if name is None else _read(name) for name in self._files)
+        return self._grpc.ssl_channel_credentials(*files)
 
     def forget(self) -> None:
         self._channel = self._call = None
