@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ def off() -> Iterator[None]:
 
 def world(hooks: list[Any]) -> list[Any]:
     """All that others could notice of us."""
+    gc.collect()  # handles of other tests
     pool = sys.modules["concurrent.futures.thread"].ThreadPoolExecutor
     return [
         list(sys.meta_path),
