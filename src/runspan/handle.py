@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ from .patches.request import Patch
 from .patches.threads import Pools
 from .pricing import pricer
 from .providers import Providers
-from .runtime import active, loops, waiting
+from .runtime import active, clock, loops, waiting
 from .runtime.active import Active
 from .runtime.calls import Assistants, CallSpans
 from .runtime.custody import Custody
@@ -65,7 +66,8 @@ class Handle:
         self._price = pricer(config)
         self._is_finalized = False
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
-        self._endings = Endings(self._deliver)
+        self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
+        self._endings = Endings(self._deliver, self._arrive)
         self._page: str | None = None  # where a trace is shown
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
@@ -250,13 +252,25 @@ class Handle:
         """The process is about to end: everything goes out, within the deadline. False: something was given up."""
         if not self._is_used():
             return True
-        timeout_s = self.config.exit_timeout_s if timeout_s is None else timeout_s
-        if self._providers.is_refused():  # a developer without a backend must not wait for one
-            timeout_s = min(timeout_s, REFUSED_S)
+        timeout_s = self._exit_time(self.config.exit_timeout_s if timeout_s is None else timeout_s)
         ok = waiting.wait(self._worker.begin, timeout_s, closing=True, always=True)
         if not ok:
             self._providers.give_up()
         return ok
+
+    async def _arrive(self) -> None:
+        """A server has ended in this process, which may go on: what is over goes out."""
+        if self._is_used():
+            began_s = clock.monotonic_s()
+            if not await waiting.await_(self._worker.begin, self._exit_time(self.config.exit_timeout_s)):
+                self._waiting_since_s = began_s
+
+    def _exit_time(self, timeout_s: float) -> float:
+        """`timeout_s`, less what a server's end just before has waited for in vain: both are one end."""
+        if self._providers.is_refused():  # a developer without a backend must not wait for one
+            timeout_s = min(timeout_s, REFUSED_S)
+        spent_s = clock.monotonic_s() - self._waiting_since_s
+        return max(0.0, timeout_s - spent_s) if spent_s < 2 * timeout_s else timeout_s
 
     def _closed(self) -> None:
         self._fetcher.close()
@@ -286,7 +300,7 @@ class Handle:
         if self.is_launched:  # registered after it, so called before it
             atexit.unregister(launched.end_refused)
             atexit.register(launched.end_refused)
-        self._endings.look_for_pools()
+        self._endings.look_around()
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             self._finalize_in_child()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -30,16 +31,26 @@ class Ended:
         return sorted(answer.split()[1] for answer in self.answers)
 
 
-def play(server: Server, env: Mapping[str, str], end: signal.Signals = signal.SIGTERM) -> Ended:
+def terminate(child: subprocess.Popen[str]) -> None:
+    """What a process manager sends."""
+    child.send_signal(signal.SIGTERM)
+
+
+def press_ctrl_c(child: subprocess.Popen[str]) -> None:
+    """What a terminal sends, to each process of the group. The supervisor of a server then ends its workers once more."""
+    os.killpg(child.pid, signal.SIGINT)
+
+
+def play(server: Server, env: Mapping[str, str], end: Callable[[subprocess.Popen[str]], None]) -> Ended:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    child = start_program(server.argv(port), env, strict=False)
+    child = start_program(server.argv(port), env, strict=False, own_group=True)
     try:
         _wait_until_ready(f"{url}/ready", child)
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(_get, [f"{url}{server.path}"] * REQUESTS))
         began_s = time.monotonic()
-        child.send_signal(end)
+        end(child)
         said, _ = child.communicate(timeout=PATIENCE_S)
         seconds = time.monotonic() - began_s
     finally:

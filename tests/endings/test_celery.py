@@ -31,7 +31,11 @@ import pathlib
 folder = pathlib.Path(os.environ["APP_FOLDER"])
 tasks = Celery("tasks", broker="filesystem://")
 tasks.conf.update(
-    broker_transport_options={{"data_folder_in": str(folder / "queue"), "data_folder_out": str(folder / "queue")}},
+    broker_transport_options={{
+        "data_folder_in": str(folder / "queue"),
+        "data_folder_out": str(folder / "queue"),
+        "control_folder": str(folder / "control"),
+    }},
     worker_hijack_root_logger=False,
 )
 

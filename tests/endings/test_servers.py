@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from runspan.fake import SimulatedClock, serve
 from runspan.viewer import receiver as receivers
 from runspan.viewer.receiver import Receiver
 from tests.endings import table
-from tests.endings.rounds import Ended, play
+from tests.endings.rounds import Ended, play, press_ctrl_c, terminate
 from tests.endings.servers import SERVERS, Server
 from tests.support.children import environment
 from tests.support.otlp import generations, run_ids, runs, unfinished
@@ -32,24 +33,30 @@ def arrived(receiver: Receiver) -> int:
     )
 
 
-def one_round(server: Server, instruments: str) -> tuple[Ended, Receiver]:
+def one_round(server: Server, instruments: str, end: Any) -> tuple[Ended, Receiver]:
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as fake, receivers.serve() as receiver:
-        ended = play(
-            server, environment(fake, receiver, APP_INSTRUMENTS=instruments, PYTHONWARNINGS="ignore")
+        env = environment(
+            fake, receiver, APP_INSTRUMENTS=instruments, PYTHONWARNINGS="ignore", **AT_THE_END_ALONE
         )
+        ended = play(server, env, end)
     assert [answer.split()[2] for answer in ended.answers] == ["completed"] * 10
     return ended, receiver
 
 
+ENDS = {"SIGTERM": terminate, "Ctrl-C": press_ctrl_c}
+
+
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
-def test_every_requests_spans_arrive_and_the_end_is_the_same(server: Server) -> None:
+def test_every_requests_spans_arrive_and_the_end_is_the_same(server: Server, end: str) -> None:
     missing = [name for name in server.needs if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
-    bare = [one_round(server, "")[0] for _ in range(max(1, ROUNDS // 4))]
-    traced = [one_round(server, server.instruments) for _ in range(ROUNDS)]
+    bare = [one_round(server, "", ENDS[end])[0] for _ in range(max(1, ROUNDS // 4))]
+    traced = [one_round(server, server.instruments, ENDS[end]) for _ in range(ROUNDS)]
     spans = [arrived(receiver) for _, receiver in traced]
-    table.rows.append(table.Row(server.name, sum(spans), 30 * ROUNDS, bare, [ended for ended, _ in traced]))
+    name = f"{server.name}, {end}"
+    table.rows.append(table.Row(name, sum(spans), 30 * ROUNDS, bare, [ended for ended, _ in traced]))
     for ended, receiver in traced:
         assert run_ids(receiver) == ended.run_ids
         assert unfinished(receiver) == {}

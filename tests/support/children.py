@@ -62,9 +62,16 @@ def environment(
 
 
 def start_program(
-    arguments: Sequence[str], env: Mapping[str, str] | None = None, *, strict: bool = True
+    arguments: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    strict: bool = True,
+    own_group: bool = False,
 ) -> subprocess.Popen[str]:
-    """`python ARGUMENTS...` on its way. Not strict: with packages whose own warnings are not our business."""
+    """`python ARGUMENTS...` on its way. Not strict: with packages whose own warnings are not our business.
+
+    `own_group`: it and its children are a group of processes, as a shell makes one of each command.
+    """
     return subprocess.Popen(
         [sys.executable, *(STRICT if strict else ()), *arguments],
         cwd=ROOT,
@@ -73,6 +80,7 @@ def start_program(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_group,
     )
 
 

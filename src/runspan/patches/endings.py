@@ -3,6 +3,8 @@
 - A process that **raises a signal against itself**. A server ends gracefully, puts the signal's default handler back and raises the
   signal once more, so that whoever started the server sees the true cause: uvicorn, its workers, uvicorn's workers under gunicorn,
   twistd, and many a script. The kernel ends the process inside that call. So the wrappers here deliver right before the call.
+- **uvicorn** shuts down before that. It catches signals meanwhile, but not afterwards: then a second one, which a supervisor sends
+  after a Ctrl-C, ends the process at any moment. So what is over goes out at the end of `Server.shutdown`.
 - A child of **Celery's pool** leaves by `os._exit`, after a signal of Celery's own.
 """
 
@@ -12,7 +14,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
@@ -53,12 +55,17 @@ RAISING: tuple[tuple[ModuleType, str, Callable[..., Any]], ...] = (
 )
 
 
-class Endings:
-    """Between `install()` and `remove()`, `deliver()` runs before such an end."""
+LOOK_S = 0.05  # how often a server that waits for us is asked whether it has become impatient
 
-    def __init__(self, deliver: Callable[[], object]) -> None:
+
+class Endings:
+    """Between `install()` and `remove()`, `deliver()` runs before such an end, and `arrive()` when uvicorn shuts down."""
+
+    def __init__(self, deliver: Callable[[], object], arrive: Callable[[], Awaitable[object]]) -> None:
         self._deliver = deliver
-        self._patched: list[tuple[ModuleType, str, Any, Any]] = []  # module, name, original, ours
+        self._arrive = arrive
+        self._patched: list[tuple[Any, str, Any, Any]] = []  # module or class, name, original, ours
+        self._uvicorn: Any = None
         self._pool_signal: Any = None
 
     def install(self) -> None:
@@ -66,12 +73,20 @@ class Endings:
             original = getattr(module, name, None)
             if original is None:  # no such function on this platform
                 continue
-            ours = self._delivering(original, raised)
-            setattr(module, name, ours)
-            self._patched.append((module, name, original, ours))
+            self._patch(module, name, original, self._delivering(original, raised))
 
-    def look_for_pools(self) -> None:
-        """Connect to Celery, where it is imported by now."""
+    def _patch(self, owner: Any, name: str, original: Any, ours: Any) -> None:
+        setattr(owner, name, ours)
+        self._patched.append((owner, name, original, ours))
+
+    def look_around(self) -> None:
+        """Connect to uvicorn and Celery, where they are imported by now. They are, once a process of theirs has spans."""
+        if self._uvicorn is None and "uvicorn.server" in sys.modules:
+            with guarded("see the end of uvicorn"):
+                self._uvicorn = getattr(sys.modules["uvicorn.server"], "Server", None)
+                original = getattr(self._uvicorn, "shutdown", None)
+                if original is not None:
+                    self._patch(self._uvicorn, "shutdown", original, self._arriving(original))
         if self._pool_signal is None and "celery" in sys.modules:
             with guarded("connect to Celery's pool"):
                 signals = sys.modules.get("celery.signals")
@@ -81,10 +96,11 @@ class Endings:
 
     def remove(self) -> None:
         """Every attribute is what it was. Where somebody wrapped ours since, ours steps aside inside."""
-        for module, name, original, ours in self._patched:
-            if getattr(module, name) is ours:
-                setattr(module, name, original)
+        for owner, name, original, ours in self._patched:
+            if getattr(owner, name) is ours:
+                setattr(owner, name, original)
         self._patched.clear()
+        self._uvicorn = None
         if self._pool_signal is not None:
             with guarded("disconnect from Celery's pool"):
                 self._pool_signal.disconnect(self._leaves_pool)
@@ -93,6 +109,30 @@ class Endings:
     def _leaves_pool(self, **_: Any) -> None:
         with guarded("deliver before a process of Celery's pool ends"):
             self._deliver()
+
+    def _arriving(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        @functools.wraps(original)
+        async def ours(server: Any, *args: Any, **kwargs: Any) -> Any:
+            result = await original(server, *args, **kwargs)
+            if self._patched:
+                with guarded("deliver at the end of uvicorn"):
+                    await self._while_patient(server)
+            return result
+
+        return ours
+
+    async def _while_patient(self, server: Any) -> None:
+        """Until all has arrived, or a second Ctrl-C says that it need not."""
+        import asyncio
+
+        arriving = asyncio.ensure_future(self._arrive())
+        try:
+            while not arriving.done() and not getattr(server, "force_exit", False):
+                await asyncio.wait([arriving], timeout=LOOK_S)
+            if arriving.done():
+                arriving.result()
+        finally:
+            arriving.cancel()
 
     def _delivering(self, original: Callable[..., Any], raised: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
