@@ -221,7 +221,7 @@ def test_nothing_of_a_stream_is_placed_later_than_it_was_read_or_outside_of_the_
     line = timing.timeline(state)
     (step,) = state.steps.values()
     start_ns, end_ns = timing.place_step(state, step, line.active_from_ns, line.end.at_ns)
-    token_ns = timing.first_token(state, line.end.at_ns)
+    token_ns = timing.first_token(state, line)
     assert token_ns is not None
     arrivals = {name: at_ns for name, _, at_ns in streamed.heard}
     since = {name: since_ns for name, since_ns, _ in streamed.heard}

@@ -27,7 +27,8 @@ def trace_of(case: Case, way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -
                 return golden.tree(trace.spans(), trace.run(), is_timed=is_timed)
 
         if not is_timed:
-            return played()
+            with golden.app_keeps_up(monkeypatch):
+                return played()
         with golden.one_clock(monkeypatch, app.server.clock):
             return played()
 

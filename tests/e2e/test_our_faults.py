@@ -38,6 +38,7 @@ LEFT_OUT = {
     *(
         "patches.streams._Events.__iter__",
         "patches.streams._Events.__next__",
+        "patches.streams._Reads.__iter__",
         "patches.taps.Tap.response_closed",
     ),
     *("patches.request.Patch.request", "patches.handlers.Exits.exit"),

@@ -18,6 +18,8 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from runspan.fake import Clock
+from runspan.patches.pace import Pace
+from runspan.runtime import clock
 
 TRACES = Path(__file__).parents[1] / "traces"
 SHOWN = 3  # of a long list, at either end
@@ -45,6 +47,14 @@ def one_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[None]:
         for module in modules:
             patch.setattr(module, "now_ns", now_ns)
         patch.setattr(modules[0], "wall_offset_ns", lambda: 0)
+        yield
+
+
+@contextmanager
+def app_keeps_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The fake sends a stream in bursts, so nobody can wait for an event of it: the app is taken to have waited for each."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Pace, "moment", lambda _: (clock.now_ns(),) * 2)
         yield
 
 

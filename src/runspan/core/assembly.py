@@ -140,7 +140,7 @@ def _facts(
     kept = newest(inputs, limits, texts)
     instructions = _instructions(state, texts)
     is_cut = any(len(text) > texts.max_chars for text in instructions)
-    token_ns = timing.first_token(state, line.end.at_ns)
+    token_ns = timing.first_token(state, line)
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
     return RunFacts(
         server=state.server,
@@ -280,7 +280,7 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
         )
         for entry in line.entries
     ]
-    token_ns = timing.first_token(state, line.end.at_ns)
+    token_ns = timing.first_token(state, line)
     if token_ns is not None:
         events.append(SpanEvent("first_token", token_ns))
     events.extend(state.notes)

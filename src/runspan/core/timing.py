@@ -72,13 +72,14 @@ def end(state: RunState) -> Moment:
     return place(state, stamp, max(earliest_ns, state.request_ns), latest_ns)
 
 
-def first_token(state: RunState, end_ns: int) -> int | None:
-    """When the first text came, inside [start, `end_ns`]; in a stream read slowly between the two moments that it must lie."""
+def first_token(state: RunState, line: Timeline) -> int | None:
+    """When the first text came, inside the Run, while it was at work; in a stream read slowly in the middle of what is possible."""
     arrival_ns, since_ns = state.first_token_ns, state.first_token_since_ns
     if arrival_ns is None:
         return None
-    arrival_ns = max(min(arrival_ns, end_ns), state.request_ns)
-    return place(state, None, arrival_ns if since_ns is None else since_ns, arrival_ns).at_ns
+    arrival_ns = max(min(arrival_ns, line.end.at_ns), line.start_ns)
+    since_ns = arrival_ns if since_ns is None else max(since_ns, line.active_from_ns)
+    return place(state, None, since_ns, arrival_ns).at_ns
 
 
 _SUM_OF_PHASE: Mapping[Phase, str] = {
@@ -149,11 +150,11 @@ def _placed(state: RunState, ended: Moment) -> Iterator[tuple[str, Moment]]:
 
 def place_step(state: RunState, step: RunStep, lower_ns: int, upper_ns: int) -> tuple[int, int]:
     """Start and end of a step: by its events where it was streamed, else by its stamps inside [lower_ns, upper_ns]."""
-    start_ns = _place_event(state, step.created_at, step.seen_since_ns, step.seen_ns, upper_ns)
+    start_ns = _place_event(state, step.created_at, step.seen_since_ns, step.seen_ns, lower_ns, upper_ns)
     if start_ns is None:
         is_stamped = step.created_at is not None
         start_ns = place(state, step.created_at, lower_ns, upper_ns).at_ns if is_stamped else lower_ns
-    end_ns = _place_event(state, step.ended_at, step.done_since_ns, step.done_ns, upper_ns)
+    end_ns = _place_event(state, step.ended_at, step.done_since_ns, step.done_ns, start_ns, upper_ns)
     if end_ns is None:
         is_stamped = step.ended_at is not None
         end_ns = place(state, step.ended_at, start_ns, upper_ns).at_ns if is_stamped else upper_ns
@@ -161,12 +162,18 @@ def place_step(state: RunState, step: RunStep, lower_ns: int, upper_ns: int) -> 
 
 
 def _place_event(
-    state: RunState, stamp: int | None, since_ns: int | None, arrival_ns: int | None, upper_ns: int
+    state: RunState,
+    stamp: int | None,
+    since_ns: int | None,
+    arrival_ns: int | None,
+    lower_ns: int,
+    upper_ns: int,
 ) -> int | None:
-    """Not beyond the run's end, where it need not have been."""
+    """Events of a stream are in order, so where it need not be it is neither before the last one nor beyond the run's end."""
     if arrival_ns is None or since_ns is None or since_ns >= arrival_ns:
         return arrival_ns
-    return place(state, stamp, since_ns, max(since_ns, min(arrival_ns, upper_ns))).at_ns
+    latest_ns = max(since_ns, min(arrival_ns, upper_ns))
+    return place(state, stamp, min(max(since_ns, lower_ns), latest_ns), latest_ns).at_ns
 
 
 def moved(data: SpanData, by_ns: int) -> SpanData:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from .. import _compat
-from ..guard import guarded
+from ..guard import guarded, swallow
 from ..runtime.clock import counter_ns
 from .encodings import decoder_of
 from .pace import Pace
@@ -122,6 +122,9 @@ def is_no_event_stream(response: Any) -> bool:
     return bool(kind) and "event-stream" not in kind
 
 
+TIME_A_READ = "time a read of a stream"
+
+
 class _Reads:
     """Each read of bytes, timed."""
 
@@ -137,7 +140,10 @@ class _Reads:
     def __next__(self) -> bytes:
         asked = counter_ns()
         data = self._next()
-        self._pace.got(asked)
+        try:
+            self._pace.got(asked)
+        except Exception as error:
+            swallow(TIME_A_READ, error)
         return data
 
 
@@ -156,8 +162,20 @@ class _AsyncReads:
     async def __anext__(self) -> bytes:
         asked = counter_ns()
         data = await self._next()
-        self._pace.got(asked)
+        try:
+            self._pace.got(asked)
+        except Exception as error:
+            swallow(TIME_A_READ, error)
         return data
+
+
+def _timed(kind: Any, inner: Any, pace: Pace) -> Any:
+    """`inner` with each read timed."""
+    try:
+        return kind(inner, pace)
+    except Exception as error:
+        swallow(TIME_A_READ, error)
+        return inner
 
 
 class Body:
@@ -174,10 +192,12 @@ class Body:
         return type(self._inner)
 
     def __iter__(self) -> Iterator[bytes]:
-        return _Reads(iter(self._inner), self._tap.pace)
+        timed: Iterator[bytes] = _timed(_Reads, iter(self._inner), self._tap.pace)
+        return timed
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return _AsyncReads(self._inner.__aiter__(), self._tap.pace)
+        timed: AsyncIterator[bytes] = _timed(_AsyncReads, self._inner.__aiter__(), self._tap.pace)
+        return timed
 
     def close(self) -> Any:
         try:
@@ -205,7 +225,7 @@ class ReadBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         tap = self._tap
         try:
-            for data in _Reads(iter(self._inner), tap.pace):
+            for data in _timed(_Reads, iter(self._inner), tap.pace):
                 tap.see(data)
                 yield data
         except BaseException as error:
@@ -216,7 +236,7 @@ class ReadBody(Body):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         tap = self._tap
         try:
-            async for data in _AsyncReads(self._inner.__aiter__(), tap.pace):
+            async for data in _timed(_AsyncReads, self._inner.__aiter__(), tap.pace):
                 tap.see(data)
                 yield data
         except BaseException as error:
