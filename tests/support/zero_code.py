@@ -70,7 +70,7 @@ def viewer(db: Path, spans: list[Any]) -> Iterator[None]:
 @contextmanager
 def traces_only(_: Path, spans: list[Any]) -> Iterator[None]:
     """A gRPC server that knows no metrics and no logs, as Jaeger."""
-    with serve_grpc(port=4317) as got:
+    with serve_grpc(port=4317, takes_metrics=False) as got:
         yield
     spans += got.names
 
