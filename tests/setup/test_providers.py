@@ -24,7 +24,8 @@ GLOBAL = """
 """
 USE = """
     from tests.support import app
-    app.begin_run(app.client())
+    with app.client() as client:
+        app.begin_run(client)
 """
 END = """
     runspan.uninstrument()
@@ -62,7 +63,8 @@ def test_a_run_stays_with_the_provider_it_began_on(server: Server, receiver: Rec
         "    import runspan\n    runspan.instrument(exit_timeout_s=20)\n"
         + USE
         + GLOBAL
-        + "    trace.set_tracer_provider(provider)\n    app.begin_run(app.client())\n"
+        + "    trace.set_tracer_provider(provider)\n"
+        + USE
         + END
     )
     assert run(script, environment(server, receiver)).check().strip() == BOTH
