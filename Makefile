@@ -20,6 +20,8 @@ SECONDS ?= 300
 RUNS ?= 1000000
 MINUTES ?= 20
 MUTATE := .venvs/mutate
+# What tests/conftest.py needs, for environments that have less than [dev].
+TEST_TOOLS := 'pytest>=8.3,<10' 'hypothesis>=6.130,<7'
 JOBS ?= 2
 FILES ?=
 TESTS ?=
@@ -91,7 +93,7 @@ mutate: $(MUTATE)/.ready  ## faults put into core/ and adapters/, one by one: at
 
 $(MUTATE)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(MUTATE)
-	$(MUTATE)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'mutmut>=3.8,<4' 'pytest>=8.3,<10' 'hypothesis>=6.130,<7'
+	$(MUTATE)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'mutmut>=3.8,<4' $(TEST_TOOLS)
 	@touch $@
 
 test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Prometheus (Debian: apt-get install prometheus)
@@ -105,7 +107,7 @@ chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, eventlet
 
 $(CHAOS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(CHAOS)
-	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'pytest>=8.3,<10' \
+	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . $(TEST_TOOLS) \
 		'celery>=5.6,<6' 'eventlet>=0.40,<1' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
 	@touch $@
 
@@ -114,7 +116,7 @@ test-endings: $(ENDINGS)/.ready  ## servers ended by SIGTERM right after the las
 
 $(ENDINGS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(ENDINGS)
-	$(ENDINGS)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ui]' 'pytest>=8.3,<10' 'celery>=5.6,<6' \
+	$(ENDINGS)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ui]' $(TEST_TOOLS) 'celery>=5.6,<6' \
 		'daphne>=4.2,<5' 'granian>=2.5,<3' 'gunicorn>=27,<28' 'hypercorn>=0.18,<1' 'uvicorn>=0.30,<1' 'uvicorn-worker>=0.4,<1'
 	@touch $@
 
