@@ -77,7 +77,7 @@ class Config:
         "`metadata`: put one key of ours into the metadata of new runs, so that the process whose app sees the end traces the run.",
         choices=("never", "metadata"),
     )
-    neighbours: str = _setting(
+    other_instrumentations: str = _setting(
         "past",
         "RUNSPAN_NEIGHBOURS",
         "Other tracers of `openai`, on Assistants paths: `past` goes past them, `leave` leaves them, with two sets of spans.",
@@ -104,7 +104,7 @@ class Config:
         "RUNSPAN_CONSOLE",
         "Also print each trace as a tree when it is over.",
     )
-    linger_s: float = _setting(
+    settle_s: float = _setting(
         1.0,
         "RUNSPAN_LINGER_S",
         "Seconds to wait for the app to read what is missing, before fetching.",

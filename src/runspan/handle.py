@@ -12,33 +12,32 @@ from contextlib import ExitStack
 from typing import Any
 
 from . import _compat, guard
+from .clients.openai.choke_point import Patch
+from .clients.openai.helper_calls import Helpers
+from .clients.openai.install import Installer
+from .clients.openai.other_instrumentations import OtherInstrumentations
+from .clients.openai.stream_manager import StreamManagerHook
 from .config import Config
 from .conventions import EXTRAS
-from .conventions.extra import NONE
+from .conventions.backend_attributes import NONE
 from .core.redact import Texts
 from .exporting import launched, otlp
 from .meters import Meters
-from .patches.endings import Endings
-from .patches.handlers import Exits
-from .patches.helpers import Helpers
-from .patches.install import Installer
-from .patches.neighbours import Neighbours
-from .patches.request import Patch
-from .patches.threads import Pools
+from .observing.thread_pools import ThreadPoolPatch
 from .pricing import pricer
 from .providers import Providers
 from .runtime import active, clock, loops, waiting
 from .runtime.active import Active
-from .runtime.calls import Assistants, CallSpans
-from .runtime.custody import Custody
-from .runtime.emit import Emitter
-from .runtime.fetch import Fetcher
+from .runtime.call_reader import Reader
+from .runtime.call_spans import Assistants, CallSpans
+from .runtime.emitter import Emitter
+from .runtime.endings import Endings
+from .runtime.fetcher import Fetcher
+from .runtime.handoffs import Handoffs
 from .runtime.lru import Lru
 from .runtime.metrics import Metrics
 from .runtime.outbox import Flusher, Outbox
-from .runtime.reading import Reader
 from .runtime.records import (
-    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -46,8 +45,9 @@ from .runtime.records import (
     StreamClosed,
     StreamDeltas,
     StreamEvent,
+    WorkerTask,
 )
-from .runtime.stream_reading import StreamReader
+from .runtime.stream_reader import StreamReader
 from .runtime.tracker import Tracker
 from .runtime.worker import Worker
 from .stats import Stats
@@ -72,7 +72,7 @@ class Handle:
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
         self._build()
-        self._pools = Pools()
+        self._pools = ThreadPoolPatch()
         self._installer = Installer(
             {
                 "request": lambda *call: self._patch.request(*call),
@@ -83,7 +83,9 @@ class Handle:
                 "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
-        self._neighbours = Neighbours(passes=config.neighbours == "past", ours=self._installer.ours)
+        self._neighbours = OtherInstrumentations(
+            passes=config.other_instrumentations == "past", ours=self._installer.ours
+        )
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
@@ -100,10 +102,10 @@ class Handle:
         assistants: Assistants = Lru(5_000)
         self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
         calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        self._custody = custody = Custody(
+        self._custody = handoffs = Handoffs(
             tracker, emitter, calls, lambda record: self._worker.put(record), extra
         )
-        reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
+        reader = Reader(tracker, calls, emitter, handoffs, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
         handlers: Mapping[type, Callable[[Any], None]] = {
             Call: reader.call,
@@ -127,9 +129,9 @@ class Handle:
             propagates=config.propagate == "metadata",
             count_unrecorded=self._tracker.count_unrecorded,
             runs=self._tracker.runs,
-            custody=custody,
+            handoffs=handoffs,
             on_run=lambda request: self._worker.put(
-                Ask(lambda: self._neighbours.look(request), can_be_spared=True)
+                WorkerTask(lambda: self._neighbours.look(request), can_be_spared=True)
             ),
         )
         self._active = Active(
@@ -138,11 +140,11 @@ class Handle:
             self._providers.current,
             self._tracker.runs,
             self._tracker.ended.peek,
-            custody,
+            handoffs,
             extra,
             self._page,
         )
-        self._exits = Exits(self._worker.put)
+        self._exits = StreamManagerHook(self._worker.put)
         self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
 
     # ------------------------------------------------------------ the owner's side

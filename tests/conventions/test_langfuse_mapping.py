@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.conventions import EXTRAS, attributes_of, genai
-from runspan.conventions.extra import NONE
+from runspan.conventions.backend_attributes import NONE
 from runspan.core.model import ApiError, SpanKind
 from tests.conventions import test_attributes as plain
 from tests.conventions.langfuse_table import TYPE_WORDS, Shown, shown

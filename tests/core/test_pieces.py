@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from runspan.core.conversation import Conversation
 from runspan.core.ids import numbered
 from runspan.core.model import Message, Part
 from runspan.core.pieces import written
-from runspan.core.thread import ThreadLog
 from tests.core.words import A, after, event
 
 LOOSE = numbered("", 0)
@@ -47,7 +47,7 @@ def test_what_a_run_wrote(
     status: str, messages: list[Message], partial: dict[str, str], expected: list[tuple[str, str | None]]
 ) -> None:
     state = replace(after(event(5, status)), partial=partial)
-    found = written(state, ThreadLog(tuple(messages)))
+    found = written(state, Conversation(tuple(messages)))
     assert [("".join(p.text or "" for p in m.parts), m.status) for m in found] == expected
     assert {m.run_id for m in found} == {"run_1"}
 
@@ -55,5 +55,5 @@ def test_what_a_run_wrote(
 def test_parts_that_are_no_text_stay_beside_the_pieces() -> None:
     image = Part("image_file", None, {"file_id": "f"})
     state = replace(after(event(5, "completed")), partial={"m1": "It is 42."})
-    (message,) = written(state, ThreadLog((replace(EMPTY, parts=(image,), status="in_progress"),)))
+    (message,) = written(state, Conversation((replace(EMPTY, parts=(image,), status="in_progress"),)))
     assert message.parts == (image, Part("text", "It is 42."))

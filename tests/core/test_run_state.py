@@ -272,7 +272,7 @@ def test_a_first_status_of_later_days_is_noted() -> None:
         run("meditating"),
         (Change("meditating", 0, 30),),
     )
-    assert after(seen(20, 30, Run(KEY.run_id, KEY.thread_id, "")), state=begun()).changes == ()
+    assert after(seen(20, 30, Run(KEY.run_id, KEY.conversation_id, "")), state=begun()).changes == ()
 
 
 def test_a_poll_answered_before_the_run_was_created_is_no_change_backwards() -> None:

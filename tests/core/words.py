@@ -7,17 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from runspan.core.lifecycle import RunState, advance
-from runspan.core.model import (
-    Message,
-    Observation,
-    Part,
-    Run,
-    RunKey,
-    RunRequest,
-    Server,
-    Source,
-    ToolCall,
-)
+from runspan.core.model import Message, Observation, Part, Run, RunKey, RunRequest, Server, Source, ToolCall
 
 S = 1_000_000_000  # one second, in nanoseconds
 MS = S // 1_000
@@ -31,12 +21,14 @@ ALIVE = ("queued", "in_progress", "requires_action", "cancelling")
 
 
 def run(status: str | None = "queued", **fields: Any) -> Run:
-    return Run(**{"id": KEY.run_id, "thread_id": KEY.thread_id, "status": status, "created_at": A, **fields})
+    return Run(
+        **{"id": KEY.run_id, "conversation_id": KEY.conversation_id, "status": status, "created_at": A, **fields}
+    )
 
 
 def seen(request_ns: int, response_ns: int, *runs: Run, **what: Any) -> Observation:
     return Observation(
-        request_ns=request_ns, response_ns=response_ns, thread_id=KEY.thread_id, runs=runs, **what
+        request_ns=request_ns, response_ns=response_ns, conversation_id=KEY.conversation_id, runs=runs, **what
     )
 
 

@@ -154,7 +154,7 @@ def instrumented() -> Iterator[tuple[Any, Spans]]:
     spans = Spans()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(spans)
-    handle = runspan.instrument(tracer_provider=provider, fetch="never", linger_s=0.0)
+    handle = runspan.instrument(tracer_provider=provider, fetch="never", settle_s=0.0)
     try:
         yield handle, spans
     finally:

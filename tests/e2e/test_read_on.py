@@ -14,7 +14,7 @@ from tests.support.playing import BOTH, App, client_of, playing
 from tests.support.tracing import traced
 from ways import new_thread
 
-from runspan.adapters.sse import Parser
+from runspan.core.sse import Parser
 
 both_clients = pytest.mark.parametrize("kind", BOTH)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from runspan.adapters.assistants import match
+from runspan.apis.assistants.routes import match
 from runspan.core.model import Server
 from runspan.runtime.records import Call, StreamClosed, StreamEvent, StreamRef
 from tests.e2e.recordings.exchange import Exchange, load

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from runspan.adapters.assistants import Exchange, match
+from runspan.apis.assistants.routes import Exchange, match
+from runspan.core.conversation import Begun, Conversation, record, with_run
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Observation, RunKey
 from runspan.core.run_messages import inputs, outputs
-from runspan.core.thread import Begun, ThreadLog, record, with_run
 from tests.core.words import KEY, MS, A, S, begun
 
 LIST = match("get", "/threads/thread_1/messages")
@@ -59,7 +59,7 @@ class Conversation:
     def __init__(self, plan: Sequence[Turn], stamp: Any, starts_ns: int) -> None:
         self.rows: list[dict[str, Any]] = []
         self.states: list[tuple[RunState, int]] = []
-        self.log = ThreadLog(whole_since_start=True)
+        self.log = Conversation(whole_since_start=True)
         self.stamp, self.now_ns = stamp, starts_ns
         for n, turn in enumerate(plan):
             self.play(f"run_{n}", turn)
@@ -69,7 +69,7 @@ class Conversation:
         self.now_ns += turn.pause_ns
         state = replace(
             begun(self.now_ns, self.now_ns + 1, created_at=int(A + self.now_ns / S)),
-            key=RunKey(KEY.server, KEY.thread_id, run_id),
+            key=RunKey(KEY.server, KEY.conversation_id, run_id),
         )
         before = len(self.rows)
         for _ in range(turn.answers):
@@ -161,10 +161,10 @@ def test_what_a_parallel_run_wrote_is_no_input_unless_it_was_over() -> None:
         {"id": "a2", "role": "assistant", "created_at": A, "content": "a2", "run_id": "run_2"},
         {"id": "a3", "role": "assistant", "created_at": A, "content": "a3", "run_id": "run_of_others"},
     ]
-    for over_ns, expected in ((None, ["q"]), (50, ["q"]), (20, ["q", "a1"])):
-        log = ThreadLog(runs={"run_1": Begun(10, over_ns), "run_2": Begun(30)})
+    for ended_ns, expected in ((None, ["q"]), (50, ["q"]), (20, ["q", "a1"])):
+        log = Conversation(runs={"run_1": Begun(10, ended_ns), "run_2": Begun(30)})
         log = record(log, page(rows, is_ascending=True, asks="asc"))
-        second = replace(begun(30, 31, created_at=A), key=RunKey(KEY.server, KEY.thread_id, "run_2"))
-        first = replace(begun(10, 11, created_at=A), key=RunKey(KEY.server, KEY.thread_id, "run_1"))
+        second = replace(begun(30, 31, created_at=A), key=RunKey(KEY.server, KEY.conversation_id, "run_2"))
+        first = replace(begun(10, 11, created_at=A), key=RunKey(KEY.server, KEY.conversation_id, "run_1"))
         assert [m.id for m in inputs(log, second)] == expected
         assert [m.id for m in inputs(log, first)] == ["q"]

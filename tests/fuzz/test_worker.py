@@ -35,7 +35,7 @@ def left(of: Told2Spans) -> dict[str, int]:
     """What is still held of runs that are gone; caches have bounds of their own."""
     tracker = of.handle._tracker
     held = {
-        "threads": tracker._on_thread,
+        "threads": tracker._in_conversation,
         "pinned": tracker._pinned,
         "claims": tracker.runs,
         "ids": tracker.ours,

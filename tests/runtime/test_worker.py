@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from runspan.adapters.routes import match
+from runspan.apis.routes import match
 from runspan.core.model import ApiError
 from runspan.runtime import worker as module
 from runspan.runtime.admission import weight_of
 from runspan.runtime.records import (
-    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -30,6 +29,7 @@ from runspan.runtime.records import (
     StreamDeltas,
     StreamEvent,
     StreamRef,
+    WorkerTask,
 )
 from runspan.runtime.worker import Worker
 from tests.support.workers import SERVER, held, listing, poll, start, working
@@ -82,7 +82,7 @@ def test_a_worker_that_died_is_started_again_and_counted() -> None:
         raise SystemExit("as if by accident")  # not an Exception: no guard holds it
 
     for deaths in (1, 2):
-        worker.put(Ask(die))
+        worker.put(WorkerTask(die))
         assert has_ended(worker)
         record = poll()
         worker.put(record)
@@ -296,7 +296,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "an end": lambda: StreamClosed(STREAM, 1),
     "an error": lambda: HandlerError(STREAM, 1, ApiError("x"), 7),
     "a GET of ours": lambda: Fetched("key", "run", 1, 2, BIG),
-    "something that can wait": lambda: Ask(lambda: None, can_be_spared=True),
+    "something that can wait": lambda: WorkerTask(lambda: None, can_be_spared=True),
 }
 EDGES = {"a poll that sees the end", "tool outputs", "a start", "an event of a run", "an end", "an error"} | {
     "a GET of ours"

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
+from runspan.clients.openai.pace import Pace
 from runspan.fake import Clock
-from runspan.patches.pace import Pace
 from runspan.runtime import clock
 
 TRACES = Path(__file__).parents[1] / "traces"

@@ -12,10 +12,10 @@ from typing import Any
 
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
-from runspan.adapters.assistants import match
+from runspan.apis.assistants.routes import match
+from runspan.clients.openai.starts import run_data
 from runspan.config import resolve
 from runspan.core.model import ApiError, Server
-from runspan.patches.starts import run_data
 from runspan.runtime import clock
 from runspan.runtime.records import Call, Page, StreamClosed, StreamEvent, StreamRef
 from runspan.setup import Handle
@@ -52,7 +52,7 @@ class Door:
 
     def tick(self) -> None:
         """What the worker does after a batch."""
-        self.handle._tracker.patience.tick(clock.now_ns())
+        self.handle._tracker.scheduler.tick(clock.now_ns())
         outbox = self._worker._outbox
         outbox.pump()
         while outbox.is_waiting:  # for the flush of the burst before

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from benches.door import SERVER, TOOK_NS, Door, dumps, message, run
-from runspan.adapters.assistants import match
-from runspan.patches.starts import run_data
+from runspan.apis.assistants.routes import match
+from runspan.clients.openai.starts import run_data
 from runspan.runtime import clock
 from runspan.runtime.records import Call, Page
 

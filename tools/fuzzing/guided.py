@@ -25,10 +25,10 @@ with atheris.instrument_imports(include=["runspan"]):
     from tools.fuzzing import figures
     from tools.fuzzing.mutate import MAX_LINES, mutated
 
-    from runspan.adapters import sse, wire
-    from runspan.adapters.assistants import Exchange, match, read_event, texts_of_delta
+    from runspan.apis.assistants import objects
+    from runspan.apis.assistants.routes import Exchange, match, read_event, texts_of_delta
     from runspan.conventions import attributes_of, genai
-    from runspan.core import assembly, lifecycle, thread
+    from runspan.core import assembly, conversation, lifecycle, sse
     from runspan.core.model import RunKey, Server, SpanData, SpanKind, ToolFacts
     from runspan.core.redact import Texts
     from runspan.runtime.records import decode
@@ -42,7 +42,7 @@ S = 1_000_000_000
 def one_input(data: bytes) -> None:
     """Lines of an input: `METHOD path JSON-answer`, or `event name JSON-data`; the first Run in it is ours."""
     state: lifecycle.RunState | None = None
-    log = thread.ThreadLog()
+    log = conversation.Conversation()
     now_ns = 0
     for line in data.split(b"\n")[:MAX_LINES]:
         kind, _, rest = line.partition(b" ")
@@ -52,14 +52,14 @@ def one_input(data: bytes) -> None:
         seen = _read(kind.decode("latin-1"), what.decode("latin-1"), answer, now_ns)
         if seen is None:
             continue
-        log = thread.record(log, seen)
+        log = conversation.record(log, seen)
         if state is None and seen.runs:
             run = seen.runs[0]
             key = RunKey(SERVER.base_url, run.thread_id, run.id)
             state = lifecycle.RunState(
                 key=key,
                 server=SERVER,
-                request=wire.run_request(answer, True),
+                request=objects.run_request(answer, True),
                 request_ns=0,
                 response_ns=S,
                 run=run,

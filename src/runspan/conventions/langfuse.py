@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from ..core.jsontext import dumps, fit
 from ..core.model import USD, Cost, RunFacts, SpanData, SpanKind, Usage
 from . import genai, observed, openinference
-from .extra import Extra, each
+from .backend_attributes import BackendAttributes, each
 from .genai import Value
 
 TYPE = "langfuse.observation.type"
@@ -97,7 +97,7 @@ def _iso(at_ns: int) -> str:
     return f"{day}.{rest_ns // 1_000_000:03d}Z"
 
 
-EXTRA = Extra(
+EXTRA = BackendAttributes(
     attributes,
     kinds={kind: {TYPE: kind} for kind in observed.KINDS},  # Langfuse has the same words
     twins={observed.TAGS: "langfuse.trace.tags", observed.TRACE_NAME: "langfuse.trace.name"},

@@ -110,14 +110,14 @@ class RunStep(Struct, frozen=True, gc=False):
     done_since_ns: int | None = None
 
 
-class Assistant(Struct, frozen=True, gc=False):
+class Agent(Struct, frozen=True, gc=False):
     """What an Assistant object said of itself."""
 
     id: str
     name: str | None = None
     description: str | None = None
     model: str | None = None
-    vector_store_ids: tuple[str, ...] = ()  # of tool_resources.file_search
+    data_source_ids: tuple[str, ...] = ()  # of tool_resources.file_search
     file_ids: tuple[str, ...] = ()  # of the API's first version
 
 
@@ -125,9 +125,9 @@ class Run(Struct, frozen=True, gc=False):
     """A Run object as one response or event gave it."""
 
     id: str
-    thread_id: str
+    conversation_id: str
     status: str | None = None  # queued, in_progress, ..., or a word of later days
-    assistant_id: str | None = None
+    agent_id: str | None = None
     model: str | None = None
     instructions: str | None = None
     tools: tuple[Mapping[str, object], ...] = ()
@@ -151,12 +151,12 @@ class RunRequest(Struct, frozen=True, gc=False):
     """What the app asked for in `POST .../runs`: the parts that no Run object gives back."""
 
     model: str | None = None
-    assistant_id: str | None = None
+    agent_id: str | None = None
     additional_instructions: str | None = None
     additional_messages: tuple[Message, ...] = ()
     stream: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)  # reasoning_effort, response_format ...
-    vector_store_ids: tuple[str, ...] = ()  # of tool_resources.file_search
+    data_source_ids: tuple[str, ...] = ()  # of tool_resources.file_search
 
 
 # ---------------------------------------------------------------- what was observed
@@ -224,8 +224,8 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
         None  # the status in that name, where the object of an open stream says that all is over
     )
     polls: int = 0  # how many GETs of the run this stands for (coalesced polls count each)
-    thread_id: str | None = None
-    created_thread: bool = False  # the thread began with this call
+    conversation_id: str | None = None
+    created_conversation: bool = False  # the thread began with this call
     runs: tuple[Run, ...] = ()
     messages: tuple[Message, ...] = ()
     listing: Listing | None = None
@@ -235,8 +235,8 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     is_ordered: bool = False  # stamps tell the order of the steps; else it is what was asked for
     run_id: str | None = None  # the run that steps and outputs belong to
     outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
-    vector_store_ids: tuple[str, ...] | None = None  # of the thread
-    assistants: tuple[Assistant, ...] = ()
+    data_source_ids: tuple[str, ...] | None = None  # of the thread
+    agents: tuple[Agent, ...] = ()
     stored: Stored | None = None
     search: Search | None = None
 
@@ -265,7 +265,7 @@ class RunKey(Struct, frozen=True, gc=False):
     """A Run is one thing on one server."""
 
     server: str
-    thread_id: str
+    conversation_id: str
     run_id: str
 
 
@@ -289,7 +289,7 @@ class RunFacts(Struct, frozen=True, gc=False):
     server: Server
     request: RunRequest
     run: Run | None = None  # None: the POST failed, there is no Run
-    assistant: Assistant | None = None
+    agent: Agent | None = None
     unfinished: str | None = None  # why the end was never seen
     missing: tuple[str, ...] = ()  # of `messages`, `steps`: what was neither read nor fetched
     origin: str | None = None  # joined, adopted
@@ -319,7 +319,7 @@ class ToolFacts(Struct, frozen=True, gc=False):
     server: Server
     call: ToolCall
     step_id: str | None = None
-    thread_id: str | None = None
+    conversation_id: str | None = None
     step_status: str | None = None
     usage: Usage | None = None  # of the step, on the first of its calls: so sums over spans hold
     description: str | None = None  # of the function, from the Run's tools
@@ -333,10 +333,10 @@ class CallFacts(Struct, frozen=True, gc=False):
     """
 
     server: Server
-    thread_id: str | None = None
+    conversation_id: str | None = None
     run_id: str | None = None
     message_id: str | None = None
-    assistant: Assistant | None = None
+    agent: Agent | None = None
     model: str | None = None
     stored: Stored | None = None
     search: Search | None = None

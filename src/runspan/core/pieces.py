@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from .conversation import Conversation
 from .lifecycle import RunState
 from .model import Message, Part
 from .run_messages import outputs
-from .thread import ThreadLog
 
 
-def written(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
+def written(state: RunState, log: Conversation) -> tuple[Message, ...]:
     """The Run's messages, with texts in pieces where they have no better ones; then what of these belongs to no message."""
     left = dict(state.partial)
     whole = [_with_pieces(message, left.pop(message.id, "")) for message in outputs(log, state)]

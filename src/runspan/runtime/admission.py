@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .records import (
-    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -14,6 +13,7 @@ from .records import (
     StreamClosed,
     StreamDeltas,
     StreamEvent,
+    WorkerTask,
     weight,
 )
 
@@ -52,7 +52,7 @@ def is_edge(record: Any) -> bool:
 
 def always_fits(record: Any) -> bool:
     """What the owner of the app asked for; there are few of them."""
-    return isinstance(record, Ask) and not record.can_be_spared
+    return isinstance(record, WorkerTask) and not record.can_be_spared
 
 
 def strip(record: Any) -> bool:

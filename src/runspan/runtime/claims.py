@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ..core.lifecycle import PHASE_OF_STATUS, Phase, advance
 from ..core.model import Observation, Run, Source
 from . import clock
-from .live import Live
+from .live_run import Live
 
 
 def believed(live: Live, seen: Observation) -> Observation:

@@ -10,13 +10,13 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ..adapters.assistants import Match
-from ..adapters.message_deltas import MessageDeltas
-from ..adapters.sse import Parser
-from ..adapters.step_deltas import StepDeltas
+from ..apis.assistants.message_deltas import MessageDeltas
+from ..apis.assistants.routes import Match
+from ..apis.assistants.step_deltas import StepDeltas
 from ..core.jsontext import loads
 from ..core.model import ApiError, RunRequest, Server
-from .grouped import Group
+from ..core.sse import Parser
+from .helper_call import HelperCall
 
 # One object as the app got it: JSON bytes, or (for a poll that changed nothing) its scalar fields.
 Payload = bytes | Mapping[str, Any] | None
@@ -47,7 +47,7 @@ class Page(Struct, eq=False):
     has_more: bool | None
 
 
-class Via(Struct, eq=False):
+class BackgroundClient(Struct, eq=False):
     """How to ask the server something more about a run: `get(path, query, timeout_s) -> bytes`, or None: not possible."""
 
     server: str  # its address, for the budget
@@ -66,7 +66,7 @@ class LiveSpan(Struct, eq=False):
     tracer: Any
     request_ns: int = 0
     response_ns: int | None = None
-    thread_id: str | None = None
+    conversation_id: str | None = None
     asked: RunRequest = RunRequest()  # without texts
     wall_offset_ns: int = 0  # added to times of `runtime.clock` when the span is exported
     is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
@@ -87,10 +87,10 @@ class Call(Struct, eq=False):
     unsampled: Any = None  # the SpanContext of a run span that is not recorded
     met: LiveSpan | None = None  # of a shared run that this call is the first here to see
     sends: Any = None  # options to call with instead of the app's
-    via: Via | None = None
+    via: BackgroundClient | None = None
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
-    group: Group | None = None  # of a helper
+    group: HelperCall | None = None  # of a helper
     # Polls with the very same answer that joined this one in the queue: (request_ns, response_ns, token).
     merged: list[tuple[int, int, object]] | None = None  # made when the first may join
     newest: tuple[int, int] | None = None  # the last of them
@@ -137,7 +137,7 @@ class StreamRef(Struct, eq=False):
 
     call: Call
     run_id: str | None = None
-    thread_id: str | None = None
+    conversation_id: str | None = None
     first_token_ns: int | None = None
     first_token_since_ns: int | None = None
     texts: MessageDeltas = field(
@@ -202,7 +202,7 @@ class Fetched(Struct, eq=False):
     payload: bytes | None
 
 
-class Ask(Struct, eq=False):
+class WorkerTask(Struct, eq=False):
     """Something for the worker to do between records (flush, shutdown), with an answer."""
 
     act: Callable[[], None]

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..adapters import assistants
+from ..apis.assistants import routes
 from ..core.model import Message, Observation, RunStep
-from .live import Live
+from .live_run import Live
 from .records import StreamRef
 
 CREATED = ".created"
@@ -26,7 +26,7 @@ def keyed(live: Live, stream: StreamRef, seen: Observation) -> Observation:
 
 
 def _message(live: Live, stream: StreamRef, message: Message, name: str) -> Message:
-    ends = name in assistants.MESSAGE_ENDS
+    ends = name in routes.MESSAGE_ENDS
     content: Hashable = tuple((p.type, p.text) for p in message.parts)
     key = live.message_ids.key(message.id, begins=name.endswith(CREATED), ends=ends, content=content)
     if ends and message.parts:
@@ -35,7 +35,7 @@ def _message(live: Live, stream: StreamRef, message: Message, name: str) -> Mess
 
 
 def _step(live: Live, stream: StreamRef, step: RunStep, name: str) -> RunStep:
-    ends = name in assistants.STEP_ENDS
+    ends = name in routes.STEP_ENDS
     content: Hashable = (step.message_id, tuple((c.type, c.name, c.arguments) for c in step.tool_calls))
     key = live.step_ids.key(step.id, step.type, begins=name.endswith(CREATED), ends=ends, content=content)
     if ends:

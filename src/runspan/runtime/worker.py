@@ -19,7 +19,7 @@ from . import admission, clock, waiting
 from .flushes import Flush, Flushes
 from .outbox import Flusher, Outbox
 from .primitives import queue_of_now
-from .records import Ask, Call
+from .records import Call, WorkerTask
 from .tracker import Tracker
 
 TICK_S = 0.02  # records of one batch; nothing is lost by it, and the app's threads are not woken against
@@ -56,7 +56,7 @@ class Worker:
         self.restarts = -1
         self.dropped: Counter[str] = Counter()
         self._flushes = Flushes(tracker, outbox, flusher, self.dropped)
-        self._handlers: Mapping[type, Callable[[Any], None]] = {**handlers, Ask: lambda ask: ask.act()}
+        self._handlers: Mapping[type, Callable[[Any], None]] = {**handlers, WorkerTask: lambda ask: ask.act()}
 
     # ------------------------------------------------------------ the caller's side
 
@@ -140,7 +140,7 @@ class Worker:
 
     def begin(self, flush: Flush) -> bool:
         """Begin a flush, whose caller is answered later. False: it is too late, nobody will be."""
-        self.put(Ask(lambda: self._flushes.add(flush)))
+        self.put(WorkerTask(lambda: self._flushes.add(flush)))
         return not (self._is_too_late or sys.is_finalizing())
 
     def stop(self, last: Callable[[], None]) -> None:
@@ -150,7 +150,7 @@ class Worker:
         """
         self._is_stopped = True
         if self._is_running:
-            self._queue.put(Ask(self._end))
+            self._queue.put(WorkerTask(self._end))
         self._flusher.stop(last)
 
     def _end(self) -> None:
@@ -172,14 +172,14 @@ class Worker:
     def _step(self) -> None:
         record = self._next()
         if record is not None:
-            if not isinstance(record, Ask) and not self._flushes:
+            if not isinstance(record, WorkerTask) and not self._flushes:
                 time.sleep(TICK_S)
             self._handle(record)
             # What came until now and no more: timers and flushes must not wait for an app that never pauses.
             for _ in range(self._queue.qsize()):
                 self._handle(self._queue.get_nowait())
         with guarded("keep the timers"):
-            self._tracker.patience.tick(clock.now_ns())
+            self._tracker.scheduler.tick(clock.now_ns())
             self._outbox.pump()
         self._flusher.revive()
         if self._flushes:
@@ -191,11 +191,11 @@ class Worker:
 
     def _next(self) -> Any:
         try:
-            return self._queue.get(timeout=self._patience_s())
+            return self._queue.get(timeout=self._wait_s())
         except queue.Empty:
             return None
 
-    def _patience_s(self) -> float | None:
+    def _wait_s(self) -> float | None:
         """How long there is nothing to do if no record comes; None: for ever."""
         if self._flushes or self._outbox.is_waiting:
             return 0.005
@@ -203,7 +203,7 @@ class Worker:
             return RETRY_S
         if self._is_stopped:  # started for a record that the thread before it still took
             return 0.0
-        due_ns = self._tracker.patience.next_due_ns()
+        due_ns = self._tracker.scheduler.next_due_ns()
         return None if due_ns is None else max(0.0, (due_ns - clock.now_ns()) / 1e9)
 
     def _handle(self, record: Any) -> None:

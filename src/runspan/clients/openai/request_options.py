@@ -1,0 +1,67 @@
+"""What a call of the official client is about to send, read off its `FinalRequestOptions`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ...apis import routes
+from ...apis.assistants.routes import Match
+from ...core.jsontext import loads
+from ...guard import swallow
+from . import result_copy
+
+
+def match_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
+    """The endpoint of a call of the base client's `request`, by its arguments; None: it is none of ours."""
+    try:
+        options = args[1] if len(args) > 1 else kwargs["options"]
+        return routes.match(options.method, options.url)
+    except Exception as error:
+        swallow("look at a call", error)
+        return None
+
+
+def sent(options: Any) -> Any:
+    """What the client sends as JSON, `extra_body` included: the app's own objects, which it may change later."""
+    body, extra = options.json_data, getattr(options, "extra_json", None)
+    if isinstance(body, Mapping) or extra:
+        return {**(body if isinstance(body, Mapping) else {}), **(extra or {})}
+    return body
+
+
+def dumped(sent: Any) -> bytes | None:
+    """JSON of what is sent, as of now: the app may change its objects once the call is over."""
+    if sent is None:
+        return None
+    try:
+        return _encode(sent)
+    except Exception:  # half a surrogate pair, a key that is no text: the slower, forgiving way
+        return json.dumps(sent, default=_jsonable, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _jsonable(value: Any) -> Any:
+    """What a request may hold beside JSON: models, mappings. Anything else goes by its type."""
+    if hasattr(value, "__pydantic_serializer__"):
+        return loads(result_copy.copy(value) or b"null")  # type: ignore[arg-type]
+    return dict(value) if isinstance(value, Mapping) else str(type(value).__name__)
+
+
+_encode = msgspec.json.Encoder(enc_hook=_jsonable).encode
+
+
+def query(options: Any) -> Mapping[str, Any]:
+    """Parameters given apart, and those that an app wrote into the URL."""
+    _, _, in_url = options.url.partition("?")
+    given = dict(options.params) if options.params else {}
+    return {**dict(parse_qsl(in_url)), **given} if in_url else given
+
+
+def header(options: Any, name: str) -> str | None:
+    headers = options.headers
+    value = headers.get(name) if isinstance(headers, dict) else None
+    return value if isinstance(value, str) else None
