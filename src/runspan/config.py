@@ -191,9 +191,13 @@ _HIDING = frozenset("@?")  # what stands around passwords and keys in URLs
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
+RENAMED = {"linger_s": "settle_s", "neighbours": "other_instrumentations"}  # options of 0.1 -> today's
+
+
 def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """The one Config of this process. Raises ConfigError with the cure."""
     known = {f.name: f for f in fields(Config)}
+    options = {RENAMED.get(name, name): value for name, value in options.items()}
     for name in options:
         if name not in known:
             raise ConfigError(f"runspan.instrument() has no option {name!r}. {_did_you_mean(name, known)}")

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from . import _compat, guard
+from .apis import APIS
 from .clients.openai.choke_point import Patch
 from .clients.openai.helper_calls import Helpers
 from .clients.openai.install import Installer
@@ -29,7 +30,7 @@ from .providers import Providers
 from .runtime import active, clock, loops, waiting
 from .runtime.active import Active
 from .runtime.call_reader import Reader
-from .runtime.call_spans import Assistants, CallSpans
+from .runtime.call_spans import Agents, CallSpans
 from .runtime.emitter import Emitter
 from .runtime.endings import Endings
 from .runtime.fetcher import Fetcher
@@ -84,7 +85,7 @@ class Handle:
             }
         )
         self._neighbours = OtherInstrumentations(
-            passes=config.other_instrumentations == "past", ours=self._installer.ours
+            APIS, passes=config.other_instrumentations == "past", ours=self._installer.ours
         )
 
     def _build(self) -> None:
@@ -99,11 +100,11 @@ class Handle:
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
         texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
-        assistants: Assistants = Lru(5_000)
-        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
-        calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
+        agents: Agents = Lru(5_000)
+        self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, self._price)
+        calls = CallSpans(config.calls, texts, agents, outbox, tracker.counts, tracker.dropped)
         self._custody = handoffs = Handoffs(
-            tracker, emitter, calls, lambda record: self._worker.put(record), extra
+            tracker, emitter, calls, lambda record: self._worker.put(record), APIS, extra
         )
         reader = Reader(tracker, calls, emitter, handoffs, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
@@ -118,11 +119,12 @@ class Handle:
         }
         self._worker = Worker(tracker, handlers, outbox, flusher, self._at_exit)
         self._patch = Patch(
+            APIS,
             emitter,
             self._worker.put,
             self._tracker.ours,
             # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
-            assistants.peek if config.redact is None else lambda _: None,
+            agents.peek if config.redact is None else lambda _: None,
             texts.secrets,
             calls=config.calls,
             joins=config.join == "alive",
@@ -145,7 +147,7 @@ class Handle:
             self._page,
         )
         self._exits = StreamManagerHook(self._worker.put)
-        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, APIS)
 
     # ------------------------------------------------------------ the owner's side
 

@@ -6,9 +6,22 @@ from typing import Any
 
 import pytest
 
+from runspan.apis.api import Exchange
+from runspan.apis.assistants.events import complete, read_event
 from runspan.apis.assistants.message_deltas import texts_of
-from runspan.apis.assistants.routes import Exchange, match, read_event, with_thread_of
-from runspan.core.model import Agent, Listing, Message, Observation, Part, Run, RunStep, Source, ToolCall
+from runspan.apis.assistants.routes import match
+from runspan.core.model import (
+    Agent,
+    Listing,
+    Message,
+    Observation,
+    Part,
+    Phase,
+    Run,
+    RunStep,
+    Source,
+    ToolCall,
+)
 
 RUN = {"id": "run_1", "thread_id": "t", "status": "queued", "created_at": 100}
 BAD_ANSWERS: tuple[Any, ...] = (
@@ -73,7 +86,7 @@ def test_answers_of_any_shape_read_as_what_they_hold(method: str, path: str, bad
 
 def test_a_poll_counts_and_other_reads_do_not() -> None:
     poll = read("get", "/threads/t/runs/run_1", {"id": "run_1", "status": "queued"})
-    assert (poll.runs, poll.polls, poll.run_id) == ((Run("run_1", "t", "queued"),), 3, "run_1")
+    assert (poll.runs, poll.polls, poll.run_id) == ((Run("run_1", "t", "queued", Phase.QUEUED),), 3, "run_1")
     assert read("get", "/threads/t/runs", {"data": [RUN, RUN]}).polls == 0
 
 
@@ -168,7 +181,7 @@ def test_messages_sent_with_a_thread_are_known_before_they_have_ids() -> None:
     assert (seen.conversation_id, seen.created_conversation, seen.messages) == ("t", True, sent)
     created = read_event("thread.created", {"id": "t"}, 7)
     exchange = Exchange(match("post", "/threads/runs"), 5, 7, {"thread": body}, response={"created_at": 100})  # type: ignore[arg-type]
-    assert with_thread_of(exchange, created).messages == sent
+    assert complete(exchange, created).messages == sent
 
 
 def test_deleted_messages_and_assistants() -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from runspan.apis import files, routes
-from runspan.apis.assistants import routes as assistants
-from runspan.apis.assistants.routes import Exchange
+from runspan.apis import APIS, assistants, files
+from runspan.apis.api import Exchange
 from runspan.core.model import ApiError, Document, Observation, Search, Stored
 
 CALLS = {
@@ -73,19 +72,20 @@ def test_every_route_in_every_form(method: str, path: str, form: str) -> None:
     ],
 )
 def test_everything_else_is_none_of_our_business(method: str, url: str) -> None:
-    assert routes.match(method, url) is None
+    assert APIS.match(method, url) is None
 
 
 def test_ids_are_read_as_the_objects_have_them() -> None:
-    matched = routes.match("get", "/vector_stores/v%201/files/f%2F1")
-    assert matched is not None
+    found = APIS.match("get", "/vector_stores/v%201/files/f%2F1")
+    assert found is not None
+    _, matched = found
     assert (matched.store_id, matched.object_id) == ("v 1", "f/1")
 
 
 def test_the_assistants_api_is_asked_first() -> None:
     for url in ("/threads/t/runs", "https://example.com/threads/t/runs"):
-        assert routes.match("post", url) == assistants.match("post", url)
-    assert routes.match("post", "/files") == files.match("post", "/files")
+        assert APIS.match("post", url) == (assistants.API, assistants.match("post", url))
+    assert APIS.match("post", "/files") == (files.API, files.match("post", "/files"))
 
 
 def test_what_a_route_is() -> None:
@@ -93,8 +93,8 @@ def test_what_a_route_is() -> None:
         return {
             operation
             for (m, p), (operation, _, _) in CALLS.items()
-            if getattr(routes.match(m, p).route, name)
-        }  # type: ignore[union-attr]
+            if getattr(APIS.match(m, p)[1].route, name)
+        }  # type: ignore[index]
 
     assert kinds("is_poll") == {"get_vector_store_file", "get_file_batch"}
     assert kinds("gives_file") == {"get_file_content", "get_vector_store_file_content"}

@@ -7,31 +7,48 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runspan.apis.assistants.routes import Exchange, match, read_event, with_thread_of
-from runspan.core.model import Agent, Listing, Message, Observation, Part, Run, RunStep, Source, ToolCall
+from runspan.apis.api import Exchange
+from runspan.apis.assistants import statuses
+from runspan.apis.assistants.events import complete, read_event
+from runspan.apis.assistants.routes import match
+from runspan.core.model import (
+    Agent,
+    Listing,
+    Message,
+    Observation,
+    Outcome,
+    Part,
+    Phase,
+    Run,
+    RunStep,
+    Source,
+    ToolCall,
+)
 
 STORES = {"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}}
-OF_THREAD = {"thread_id": "t"}
-OF_RUN = {"thread_id": "t", "run_id": "r"}
+OF_THREAD = {"conversation_id": "t"}
+OF_RUN = {"conversation_id": "t", "run_id": "r"}
+WIRE_THREAD = {"thread_id": "t"}
+OF_WIRE = {**WIRE_THREAD, "run_id": "r"}
 ASSISTANT = {"id": "a", "name": "Tutor", "model": "gpt-4o"}
 TUTOR = Agent("a", "Tutor", None, "gpt-4o")
 RUN = {"id": "r", "thread_id": "t", "status": "queued", "created_at": 100}
-QUEUED = Run("r", "t", "queued", created_at=100)
+QUEUED = Run("r", "t", "queued", Phase.QUEUED, created_at=100)
 SAID = {"id": "m", "role": "user", "created_at": 100, "content": [{"type": "text", "text": {"value": "hi"}}]}
 HI = Message("m", "user", (Part("text", "hi"),), created_at=100)
 SENT = Message("m", "user", (Part("text", "hi"),), created_at=100, sent_ns=5)
 NEW = {"messages": [{"role": "user", "content": "hi"}], **STORES}
 NEW_HI = Message("t/0", "user", (Part("text", "hi"),), created_at=100, sent_ns=5)
 STEP = {"id": "s", "type": "tool_calls", "status": "completed"}
-DONE = RunStep("s", "tool_calls", "completed")
+DONE = RunStep("s", "tool_calls", "completed", Outcome.COMPLETED)
 PAGE = {"data": [{"id": "x"}, SAID], "has_more": False}
 NOTHING: dict[str, Any] = {}
 
 # (method, path, query, body, answer) -> what is told beside the times
 TOLD: list[tuple[str, str, Any, Any, Any, dict[str, Any]]] = [
-    ("post", "/assistants", NOTHING, NOTHING, ASSISTANT, {"assistants": (TUTOR,)}),
-    ("get", "/assistants/a", NOTHING, NOTHING, ASSISTANT, {"assistants": (TUTOR,)}),
-    ("get", "/assistants", NOTHING, NOTHING, {"data": [{}, ASSISTANT]}, {"assistants": (TUTOR,)}),
+    ("post", "/assistants", NOTHING, NOTHING, ASSISTANT, {"agents": (TUTOR,)}),
+    ("get", "/assistants/a", NOTHING, NOTHING, ASSISTANT, {"agents": (TUTOR,)}),
+    ("get", "/assistants", NOTHING, NOTHING, {"data": [{}, ASSISTANT]}, {"agents": (TUTOR,)}),
     ("delete", "/assistants/a", NOTHING, NOTHING, {"id": "a", "deleted": True}, NOTHING),
     (
         "get",
@@ -39,11 +56,11 @@ TOLD: list[tuple[str, str, Any, Any, Any, dict[str, Any]]] = [
         NOTHING,
         NOTHING,
         {"id": "t", **STORES},
-        {**OF_THREAD, "vector_store_ids": ("vs_1",)},
+        {**OF_THREAD, "data_source_ids": ("vs_1",)},
     ),
     (
         *("post", "/threads", NOTHING, NEW, {"id": "t", "created_at": 100, **STORES}),
-        {**OF_THREAD, "created_thread": True, "messages": (NEW_HI,), "vector_store_ids": ("vs_1",)},
+        {**OF_THREAD, "created_conversation": True, "messages": (NEW_HI,), "data_source_ids": ("vs_1",)},
     ),
     ("post", "/threads/t/messages", NOTHING, NOTHING, SAID, {**OF_THREAD, "messages": (SENT,)}),
     ("get", "/threads/t/messages/m", NOTHING, NOTHING, SAID, {**OF_THREAD, "messages": (HI,)}),
@@ -72,8 +89,8 @@ TOLD: list[tuple[str, str, Any, Any, Any, dict[str, Any]]] = [
             **OF_THREAD,
             "runs": (QUEUED,),
             "messages": (NEW_HI,),
-            "created_thread": True,
-            "vector_store_ids": ("vs_1",),
+            "created_conversation": True,
+            "data_source_ids": ("vs_1",),
         },
     ),
     ("post", "/threads/t/runs", NOTHING, NOTHING, {"id": "r"}, {**OF_THREAD, "runs": (Run("r", "t"),)}),
@@ -133,22 +150,22 @@ def event(name: str, **told: Any) -> Observation:
         (
             "thread.created",
             {"id": "t", **STORES},
-            {**OF_THREAD, "created_thread": True, "vector_store_ids": ("vs_1",)},
+            {**OF_THREAD, "created_conversation": True, "data_source_ids": ("vs_1",)},
         ),
         ("thread.run.queued", RUN, {**OF_RUN, "runs": (QUEUED,)}),
         ("thread.run.queued", {"thread_id": "t", "run_id": "x"}, OF_THREAD),
         (
-            *("thread.message.completed", {**SAID, **OF_THREAD}),
-            {**OF_THREAD, "messages": (replace(HI, status="completed"),)},
+            *("thread.message.completed", {**SAID, **WIRE_THREAD}),
+            {**OF_THREAD, "messages": (replace(HI, outcome=Outcome.COMPLETED),)},
         ),
-        ("thread.message.created", {**SAID, **OF_THREAD}, {**OF_THREAD, "messages": (HI,)}),
+        ("thread.message.created", {**SAID, **WIRE_THREAD}, {**OF_THREAD, "messages": (HI,)}),
         (
-            *("thread.message.completed", {**SAID, **OF_THREAD, "status": "in_progress"}),
-            {**OF_THREAD, "messages": (replace(HI, status="completed"),)},
+            *("thread.message.completed", {**SAID, **WIRE_THREAD, "status": "in_progress"}),
+            {**OF_THREAD, "messages": (replace(HI, outcome=Outcome.COMPLETED),)},
         ),
         (
-            *("thread.message.completed", {**SAID, **OF_THREAD, "status": "incomplete"}),
-            {**OF_THREAD, "messages": (replace(HI, status="incomplete"),)},
+            *("thread.message.completed", {**SAID, **WIRE_THREAD, "status": "incomplete"}),
+            {**OF_THREAD, "messages": (replace(HI, outcome=Outcome.INCOMPLETE),)},
         ),
         *(
             (
@@ -164,15 +181,19 @@ def event(name: str, **told: Any) -> Observation:
                 ("of_later_days", "completed", None),
                 ("created", "in_progress", None),
             )
-            for run in (replace(QUEUED, status=status, ended_at=None),)
+            for phase, outcome in (statuses.RUN[status],)
+            for run in (replace(QUEUED, status=status, phase=phase, outcome=outcome),)
         ),
-        ("thread.message.completed", OF_RUN, OF_RUN),
+        ("thread.message.completed", OF_WIRE, OF_RUN),
         (
-            *("thread.message.completed", {**OF_RUN, "content": "hi"}),
-            {**OF_RUN, "messages": (Message("", "assistant", HI.parts, None, "r", "completed"),)},
+            *("thread.message.completed", {**OF_WIRE, "content": "hi"}),
+            {
+                **OF_RUN,
+                "messages": (Message("", "assistant", HI.parts, None, "r", outcome=Outcome.COMPLETED),),
+            },
         ),
-        ("thread.run.step.in_progress", OF_RUN, OF_RUN),
-        ("thread.later", {**RUN, **OF_RUN}, OF_RUN),
+        ("thread.run.step.in_progress", OF_WIRE, OF_RUN),
+        ("thread.later", {**RUN, **OF_WIRE}, OF_RUN),
     ],
 )
 def test_what_each_event_tells(name: str, data: dict[str, Any], told: dict[str, Any]) -> None:
@@ -184,5 +205,5 @@ def test_a_streamed_thread_begins_with_what_its_request_held() -> None:
     assert matched is not None
     exchange = Exchange(matched, 5, 7, body={"thread": NEW}, response={"id": "t", "created_at": 100})
     created = read_event("thread.created", {"id": "t"}, 7)
-    told = {**OF_THREAD, "created_thread": True, "messages": (NEW_HI,)}
-    assert with_thread_of(exchange, created) == event("thread.created", **told)
+    told = {**OF_THREAD, "created_conversation": True, "messages": (NEW_HI,)}
+    assert complete(exchange, created) == event("thread.created", **told)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runspan.apis.assistants.routes import Match, match
+from runspan.apis.api import Match
+from runspan.apis.assistants.routes import match
 
 CALLS = {
     ("post", "/assistants"): ("create_agent", None, None, None),
@@ -49,7 +50,8 @@ def found(method: str, url: str) -> tuple[str, str | None, str | None, str | Non
     matched = match(method, url)
     if matched is None:
         return None
-    return (matched.route.operation, matched.conversation_id, matched.run_id, matched.object_id)
+    object_id = matched.agent_id or matched.message_id or matched.object_id
+    return (matched.route.operation, matched.conversation_id, matched.run_id, object_id)
 
 
 @pytest.mark.parametrize("form", FORMS)

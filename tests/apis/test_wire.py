@@ -13,7 +13,9 @@ from runspan.core.model import (
     ApiError,
     Document,
     Message,
+    Outcome,
     Part,
+    Phase,
     Run,
     RunRequest,
     RunStep,
@@ -155,6 +157,9 @@ READERS: dict[str, tuple[Callable[[objects.Wire], Any], Mapping[str, Any]]] = {
 }
 
 
+READ_OFF = {"phase", "outcome", "finish_reason", "is_growing"}  # another field that stands beside them
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every place below `value`."""
     below = (
@@ -187,7 +192,7 @@ def test_one_odd_value_costs_one_value(name: str, path: tuple[Any, ...]) -> None
             differing = {
                 name for name in found.__struct_fields__ if getattr(found, name) != getattr(good, name)
             }
-            assert len(differing) <= 1, (bad, differing)
+            assert len(differing - READ_OFF) <= 1, (bad, differing)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -200,6 +205,7 @@ def test_a_whole_run() -> None:
         id="run_1",
         conversation_id="thread_1",
         status="requires_action",
+        phase=Phase.WAITING,
         agent_id="asst_1",
         model="gpt-4o",
         instructions="Teach.",
@@ -208,6 +214,7 @@ def test_a_whole_run() -> None:
         usage=Usage(10, 5, 4, 2),
         error=ApiError("server_error", "boom"),
         incomplete_reason="max_completion_tokens",
+        finish_reason="length",
         created_at=100,
         started_at=101,
         ended_at=102,
@@ -222,6 +229,7 @@ def test_a_whole_step() -> None:
         id="step_1",
         type="tool_calls",
         status="completed",
+        outcome=Outcome.COMPLETED,
         tool_calls=(
             ToolCall("c1", "function", "f", "{}", "1"),
             ToolCall("c2", *("code_interpreter",) * 2, "1+1", outputs=(Part("logs", "2"),)),
@@ -250,8 +258,9 @@ def test_a_whole_message_and_an_assistant() -> None:
         parts=(Part("text", "hi"), Part("refusal", "no")),
         created_at=5,
         run_id="run_1",
-        status="incomplete",
+        outcome=Outcome.INCOMPLETE,
         incomplete_reason="content_filter",
+        finish_reason="content_filter",
     )
     assert objects.agent(ASSISTANT) == Agent("asst_1", "Tutor", "d", "gpt-4o", ("vs_1",), ("file-1",))
 

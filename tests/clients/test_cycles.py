@@ -92,8 +92,8 @@ def dies(use: ToolInvocation, kind: str, part: str | None) -> bool:
     with serve("text") as server:
         app = App(kind, client_of(kind, server), server)
         with client_of("OpenAI", server) as setting_up:
-            app.agent_id = setting_up.beta.agents.create(model="m", instructions="x").id
-            app.conversation_id = setting_up.beta.threads.create().id
+            app.assistant_id = setting_up.beta.assistants.create(model="m", instructions="x").id
+            app.thread_id = setting_up.beta.threads.create().id
 
         async def case(app: App) -> weakref.ref[Any]:
             used = await use(app)

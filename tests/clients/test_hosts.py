@@ -53,7 +53,7 @@ def test_azure_clients_and_their_subclasses_are_azures_behind_any_host() -> None
 def test_a_run_on_each_host_is_found_and_its_spans_name_the_provider(base_url: str) -> None:
     with traced() as seen:
         runs = canned_client(base_url, status="completed").beta.threads.runs
-        runs.retrieve(runs.create("thread_1", agent_id="asst_1").id, conversation_id="thread_1")
+        runs.retrieve(runs.create("thread_1", assistant_id="asst_1").id, thread_id="thread_1")
         run = seen.run()
     assert attribute(run, "gen_ai.provider.name") == PROVIDERS[base_url]
     assert attribute(run, "runspan.run.status") == "completed"

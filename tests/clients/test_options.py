@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runspan.apis import files
+from runspan.apis.api import Exchange, Match, Route
 from runspan.apis.assistants import routes as assistants
-from runspan.apis.assistants.routes import Exchange, Match, Route
 from runspan.clients.openai import request_options
 from runspan.runtime.records import decode
 from tests.support import app
@@ -88,7 +88,7 @@ def test_a_message_is_not_encoded_a_second_time(monkeypatch: pytest.MonkeyPatch)
         client = app.canned_client()
         client.beta.threads.messages.create("thread_1", role="user", content="x" * 1_000)
         assert dumped == []
-        client.beta.threads.runs.create("thread_1", agent_id="asst_1")
+        client.beta.threads.runs.create("thread_1", assistant_id="asst_1")
         assert dumped == [{"assistant_id": "asst_1"}]
 
 
@@ -100,6 +100,6 @@ def test_a_request_that_cannot_be_copied_does_not_cost_the_run(monkeypatch: pyte
     monkeypatch.setattr(request_options, "sent", broken)
     with traced() as seen:
         runs = app.canned_client(status="completed").beta.threads.runs
-        run = runs.create("thread_1", agent_id="asst_1")
-        runs.retrieve(run.id, conversation_id="thread_1")
+        run = runs.create("thread_1", assistant_id="asst_1")
+        runs.retrieve(run.id, thread_id="thread_1")
         assert attribute(seen.run(), "gen_ai.response.id") == run.id

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
 from runspan.clients.openai import pace
 from runspan.clients.openai.pace import Pace
@@ -86,7 +87,7 @@ def tapped(kind: type[Tap], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Strea
     matched = match("post", "/threads/t/runs")
     assert matched is not None
     records: list[Any] = []
-    stream = StreamRef(Call(matched, SERVER, request_ns=5))
+    stream = StreamRef.of(Call(API, matched, SERVER, request_ns=5))
     tap = kind(records.append, stream, lambda _: None, lambda *_: None)
     monkeypatch.setattr(Pace, "moment", lambda _: (3, 8))
     return tap, stream, records

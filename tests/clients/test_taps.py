@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
 from runspan.clients.openai import result_copy, taps
 from runspan.clients.openai.errors import read_error
@@ -38,8 +39,8 @@ def test_of_the_run_that_starts_its_ids_alone_are_read() -> None:
     body = json.dumps(
         {"id": "run_1", "instructions": "x" * 100, "thread_id": "thread_1", "tools": [1]}
     ).encode()
-    assert result_copy.ids_of(body) == {"id": "run_1", "thread_id": "thread_1"}
-    assert [dict(result_copy.ids_of(odd)) for odd in (b"", b"[]", b"\xff", b"[" * 10_000)] == [{}] * 4
+    assert result_copy.ids_of(body, API) == {"id": "run_1", "thread_id": "thread_1"}
+    assert [dict(result_copy.ids_of(odd, API)) for odd in (b"", b"[]", b"\xff", b"[" * 10_000)] == [{}] * 4
 
 
 def test_a_body_without_end_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,11 +69,11 @@ def test_a_long_error_of_the_client_is_cut_before_it_is_handed_over() -> None:
 def test_a_span_is_given_out_once() -> None:
     matched = match("post", "/threads/runs")
     assert matched is not None
-    call = Call(matched, Server("http://x", "x", 80, "openai"), 1)
+    call = Call(API, matched, Server("http://x", "x", 80, "openai"), 1)
     span: Any = object()
     call.live = span
     assert [call.take_span(), call.take_span()] == [span, None]
-    assert StreamRef(call).call.live is None
+    assert StreamRef.of(call).call.live is None
 
 
 @pytest.mark.expects_swallowed

@@ -17,6 +17,7 @@ from runspan.core.model import (
     CallFacts,
     Cost,
     Message,
+    Outcome,
     Part,
     RunFacts,
     SpanData,
@@ -114,10 +115,20 @@ def more(backend: str, kind: SpanKind, **changes: Any) -> dict[str, Any]:
     [
         ({"unfinished": "stream_closed"}, "unfinished: stream_closed"),
         (
-            {"run": replace(plain.RUN, status="incomplete", incomplete_reason="max_completion_tokens")},
+            {
+                "run": replace(
+                    plain.RUN,
+                    status="incomplete",
+                    outcome=Outcome.INCOMPLETE,
+                    incomplete_reason="max_completion_tokens",
+                )
+            },
             "incomplete: max_completion_tokens",
         ),
-        ({"run": replace(plain.RUN, status="incomplete")}, "incomplete: reason not told"),
+        (
+            {"run": replace(plain.RUN, status="incomplete", outcome=Outcome.INCOMPLETE)},
+            "incomplete: reason not told",
+        ),
         ({"run": replace(plain.RUN, status="cancelled")}, None),
     ],
 )

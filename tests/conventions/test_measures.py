@@ -32,7 +32,14 @@ SERVER = Server("http://api.test/v1", "api.test", 8080, "openai")
 FACTS = RunFacts(
     server=SERVER,
     request=RunRequest("gpt-4o", "asst_1"),
-    run=Run("run_1", "thread_1", "completed", "asst_1", "gpt-4o-2024-08-06", usage=Usage(100, 20, 40, 8)),
+    run=Run(
+        "run_1",
+        "thread_1",
+        "completed",
+        agent_id="asst_1",
+        model="gpt-4o-2024-08-06",
+        usage=Usage(100, 20, 40, 8),
+    ),
     agent=Agent("asst_1", "Math Tutor"),
     queue_s=1.0,
     active_s=3.5,

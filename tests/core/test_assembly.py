@@ -13,6 +13,7 @@ from runspan.core.model import (
     Agent,
     ApiError,
     Message,
+    Outcome,
     Part,
     Run,
     RunFacts,
@@ -98,12 +99,12 @@ def test_each_ending_has_its_error_and_finish_reason(name: str) -> None:
     ("message", "status", "finish_reason"),
     [
         (
-            answer("no", incomplete_reason="content_filter", status="incomplete"),
+            answer("no", finish_reason="content_filter", outcome=Outcome.INCOMPLETE),
             "completed",
             "content_filter",
         ),
-        (answer("no", incomplete_reason="max_tokens", status="incomplete"), "incomplete", "length"),
-        (answer("no", incomplete_reason="max_tokens", status="incomplete"), "completed", "stop"),
+        (answer("no", finish_reason="length", outcome=Outcome.INCOMPLETE), "incomplete", "length"),
+        (answer("no", finish_reason="length", outcome=Outcome.INCOMPLETE), "completed", "stop"),
         (replace(answer(""), parts=(Part("refusal", "I will not."),)), "completed", "content_filter"),
         (answer("yes"), "incomplete", "error"),
         (answer("yes"), "completed", "stop"),

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.conversation import MAX_MESSAGES, Begun, Conversation, has_all_inputs, record
-from runspan.core.model import Listing, Message, Observation, Part, RunRequest, RunStep
+from runspan.core.model import Listing, Message, Observation, Outcome, Part, RunRequest, RunStep
 from runspan.core.run_messages import has_all_outputs, outputs
 from tests.core.words import A, after, begun, event, poll, said, seen
 
@@ -96,8 +96,8 @@ def test_a_deleted_message_is_gone_and_the_others_stay() -> None:
 
 
 def test_a_later_word_on_a_message_holds_unless_it_knows_less() -> None:
-    begun_ = Message("m1", "assistant", (), A, "run_1", "in_progress")
-    whole = Message("m1", "assistant", (Part("text", "all of it"),), A, "run_1", "completed")
+    begun_ = Message("m1", "assistant", (), A, "run_1", is_growing=True)
+    whole = Message("m1", "assistant", (Part("text", "all of it"),), A, "run_1", outcome=Outcome.COMPLETED)
     for order in (
         [begun_, whole],
         [whole, begun_],
@@ -109,8 +109,10 @@ def test_a_later_word_on_a_message_holds_unless_it_knows_less() -> None:
 
 
 def test_who_wrote_a_message_stays_known_where_a_later_answer_leaves_it_out() -> None:
-    whole = Message("m1", "assistant", (Part("text", "hi"),), A, "run_1", "completed")
-    (found,) = log_of(told(whole), told(replace(whole, run_id=None, created_at=None, status=None))).messages
+    whole = Message("m1", "assistant", (Part("text", "hi"),), A, "run_1", outcome=Outcome.COMPLETED)
+    (found,) = log_of(
+        told(whole), told(replace(whole, run_id=None, created_at=None, is_growing=False, outcome=None))
+    ).messages
     assert (found.run_id, found.created_at) == ("run_1", A)
 
 
@@ -240,9 +242,15 @@ NAMED = replace(
         ("incomplete", [], False, {}, False),
         ("completed", written(2), True, {}, False),  # another one than the step names
         ("completed", [replace(W1, parts=())], True, {}, False),  # it has begun, and that is all
-        ("completed", [replace(W1, status="in_progress")], True, {}, False),
+        ("completed", [replace(W1, is_growing=True, outcome=None)], True, {}, False),
         ("completed", [W1, replace(W1, id="w2", parts=())], True, {}, False),
-        ("completed", [replace(W1, status=None)], True, {}, True),  # the whole text in `created`
+        (
+            "completed",
+            [replace(W1, is_growing=False, outcome=None)],
+            True,
+            {},
+            True,
+        ),  # the whole text in `created`
         ("completed", [W1], True, {"w9": "Then"}, False),  # deltas of one that never came
         ("failed", [], False, {}, True),
         ("cancelled", [], False, {}, True),

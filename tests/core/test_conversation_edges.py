@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.conversation import MAX_MESSAGES, Conversation, record
-from runspan.core.model import Listing, Message, Observation, Part, RunRequest
+from runspan.core.model import Listing, Message, Observation, Outcome, Part, RunRequest
 from runspan.core.run_messages import has_all_outputs, inputs, outputs
 from tests.core.words import A, S, after, begun, poll, said, seen
 
@@ -57,27 +57,27 @@ def test_cursors_tell_where_a_page_lies_and_else_time(
 
 
 PARTS = (Part("text", "all of it"),)
-FULL = Message("m1", "assistant", PARTS, A, "run_1", "completed", sent_ns=7)
+FULL = Message("m1", "assistant", PARTS, A, "run_1", outcome=Outcome.COMPLETED, sent_ns=7)
 
 
 @pytest.mark.parametrize(
     ("known", "new", "expected"),
     [
-        (FULL, replace(FULL, status="in_progress", parts=(Part("text", "al"),)), FULL),
+        (FULL, replace(FULL, is_growing=True, outcome=None, parts=(Part("text", "al"),)), FULL),
         (
-            replace(FULL, status="incomplete"),
-            replace(FULL, status="in_progress", parts=(Part("text", "al"),)),
-            replace(FULL, status="incomplete"),
+            replace(FULL, outcome=Outcome.INCOMPLETE),
+            replace(FULL, is_growing=True, outcome=None, parts=(Part("text", "al"),)),
+            replace(FULL, outcome=Outcome.INCOMPLETE),
         ),
         (
-            replace(FULL, status=None),
-            replace(FULL, status="in_progress"),
-            replace(FULL, status="in_progress"),
+            replace(FULL, is_growing=False, outcome=None),
+            replace(FULL, is_growing=True, outcome=None),
+            replace(FULL, is_growing=True, outcome=None),
         ),
-        (FULL, replace(FULL, status="incomplete"), replace(FULL, status="incomplete")),
+        (FULL, replace(FULL, outcome=Outcome.INCOMPLETE), replace(FULL, outcome=Outcome.INCOMPLETE)),
         (FULL, replace(FULL, parts=()), FULL),
         (replace(FULL, parts=()), replace(FULL, parts=()), replace(FULL, parts=())),
-        (FULL, Message("m1", "assistant", PARTS), replace(FULL, status=None)),
+        (FULL, Message("m1", "assistant", PARTS), replace(FULL, is_growing=False, outcome=None)),
         (replace(FULL, created_at=A + 1), FULL, FULL),
         (replace(FULL, sent_ns=None), replace(FULL, sent_ns=9), replace(FULL, sent_ns=9)),
         (FULL, replace(FULL, sent_ns=None, run_id="run_2"), replace(FULL, run_id="run_2")),
@@ -158,7 +158,7 @@ def test_how_far_pages_reached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "over_ns", "has_all"),
+    ("log", "ended_ns", "has_all"),
     [
         (Conversation(read_to_end_ns=110), 110, True),
         (Conversation(read_to_end_ns=109), 110, False),
@@ -177,19 +177,18 @@ def test_a_read_asked_for_when_the_run_was_seen_over_has_all_of_its_outputs(
 
 
 @pytest.mark.parametrize(
-    ("parts", "status", "is_output"),
+    ("parts", "is_growing", "is_output"),
     [
-        (PARTS, "in_progress", True),
-        (PARTS, "completed", True),
-        ((), "completed", True),
-        ((), None, True),
-        ((), "in_progress", False),
+        (PARTS, True, True),
+        (PARTS, False, True),
+        ((), False, True),
+        ((), True, False),
     ],
 )
 def test_a_message_that_has_only_begun_is_no_output(
-    parts: tuple[Part, ...], status: str | None, is_output: bool
+    parts: tuple[Part, ...], is_growing: bool, is_output: bool
 ) -> None:
-    message = replace(FULL, parts=parts, status=status)
+    message = replace(FULL, parts=parts, is_growing=is_growing, outcome=None)
     assert outputs(Conversation((message,)), begun()) == ((message,) if is_output else ())
 
 
@@ -232,7 +231,12 @@ def test_what_was_sent_along_with_a_run_stands_once_however_the_server_lists_it(
             [
                 FULL,
                 replace(
-                    FULL, id="m1\0r\0" + "1", parts=(Part("text", "al"),), status="in_progress", sent_ns=None
+                    FULL,
+                    id="m1\0r\0" + "1",
+                    parts=(Part("text", "al"),),
+                    is_growing=True,
+                    outcome=None,
+                    sent_ns=None,
                 ),
             ],
             [replace(FULL, parts=(Part("text", "all"),), sent_ns=None)],

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from runspan.core.conversation import Conversation
 from runspan.core.limits import Limits
-from runspan.core.model import Agent, Cost, Message, Part, RunFacts, RunRequest, ToolFacts, Usage
+from runspan.core.model import Agent, Cost, Message, Outcome, Part, RunFacts, RunRequest, ToolFacts, Usage
 from runspan.core.redact import CUT, Texts
 from tests.core.trees import ASSISTANT, CAPTURED, LOG, ended, facts, tree
 from tests.core.words import SERVER, A, S, after, begun, call, event, poll, said, submit
@@ -194,7 +194,7 @@ def test_a_huge_message_counts_with_what_is_kept_of_it() -> None:
 
 
 def test_text_of_a_stream_that_was_cut_goes_out_once_and_as_incomplete() -> None:
-    begun_ = Message("m2", "assistant", (), A, "run_1", "in_progress")  # what `thread.message.created` told
+    begun_ = Message("m2", "assistant", (), A, "run_1", is_growing=True)  # what `thread.message.created` told
     state = replace(after(event(S, "in_progress")), partial={"m2": "half an ans"})
     for log in (Conversation((LOG.messages[0], begun_)), Conversation(LOG.messages[:1])):
         (message,) = facts(tree(state, log, unfinished="stream_closed")).outputs
@@ -202,7 +202,7 @@ def test_text_of_a_stream_that_was_cut_goes_out_once_and_as_incomplete() -> None
             *("m2", "assistant", (Part("text", "half an ans"),)),
             created_at=A if begun_ in log.messages else None,
             run_id="run_1",
-            status="incomplete",
+            outcome=Outcome.INCOMPLETE,
         )
     assert facts(tree(replace(state, partial={"m2": "", "m3": "b"}), Conversation())).outputs[0].id == "m3"
 

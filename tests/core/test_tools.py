@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from runspan.apis.assistants.statuses import STEP
 from runspan.core.assembly import assemble
 from runspan.core.conversation import Conversation
 from runspan.core.lifecycle import RunState
@@ -45,7 +46,8 @@ def steps(*found: RunStep) -> Observation:
 
 
 def step(id_: str, *calls: ToolCall, **fields: Any) -> RunStep:
-    return RunStep(**{"id": id_, "type": "tool_calls", "tool_calls": calls, **fields})
+    outcome = STEP.get(fields.get("status", ""))
+    return RunStep(**{"id": id_, "type": "tool_calls", "tool_calls": calls, "outcome": outcome, **fields})
 
 
 def polled(*more: Observation) -> RunState:

@@ -25,7 +25,7 @@ LOG = Conversation((said("q1", "m1", created_at=A), answer("a1")), whole_since_s
 
 
 def tree(state: RunState, log: Conversation = LOG, texts: Texts = CAPTURED, **more: Any) -> SpanData:
-    return assemble(state, log, more.pop("assistant", ASSISTANT), texts, **more)
+    return assemble(state, log, more.pop("agent", ASSISTANT), texts, **more)
 
 
 def facts(span: SpanData) -> RunFacts:

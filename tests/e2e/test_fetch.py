@@ -29,7 +29,7 @@ from runspan.fake import HttpError, Message, Scenario, SimulatedClock, serve
 
 both_clients = pytest.mark.parametrize("kind", BOTH)
 
-AT_ONCE: Mapping[str, Any] = {"fetch": "auto", "linger_s": 0.0}
+AT_ONCE: Mapping[str, Any] = {"fetch": "auto", "settle_s": 0.0}
 RUN, MESSAGES = "GET /threads/THREAD/runs/RUN", "GET /threads/THREAD/messages"
 
 

@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def trace() -> Iterator[Traced]:
     """GETs are made at a flush alone."""
-    with traced(fetcher="auto", settle_s=600.0) as trace:
+    with traced(fetch="auto", settle_s=600.0) as trace:
         yield trace
 
 
@@ -243,7 +243,7 @@ def test_aflush_needs_a_loop_of_asyncio(trace: Traced) -> None:
 def test_a_flush_whose_gets_were_cut_short_is_false_and_says_what_is_missing(
     server: Server, trace: Traced, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flushes, "PATIENCE", 0.0001)
+    monkeypatch.setattr(flushes, "FETCH_SHARE", 0.0001)
     asyncio.run(a_run(server))
     assert runspan.flush(60) is False
     gate.opened.set()
@@ -338,7 +338,7 @@ def test_instrument_may_follow_at_once_on_an_end_in_a_coroutine(
     async def case() -> None:
         await a_run(server)
         assert runspan.uninstrument() is False
-        runspan.instrument(tracer_provider=trace.provider, fetcher="auto", settle_s=600.0)
+        runspan.instrument(tracer_provider=trace.provider, fetch="auto", settle_s=600.0)
         gate.opened.set()
         await a_run(server)
         assert await runspan.aflush(60)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from runspan.apis.assistants.routes import Exchange, match
+from runspan.apis.api import Exchange
+from runspan.apis.assistants.routes import match
 from runspan.core.conversation import Begun, Conversation, record, with_run
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Observation, RunKey
@@ -53,7 +54,7 @@ turns = st.lists(
 )
 
 
-class Conversation:
+class ServerThread:
     """`rows` as the server has them, `states` of our runs with how many rows lay there when each began."""
 
     def __init__(self, plan: Sequence[Turn], stamp: Any, starts_ns: int) -> None:
@@ -119,7 +120,7 @@ def test_a_thread_stands_as_it_was_written_whatever_was_asked(
     plan: list[Turn], stamp: str, is_ascending: bool, asks: str | None, starts_ns: int
 ) -> None:
     plan[0] = plan[0]._replace(asks_here=True)  # the thread's beginning is known
-    talk = Conversation(plan, STAMPS[stamp], starts_ns)
+    talk = ServerThread(plan, STAMPS[stamp], starts_ns)
     log = record(talk.log, page(talk.rows, is_ascending=is_ascending, asks=asks))
     assert [m.id for m in log.messages] == [row["id"] for row in talk.rows]
     assert log.whole_since_start
@@ -130,7 +131,7 @@ def test_a_run_reads_nothing_that_came_later_and_all_that_this_process_knows_to_
     plan: list[Turn], stamp: str, is_ascending: bool, starts_ns: int
 ) -> None:
     plan[0] = plan[0]._replace(asks_here=True)
-    talk = Conversation(plan, STAMPS[stamp], starts_ns)
+    talk = ServerThread(plan, STAMPS[stamp], starts_ns)
     log = record(talk.log, page(talk.rows, is_ascending=is_ascending, asks=None))
     own = {state.key.run_id for state, _ in talk.states}
     for state, before in talk.states:

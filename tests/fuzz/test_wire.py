@@ -11,9 +11,11 @@ from tests.e2e.recordings.folder import why_absent
 if reason := why_absent():
     pytest.skip(reason, allow_module_level=True)
 
+from runspan.apis.api import Exchange
 from runspan.apis.assistants import objects
+from runspan.apis.assistants.events import read_event
 from runspan.apis.assistants.message_deltas import texts_of
-from runspan.apis.assistants.routes import Exchange, match, read_event
+from runspan.apis.assistants.routes import match
 from runspan.core import sse
 from runspan.core.model import Observation
 from tests.fuzz.seeds import Told, tales

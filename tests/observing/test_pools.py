@@ -121,9 +121,9 @@ def broken(*_: Any, **__: Any) -> Any:
         (tool_claims, "seen"),
         (tool_claims, "carry"),
         (tool_claims, "put_down"),
-        (thread_pools.grouped, "current"),
-        (thread_pools.grouped, "enter"),
-        (thread_pools.grouped, "leave"),
+        (thread_pools.helper_call, "current"),
+        (thread_pools.helper_call, "enter"),
+        (thread_pools.helper_call, "leave"),
     ],
 )
 def test_an_error_of_ours_never_reaches_who_submits(

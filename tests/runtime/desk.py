@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from opentelemetry.trace import INVALID_SPAN
 
+from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
 from runspan.config import Config
 from runspan.core.model import Observation, Run, RunFacts, RunRequest, Source, SpanData
@@ -67,6 +68,7 @@ class Desk:
         assert matched is not None
         live = LiveSpan(INVALID_SPAN, None, None)
         call = Call(
+            API,
             matched,
             SERVER,
             self.now_ns,
@@ -109,7 +111,7 @@ class Desk:
 
     def stream(self, live: Live) -> StreamRef:
         self.tracker.stream_opened(live)
-        return StreamRef(self.call(live.key.run_id), live.key.run_id, live.key.conversation_id)
+        return StreamRef.of(self.call(live.key.run_id), live.key.run_id, live.key.conversation_id)
 
     def close(self, live: Live, stream: StreamRef) -> None:
         self.tracker.stream_closed(live, stream, StreamClosed(stream, self.now_ns), None)

@@ -10,6 +10,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 
+from runspan.apis import APIS
+from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
 from runspan.core.model import RunRequest, ToolCall
 from runspan.core.redact import Texts
@@ -36,7 +38,7 @@ class Office(Desk):
         calls: Any = CallSpans(
             "auto", Texts(), self.tracker._agents, self.outbox, Counts(), self.tracker.dropped
         )  # type: ignore[arg-type]
-        self.handoffs = Handoffs(self.tracker, emitter, calls, self._put)
+        self.handoffs = Handoffs(self.tracker, emitter, calls, self._put, APIS)
 
     def _put(self, ask: WorkerTask) -> None:
         if self.held is None:
@@ -201,7 +203,7 @@ def shared(office: Office) -> Call:
     """The first sighting of a run that carries its identity."""
     matched = match("get", "/threads/thread_1/runs/run_1")
     assert matched is not None
-    call = Call(matched, SERVER, office.now_ns, office.now_ns)
+    call = Call(API, matched, SERVER, office.now_ns, office.now_ns)
     found = run("queued", carried=encode(CARRIED, 512))
     assert office.handoffs.joined(call, found) is not None
     office.tracker.observe(SERVER, office.seen(found))

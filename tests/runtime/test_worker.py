@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from runspan.apis.routes import match
+from runspan.apis.assistants import API
+from runspan.apis.assistants.routes import match
 from runspan.core.model import ApiError
 from runspan.runtime import worker as module
 from runspan.runtime.admission import weight_of
@@ -217,7 +218,7 @@ def test_a_poll_that_finds_no_room_takes_no_later_polls_with_it() -> None:
 @pytest.mark.usefixtures("small_queue")
 def test_a_full_queue_drops_only_what_can_be_spared_and_counts_it() -> None:
     worker, notes = working()
-    stream = StreamRef(start())
+    stream = StreamRef.of(start())
     kept: list[Any] = [
         start(),
         StreamEvent(stream, "thread.run.completed", 1, b"{}"),
@@ -273,11 +274,11 @@ def a_span() -> LiveSpan:
 def call(method: str, path: str, **more: Any) -> Call:
     matched = match(method, path)
     assert matched is not None
-    return Call(matched, SERVER, 1, 2, **more)
+    return Call(API, matched, SERVER, 1, 2, **more)
 
 
 BIG = b"x" * 1_000
-STREAM = StreamRef(start())
+STREAM = StreamRef.of(start())
 NUMBERS = itertools.count()
 KINDS: dict[str, Callable[[], Any]] = {
     "an answer": lambda: call("post", "/threads/t/messages", result=BIG),

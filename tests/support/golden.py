@@ -30,7 +30,12 @@ BROKEN = re.compile(
 )
 # What depends on how fast the machine is, where a stream is read in real time.
 TIMED = re.compile(r"runspan\.run\.\w+_s|gen_ai\.response\.time_to_first_chunk")
-CLOCKED = ("runtime.clock", "patches.request", "patches.taps", "patches.handlers")
+CLOCKED = (
+    "runtime.clock",
+    "clients.openai.choke_point",
+    "clients.openai.taps",
+    "clients.openai.stream_manager",
+)
 NS = 1_000_000_000
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from runspan.apis.assistants import routes
+from runspan.apis.assistants import API, routes
 from runspan.core.model import Server
 from runspan.runtime.records import (
     Call,
@@ -119,18 +119,18 @@ def poll(run_id: str = "run_1", at_ns: int = 1, result: Any = None) -> Call:
     """`GET` of a run, answered."""
     match = routes.match("get", f"/threads/thread_1/runs/{run_id}")
     assert match is not None
-    return Call(match, SERVER, at_ns, at_ns + 1, result=result)
+    return Call(API, match, SERVER, at_ns, at_ns + 1, result=result)
 
 
 def start() -> Call:
     """`POST` that creates a run, answered."""
     match = routes.match("post", "/threads/thread_1/runs")
     assert match is not None
-    return Call(match, SERVER, 1, 2, result=b'{"id": "run_1"}')
+    return Call(API, match, SERVER, 1, 2, result=b'{"id": "run_1"}')
 
 
 def listing() -> Call:
     """`GET` of the thread's messages, answered."""
     match = routes.match("get", "/threads/thread_1/messages")
     assert match is not None
-    return Call(match, SERVER, 1, 2)
+    return Call(API, match, SERVER, 1, 2)

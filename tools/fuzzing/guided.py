@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of adapters, lifecycle, assembly and conventions: bytes -> observations -> spans -> attributes.
+"""Coverage-guided fuzzing of apis, lifecycle, assembly and conventions: bytes -> observations -> spans -> attributes.
 
     python tools/fuzzing/guided.py SECONDS [FOLDER]
 
@@ -25,8 +25,10 @@ with atheris.instrument_imports(include=["runspan"]):
     from tools.fuzzing import figures
     from tools.fuzzing.mutate import MAX_LINES, mutated
 
+    from runspan.apis.api import Exchange
     from runspan.apis.assistants import objects
-    from runspan.apis.assistants.routes import Exchange, match, read_event, texts_of_delta
+    from runspan.apis.assistants.events import read_event, texts_of
+    from runspan.apis.assistants.routes import match
     from runspan.conventions import attributes_of, genai
     from runspan.core import assembly, conversation, lifecycle, sse
     from runspan.core.model import RunKey, Server, SpanData, SpanKind, ToolFacts
@@ -101,7 +103,7 @@ def _check_tree(span: SpanData, state: lifecycle.RunState) -> None:
 
 def _read(kind: str, what: str, answer: Any, now_ns: int) -> Any:
     if kind == "event":
-        list(texts_of_delta(answer))
+        list(texts_of(answer))
         return read_event(what, answer, now_ns)
     found = match(kind, what)
     if found is None:

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from ..core.fields import real, texts
+from ..core import fields as wire
+from ..core.fields import Wire, real, texts
 from ..core.model import Document, Observation, Search, Stored
-from .assistants import objects as wire
-from .assistants.objects import Wire
-from .assistants.routes import Exchange, Match, Route, paths_from, segments_of
+from .api import Api, Exchange, Match, Route
+from .objects import error
+from .urls import paths_from, segments_of
 
 PREFIXES = ("/files", "/vector_stores")
 
@@ -63,7 +64,7 @@ def _store_file(exchange: Exchange) -> Observation:
             file_id=exchange.match.object_id or wire.text(told, "id") or wire.text(exchange.body, "file_id"),
             store_id=exchange.match.store_id,
             status=wire.text(told, "status"),
-            error=wire.error(wire.mapping(told, "last_error")),
+            error=error(wire.mapping(told, "last_error")),
         ),
     )
 
@@ -108,16 +109,17 @@ def _counts(told: Wire) -> Mapping[str, int]:
 
 _write = partial(Route, is_write=True, is_apart=True)
 _read = partial(Route, is_apart=True)
+_list = partial(Route, is_apart=True, is_list=True)
 
 # (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2 and 4.
 ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
-    ("post", 1, "files", "", ""): _write("upload_file", _file, reads_body=True),
-    ("get", 1, "files", "", ""): _read("list_files", _file),
+    ("post", 1, "files", "", ""): _write("upload_file", _file, reads_body=True, uploads=True),
+    ("get", 1, "files", "", ""): _list("list_files", _file),
     ("get", 2, "files", "", ""): _read("get_file", _file),
     ("delete", 2, "files", "", ""): _write("delete_file", _file),
     ("get", 3, "files", "content", ""): _read("get_file_content", _file, gives_file=True),
     ("post", 1, "vector_stores", "", ""): _write("create_vector_store", _store),
-    ("get", 1, "vector_stores", "", ""): _read("list_vector_stores", _store),
+    ("get", 1, "vector_stores", "", ""): _list("list_vector_stores", _store),
     ("get", 2, "vector_stores", "", ""): _read("get_vector_store", _store),
     ("post", 2, "vector_stores", "", ""): _write("update_vector_store", _store),
     ("delete", 2, "vector_stores", "", ""): _write("delete_vector_store", _store),
@@ -125,7 +127,7 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("post", 3, "vector_stores", "files", ""): _write(
         "create_vector_store_file", _store_file, reads_body=True
     ),
-    ("get", 3, "vector_stores", "files", ""): _read("list_vector_store_files", _store),
+    ("get", 3, "vector_stores", "files", ""): _list("list_vector_store_files", _store),
     ("get", 4, "vector_stores", "files", ""): _read("get_vector_store_file", _store_file, is_poll=True),
     ("post", 4, "vector_stores", "files", ""): _write("update_vector_store_file", _store_file),
     ("delete", 4, "vector_stores", "files", ""): _write("delete_vector_store_file", _store_file),
@@ -135,7 +137,7 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("post", 3, "vector_stores", "file_batches", ""): _write("create_file_batch", _batch),
     ("get", 4, "vector_stores", "file_batches", ""): _read("get_file_batch", _batch, is_poll=True),
     ("post", 5, "vector_stores", "file_batches", "cancel"): _write("cancel_file_batch", _batch),
-    ("get", 5, "vector_stores", "file_batches", "files"): _read("list_file_batch_files", _batch),
+    ("get", 5, "vector_stores", "file_batches", "files"): _list("list_file_batch_files", _batch),
 }
 
 
@@ -167,6 +169,8 @@ HELPERS: Mapping[tuple[str, str], Route] = {
     ("FileBatches", "upload_and_poll"): _write("upload_file_batch", _batch),
     ("FileBatches", "create_and_poll"): _write("create_file_batch", _batch),
     ("Files", "upload_and_poll"): _write("upload_vector_store_file", _store_file),
-    ("Files", "create_and_poll"): _write("create_vector_store_file", _store_file),
+    ("Files", "create_and_poll"): _write("create_vector_store_file", _store_file, reads_body=True),
     ("Files", "wait_for_processing"): _read("get_file", _file),
 }
+
+API = Api(name="files", match=match, helpers=HELPERS)

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..apis.assistants.routes import Match, match
+from ..apis.api import Match
+from ..apis.assistants.routes import match
 from .recording import Exchange, bare, is_stream
 
 # operation of adapters.assistants -> (method of client.beta, name of the object's id there)

@@ -18,6 +18,8 @@ from .model import (
     ApiError,
     Cost,
     Message,
+    Outcome,
+    Phase,
     Run,
     RunFacts,
     RunRequest,
@@ -31,15 +33,10 @@ from .redact import Texts, cut
 from .timing import SECOND_NS, Timeline
 from .tools import ToolInvocation
 
-FINISH_REASONS: Mapping[str, str] = {
-    "completed": "stop",
-    "failed": "error",
-    "cancelled": "error",  # the conventions: expected but not received
-    "expired": "error",
-    "requires_action": "tool_call",  # the last thing seen of an unfinished run
+FINISH_REASONS: Mapping[Outcome | None, str] = {
+    Outcome.COMPLETED: "stop",  # FAILED, CANCELLED, EXPIRED: "error". The conventions: expected but not received
 }
 NO_ERRORS: Mapping[str, ApiError] = {}
-_LENGTH_REASONS = frozenset({"max_completion_tokens", "max_prompt_tokens", "max_tokens"})
 
 
 def assemble(
@@ -107,7 +104,7 @@ def failed_request(
     error: ApiError,
     texts: Texts,
 ) -> SpanData:
-    """A `POST .../runs` that gave no Run: a run span with its error and nothing below."""
+    """A request that started no run: a run span with its error and nothing below."""
     facts = RunFacts(
         server=server,
         request=_request(request),
@@ -247,22 +244,24 @@ def _message(kind: str, message: Message, texts: Texts) -> Message:
 
 
 def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
-    reasons = {run.incomplete_reason, *(m.incomplete_reason for m in outputs)}
+    reasons = {run.finish_reason, *(m.finish_reason for m in outputs)}
     is_refused = any(part.type == "refusal" for message in outputs for part in message.parts)
     if "content_filter" in reasons or is_refused:
         return "content_filter"
-    if run.status == "incomplete":
-        return "length" if reasons & _LENGTH_REASONS else "error"
-    return FINISH_REASONS.get(run.status or "", "error")
+    if run.outcome is Outcome.INCOMPLETE:
+        return "length" if "length" in reasons else "error"
+    if run.phase is Phase.WAITING:  # the last thing seen of an unfinished run
+        return "tool_call"
+    return FINISH_REASONS.get(run.outcome, "error")
 
 
 def _error(state: RunState, texts: Texts) -> ApiError | None:
     run = state.run
     if not state.is_over:
         error = state.stream_error
-    elif run.status == "failed":
+    elif run.outcome is Outcome.FAILED:
         error = run.error or ApiError("failed")
-    elif run.status == "expired":
+    elif run.outcome is Outcome.EXPIRED:
         error = ApiError("expired", run.error.message if run.error else None)
     else:
         return None
@@ -272,7 +271,7 @@ def _error(state: RunState, texts: Texts) -> ApiError | None:
 def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
     events = [
         SpanEvent(
-            f"thread.run.{entry.status}",
+            state.vocabulary.event_prefix + entry.status,
             entry.moment.at_ns,
             {
                 "runspan.run.status": entry.status,

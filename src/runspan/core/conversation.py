@@ -184,7 +184,7 @@ def _stamp(message: Message) -> int:
 
 def _better(known: Message, new: Message) -> Message:
     """The later word holds, but an unfinished one never replaces a finished one."""
-    is_step_back = new.status == "in_progress" and known.status in ("completed", "incomplete")
+    is_step_back = new.is_growing and known.outcome is not None
     newer = known if is_step_back or (known.parts and not new.parts) else new
     return replace(
         newer,

@@ -12,6 +12,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from .phases import Outcome as Outcome
+from .phases import Phase as Phase
+from .phases import Vocabulary as Vocabulary
+
 # ---------------------------------------------------------------- what the API says
 
 
@@ -77,10 +81,10 @@ class Message(Struct, frozen=True, gc=False):
     parts: tuple[Part, ...] = ()
     created_at: int | None = None
     run_id: str | None = None
-    status: str | None = None  # in_progress | incomplete | completed, often absent
-    incomplete_reason: str | None = (
-        None  # content_filter | max_tokens | run_cancelled | run_expired | run_failed
-    )
+    is_growing: bool = False  # the API says that more of it is to come
+    outcome: Outcome | None = None  # COMPLETED or INCOMPLETE, where the API says so
+    incomplete_reason: str | None = None  # the API's own word
+    finish_reason: str | None = None  # of GenAI, where the API says why the message stopped early
     sent_ns: int | None = None  # local time of the request by which this process created it
     original_length: int | None = None  # characters of its texts, where they were cut together
 
@@ -97,7 +101,8 @@ class RunStep(Struct, frozen=True, gc=False):
 
     id: str
     type: str
-    status: str | None = None
+    status: str | None = None  # the API's own word
+    outcome: Outcome | None = None
     message_id: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     error: ApiError | None = None
@@ -126,7 +131,9 @@ class Run(Struct, frozen=True, gc=False):
 
     id: str
     conversation_id: str
-    status: str | None = None  # queued, in_progress, ..., or a word of later days
+    status: str | None = None  # the API's own word
+    phase: Phase | None = None  # None: no status, or one that the API package does not know
+    outcome: Outcome | None = None  # set when `phase` is OVER
     agent_id: str | None = None
     model: str | None = None
     instructions: str | None = None
@@ -134,7 +141,8 @@ class Run(Struct, frozen=True, gc=False):
     required: tuple[ToolCall, ...] = ()  # required_action.submit_tool_outputs.tool_calls
     usage: Usage | None = None
     error: ApiError | None = None
-    incomplete_reason: str | None = None
+    incomplete_reason: str | None = None  # the API's own word
+    finish_reason: str | None = None  # of GenAI: length, content_filter; None: `outcome` decides
     created_at: int | None = None
     started_at: int | None = None
     ended_at: int | None = None  # completed_at, failed_at or cancelled_at; expires_at of an expired run

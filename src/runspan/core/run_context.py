@@ -38,6 +38,7 @@ class RunContext(Struct, frozen=True, gc=False):
     request_ns: int  # of the POST that created the Run, on the creator's clock
     response_ns: int | None = None  # None: not known when this was written
     conversation_id: str | None = None
+    api: str | None = None  # None: the first one that the process knows
     request: RunRequest = RunRequest()  # without texts
     waiting: tuple[ToolCall, ...] = ()  # calls that wait for outputs, without arguments
     waiting_since_ns: int | None = None  # when the creator saw that they do
@@ -79,6 +80,8 @@ def _optional(carried: RunContext) -> Iterator[tuple[str, str]]:
     request = carried.request
     if request.stream:
         yield "stream", "1"
+    if carried.api is not None:
+        yield "api", carried.api
     if carried.waiting:
         calls = [[call.id, call.name] for call in carried.waiting[:MAX_CALLS]]
         yield "w", dumps([(carried.waiting_since_ns or carried.request_ns) // _US, calls])
@@ -120,6 +123,7 @@ def _decoded(pairs: Mapping[str, str]) -> RunContext | None:
         request_ns=request_ns,
         response_ns=request_ns + _time(pairs["took"]) if "took" in pairs else None,
         conversation_id=pairs.get("th"),
+        api=pairs.get("api"),
         request=RunRequest(
             model=pairs.get("model"),
             agent_id=pairs.get("as"),

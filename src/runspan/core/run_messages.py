@@ -7,7 +7,7 @@ from itertools import takewhile
 from . import ids
 from .conversation import Conversation
 from .lifecycle import RunState
-from .model import Message
+from .model import Message, Outcome
 from .recognition import says
 
 
@@ -37,7 +37,7 @@ def outputs(log: Conversation, state: RunState) -> tuple[Message, ...]:
     run_id = state.key.run_id
     named = {step.message_id for step in state.steps.values() if step.message_id}
     own = [m for m in log.messages if m.role != "user" and (m.run_id == run_id or ids.shown(m.id) in named)]
-    return tuple(m for m in own or _unowned(log, state) if m.parts or m.status != "in_progress")
+    return tuple(m for m in own or _unowned(log, state) if m.parts or not m.is_growing)
 
 
 def has_all_outputs(log: Conversation, state: RunState) -> bool:
@@ -57,9 +57,9 @@ def _was_told_all(log: Conversation, state: RunState) -> bool:
     ):  # one that began at the outputs of tools told a part
         return False
     own = [m for m in log.messages if m.run_id == state.key.run_id and m.role != "user"]
-    whole = {m.id for m in own if m.parts and m.status != "in_progress"}
+    whole = {m.id for m in own if m.parts and not m.is_growing}
     named = {step.message_id for step in state.steps.values() if step.message_id}
-    expects_some = state.run.status in ("completed", "incomplete")
+    expects_some = state.run.outcome in (Outcome.COMPLETED, Outcome.INCOMPLETE)
     return len(whole) == len(own) and whole >= named | state.partial.keys() and bool(own or not expects_some)
 
 

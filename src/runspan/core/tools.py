@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from . import ids, timing
 from .jsontext import fit_text
 from .lifecycle import RunState
-from .model import ApiError, Document, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
+from .model import ApiError, Document, Outcome, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
 from .redact import Texts
 from .timing import Timeline
 
@@ -196,8 +196,8 @@ def _span(
 
 def _error(step: RunStep | None) -> ApiError | None:
     """As with Runs: a cancelled step was asked for, an expired one is an error."""
-    if step is None or step.status == "cancelled":
+    if step is None or step.outcome is Outcome.CANCELLED:
         return None
-    if step.status == "expired":
+    if step.outcome is Outcome.EXPIRED:
         return ApiError("expired", step.error.message if step.error else None)
-    return step.error or (ApiError("failed") if step.status == "failed" else None)
+    return step.error or (ApiError("failed") if step.outcome is Outcome.FAILED else None)

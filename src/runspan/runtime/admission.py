@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..apis.api import RUNS
 from .records import (
     Call,
     Fetched,
@@ -46,7 +47,7 @@ def is_edge(record: Any) -> bool:
         is_of_run = route.is_poll or (route.is_write and record.match.run_id is not None)
         return route.starts_run or (is_of_run and isinstance(record.result, bytes))
     if isinstance(record, StreamEvent):
-        return record.name.startswith("thread.run.")
+        return record.stream.events.kind_of(record.name) in RUNS
     return isinstance(record, StreamClosed | HandlerError | Fetched)
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..apis.assistants import objects
-from ..apis.assistants import routes as assistants
-from ..apis.assistants.routes import Exchange
-from ..core.lifecycle import PHASE_OF_STATUS, Phase
-from ..core.model import Observation, Run, Source
+from ..apis.api import Exchange
+from ..core.model import Observation, Phase, Run, Source
 from ..guard import logger
 from .call_spans import CallSpans
 from .emitter import Emitter
@@ -71,7 +68,7 @@ class Reader:
         if not self._tracker.is_foreign(call.server, run):
             return None
         self._custody.remember(call, seen)
-        is_alive = PHASE_OF_STATUS.get(run.status or "", Phase.OVER) is not Phase.OVER
+        is_alive = run.phase not in (None, Phase.OVER)
         live = self._take_part(call, run) if is_alive and not self._custody.is_declined(run.id) else None
         if live is None:
             self._custody.forget(call)
@@ -97,7 +94,7 @@ class Reader:
             logger.info(FOREIGN, run.id)
 
     def _start(self, call: Call) -> None:
-        request = objects.run_request(decode(call.body), call.streams)
+        request = call.api.read_request(decode(call.body), call.streams)
         if call.live is None:
             self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
@@ -115,8 +112,8 @@ class Reader:
         live = self._tracker.get_by_key(fetched.key)
         seen = None
         if live is not None and fetched.payload is not None:
-            path, query = self._tracker.scheduler.where(live.key, fetched.what)
-            match = assistants.match("get", path)
+            path, query = self._tracker.scheduler.where(live, fetched.what)
+            match = live.api.match("get", path)
             if match is not None:
                 times = fetched.request_ns, fetched.response_ns
                 response = decode(fetched.payload)

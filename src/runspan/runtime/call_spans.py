@@ -120,14 +120,13 @@ class CallSpans:
     def _data(self, call: Call, seen: Observation | None) -> SpanData:
         match = call.match
         agent = seen.agents[0] if seen and seen.agents else None
-        if agent is None and match.object_id and match.route.operation.endswith("_agent"):
-            known = self._agents.get((call.server.base_url, match.object_id))
-            agent = known or Agent(match.object_id)
+        if agent is None and match.agent_id:
+            agent = self._agents.get((call.server.base_url, match.agent_id)) or Agent(match.agent_id)
         facts = CallFacts(
             server=call.server,
             conversation_id=match.conversation_id or (seen.conversation_id if seen else None),
             run_id=match.run_id,
-            message_id=(match.object_id or _only_id(seen)) if "message" in match.route.operation else None,
+            message_id=match.message_id or (_only_id(seen) if match.conversation_id else None),
             agent=agent and assembly.told(agent, self._texts),
             model=agent.model if agent else None,
             stored=self._stored(seen.stored) if seen and seen.stored else None,

@@ -149,7 +149,9 @@ class Emitter:
         offset_ns = clock.wall_offset_ns()
         span = self._started(tracer, data, context, under, offset_ns)
         times = carried.request_ns, carried.response_ns
-        return LiveSpan(span, under, tracer, *times, carried.conversation_id, carried.request, offset_ns)
+        return LiveSpan(
+            span, under, tracer, *times, carried.conversation_id, carried.request, wall_offset_ns=offset_ns
+        )
 
     def _started(
         self, tracer: Tracer, data: SpanData, begun_in: Context, under: Context | None, offset_ns: int

@@ -11,11 +11,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ..apis.api import Api, Apis
 from ..conventions import observed as words
 from ..conventions.backend_attributes import NONE, BackendAttributes
 from ..core import run_context as lines
-from ..core.lifecycle import Change, Phase, RunState, ToolRound
-from ..core.model import Observation, Run, RunFacts, RunKey, Server, SpanData, SpanKind, ToolCall
+from ..core.lifecycle import Change, RunState, ToolRound
+from ..core.model import Observation, Phase, Run, RunFacts, RunKey, Server, SpanData, SpanKind, ToolCall
 from ..core.run_context import RunContext
 from ..guard import logger
 from . import clock, identity, work_unit
@@ -52,8 +53,10 @@ class Handoffs:
         emitter: Emitter,
         calls: CallSpans,
         put: Callable[[Any], None],
+        apis: Apis,
         extra: BackendAttributes = NONE,
     ) -> None:
+        self._apis = apis
         self._tracker = tracker
         self._emitter = emitter
         self._calls = calls
@@ -104,7 +107,7 @@ class Handoffs:
         if self._tracker.ended.peek(run_id) is not None and self._tracker.handed.peek(run_id) is None:
             return context  # emitted here: the task came a second time
         carried = _on_our_clock(carried)
-        live = self._begin(carried, context)
+        live = self._begin(carried, context, self._apis.named(carried.api))
         if live.span.is_recording():
             self._take(run_id, carried, live)
         else:
@@ -120,7 +123,7 @@ class Handoffs:
         """A run that carries its identity is met for the first time, by this call."""
         carried = None if line is None else lines.decode(line)
         if carried is not None and carried.is_sampled:
-            live = self._begin(_on_our_clock(carried), identity.context_of(carried))
+            live = self._begin(_on_our_clock(carried), identity.context_of(carried), call.api)
             if live.span.is_recording():
                 live.is_shared = True
                 call.met = live
@@ -132,7 +135,7 @@ class Handoffs:
         """The identity of a run that is about to be created, for its metadata; from now on it is a shared one."""
         live.is_shared = True
         live.tracer = identity.following(live.tracer, live.span.get_span_context())
-        carried = identity.carry(live)
+        carried = identity.carry(live, api=self._name(live))
         no_texts = {k: v for k, v in carried.scope.items() if k != words.METADATA}
         return lines.encode(replace(carried, response_ns=None, scope=no_texts), lines.MAX_METADATA_CHARS)
 
@@ -151,16 +154,23 @@ class Handoffs:
         calls = tuple(ToolCall(p.call_id, "function", p.name) for p in waiting)
         since_ns = waiting[0].since_ns + of.live.wall_offset_ns if waiting else None
         more = {"waiting": calls, "waiting_since_ns": since_ns}
-        return identity.headers(of.live, identity.carry(of.live, claimed=of.claimed(), **more))
+        return identity.headers(
+            of.live, identity.carry(of.live, api=self._name(of.live), claimed=of.claimed(), **more)
+        )
 
-    def _begin(self, carried: RunContext, context: Any) -> LiveSpan:
+    def _name(self, live: LiveSpan) -> str | None:
+        return live.api.name if live.api not in (None, self._apis.first) else None
+
+    def _begin(self, carried: RunContext, context: Any, api: Api) -> LiveSpan:
         """Its creator's clock may be ahead of ours: nothing begins in the future."""
         carried = replace(carried, request_ns=min(carried.request_ns, clock.now_ns()))
         run = Run("", carried.conversation_id or "", agent_id=carried.request.agent_id)
         facts = RunFacts(_UNKNOWN, carried.request, run, origin=ADOPTED)
         data = SpanData(SpanKind.RUN, "invoke_agent", carried.request_ns, carried.request_ns, facts)
         context = identity.with_scope(context, carried.scope, self._extra)
-        return self._emitter.begin_adopted(self._calls.named(data), carried, context)
+        live = self._emitter.begin_adopted(self._calls.named(data), carried, context)
+        live.api = api
+        return live
 
     def _take(self, run_id: str, carried: RunContext, live: LiveSpan) -> None:
         of = ToolClaims(live)
@@ -193,7 +203,8 @@ class Handoffs:
             self._tracker.runs.pop((ANYWHERE, run_id), None)
             return
         self.expected.add(run_id)
-        self._tracker.follow(_first_state(run_id, carried, live), live, None)
+        api = self._apis.named(carried.api)
+        self._tracker.follow(api, _first_state(api, run_id, carried, live), live, None)
         past = self._strangers.pop(run_id)
         if past is not None:
             server, via, seen = past
@@ -245,12 +256,12 @@ class Handoffs:
             self.forget(call)
             return None
         carried = RunContext("", "", None, 1, live.request_ns, call.request_ns, request=live.asked)
-        state = _first_state(run.id, carried, live)
+        state = _first_state(call.api, run.id, carried, live)
         key = RunKey(call.server.base_url, run.conversation_id, run.id)
         state = replace(
             state, key=key, server=call.server, run=replace(run, status=None), created_at=run.created_at
         )
-        return self._tracker.follow(state, live, call.via)
+        return self._tracker.follow(call.api, state, live, call.via)
 
     def forget(self, call: Call) -> None:
         """It was met, but is not to be followed here."""
@@ -279,12 +290,13 @@ def _on_our_clock(carried: RunContext) -> RunContext:
     return replace(carried, **times)
 
 
-def _first_state(run_id: str, carried: RunContext, live: LiveSpan) -> RunState:
+def _first_state(api: Api, run_id: str, carried: RunContext, live: LiveSpan) -> RunState:
     """Before anything was read of it here."""
     response_ns = max(min(carried.response_ns or 0, clock.now_ns()), live.request_ns)
     state = RunState(
         key=RunKey(_UNKNOWN.base_url, carried.conversation_id or "", run_id),
         server=_UNKNOWN,
+        vocabulary=api.vocabulary,
         request=carried.request,
         request_ns=live.request_ns,
         response_ns=response_ns,
@@ -296,7 +308,7 @@ def _first_state(run_id: str, carried: RunContext, live: LiveSpan) -> RunState:
     if not carried.waiting:
         return state
     since_ns = max(min(carried.waiting_since_ns or 0, clock.now_ns()), live.request_ns)
-    opened = Change("requires_action", since_ns, since_ns)
+    opened = Change(api.vocabulary.waiting, Phase.WAITING, since_ns, since_ns)
     return replace(
         state,
         phase=Phase.WAITING,

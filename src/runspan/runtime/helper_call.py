@@ -6,6 +6,8 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
+from ..apis.api import Route
+
 
 @dataclass(slots=True, eq=False)
 class HelperCall:
@@ -14,11 +16,11 @@ class HelperCall:
     polls: int = 0
     uploads: list[str] = field(default_factory=list)  # appending is atomic
 
-    def saw(self, operation: str, *, is_poll: bool) -> None:
+    def saw(self, route: Route, *, is_poll: bool) -> None:
         if is_poll:
             self.polls += 1
-        elif operation == "upload_file":
-            self.uploads.append(operation)
+        elif route.uploads:
+            self.uploads.append(route.operation)
 
 
 _current: ContextVar[HelperCall | None] = ContextVar("runspan-group", default=None)

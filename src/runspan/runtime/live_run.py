@@ -7,9 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..core import conversation as thread
-from ..core import run_messages
-from ..core.conversation import Conversation
+from ..apis.api import Api
 from ..core.ids import StreamIds
 from ..core.lifecycle import RunState
 from ..core.model import Observation, Run, RunKey, RunRequest
@@ -28,6 +26,7 @@ BASE_WEIGHT = 4_096  # bytes of one live run beside its texts, measured in `make
 class Live:
     """Worker's own, never shared. Times are on the one clock."""
 
+    api: Api
     state: RunState
     span: LiveSpan
     via: BackgroundClient | None
@@ -58,41 +57,6 @@ class Live:
         return "stream_closed" if self.closed_early and unseen != "evicted" else unseen
 
 
-def missing(live: Live, log: Conversation, captures: bool) -> list[str]:
-    """What the run still lacks, in the order in which it is worth fetching."""
-    state = live.state
-    if not state.is_over:
-        return ["run"]
-    lacks = []
-    if captures and not (run_messages.has_all_outputs(log, state) and thread.has_all_inputs(log)):
-        lacks.append("messages")
-    if (
-        (_may_have_steps(state) or _has_unknown_calls(state, captures))
-        and not state.has_all_steps
-        and not (state.over_streamed and state.request.stream and state.steps)
-    ):
-        lacks.append("steps")
-    return lacks
-
-
-def lacking(live: Live, log: Conversation, captures: bool) -> tuple[str, ...]:
-    """What the trace of an ended run lacks. Of inputs that are not known `runspan.input.incomplete` tells."""
-    has_outputs = live.state.is_over and run_messages.has_all_outputs(log, live.state)
-    lacks = missing(live, log, captures)
-    return tuple(what for what in lacks if what == "steps" or (what == "messages" and not has_outputs))
-
-
-def _may_have_steps(state: RunState) -> bool:
-    """Server-side tools are known only from steps; function calls from `requires_action`, unless others saw the run through."""
-    return any(tool.get("type") != "function" or state.noticed_ns is None for tool in state.run.tools)
-
-
-def _has_unknown_calls(state: RunState, captures: bool) -> bool:
-    """Calls that others saw asked for: steps tell their names and arguments."""
-    calls = [call for tool_round in state.rounds for call in tool_round.calls]
-    return any(call.name is None or (captures and call.arguments is None) for call in calls)
-
-
 def time_to_live_ns(state: RunState) -> int:
     run = state.run
     seconds = DEFAULT_LIFE_S
@@ -112,10 +76,11 @@ def first_state(
     return RunState(
         key=key,
         server=call.server,
+        vocabulary=call.api.vocabulary,
         request=request,
         request_ns=call.request_ns,
         response_ns=response_ns,
-        run=replace(run, status=None),
+        run=replace(run, status=None, phase=None),
         last_alive_ns=call.request_ns,
         last_seen_ns=response_ns,
         **more,

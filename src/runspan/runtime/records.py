@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from ..apis.assistants.message_deltas import MessageDeltas
-from ..apis.assistants.routes import Match
-from ..apis.assistants.step_deltas import StepDeltas
+from ..apis.api import Api, Events, Match, StepPieces, TextPieces
 from ..core.jsontext import loads
 from ..core.model import ApiError, RunRequest, Server
 from ..core.sse import Parser
@@ -68,6 +66,7 @@ class LiveSpan(Struct, eq=False):
     response_ns: int | None = None
     conversation_id: str | None = None
     asked: RunRequest = RunRequest()  # without texts
+    api: Api | None = None  # of a run
     wall_offset_ns: int = 0  # added to times of `runtime.clock` when the span is exported
     is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
 
@@ -75,6 +74,7 @@ class LiveSpan(Struct, eq=False):
 class Call(Struct, eq=False):
     """One finished call of the app."""
 
+    api: Api
     match: Match
     server: Server
     request_ns: int
@@ -136,19 +136,24 @@ class StreamRef(Struct, eq=False):
     """One stream of the app, from the call that opened it to its end."""
 
     call: Call
+    events: Events
+    texts: TextPieces  # worker's own: of messages that did not come whole yet
+    steps: StepPieces  # worker's own, like `texts`
     run_id: str | None = None
     conversation_id: str | None = None
     first_token_ns: int | None = None
     first_token_since_ns: int | None = None
-    texts: MessageDeltas = field(
-        default_factory=lambda: MessageDeltas(MAX_PARTIAL_CHARS)
-    )  # worker's own: of messages that did not come whole yet
-    steps: StepDeltas = field(
-        default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
-    )  # worker's own, like `texts`
     is_told: bool = False  # worker's own: the event came behind which the server closes it
     parser: Parser | None = None  # worker's own, of a stream that the app reads as bytes
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
+
+    @classmethod
+    def of(cls, call: Call, run_id: str | None = None, conversation_id: str | None = None) -> StreamRef:
+        events = call.api.events
+        if events is None:
+            raise LookupError(f"{call.api.name} has no streams")
+        texts, steps = events.new_texts(MAX_PARTIAL_CHARS), events.new_steps(MAX_PARTIAL_CHARS)
+        return cls(call, events, texts, steps, run_id, conversation_id)
 
 
 class StreamEvent(Struct, eq=False):

@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Mapping
 
+from ..apis.api import RUN
 from ..config import Config
 from ..core.model import RunKey, Source
 from . import clock
@@ -82,9 +83,9 @@ class RunScheduler:
         if live.claim is not None and live.claim.source is not Source.STREAM:  # its stream may be forgotten
             return min(live.expires_ns, live.claimed_ns + FIRST_LOOK_S * SECOND_NS)
         is_others = live.span.is_shared  # nobody waits for what we would find
-        if self._config.fetch == "never" or is_others or live.open_streams or "run" in live.asked:
+        if self._config.fetch == "never" or is_others or live.open_streams or RUN in live.asked:
             return live.expires_ns
-        is_first_look = live.closed_early and "run" not in live.tried
+        is_first_look = live.closed_early and RUN not in live.tried
         return min(
             live.expires_ns, live.last_heard_ns + (self._linger_ns if is_first_look else live.look_after_ns)
         )
@@ -100,10 +101,10 @@ class RunScheduler:
         elif live.claim is not None:
             self._give_up(live)
         else:
-            is_first_look = live.closed_early and "run" not in live.tried
-            live.tried.discard("run")
+            is_first_look = live.closed_early and RUN not in live.tried
+            live.tried.discard(RUN)
             if not self.ask(live):
-                live.tried.add("run")  # there is nobody to ask, or not now
+                live.tried.add(RUN)  # there is nobody to ask, or not now
             if not is_first_look:
                 live.look_after_ns *= 2
             live.last_heard_ns = now_ns
@@ -132,20 +133,13 @@ class RunScheduler:
             for what in self._missing(live):
                 if what not in live.asked:
                     live.asked.add(what)
-                    self._fetcher.ask(live.via, live.key, what, *self.where(live.key, what))
+                    self._fetcher.ask(live.via, live.key, what, *self.where(live, what))
         return bool(live.asked)
 
-    def where(self, key: RunKey, what: str) -> tuple[str, dict[str, object]]:
+    def where(self, live: Live, what: str) -> tuple[str, dict[str, object]]:
         """Path and query of the GET for `what`."""
-        run = f"/threads/{key.conversation_id}/runs/{key.run_id}"
-        if what == "run":
-            return run, {}
-        if what == "steps":
-            return f"{run}/steps", {"limit": 100, "order": "asc"}
-        limit = min(
-            max(self._config.max_input_messages, 20), 100
-        )  # 100: the API's own bound; outputs are in it, too
-        return f"/threads/{key.conversation_id}/messages", {"limit": limit, "order": "desc"}
+        follow_up = live.api.follow_ups[what]
+        return follow_up.path(live.key), dict(follow_up.query(self._config.max_input_messages))
 
     def is_waiting(self) -> bool:
         """Whether GETs are on their way."""
@@ -161,5 +155,5 @@ class RunScheduler:
                 if not live.asked and not self.ask(live):
                     self._finish(live, None)
             elif look and not live.span.is_shared and (alive or live.closed_early):
-                live.tried.discard("run")
+                live.tried.discard(RUN)
                 self.ask(live)

@@ -12,7 +12,7 @@ from ..core.limits import Limits
 from ..core.model import RunFacts, SpanData
 from ..core.redact import Texts
 from .call_spans import Agents
-from .live_run import Live, lacking
+from .live_run import Live
 from .tool_claims import ToolClaims
 
 
@@ -41,7 +41,7 @@ class RunSpans:
             data = assembly.without_calls(
                 data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
             )
-        lacks = lacking(live, log, self._keeps_texts)
+        lacks = tuple(live.api.missing(live.state, log, self._keeps_texts))
         if lacks and isinstance(data.facts, RunFacts):
             data = replace(data, facts=replace(data.facts, missing=lacks))
         return data, lacks

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..apis.assistants import envelopes, objects
-from ..apis.assistants import routes as assistants
-from ..apis.assistants.routes import Exchange
+from ..apis.api import EventKind, Exchange
 from ..core import sse
-from ..core.lifecycle import Phase
-from ..core.model import ApiError, Observation, Source, SpanEvent
+from ..core.model import ApiError, Observation, Phase, Source, SpanEvent
 from ..core.redact import Texts
 from ..guard import guarded
 from . import told
@@ -52,11 +49,11 @@ class StreamReader:
         since_ns, at_ns = when
         call = stream.call
         of = (stream.conversation_id or call.match.conversation_id, stream.run_id or call.match.run_id)
-        seen = assistants.read_event(name, data, at_ns, *of, since_ns)
+        seen = stream.events.read(name, data, at_ns, *of, since_ns)
         if seen.created_conversation:
             stream.conversation_id = seen.conversation_id
             sent = Exchange(call.match, call.request_ns, at_ns, decode(call.body), response=data)
-            seen = assistants.with_thread_of(sent, seen)
+            seen = stream.events.complete(sent, seen)
         if seen.runs and stream.run_id is None:
             stream.run_id, stream.conversation_id = seen.runs[0].id, seen.runs[0].conversation_id
             live = self._live(stream, seen)
@@ -67,7 +64,7 @@ class StreamReader:
             seen = told.keyed(live, stream, seen)
         self._tracker.observe(call.server, seen, weight_bytes)
         self._tracker.first_token(call.server, stream)
-        if live is not None and assistants.is_last_word(seen):
+        if live is not None and _is_last_word(seen):
             self._tracker.stream_told(live, stream)
 
     def _of(self, stream: StreamRef) -> Live | None:
@@ -77,13 +74,14 @@ class StreamReader:
     def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
         call = stream.call
         if call.match.route.starts_run:
-            return self._tracker.begin(call, objects.run_request(decode(call.body), True), seen)
+            return self._tracker.begin(call, call.api.read_request(decode(call.body), True), seen)
         known = self._tracker.get(call.server, stream.conversation_id, stream.run_id)
         return known or self._join(call, seen)
 
     def deltas(self, deltas: StreamDeltas) -> None:
         for data in deltas.data:
-            _, delta = envelopes.opened("", data) if envelopes.is_wrapped(data) else ("", data)
+            events = deltas.stream.events
+            _, delta = events.opened("", data) if events.is_wrapped(data) else ("", data)
             told.piece(self._of(deltas.stream), deltas.stream, delta, of_steps=deltas.of_steps)
 
     # ------------------------------------------------------------ bytes
@@ -96,18 +94,19 @@ class StreamReader:
             self._sent(stream, name, text, (chunk.since_ns, chunk.at_ns))
 
     def _sent(self, stream: StreamRef, name: str, text: str, when: When) -> None:
-        name, data = envelopes.opened(name, text)
-        if not isinstance(data, dict):
+        name, data = stream.events.opened(name, text)
+        kind = stream.events.kind_of(name)
+        if kind is None or not isinstance(data, dict):
             return
-        if name == assistants.FIRST_TOKEN:
+        if kind is EventKind.TEXT_DELTA:
             if stream.first_token_ns is None:
                 stream.first_token_since_ns, stream.first_token_ns = when
             told.piece(self._of(stream), stream, data, of_steps=False)
-        elif name == assistants.STEP_DELTA:
+        elif kind is EventKind.STEP_DELTA:
             told.piece(self._of(stream), stream, data, of_steps=True)
-        elif name == envelopes.ERROR:
-            stream.broken = _error(data)
-        elif name.startswith(envelopes.PREFIX):
+        elif kind is EventKind.ERROR:
+            stream.broken = stream.events.error(data)
+        else:
             self._event(stream, name, when, data, len(text))
 
     # ------------------------------------------------------------ ends
@@ -131,7 +130,7 @@ class StreamReader:
             self._tracker.unlearn(call)
 
     def _lost(self, call: Call, error: ApiError | None, at_ns: int) -> None:
-        request = objects.run_request(decode(call.body), True)
+        request = call.api.read_request(decode(call.body), True)
         call.response_ns = max(call.response_ns, at_ns)
         if error is not None:
             self._calls.failed_start(call, request, error)
@@ -165,5 +164,6 @@ class StreamReader:
             self._tracker.note(live, SpanEvent("exception", failure.at_ns, attributes))
 
 
-def _error(data: Mapping[str, Any]) -> ApiError:
-    return objects.error(objects.mapping(data, "error") or data) or ApiError("error")
+def _is_last_word(seen: Observation) -> bool:
+    """Whether the server closes the stream behind this event: the run is over, or waits for tool outputs."""
+    return seen.open_status is None and any(run.phase in (Phase.WAITING, Phase.OVER) for run in seen.runs)

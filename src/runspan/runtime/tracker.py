@@ -12,19 +12,20 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ..apis.api import Api
 from ..config import Config
 from ..core import conversation as threads
 from ..core.conversation import Conversation
 from ..core.cost import Pricer, no_price
 from ..core.ids import StreamIds
-from ..core.lifecycle import Phase, RunState, advance
-from ..core.model import ApiError, Observation, Run, RunKey, RunRequest, Server, SpanEvent
+from ..core.lifecycle import RunState, advance
+from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, SpanEvent
 from ..core.redact import Texts
 from ..guard import guarded, swallow
 from . import claims, clock
 from .call_spans import Agents, Counts
 from .fetcher import Fetcher
-from .live_run import Live, first_state, missing, time_to_live_ns
+from .live_run import Live, first_state, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
@@ -86,7 +87,7 @@ class Tracker:
         self._done.pop(key)
         state = first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
         try:
-            return self.follow(state, call.live, call.via)
+            return self.follow(call.api, state, call.live, call.via)
         finally:
             if key in self._live:
                 call.take_span()  # which ends with the run
@@ -111,12 +112,12 @@ class Tracker:
         key = RunKey(call.server.base_url, run.conversation_id, run.id)
         request = RunRequest(agent_id=run.agent_id)
         state = first_state(call, key, request, run, call.response_ns, origin="joined")
-        return self.follow(state, live, call.via)
+        return self.follow(call.api, state, live, call.via)
 
-    def follow(self, state: RunState, span: LiveSpan, via: BackgroundClient | None) -> Live:
+    def follow(self, api: Api, state: RunState, span: LiveSpan, via: BackgroundClient | None) -> Live:
         """From now on this Run is ours to account for."""
         now_ns = clock.now_ns()
-        live = Live(state, span, via, expires_ns=now_ns + time_to_live_ns(state), last_heard_ns=now_ns)
+        live = Live(api, state, span, via, expires_ns=now_ns + time_to_live_ns(state), last_heard_ns=now_ns)
         live.message_ids = StreamIds(state.key.run_id)  # others write in the thread, too
         self.counts.started += 1
         self._weight += live.weight
@@ -289,7 +290,7 @@ class Tracker:
 
     def _missing(self, live: Live) -> list[str]:
         log = self._pinned.get((live.key.server, live.key.conversation_id), Conversation())
-        return [what for what in missing(live, log, self._keeps_texts) if what not in live.tried]
+        return [what for what in live.api.lacks(live.state, log, self._keeps_texts) if what not in live.tried]
 
     def finish(self, live: Live, unfinished: str | None = None) -> None:
         """The run goes out, once; or, if it is another process's to emit, it is only counted."""

@@ -20,8 +20,21 @@ from ...core.fields import moment as moment
 from ...core.fields import number as number
 from ...core.fields import stamp as stamp
 from ...core.fields import text as text
-from ...core.model import EMPTY, Agent, ApiError, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
+from ...core.model import (
+    EMPTY,
+    Agent,
+    Message,
+    Outcome,
+    Part,
+    Run,
+    RunRequest,
+    RunStep,
+    ToolCall,
+    Usage,
+)
 from ...core.run_context import KEY
+from ..objects import error as error
+from . import statuses
 from .tool_calls import tool_call
 
 # ---------------------------------------------------------------- objects
@@ -59,14 +72,18 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     if not id_ or not thread:
         return None
     status = text(wire, "status")
+    phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
+    reason = text(mapping(wire, "incomplete_details"), "reason")
     # The API has no expired_at: a Run that expired did so at its expires_at.
-    ends = (*_RUN_ENDS, "expires_at") if status == "expired" else _RUN_ENDS
+    ends = (*_RUN_ENDS, "expires_at") if outcome is Outcome.EXPIRED else _RUN_ENDS
     required = mapping(mapping(wire, "required_action"), "submit_tool_outputs")
     metadata = mapping(wire, "metadata")
     return Run(
         id=id_,
         conversation_id=thread,
         status=status,
+        phase=phase,
+        outcome=outcome,
         agent_id=text(wire, "assistant_id"),
         model=text(wire, "model"),
         instructions=text(wire, "instructions"),
@@ -74,7 +91,8 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         required=tuple(map(tool_call, items(required, "tool_calls"))),
         usage=usage(mapping(wire, "usage")),
         error=error(mapping(wire, "last_error")),
-        incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
+        incomplete_reason=reason,
+        finish_reason=statuses.FINISH_REASONS.get(reason or ""),
         created_at=stamp(wire, "created_at"),
         started_at=stamp(wire, "started_at"),
         ended_at=first(wire, ends, stamp),
@@ -121,14 +139,6 @@ def usage(wire: Wire) -> Usage | None:
     return Usage(prompt or 0, completion or 0, count(into, "cached_tokens"), count(out, "reasoning_tokens"))
 
 
-def error(wire: Wire) -> ApiError | None:
-    """`last_error` of runs and steps; the `error` of a failed call, whose `code` may be null."""
-    if not wire:
-        return None
-    code, said = first(wire, ("code", "type"), text), text(wire, "message")
-    return ApiError(code or "error", said) if code or said else None
-
-
 def is_message(wire: Wire) -> bool:
     """Whether there is anything to it: an id, somebody who said it, or something that was said."""
     return bool(ident(wire) or wire.get("role") or wire.get("content"))
@@ -142,15 +152,18 @@ def message(wire: Wire, id_: str | None = None) -> Message:
         parts += tuple(map(_attached, items(wire, "attachments")))
     if wire.get("file_ids"):
         parts += tuple(Part(ATTACHMENT, None, {"file_id": file_id}) for file_id in texts(wire, "file_ids"))
-    run_id = ident(wire, "run_id") or None
+    run_id, status = ident(wire, "run_id") or None, text(wire, "status")
+    reason = text(mapping(wire, "incomplete_details"), "reason")
     return Message(
         id=ident(wire) if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if run_id else "user"),
         parts=parts,
         created_at=stamp(wire, "created_at"),
         run_id=run_id,
-        status=text(wire, "status"),
-        incomplete_reason=text(mapping(wire, "incomplete_details"), "reason"),
+        is_growing=status == "in_progress",
+        outcome=statuses.MESSAGE.get(status or ""),
+        incomplete_reason=reason,
+        finish_reason=statuses.FINISH_REASONS.get(reason or ""),
     )
 
 
@@ -210,10 +223,12 @@ def step(wire: Wire) -> RunStep | None:
     id_, details = ident(wire), mapping(wire, "step_details")
     if not id_ and not details:
         return None
+    status = text(wire, "status")
     return RunStep(
         id=id_,
         type=text(wire, "type") or text(details, "type") or "unknown",
-        status=text(wire, "status"),
+        status=status,
+        outcome=statuses.STEP.get(status or ""),
         message_id=ident(mapping(details, "message_creation"), "message_id") or None,
         tool_calls=tuple(map(tool_call, items(details, "tool_calls"))),
         error=error(mapping(wire, "last_error")),

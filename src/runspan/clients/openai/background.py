@@ -21,7 +21,7 @@ from ...runtime.fetcher import Unavailable
 from ...runtime.records import BackgroundClient
 
 OURS = "X-Runspan"  # marks our own GETs
-HEADERS = {OURS: "fetch", "X-Stainless-Raw-Response": "true", "OpenAI-Beta": "assistants=v2"}
+HEADERS = {OURS: "fetch", "X-Stainless-Raw-Response": "true"}
 
 MAX_TRANSPORTS = 64  # copies kept at once, the newest: certificates of its own make one 0.7 MB
 
@@ -123,10 +123,10 @@ class Background:
             raise Unavailable from None
 
 
-def via(client: Any, server: str, beta: str | None, *, is_async: bool) -> BackgroundClient:
-    """How the worker may GET from this client's server. `beta`: the API version that the app itself asked for."""
+def via(client: Any, server: str, headers: Mapping[str, str], *, is_async: bool) -> BackgroundClient:
+    """How the worker may GET from this client's server. `headers`: those that its API needs."""
     background = _background_of(client)
-    headers = {**HEADERS, "OpenAI-Beta": beta} if beta else HEADERS
+    headers = {**HEADERS, **headers}
     owner = hash((server, getattr(client, "api_key", None)))
     if not is_async:
         return BackgroundClient(server, owner, partial(background.get, headers))

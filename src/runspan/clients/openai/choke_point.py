@@ -11,8 +11,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ...apis.assistants import objects
-from ...core.model import Agent
+from ...apis.api import Api, Apis, Match
+from ...core.model import Agent, Phase
 from ...core.secrets import Secrets
 from ...core.sse import is_event_stream
 from ...guard import guarded, swallow
@@ -30,7 +30,7 @@ from . import server as clients
 from .background import OURS
 from .errors import read_error
 from .holding import held
-from .other_instrumentations import SUPPRESSING
+from .other_instrumentations import SUPPRESSING, request_on
 from .stream_taps import is_no_event_stream, tap_bytes, tap_events
 from .taps import BodyTap, ChunkTap, Tap
 
@@ -45,6 +45,7 @@ class Patch:
 
     def __init__(
         self,
+        apis: Apis,
         emitter: Emitter,
         put: Callable[[Any], None],
         ours: set[str],
@@ -59,12 +60,12 @@ class Patch:
         handoffs: Handoffs,
         on_run: Callable[[Any], None],
     ) -> None:
+        self._apis = apis
         self._emitter = emitter
         self._put = put
         self._ours = ours
         self._agent_of = agent_of
-        self._secrets = secrets
-        self._noted: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # client -> its key
+        self._client_secrets = clients.ClientSecrets(secrets)
         self._calls = calls
         self._joins = joins
         self._propagates = propagates
@@ -95,7 +96,7 @@ class Patch:
         return result
 
     def arequest(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if options_of.match_of(args, kwargs) is None:
+        if self._match(args, kwargs) is None:
             return wrapped(*args, **kwargs)
         return self._arequest(wrapped, client, args, kwargs)
 
@@ -126,16 +127,17 @@ class Patch:
         self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_async: bool
     ) -> Call | None:
         """The record of a call of ours, with its span begun; None: pass it through."""
-        match = options_of.match_of(args, kwargs)
-        if match is None:
+        found = self._match(args, kwargs)
+        if found is None:
             return None
+        api, match = found
         call: Call | None = None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
             is_ours = options_of.header(options, OURS)  # ddtrace's contexts keep no suppression
             if is_ours or (emit.is_suppressed() and not self._is_by_neighbour(client)):
                 return None
-            call = Call(match, clients.server_of(client), now_ns())
+            call = Call(api, match, clients.server_of(client), now_ns())
             streams = bool(kwargs.get("stream"))
             return call if self._begin_call(call, client, options, streams, is_async=is_async) else None
         except Exception as error:
@@ -164,7 +166,7 @@ class Patch:
         """Suppressed by a tracer of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
         if not emit.name_of_current_scope().startswith(SUPPRESSING):
             return False
-        self._on_run(_own_request(client))
+        self._on_run(request_on(client))
         return True
 
     def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
@@ -175,13 +177,14 @@ class Patch:
                 sent = options_of.sent(options)
                 call.body = options_of.dumped(sent)
         if route.starts_run:
-            self._note_secrets(client)
+            self._client_secrets.note(client)
             call.via = self._via(call, client, options, is_async=is_async)
             call.live = self._emitter.begin(starts.run_data(call, sent, self._agent_of))
+            call.live.api = call.api
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
                 metadata_key.put_key(call, call.live, options, self._custody)
-            self._on_run(_own_request(client))
+            self._on_run(request_on(client))
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
@@ -191,15 +194,15 @@ class Patch:
     def _via(call: Call, client: Any, options: Any, *, is_async: bool) -> BackgroundClient | None:
         """How to ask for more of this run later; None: not possible."""
         with guarded("keep what a background request needs"):
-            beta = options_of.header(options, "OpenAI-Beta")
-            return background.via(client, call.server.base_url, beta, is_async=is_async)
+            headers = options_of.needed_headers(call.api, options)
+            return background.via(client, call.server.base_url, headers, is_async=is_async)
         return None
 
     def _begin_apart(self, call: Call, options: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
         route, group = call.match.route, helper_call.current()
         if group is not None:
-            group.saw(route.operation, is_poll=not route.is_write)
+            group.saw(route, is_poll=not route.is_write)
             return False
         if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
             return False
@@ -209,6 +212,14 @@ class Patch:
                 call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
             call.live = self._emitter.begin(starts.call_data(call))
         return True
+
+    def _match(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Api, Match] | None:
+        try:
+            options = args[1] if len(args) > 1 else kwargs["options"]
+            return self._apis.match(options.method, options.url)
+        except Exception as error:
+            swallow("look at a call", error)
+            return None
 
     def _enter(self, live: LiveSpan) -> Any:
         with guarded("enter the context of a call"):
@@ -224,7 +235,7 @@ class Patch:
     def _failed(self, call: Call, error: BaseException, client: Any) -> None:
         try:
             call.response_ns = now_ns()
-            self._note_secrets(client, error)
+            self._client_secrets.note(client, error)
             call.error = read_error(error)
             self._let_go_unrecorded(call)
             self._put(call)
@@ -232,24 +243,13 @@ class Patch:
             swallow("note a failed call", ours)
             self._let_go(call)
 
-    def _note_secrets(self, client: Any, error: BaseException | None = None) -> None:
-        """Servers repeat them in what they say, also of a run that failed later."""
-        with guarded("note the keys of a client"):
-            key = getattr(client, "api_key", None)
-            if error is None and self._noted.get(client, self) is key:
-                return
-            self._noted[client] = key
-            self._secrets.add(clients.secrets_of(client))
-            if error is not None:
-                self._secrets.add(clients.secrets_sent(error))
-
     def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
         try:
             call.response_ns = now_ns()
             if call.match.route.is_apart:
                 self._done_apart(call, result)
                 return
-            if call.match.route.operation == "submit_tool_outputs":
+            if call.match.route.answers_calls:
                 pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
             # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
@@ -260,7 +260,7 @@ class Patch:
                 self._raw(call, result, http)
             elif isinstance(result, str):  # the client hands on what does not call itself JSON
                 self._body(call, result.encode("utf-8", "replace"), None)
-            elif not call.streams:
+            elif not call.streams or call.api.events is None:
                 self._plain(call, result)
             else:
                 self._stream(call, result, is_async=is_async)
@@ -273,10 +273,8 @@ class Patch:
         if call.live is None:
             return
         http = getattr(result, "__dict__", _NOTHING).get("http_response")
-        if call.match.route.gives_file or call.match.route.operation.startswith("list_"):
-            self._put(
-                call
-            )  # without its answer: files are the app's alone, a list says nothing that its span would
+        if call.match.route.gives_file or call.match.route.is_list:
+            self._put(call)  # without its answer, which tells nothing more
         elif http is not None:
             self._raw(call, result, http)
         else:
@@ -302,12 +300,12 @@ class Patch:
     def _plain(self, call: Call, result: Any) -> None:
         route, run_id = call.match.route, call.match.run_id
         if run_id is not None and run_id not in self._ours:
-            self._custody.share(call, result_copy.carried(result))
+            self._custody.share(call, result_copy.carried(result, call.api))
         if route.is_poll:
             whole = self._joins or call.met is not None or run_id in self._custody.expected
-            call.result = result_copy.run(result, whole=whole)
-        elif route.operation.startswith("list_"):
-            call.result = result_copy.page(result, route.operation, self._ours)
+            call.result = result_copy.run(result, call.api, whole=whole)
+        elif route.is_list:
+            call.result = result_copy.page(result, call.api, self._ours if route.lists_runs else None)
         else:
             call.result = result_copy.copy(result)
             if route.starts_run:
@@ -323,7 +321,9 @@ class Patch:
         if not call.match.route.starts_run:
             return
         run_id = result_copy.word(run, "id")
-        conversation_id = call.match.conversation_id or result_copy.word(run, "thread_id")
+        conversation_id = call.match.conversation_id or result_copy.word(
+            run, call.api.conversation_field or ""
+        )
         if call.live is None:
             self._custody.note_unsampled(run_id, call.unsampled)
         elif run_id is not None and conversation_id is not None:
@@ -334,13 +334,14 @@ class Patch:
 
     def _waits(self, call: Call, payload: Any, given: Any) -> None:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
-        if isinstance(payload, bytes) and b'"requires_action"' in payload:
-            run = objects.run(decode(payload), call.match.conversation_id)
+        api = call.api
+        if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
+            run = api.read_run(decode(payload), call.match.conversation_id)
             key = (call.server.base_url, run.id) if run is not None else ("", "")
             of = self._asking(*key)
-            if of is not None and run is not None and run.status == "requires_action":
+            if of is not None and run is not None and run.phase is Phase.WAITING:
                 self._runs.setdefault(key, of)
-                pending.saw(of, pending.calls_of(run, key, of, now_ns()), held(given))
+                pending.saw(of, pending.calls_of(run, key, of, now_ns()), held(given, api.calls_path))
         elif call.match.route.is_poll:
             pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
 
@@ -364,7 +365,7 @@ class Patch:
     def _tap(self, kind: type[AnyTap], call: Call, given: weakref.ref[Any] | None = None) -> AnyTap:
         return kind(
             self._put,
-            StreamRef(call),
+            StreamRef.of(call),
             lambda run: self._learn(call, run),
             lambda run, event_data: self._waits(call, run, given() if given else event_data),
         )
@@ -393,11 +394,6 @@ class Patch:
             return
         call.result = body
         if body is not None and call.match.route.starts_run:
-            self._learn(call, result_copy.ids_of(body))
+            self._learn(call, result_copy.ids_of(body, call.api))
         self._waits(call, body, given)
         self._put(call)
-
-
-def _own_request(client: Any) -> Any:
-    """What stands on the client itself in place of its class's method."""
-    return getattr(client, "__dict__", _NOTHING).get("request")

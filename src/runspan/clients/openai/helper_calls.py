@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import _compat
-from ...apis import files
-from ...apis.assistants.routes import Match, Route
+from ...apis.api import Api, Apis, Match, Route
 from ...core.model import CallFacts, SpanData, SpanKind, Stored
 from ...core.secrets import Secrets
 from ...guard import guarded, swallow
@@ -30,7 +29,10 @@ Wrapped = Callable[..., Any]
 class Helpers:
     """What stands around the helpers. One per `instrument()`."""
 
-    def __init__(self, emitter: Emitter, put: Callable[[Any], None], secrets: Secrets, calls: str) -> None:
+    def __init__(
+        self, emitter: Emitter, put: Callable[[Any], None], secrets: Secrets, calls: str, apis: Apis
+    ) -> None:
+        self._apis = apis
         self._emitter = emitter
         self._put = put
         self._secrets = secrets
@@ -77,17 +79,17 @@ class Helpers:
         try:
             if self._calls == "none" or grouped.current() is not None or emit.is_suppressed():
                 return None
-            route = _route(resource, wrapped.__name__)
+            api, route = _found(self._apis, resource, wrapped.__name__)
             is_wanted = self._calls == "all" or (
                 route is not None and route.is_write and emit.is_under_recording_span()
             )
             client = _compat.client_of(resource)
-            if client is None or route is None or not is_wanted:
+            if client is None or api is None or route is None or not is_wanted:
                 return None
             by_place = args[0] if args and route.operation.endswith("_file_batch") else None
             store_id = kwargs.get("vector_store_id", by_place)
             match = Match(route, store_id=store_id if isinstance(store_id, str) else None)
-            call = Call(match, clients.server_of(client), now_ns(), group=HelperCall())
+            call = Call(api, match, clients.server_of(client), now_ns(), group=HelperCall())
             facts = CallFacts(call.server, stored=Stored(store_id=match.store_id))
             data = SpanData(SpanKind.CALL, route.operation, call.request_ns, call.request_ns, facts)
             call.live = self._emitter.begin(data)
@@ -116,10 +118,10 @@ class Helpers:
             self._put(call)
 
 
-def _route(resource: Any, method: str) -> Route | None:
+def _found(apis: Apis, resource: Any, method: str) -> tuple[Api | None, Route | None]:
     """By class, also of an app's subclass."""
     names = (base.__name__.removeprefix("Async") for base in type(resource).__mro__)
-    return next((route for name in names if (route := files.HELPERS.get((name, method)))), None)
+    return next((found for name in names if (found := apis.helpers.get((name, method)))), (None, None))
 
 
 def _enter(call: Call) -> Any:

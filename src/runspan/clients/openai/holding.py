@@ -18,15 +18,18 @@ from .result_copy import fields_of
 _PARSED = "_parsed_by_type"  # of a raw response of the client: what `parse()` made of it. Without it, only the response is known
 
 
-def held(given: Any) -> Held:
-    """Of a Run, or of a raw response that shows one. What `parse()` gives later is added then."""
-    functions = _functions(given)
+def held(given: Any, path: tuple[str, ...]) -> Held:
+    """Of a run, or of a raw response that shows one. What `parse()` gives later is added then.
+
+    `path`: the fields that lead from a run to what the app holds of its calls.
+    """
+    functions = _inside(given, path)
     if functions:
         return _references(functions)
     found = _references([given])
     parsed = getattr(given, "__dict__", {}).get(_PARSED)
     if type(parsed) is dict:
-        setattr(given, _PARSED, _Parsed(parsed, lambda run: found.extend(_references(_functions(run)))))
+        setattr(given, _PARSED, _Parsed(parsed, lambda run: found.extend(_references(_inside(run, path)))))
     return found
 
 
@@ -45,10 +48,12 @@ class _Parsed(dict[Any, Any]):
             self._tell(value)
 
 
-def _functions(run: Any) -> list[Any]:
-    outputs = fields_of(fields_of(fields_of(run).get("required_action")).get("submit_tool_outputs"))
-    calls = outputs.get("tool_calls")
-    return [fields_of(call).get("function") for call in calls] if isinstance(calls, list) else []
+def _inside(run: Any, path: tuple[str, ...]) -> list[Any]:
+    found = [run]
+    for name in path:
+        values = [fields_of(thing).get(name) for thing in found]
+        found = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [thing for thing in found if thing is not None]
 
 
 def _references(things: list[Any]) -> Held:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import _compat
-from ...apis import routes
+from ...apis.api import Apis
 from ...guard import guarded
 
 logger = logging.getLogger("runspan")
@@ -71,7 +71,8 @@ BLIND = (
 class OtherInstrumentations:
     """`look()` for them; `remove()` puts back what was passed by."""
 
-    def __init__(self, *, passes: bool, ours: Callable[[Any, str], Any]) -> None:
+    def __init__(self, apis: Apis, *, passes: bool, ours: Callable[[Any, str], Any]) -> None:
+        self._apis = apis
         self._passes = passes
         self._ours = ours  # (class, method) -> our patch of it
         self._told: set[str] = set()
@@ -130,7 +131,9 @@ class OtherInstrumentations:
             self._tell_of(one)
         if there:
             if self._passes:
-                self._replace(owner, "request", theirs, _past(theirs, base, lambda: self._is_on))
+                self._replace(
+                    owner, "request", theirs, _past(theirs, base, self._is_of_runs, lambda: self._is_on)
+                )
         elif _leads_past(listening, layers):
             self._tell(owner.__name__, logging.WARNING, BLIND, _module(theirs))
 
@@ -150,6 +153,13 @@ class OtherInstrumentations:
     def _replace(self, owner: Any, name: str, theirs: Any, ours: Any) -> None:
         setattr(owner, name, ours)
         self._put.append((owner, name, theirs, ours))
+
+    def _is_of_runs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+        with guarded("look at a call"):
+            options = args[1] if len(args) > 1 else kwargs["options"]
+            found = self._apis.match(options.method, options.url)
+            return found is not None and not found[1].route.is_apart
+        return False
 
     def _tell_of(self, one: Neighbour) -> None:
         if not one.traces_runs:
@@ -192,6 +202,11 @@ def _layers(wrapper: Any) -> Iterator[Any]:
         wrapper = inner
 
 
+def request_on(client: Any) -> Any:
+    """What stands on the client itself in place of its class's method."""
+    return getattr(client, "__dict__", {}).get("request")
+
+
 def _leads_past(listening: Any, layers: list[Any]) -> bool:
     """To what was there before our patch, and not through it."""
     inner = getattr(listening, "__wrapped__", None)
@@ -201,24 +216,16 @@ def _leads_past(listening: Any, layers: list[Any]) -> bool:
     return inner is not None and is_there == [True, False]
 
 
-def _past(theirs: Any, base: Any, is_on: Callable[[], bool]) -> Any:
+def _past(theirs: Any, base: Any, is_of_runs: Callable[..., bool], is_on: Callable[[], bool]) -> Any:
     """Around their `OpenAI.request`: calls about runs go to the base class, where we listen."""
     import wrapt
 
     def past(wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not _is_of_runs(args, kwargs):
+        if not is_of_runs(args, kwargs):
             return wrapped(*args, **kwargs)
         return vars(base)["request"].__get__(client, type(client))(*args, **kwargs)
 
     return wrapt.FunctionWrapper(theirs, past, enabled=is_on)
-
-
-def _is_of_runs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    with guarded("look at a call"):
-        options = args[1] if len(args) > 1 else kwargs["options"]
-        match = routes.match(options.method, options.url)
-        return match is not None and not match.route.is_apart
-    return False
 
 
 # ---------------------------------------------------------------- where to look: in what the app has imported

@@ -9,21 +9,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from ...apis import routes
-from ...apis.assistants.routes import Match
+from ...apis.api import Api
 from ...core.jsontext import loads
-from ...guard import swallow
 from . import result_copy
-
-
-def match_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Match | None:
-    """The endpoint of a call of the base client's `request`, by its arguments; None: it is none of ours."""
-    try:
-        options = args[1] if len(args) > 1 else kwargs["options"]
-        return routes.match(options.method, options.url)
-    except Exception as error:
-        swallow("look at a call", error)
-        return None
 
 
 def sent(options: Any) -> Any:
@@ -59,6 +47,12 @@ def query(options: Any) -> Mapping[str, Any]:
     _, _, in_url = options.url.partition("?")
     given = dict(options.params) if options.params else {}
     return {**dict(parse_qsl(in_url)), **given} if in_url else given
+
+
+def needed_headers(api: Api, options: Any) -> Mapping[str, str]:
+    """What the API needs; where the app chose a version of it, that one."""
+    chosen = header(options, api.version_header) if api.version_header else None
+    return {**api.headers, str(api.version_header): chosen} if chosen else api.headers
 
 
 def header(options: Any, name: str) -> str | None:

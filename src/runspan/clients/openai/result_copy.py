@@ -8,17 +8,18 @@ but its scalars, of a page of runs those that are not ours.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from ...apis.api import Api
+from ...core.model import Phase
 from ...core.run_context import KEY
 from ...runtime.records import Page, Payload
 
-LIVE_STATUSES = frozenset({"queued", "in_progress", "cancelling"})
-ALIVE_STATUSES = (*LIVE_STATUSES, "requires_action")  # may be asked for values that have no hash
+_LIVE = (Phase.QUEUED, Phase.ACTIVE, Phase.CANCELLING)  # nothing but the status is new in such a poll
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -57,23 +58,20 @@ def word(obj: Any, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-class _Ids(Struct):
-    id: Any = None
-    conversation_id: Any = None
+@lru_cache
+def _decoder(fields: tuple[str, ...]) -> Callable[[bytes], Any]:
+    """Passes over all other fields: a body may be large, and this is the app's thread."""
+    return msgspec.json.Decoder(msgspec.defstruct("Ids", [(name, Any, None) for name in fields])).decode
 
 
-_ids = msgspec.json.Decoder(
-    _Ids
-).decode  # passes over all other fields: a body may be large, and this is the app's thread
-
-
-def ids_of(body: bytes) -> Mapping[str, Any]:
-    """`id` and `thread_id` of an object in JSON."""
+def ids_of(body: bytes, api: Api) -> Mapping[str, Any]:
+    """The ids of a run, and of its conversation, in JSON."""
+    fields = ("id", api.conversation_field) if api.conversation_field else ("id",)
     try:
-        found = _ids(body)
+        found = _decoder(fields)(body)
     except (ValueError, RecursionError):
         return _NOTHING
-    return {"id": found.id, "thread_id": found.conversation_id}
+    return {name: getattr(found, name) for name in fields}
 
 
 def fields_of(obj: Any) -> Mapping[str, Any]:
@@ -82,38 +80,32 @@ def fields_of(obj: Any) -> Mapping[str, Any]:
     return fields
 
 
-def carried(obj: Any) -> str | None:
-    """Our own key in the metadata of a Run that lives."""
+def carried(obj: Any, api: Api) -> str | None:
+    """Our own key in the metadata of a run that lives."""
     fields = fields_of(obj)
     metadata = fields.get("metadata")
     line = metadata.get(KEY) if isinstance(metadata, dict) else None
-    return line if isinstance(line, str) and fields.get("status") in ALIVE_STATUSES else None
+    is_alive = api.phase_of(fields.get("status")) not in (None, Phase.OVER)
+    return line if isinstance(line, str) and is_alive else None
 
 
-def run(obj: Any, *, whole: bool = False) -> Payload:
-    """A polled or listed Run. Whole only where its status, or the caller, asks for it."""
+def run(obj: Any, api: Api, *, whole: bool = False) -> Payload:
+    """A polled or listed run. Whole only where its phase, or the caller, asks for it."""
     fields = fields_of(obj)
-    status = fields.get("status")
-    if isinstance(status, str) and status in LIVE_STATUSES and not whole:
-        get = fields.get  # the rest of a live run is known from its creation
-        return {
-            "id": get("id"),
-            "status": status,
-            "started_at": get("started_at"),
-            "expires_at": get("expires_at"),
-        }
+    if api.phase_of(fields.get("status")) in _LIVE and not whole:
+        return {name: fields.get(name) for name in api.poll_fields}  # the rest is known from its creation
     return copy(obj)
 
 
-def page(obj: Any, operation: str, ours: Container[str]) -> Page | None:
-    """A list page of the client or a dict of that shape."""
+def page(obj: Any, api: Api, ours: Container[str] | None) -> Page | None:
+    """A list page of the client or a dict of that shape. `ours`: it is a page of runs; those of others are history."""
     data = field(obj, "data")
     if not isinstance(data, list | tuple):
         return None
     has_more = field(obj, "has_more")
     items = tuple(data)
-    if operation == "list_thread_runs":
-        copies = tuple(run(item) for item in items if word(item, "id") in ours)  # others are history
+    if ours is not None:
+        copies = tuple(run(item, api) for item in items if word(item, "id") in ours)
     else:
         copies = tuple(copy(item) for item in items)
     return Page(copies, has_more if isinstance(has_more, bool) else None)

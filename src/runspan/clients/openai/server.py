@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ... import _compat
 from ...core.model import Server
+from ...core.secrets import Secrets
+from ...guard import guarded
 from .hosts import provider_of
 
 # By id, as a WeakKeyDictionary costs 0.7 us a look: (the client, its `base_url` when it was read, what was made of that).
@@ -36,6 +38,24 @@ def server_of(client: Any) -> Server:
 _SECRET_NAMES = re.compile(
     r"key|token|secret|auth|cookie|password|signature|credential|\bsig\b|^code$", re.IGNORECASE
 )
+
+
+class ClientSecrets:
+    """Tells `secrets` the keys of each client once: servers repeat them in what they say, also of a run that failed later."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._noted: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # client -> its key
+
+    def note(self, client: Any, error: BaseException | None = None) -> None:
+        with guarded("note the keys of a client"):
+            key = getattr(client, "api_key", None)
+            if error is None and self._noted.get(client, self) is key:
+                return
+            self._noted[client] = key
+            self._secrets.add(secrets_of(client))
+            if error is not None:
+                self._secrets.add(secrets_sent(error))
 
 
 def secrets_of(client: Any) -> Iterator[object]:

@@ -7,14 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...apis.assistants.objects import run_request
 from ...core.model import Agent, CallFacts, RunFacts, SpanData, SpanKind, Stored
 from ...runtime.records import Call
 
 
 def run_data(call: Call, sent: Any, agent_of: Callable[[tuple[str, str]], Agent | None]) -> SpanData:
     """Of a run; `sent` is the body of its request."""
-    request = run_request(sent if isinstance(sent, dict) else {}, call.streams)
+    request = call.api.read_request(sent if isinstance(sent, dict) else {}, call.streams)
     agent = agent_of((call.server.base_url, request.agent_id)) if request.agent_id else None
     if agent is not None:
         agent = replace(agent, description=None)  # a text: it goes out at the end, redacted

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...apis.assistants.envelopes import PREFIX, is_wrapped, opened
-from ...apis.assistants.routes import FIRST_TOKEN, MESSAGE_ENDS, REQUIRES_ACTION, STEP_DELTA, STEP_ENDS
+from ...apis.api import RUNS, EventKind
 from ...core.sse import Finder
 from ...guard import guarded, swallow
 from ...runtime.clock import now_ns
@@ -18,18 +17,18 @@ from .result_copy import copy, fields_of
 
 Put = Callable[[Any], None]
 
-_OF_RUN, _OF_STEP = "thread.run.", "thread.run.step."
 DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 
 
 class Tap:
     """What one stream has shown so far. Any method may be called from the app's thread; none raises.
 
-    `learn` is told the run at its first event, `waits` one that requires action, and the object in which the app gets it.
+    `learn` is told the run at its first event, `waits` one that waits for tool outputs, and the object in which the app gets it.
     """
 
     __slots__ = (
         "_deltas",
+        "_events",
         "_has_learnt",
         "_is_closed",
         "_learn",
@@ -46,6 +45,7 @@ class Tap:
         self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
     ) -> None:
         self._put = put
+        self._events = stream.events
         self._waits = waits
         self._learn = learn
         self._has_learnt = False
@@ -65,13 +65,16 @@ class Tap:
 
     def see(self, event: Any) -> None:
         try:
-            name = getattr(event, "event", None)
-            if name == FIRST_TOKEN:  # nearly all of a stream
+            events, name = self._events, getattr(event, "event", "")
+            kind = events.kind_of(name) if isinstance(name, str) else None
+            if kind is EventKind.TEXT_DELTA:  # nearly all of a stream
                 self._delta(event.data)
-            elif isinstance(name, str) and name.startswith(PREFIX) and not is_wrapped(event.data):
-                self._seen(name, event.data)
-            else:
-                self._seen(*opened(name, event))
+                return
+            data = event if kind is None else event.data
+            if kind is None or events.is_wrapped(data):
+                name, data = events.opened(name, event)
+                kind = events.kind_of(name)
+            self._seen(name, kind, data)
         except Exception as error:
             swallow("look at a stream event", error)
 
@@ -83,33 +86,33 @@ class Tap:
         elif len(deltas) >= DELTAS_AT_ONCE:
             self._hand_over_deltas()
 
-    def _seen(self, name: str, data: Any) -> None:
-        if name == FIRST_TOKEN:
+    def _seen(self, name: str, kind: EventKind | None, data: Any) -> None:
+        if kind is EventKind.TEXT_DELTA:
             self._delta(data)
             return
-        if name == STEP_DELTA:
+        if kind is EventKind.STEP_DELTA:
             self._step_deltas.append(data)
             if len(self._step_deltas) >= DELTAS_AT_ONCE:
                 self._hand_over_deltas()
             return
-        if not name.startswith(PREFIX) or self._is_closed:
+        if kind in (None, EventKind.ERROR) or self._is_closed:
             return
         since_ns, at_ns = self.pace.moment()
         payload = copy(data)  # now: the app's handler lets some of them grow in place
-        if name in MESSAGE_ENDS:
+        if kind is EventKind.MESSAGE_ENDED:
             if fields_of(data).get("content"):  # else the deltas are all there is
                 self._deltas = []
-        elif name in STEP_ENDS:
+        elif kind is EventKind.STEP_ENDED:
             self._step_deltas = []
-        elif name.startswith(_OF_RUN) and not name.startswith(_OF_STEP):
-            self._run(name, fields_of(data), payload, data)
+        elif kind in RUNS:
+            self._run(kind, fields_of(data), payload, data)
         self._put(StreamEvent(self.stream, name, at_ns, payload, since_ns))
 
-    def _run(self, name: str, run: Any, payload: Any, run_object: Any) -> None:
+    def _run(self, kind: EventKind, run: Any, payload: Any, run_object: Any) -> None:
         if not self._has_learnt:
             self._has_learnt = True
             self._learn(run)
-        if name == REQUIRES_ACTION:
+        if kind is EventKind.CALLS_WAIT:
             self._waits(payload, run_object)
 
     def _hand_over_deltas(self) -> None:
@@ -161,7 +164,7 @@ class ChunkTap(Tap):
         self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
     ) -> None:
         super().__init__(put, stream, learn, waits)
-        self._asks = Finder("requires_action")
+        self._asks = Finder(stream.events.waits_mark)
         self.decoder: Decoder | None = None
 
     def see(self, data: bytes) -> None:
@@ -179,8 +182,8 @@ class ChunkTap(Tap):
         self._put(StreamChunk(self.stream, at_ns, data, since_ns))
 
     def _asked(self, name: str, text: str) -> None:
-        name, run = opened(name, text)
-        if name == REQUIRES_ACTION:
+        name, run = self._events.opened(name, text)
+        if self._events.kind_of(name) is EventKind.CALLS_WAIT:
             if not self._has_learnt and self.stream.run_id is None:  # the worker has not come to it yet
                 self._has_learnt = True
                 self._learn(run)
