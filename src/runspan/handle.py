@@ -17,6 +17,9 @@ from .clients.openai.choke_point import Patch
 from .clients.openai.helper_calls import Helpers
 from .clients.openai.install import Installer
 from .clients.openai.other_instrumentations import OtherInstrumentations
+from .clients.openai.results import Results
+from .clients.openai.server import ClientSecrets
+from .clients.openai.starts import Starts
 from .clients.openai.stream_manager import StreamManagerHook
 from .config import Config
 from .conventions import EXTRAS
@@ -48,6 +51,7 @@ from .runtime.records import (
     StreamEvent,
     WorkerTask,
 )
+from .runtime.registry import RunRegistry
 from .runtime.stream_reader import StreamReader
 from .runtime.tracker import Tracker
 from .runtime.worker import Worker
@@ -101,7 +105,8 @@ class Handle:
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
         texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
         agents: Agents = Lru(5_000)
-        self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, self._price)
+        registry = RunRegistry()
+        self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, registry, self._price)
         calls = CallSpans(config.calls, texts, agents, outbox, tracker.counts, tracker.dropped)
         self._custody = handoffs = Handoffs(
             tracker, emitter, calls, lambda record: self._worker.put(record), APIS, extra
@@ -118,30 +123,24 @@ class Handle:
             HandlerError: streams.handler_error,
         }
         self._worker = Worker(tracker, handlers, outbox, flusher, self._at_exit)
-        self._patch = Patch(
-            APIS,
-            emitter,
-            self._worker.put,
-            self._tracker.ours,
+        secrets = ClientSecrets(texts.secrets)
+        starts = Starts(
+            *(config, emitter, registry, handoffs, secrets),
             # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
             agents.peek if config.redact is None else lambda _: None,
-            texts.secrets,
-            calls=config.calls,
-            joins=config.join == "alive",
-            propagates=config.propagate == "metadata",
-            count_unrecorded=self._tracker.count_unrecorded,
-            runs=self._tracker.runs,
-            handoffs=handoffs,
-            on_run=lambda request: self._worker.put(
+            lambda request: self._worker.put(
                 WorkerTask(lambda: self._neighbours.look(request), can_be_spared=True)
             ),
         )
+        results = Results(
+            *(config, self._worker.put, registry, handoffs, secrets), self._tracker.count_unrecorded
+        )
+        self._patch = Patch(APIS, starts, results)
         self._active = Active(
             config,
             texts,
             self._providers.current,
-            self._tracker.runs,
-            self._tracker.ended.peek,
+            registry,
             handoffs,
             extra,
             self._page,

@@ -84,7 +84,7 @@ def test_a_client_whose_streams_we_do_not_know_is_read_in_bytes(
     def unknown(*_: Any, **__: Any) -> None:
         raise AttributeError("_iterator")
 
-    monkeypatch.setattr("runspan.clients.openai.choke_point.tap_events", unknown)
+    monkeypatch.setattr("runspan.clients.openai.results.tap_events", unknown)
 
     async def case(app: App) -> None:
         await app.ask()

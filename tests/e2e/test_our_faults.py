@@ -168,10 +168,7 @@ def left(handle: Any) -> dict[str, int]:
         "live": tracker._live,
         "threads": tracker._in_conversation,
         "pinned": tracker._pinned,
-        "claims": tracker.runs,
-        "ids": tracker.ours,
-        "expected": tracker.expected,
-        "polls": handle._worker._waiting_polls,
+        "entries": tracker.registry,
     }
     return {name: len(kept) for name, kept in held.items() if kept}
 

@@ -40,7 +40,9 @@ class Told2Spans:
         options = {"tracer_provider": provider, "fetch": "never", "calls": "all", **bounds}
         self.handle = Handle(resolve(options, {}))
         patch = self.handle._patch
-        self.records = Records(lambda call, body: patch._emitter.begin(run_data(call, body, patch._agent_of)))
+        self.records = Records(
+            lambda call, body: patch._starts._emitter.begin(run_data(call, body, patch._starts._agent_of))
+        )
 
     def tell(self, told: list[Told]) -> None:
         worker, config = self.handle._worker, self.handle.config

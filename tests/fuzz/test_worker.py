@@ -37,9 +37,7 @@ def left(of: Told2Spans) -> dict[str, int]:
     held = {
         "threads": tracker._in_conversation,
         "pinned": tracker._pinned,
-        "claims": tracker.runs,
-        "ids": tracker.ours,
-        "expected": tracker.expected,
+        "entries": tracker.registry,
     }
     return {
         **{name: len(kept) for name, kept in held.items() if kept},

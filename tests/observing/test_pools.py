@@ -89,9 +89,9 @@ def test_runs_and_writes_of_a_job_are_below_the_submitting_span(
     with serve("text", SimulatedClock()) as server, client_of("OpenAI", server) as client:
         assistant = client.beta.assistants.create(model="gpt-4o", instructions="Help.")
         with runspan.span("ours"):
-            thread_pools = client.beta.thread_pools
-            pool.submit(thread_pools.create_and_run_poll, assistant_id=assistant.id).result()
-            pool.submit(thread_pools.create).result()
+            threads = client.beta.threads
+            pool.submit(threads.create_and_run_poll, assistant_id=assistant.id).result()
+            pool.submit(threads.create).result()
     traces.runs()
     assert {s.name for s in traces.children(span(traces, "ours"))} == {"invoke_agent", "create_thread"}
 

@@ -19,6 +19,7 @@ from runspan.runtime import clock
 from runspan.runtime.live_run import Live
 from runspan.runtime.lru import Lru
 from runspan.runtime.records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
+from runspan.runtime.registry import RunRegistry
 from runspan.runtime.tracker import Tracker
 from tests.core.words import SERVER, S, run, said, seen
 
@@ -60,7 +61,7 @@ class Desk:
         self.outbox, self.fetcher = Outbox([]), Fetcher([])
         config = Config(**options)
         texts = Texts(config.capture_content, config.redact, config.max_text_chars)
-        self.tracker = Tracker(config, texts, Lru(100), self.outbox, self.fetcher)  # type: ignore[arg-type]
+        self.tracker = Tracker(config, texts, Lru(100), self.outbox, self.fetcher, RunRegistry())  # type: ignore[arg-type]
         self.scheduler = self.tracker.scheduler
 
     def call(self, run_id: str = "run_1", **fields: Any) -> Call:

@@ -18,7 +18,7 @@ from runspan.core.redact import Texts
 from runspan.core.run_context import KEY, RunContext, decode, encode
 from runspan.runtime.call_spans import CallSpans, Counts
 from runspan.runtime.emitter import Emitter
-from runspan.runtime.handoffs import MAX_UNSAMPLED, Handoffs
+from runspan.runtime.handoffs import Handoffs
 from runspan.runtime.live_run import DEFAULT_LIFE_S, GRACE_S
 from runspan.runtime.records import Call, LiveSpan, WorkerTask
 from tests.core.words import SERVER, S, run
@@ -86,7 +86,7 @@ def test_an_adopted_run_that_is_never_heard_of_goes_out_after_its_time_to_live(o
     assert office.emitted == [("run_1", "expired_unseen")]
     assert office.is_balanced()
     assert not office.handoffs.expected
-    assert not office.tracker.runs
+    assert not office.tracker.registry
 
 
 def test_an_adopted_run_that_is_read_alive_and_never_over_goes_out_after_its_time_to_live(
@@ -99,8 +99,7 @@ def test_an_adopted_run_that_is_read_alive_and_never_over_goes_out_after_its_tim
     assert office.emitted == [("run_1", "expired_unseen")]
     assert office.is_balanced()
     assert not office.handoffs.expected
-    assert not office.tracker.runs
-    assert not office.tracker.ours
+    assert not office.tracker.registry
 
 
 def test_adopted_runs_are_bounded_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +178,7 @@ def test_the_end_that_comes_while_it_is_handed_off_is_not_emitted_here(office: O
 def test_a_run_that_went_out_can_not_be_given_away(office: Office) -> None:
     begun(office)
     office.meet("completed")
-    of = office.handoffs._find("run_1")
+    of = office.tracker.registry.of_run("run_1")
     office.tracker.emit_over()
     assert office.emitted == [("run_1", None)]
     assert of is not None
@@ -187,13 +186,10 @@ def test_a_run_that_went_out_can_not_be_given_away(office: Office) -> None:
     assert KEY not in office.handoffs.hand_off("run_1")
 
 
-def test_unsampled_runs_are_remembered_within_bounds(office: Office) -> None:
+def test_a_run_that_is_not_recorded_gives_away_that_it_is_not(office: Office) -> None:
     own = trace.SpanContext(1, 2, False, trace.TraceFlags(0))
-    for i in range(MAX_UNSAMPLED + 10):
-        office.handoffs.note_unsampled(f"run_{i}", own)
-    office.handoffs.note_unsampled(None, own)
-    assert len(office.handoffs._unsampled) == MAX_UNSAMPLED
-    assert office.handoffs.hand_off(f"run_{MAX_UNSAMPLED}") == {"traceparent": f"00-{1:032x}-{2:016x}-00"}
+    office.tracker.registry.unsampled.put("run_1", own)
+    assert office.handoffs.hand_off("run_1") == {"traceparent": f"00-{1:032x}-{2:016x}-00"}
 
 
 # ---------------------------------------------------------------- shared

@@ -32,7 +32,8 @@ BROKEN = re.compile(
 TIMED = re.compile(r"runspan\.run\.\w+_s|gen_ai\.response\.time_to_first_chunk")
 CLOCKED = (
     "runtime.clock",
-    "clients.openai.choke_point",
+    "clients.openai.starts",
+    "clients.openai.results",
     "clients.openai.taps",
     "clients.openai.stream_manager",
 )

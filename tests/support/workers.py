@@ -46,10 +46,6 @@ class Notebook:
 
     def revive(self) -> None: ...
 
-    def polls(self) -> int:
-        """All polls that the records stand for."""
-        return sum(call.taken_polls() for call in self.read)
-
     class outbox:  # noqa: N801
         is_waiting = False
 

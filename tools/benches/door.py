@@ -72,7 +72,9 @@ class Door:
         thread = {"messages": messages} if messages else {}
         sent = {"assistant_id": "asst_1", "thread": thread}
         call = self._call("post", "/threads/runs", sent, run(number, "queued"))
-        call.live = self.handle._patch._emitter.begin(run_data(call, sent, self.handle._patch._agent_of))
+        call.live = self.handle._patch._starts._emitter.begin(
+            run_data(call, sent, self.handle._patch._starts._agent_of)
+        )
         call.context = call.live.context
         return call
 

@@ -103,7 +103,9 @@ def records(door: Door, number: int) -> Iterator[Call]:
         return Call(API, found, SERVER, now_ns, now_ns + TOOK_NS, body=body, result=result)
 
     created = call("create", put_in(QUEUED), BODY)
-    created.live = door.handle._patch._emitter.begin(run_data(created, SENT, door.handle._patch._agent_of))
+    created.live = door.handle._patch._starts._emitter.begin(
+        run_data(created, SENT, door.handle._patch._starts._agent_of)
+    )
     created.context = created.live.context
     yield created
     alive = {

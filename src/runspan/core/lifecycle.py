@@ -8,7 +8,7 @@ cases: it leads forward, or it was asked for after the present status had been s
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import astuple, replace
@@ -114,6 +114,18 @@ def advance(state: RunState, seen: Observation) -> RunState:
         if run.id == state.key.run_id:
             state = _sight(state, seen, run)
     return state
+
+
+def polled_unchanged(state: RunState, polls: Sequence[tuple[int, int]]) -> RunState:
+    """The Run after polls that show it alive, as the poll before them did; (request_ns, response_ns) of each."""
+    asked_ns = max(request_ns for request_ns, _ in polls)
+    return replace(
+        state,
+        polls=state.polls + len(polls),
+        last_seen_ns=max(state.last_seen_ns, *(response_ns for _, response_ns in polls)),
+        last_alive_ns=max(state.last_alive_ns, asked_ns),
+        sighted_ns=state.sighted_ns if state.is_over else max(state.sighted_ns, asked_ns),
+    )
 
 
 def _sight(state: RunState, seen: Observation, run: Run) -> RunState:

@@ -8,16 +8,15 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 from ..guard import guarded
 from ..runtime import active, otel_context
 from ..runtime.active import Active
-from ..runtime.tool_claims import of_run
 
 
 def span_of_run(state: Active, run_id: str) -> trace.Span | None:
     """None: not of this process, or forgotten."""
-    run = of_run(state.runs, run_id)
+    run = state.registry.of_run(run_id)
     if run is not None:
         live: trace.Span = run.live.span
         return live
-    ended: SpanContext | None = state.ended(run_id)
+    ended: SpanContext | None = state.registry.ended.peek(run_id)
     return None if ended is None else NonRecordingSpan(ended)
 
 

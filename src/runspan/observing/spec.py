@@ -58,7 +58,7 @@ class Spec:
 
     def claim(self, state: Active, given: dict[str, Any]) -> tool_claims.Pending | None:
         """The call of a waiting run that this call of a tool answers."""
-        return tool_claims.take(self.name, given, state.runs)
+        return tool_claims.take(self.name, given, state.registry)
 
     def shown(self, capture: Capture, given: dict[str, Any]) -> Shown | None:
         """The arguments as they go out."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanContext
 from ..config import Config
 from ..conventions.backend_attributes import NONE, BackendAttributes
 from ..core.redact import Texts
-from .tool_claims import ToolClaims
+from .registry import RunRegistry
 
 MAX_TRACES = 10_000  # whose first span is remembered
 
@@ -27,8 +27,7 @@ class Active:
     config: Config
     texts: Texts
     provider: Callable[[], Any]  # the TracerProvider of a span that begins now
-    runs: Mapping[tuple[str, str], ToolClaims]  # (server, run id) of the runs that live
-    ended: Callable[[str], Any]  # run id -> SpanContext of its span, while that is remembered
+    registry: RunRegistry
     handoffs: Any  # runs that come from other processes and go there
     extra: BackendAttributes = NONE  # what the backend of the preset wants more
     page: str | None = None  # where it shows a trace, with {trace_id} in it

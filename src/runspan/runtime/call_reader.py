@@ -35,7 +35,7 @@ class Reader:
         self._named_foreign = False
 
     def call(self, call: Call) -> None:
-        self._tracker.scheduler.earn(call.server.base_url, 1 + len(call.merged or ()))
+        self._tracker.scheduler.earn(call.server.base_url, 1)
         if call.match.route.starts_run:
             self._start(call)
         elif call.match.route.is_apart:
@@ -50,10 +50,6 @@ class Reader:
         seen = call.match.route.read(exchange)
         self._custody.meet(call.server, call.via, seen)
         self._tracker.observe(call.server, seen, weight(call.result))
-        if call.newest is not None:  # the last of the polls that this one stands for
-            request_ns, response_ns = call.newest
-            again = Exchange(call.match, request_ns, response_ns, response=exchange.response)
-            self._tracker.observe(call.server, call.match.route.read(again))
         self.join(call, seen)
         return seen
 
@@ -124,7 +120,7 @@ class Reader:
 
 
 def _exchange(call: Call, response: Mapping[str, Any]) -> Exchange:
-    polls = call.taken_polls() if call.match.route.is_poll else 0
+    polls = int(call.match.route.is_poll)
     times = call.request_ns, call.response_ns
     return Exchange(call.match, *times, decode(call.body), call.query or {}, response, polls=polls)
 

@@ -26,13 +26,12 @@ from .emitter import Emitter
 from .identity import Headers
 from .live_run import Live
 from .lru import Lru
-from .recent import Recent
 from .records import BackgroundClient, Call, LiveSpan, WorkerTask
-from .tool_claims import ANYWHERE, Pending, ToolClaims
+from .registry import ANYWHERE, RunEntry
+from .tool_claims import Pending
 from .tracker import Tracker
 
 ADOPTED = "adopted"
-MAX_UNSAMPLED = 10_000  # runs that are remembered as not recorded
 
 _UNKNOWN = Server("", None, None, "openai")
 
@@ -62,24 +61,24 @@ class Handoffs:
         self._calls = calls
         self._put = put
         self._extra = extra
-        self.expected = tracker.expected
+        self._registry = tracker.registry
+        self.expected = tracker.registry.expected
         self._strangers = Lru[str, tuple[Server, BackgroundClient | None, Observation]](
             256, _weight, 4_000_000
         )
         self._declined: Lru[str, bool] = Lru(10_000)
-        self._unsampled = Recent[str, Any](MAX_UNSAMPLED)  # run id -> SpanContext
         self._said: set[str] = set()
 
     # ------------------------------------------------------------ on the app's threads
 
     def hand_off(self, run_id: str) -> Headers:
         """Give a live run away; asked again, the same headers. Of any other run: headers of what is current here."""
-        handed = self._tracker.handed.peek(run_id)
+        handed = self._registry.handed.peek(run_id)
         if handed is not None:
             return dict(handed)
-        of = self._find(run_id)
+        of = self._registry.of_run(run_id)
         if of is None:
-            unsampled = self._unsampled.get(run_id)
+            unsampled = self._registry.unsampled.get(run_id)
             if unsampled is not None:
                 return identity.headers_of(unsampled)
             self._say(NOT_LIVE, run_id)
@@ -100,11 +99,11 @@ class Handoffs:
             else:
                 self._say(NOTHING_TO_ADOPT, run_id)
             return context
-        held = self._find(run_id)
+        held = self._registry.of_run(run_id)
         if held is not None and held.carrier is None:
             held.live.is_shared = False  # if it was
             return identity.within(held.live)
-        if self._tracker.ended.peek(run_id) is not None and self._tracker.handed.peek(run_id) is None:
+        if self._registry.ended.peek(run_id) is not None and self._registry.handed.peek(run_id) is None:
             return context  # emitted here: the task came a second time
         carried = _on_our_clock(carried)
         live = self._begin(carried, context, self._apis.named(carried.api))
@@ -115,10 +114,6 @@ class Handoffs:
             self._put(WorkerTask(lambda: self._declined.put(run_id, True)))
         return identity.within(live)
 
-    def may_meet(self, run_id: str | None) -> bool:
-        """Whether a call may be the first here to see this run of another process."""
-        return run_id is not None and (run_id not in self._tracker.ours or run_id in self.expected)
-
     def share(self, call: Call, line: str | None) -> None:
         """A run that carries its identity is met for the first time, by this call."""
         carried = None if line is None else lines.decode(line)
@@ -128,8 +123,7 @@ class Handoffs:
                 live.is_shared = True
                 call.met = live
                 run_id = str(call.match.run_id)
-                self._tracker.ours.add(run_id)
-                self._tracker.runs.setdefault((call.server.base_url, run_id), ToolClaims(live))
+                self._registry.follow(call.server.base_url, run_id, live)
 
     def line_of(self, live: LiveSpan) -> str:
         """The identity of a run that is about to be created, for its metadata; from now on it is a shared one."""
@@ -142,14 +136,7 @@ class Handoffs:
     def count_unpropagated(self) -> None:
         self._tracker.dropped["not_propagated"] += 1
 
-    def note_unsampled(self, run_id: object, own: Any) -> None:
-        if isinstance(run_id, str):
-            self._unsampled.put(run_id, own)
-
-    def _find(self, run_id: str) -> ToolClaims | None:
-        return pending.of_run(self._tracker.runs, run_id)
-
-    def _headers(self, of: ToolClaims) -> Headers:
+    def _headers(self, of: RunEntry) -> Headers:
         waiting = pending.waiting_of(of)
         calls = tuple(ToolCall(p.call_id, "function", p.name) for p in waiting)
         since_ns = waiting[0].since_ns + of.live.wall_offset_ns if waiting else None
@@ -173,11 +160,7 @@ class Handoffs:
         return live
 
     def _take(self, run_id: str, carried: RunContext, live: LiveSpan) -> None:
-        of = ToolClaims(live)
-        for call_id in carried.claimed:
-            of.claim(call_id)
-        self._tracker.runs[ANYWHERE, run_id] = of
-        self.expected.add(run_id)
+        of = self._registry.expect(run_id, live, carried.claimed)
         if carried.waiting:  # for the app's own tools, here
             since_ns = carried.waiting_since_ns or carried.request_ns
             key = (ANYWHERE, run_id)
@@ -196,11 +179,11 @@ class Handoffs:
     # ------------------------------------------------------------ on the worker's
 
     def _adopted(self, run_id: str, carried: RunContext, live: LiveSpan) -> None:
-        self._tracker.handed.pop(run_id)
+        self._registry.handed.pop(run_id)
         known = self._tracker.find(run_id)
         if known is not None:  # shared until now, or adopted twice
             known.span.is_shared = False
-            self._tracker.runs.pop((ANYWHERE, run_id), None)
+            self._registry.forget_expected(run_id)
             return
         self.expected.add(run_id)
         api = self._apis.named(carried.api)
@@ -267,10 +250,9 @@ class Handoffs:
         """It was met, but is not to be followed here."""
         if call.met is not None:
             key = (call.server.base_url, str(call.match.run_id))
-            of = self._tracker.runs.get(key)
-            if of is not None and of.live is call.met:
-                self._tracker.runs.pop(key, None)
-                self._tracker.ours.discard(key[1])
+            entry = self._registry.get(*key)
+            if entry is not None and entry.live is call.met:
+                self._registry.forget(*key)
             call.met = None
 
 

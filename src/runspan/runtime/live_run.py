@@ -12,6 +12,7 @@ from ..core.ids import StreamIds
 from ..core.lifecycle import RunState
 from ..core.model import Observation, Run, RunKey, RunRequest
 from .records import BackgroundClient, Call, LiveSpan
+from .registry import RunEntry
 
 SECOND_NS = 1_000_000_000
 
@@ -24,11 +25,12 @@ BASE_WEIGHT = 4_096  # bytes of one live run beside its texts, measured in `make
 
 @dataclass(slots=True, eq=False)
 class Live:
-    """Worker's own, never shared. Times are on the one clock."""
+    """The worker's own, but for `entry`. Times are on the one clock."""
 
     api: Api
     state: RunState
     span: LiveSpan
+    entry: RunEntry  # what the app's threads know of it
     via: BackgroundClient | None
     expires_ns: int  # time to live: then it goes out as expired_unseen
     last_heard_ns: int

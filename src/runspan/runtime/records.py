@@ -91,10 +91,6 @@ class Call(Struct, eq=False):
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
     group: HelperCall | None = None  # of a helper
-    # Polls with the very same answer that joined this one in the queue: (request_ns, response_ns, token).
-    merged: list[tuple[int, int, object]] | None = None  # made when the first may join
-    newest: tuple[int, int] | None = None  # the last of them
-    is_taken: bool = False
     learnt: tuple[str, str] | None = (
         None  # (server, run id) under which the app's threads know the run that it started
     )
@@ -103,33 +99,6 @@ class Call(Struct, eq=False):
         """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""
         live, self.live = self.live, None
         return live
-
-    def merge(self, other: Call) -> bool:
-        """Let this queued poll stand for `other` too. False: the worker has it already.
-
-        No lock: append, remove and pop are atomic. What is added after the worker looked is taken back, unless it was counted.
-        """
-        token = (other.request_ns, other.response_ns, object())
-        if self.merged is None:
-            return False
-        self.merged.append(token)
-        if not self.is_taken:
-            return True
-        try:
-            self.merged.remove(token)
-        except ValueError:
-            return True
-        return False
-
-    def taken_polls(self) -> int:
-        """Number of polls this one stands for; called by the worker, after `is_taken` is set."""
-        count = 1
-        while self.merged:
-            request_ns, response_ns, _ = self.merged.pop()
-            if self.newest is None or response_ns > self.newest[1]:
-                self.newest = (request_ns, response_ns)
-            count += 1
-        return count
 
 
 class StreamRef(Struct, eq=False):

@@ -19,7 +19,10 @@ MAX_STALE = 1_000  # timers whose run is gone, before they are cleared away
 
 
 class RunScheduler:
-    """`missing(live)` names what a run still lacks; `finish(live, reason)` lets it go, `give_up(live)` its open streams."""
+    """`missing(live)` names what a run still lacks; `finish(live, reason)` lets it go, `give_up(live)` its open streams.
+
+    `catch_up(live)` takes in polls that the app's threads counted.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class RunScheduler:
         missing: Callable[[Live], list[str]],
         finish: Callable[[Live, str | None], None],
         give_up: Callable[[Live], None],
+        catch_up: Callable[[Live], None],
     ) -> None:
         self._config = config
         self._fetcher = fetcher
@@ -36,6 +40,7 @@ class RunScheduler:
         self._missing = missing
         self._finish = finish
         self._give_up = give_up
+        self._catch_up = catch_up
         self._linger_ns = int(config.settle_s * SECOND_NS)
         self._timers: list[tuple[int, int, RunKey]] = []
         self._numbers = itertools.count()
@@ -66,6 +71,7 @@ class RunScheduler:
             if live is None or not self._is_set(timer):
                 continue
             live.due_ns = 0
+            self._catch_up(live)
             if self._when(live) <= now_ns:
                 self._due(live, now_ns)
             else:

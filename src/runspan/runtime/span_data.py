@@ -13,7 +13,6 @@ from ..core.model import RunFacts, SpanData
 from ..core.redact import Texts
 from .call_spans import Agents
 from .live_run import Live
-from .tool_claims import ToolClaims
 
 
 class RunSpans:
@@ -27,9 +26,7 @@ class RunSpans:
         self._event_texts = replace(texts, captures=True) if config.content_events else None
         self._keeps_texts = config.capture_content or config.content_events
 
-    def of(
-        self, live: Live, log: Conversation, tools: ToolClaims | None, unfinished: str | None
-    ) -> tuple[SpanData, tuple[str, ...]]:
+    def of(self, live: Live, log: Conversation, unfinished: str | None) -> tuple[SpanData, tuple[str, ...]]:
         """The span tree, and what it lacks."""
         agent_id = live.state.run.agent_id or live.state.request.agent_id or ""
         agent = self._agents.get((live.key.server, agent_id))
@@ -37,10 +34,10 @@ class RunSpans:
             *(live.state, log, agent, self._texts, self._limits),
             *(unfinished, self._price, self._event_texts),
         )
-        if tools is not None:
-            data = assembly.without_calls(
-                data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
-            )
+        entry = live.entry
+        data = assembly.without_calls(
+            data, lambda call_id: bool(call_id) and not entry.claim(call_id), entry.errors
+        )
         lacks = tuple(live.api.missing(live.state, log, self._keeps_texts))
         if lacks and isinstance(data.facts, RunFacts):
             data = replace(data, facts=replace(data.facts, missing=lacks))

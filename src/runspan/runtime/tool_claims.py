@@ -17,51 +17,17 @@ import json
 import weakref
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..core.model import ApiError, Run
+from ..core.model import Run
 from . import work_unit
+from .registry import RunEntry, RunRegistry
 from .work_unit import WorkUnit
 
-ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_RUNS = 256  # of one context; beyond it the oldest goes
 
 Held = list[weakref.ref[Any]]  # objects in which the app got a run's calls; more may come
-
-
-@dataclass(slots=True, eq=False)
-class ToolClaims:
-    """A live run's span, and who makes the span of each of its calls: whoever comes first, the tool or the assembly.
-
-    And what becomes of the run itself: emitted here, or given away with `carrier`.
-    """
-
-    live: Any
-    carrier: dict[str, str] | None = None
-    errors: dict[str, ApiError] = field(default_factory=dict)  # by call id: what functions of the app raised
-    waiting: frozenset[str] = frozenset()  # ids of the calls that wait, as it was last seen by anyone
-    _claims: dict[str, object] = field(default_factory=dict)
-
-    def claim(self, call_id: str) -> bool:
-        """True for the first who asks. One atomic step, so no lock."""
-        mine = object()
-        return self._claims.setdefault(call_id, mine) is mine
-
-    def claimed(self) -> tuple[str, ...]:
-        """The calls that have their span already."""
-        return tuple(call_id for call_id in list(self._claims) if call_id)
-
-    def settle(self, how: str) -> str:
-        """ "emitted" or "handed": what the first who asked said."""
-        return str(self._claims.setdefault("", how))
-
-
-def of_run(runs: Mapping[tuple[str, str], ToolClaims], run_id: str) -> ToolClaims | None:
-    """The run of that id, of whatever server. On any thread: keys are listed in one step, where items would each be a new object,
-    with the collector, finalizers and other threads in between.
-    """
-    return next((found for key in list(runs) if key[1] == run_id and (found := runs.get(key))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +39,7 @@ class Pending:
     call_id: str
     name: str
     arguments: str
-    of: ToolClaims
+    of: RunEntry
     since_ns: int = 0  # when it was seen to wait
 
 
@@ -81,7 +47,7 @@ class Pending:
 class Sighting:
     """A run was seen to wait for these calls."""
 
-    of: ToolClaims
+    of: RunEntry
     calls: tuple[Pending, ...]
     unit: WorkUnit  # where
     held: Held
@@ -114,13 +80,13 @@ def put_down(token: Token[Seen]) -> None:
     _seen.reset(token)
 
 
-def waiting_of(of: ToolClaims) -> tuple[Pending, ...]:
+def waiting_of(of: RunEntry) -> tuple[Pending, ...]:
     """The calls of a run that wait, as far as the running context saw it ask."""
     return next((sighting.waiting() for sighting in _seen.get() if sighting.of is of), ())
 
 
 def saw(
-    of: ToolClaims, calls: Iterable[Pending], held: Held | None = None, unit: WorkUnit | None = None
+    of: RunEntry, calls: Iterable[Pending], held: Held | None = None, unit: WorkUnit | None = None
 ) -> None:
     """A run waits for these calls; the app got them in `held`. What can't be proven any more is forgotten."""
     now = Sighting(of, tuple(calls), work_unit.here() if unit is None else unit, [] if held is None else held)
@@ -142,13 +108,13 @@ def _again(before: Sighting, now: Sighting) -> Sighting:
     return replace(now, unit=before.unit) if before.unit.is_around(now.unit) else now
 
 
-def waits_no_more(of: ToolClaims | None) -> None:
+def waits_no_more(of: RunEntry | None) -> None:
     """The outputs went out, or the run was seen in another status: no context may take its calls."""
     if of is not None and of.waiting:
         of.waiting = frozenset()
 
 
-def calls_of(run: Run, key: tuple[str, str], of: ToolClaims, since_ns: int) -> list[Pending]:
+def calls_of(run: Run, key: tuple[str, str], of: RunEntry, since_ns: int) -> list[Pending]:
     """The function calls of a Run in `requires_action`."""
     return [
         Pending(key, run.conversation_id, call.id, call.name, call.arguments or "{}", of, since_ns)
@@ -157,12 +123,12 @@ def calls_of(run: Run, key: tuple[str, str], of: ToolClaims, since_ns: int) -> l
     ]
 
 
-def take(name: str, given: Mapping[str, Any], runs: Mapping[tuple[str, str], ToolClaims]) -> Pending | None:
+def take(name: str, given: Mapping[str, Any], registry: RunRegistry) -> Pending | None:
     """The waiting call that a function of this name, called with `given`, answers: same arguments first, else call order."""
     asked = [
         (sighting, calls)
         for sighting in _seen.get()
-        if (calls := [c for c in sighting.waiting() if c.name == name and runs.get(c.key) is c.of])
+        if (calls := [c for c in sighting.waiting() if c.name == name and registry.holds(c.key, c.of)])
     ]
     if not asked:
         return None

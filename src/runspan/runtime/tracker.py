@@ -1,4 +1,4 @@
-"""Live runs and what is known around them. Lives on the worker's thread alone; nothing here is shared or locked.
+"""Live runs and what is known around them. Lives on the worker's thread alone. What the app's threads see of it is in the registry.
 
 In: records of calls and events. Out: spans, through the emitter; GETs, through the fetcher.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from operator import attrgetter
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -18,7 +17,7 @@ from ..core import conversation as threads
 from ..core.conversation import Conversation
 from ..core.cost import Pricer, no_price
 from ..core.ids import StreamIds
-from ..core.lifecycle import RunState, advance
+from ..core.lifecycle import RunState, advance, polled_unchanged
 from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, SpanEvent
 from ..core.redact import Texts
 from ..guard import guarded, swallow
@@ -29,9 +28,9 @@ from .live_run import Live, first_state, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
+from .registry import RunRegistry
 from .scheduler import RunScheduler
 from .span_data import RunSpans
-from .tool_claims import ANYWHERE, ToolClaims
 
 logger = logging.getLogger("runspan")
 
@@ -44,9 +43,11 @@ class Tracker:
         agents: Agents,
         outbox: Outbox,
         fetcher: Fetcher,
+        registry: RunRegistry,
         price: Pricer = no_price,
     ) -> None:
         self._config = config
+        self.registry = registry
         self._outbox = outbox
         self._agents = agents
         self._spans = RunSpans(config, texts, agents, price)
@@ -62,13 +63,8 @@ class Tracker:
         self.counts = Counts()
         self.dropped: Counter[str] = Counter()
         self.scheduler = RunScheduler(
-            config, fetcher, self._live, self._missing, self.finish, self._give_up_streams
+            config, fetcher, self._live, self._missing, self.finish, self._give_up_streams, self._catch_up
         )
-        self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
-        self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
-        self.runs: dict[tuple[str, str], ToolClaims] = {}  # (server, run id); for the app's own tool spans
-        self.ended: Lru[str, Any] = Lru(10_000)  # run id -> SpanContext, for scores that come later
-        self.handed: Lru[str, dict[str, str]] = Lru(10_000)  # run id -> headers, of runs given away
 
     # ------------------------------------------------------------ runs begin
 
@@ -78,8 +74,7 @@ class Tracker:
         key = RunKey(call.server.base_url, run.conversation_id, run.id)
         if call.live is None:
             self._done.put(key, True)
-            self.ours.discard(run.id)
-            self.runs.pop((key.server, run.id), None)
+            self.registry.forget(key.server, run.id)
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -104,8 +99,7 @@ class Tracker:
         """The run that this call started is not followed."""
         key = call.learnt
         if key is not None and not any((k.server, k.run_id) == key for k in list(self._live)):
-            self.runs.pop(key, None)
-            self.ours.discard(key[1])
+            self.registry.forget(*key)
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
         """A Run of another process, first met alive by a call of this one."""
@@ -117,7 +111,10 @@ class Tracker:
     def follow(self, api: Api, state: RunState, span: LiveSpan, via: BackgroundClient | None) -> Live:
         """From now on this Run is ours to account for."""
         now_ns = clock.now_ns()
-        live = Live(api, state, span, via, expires_ns=now_ns + time_to_live_ns(state), last_heard_ns=now_ns)
+        entry = self.registry.follow(state.key.server, state.key.run_id, span)
+        live = Live(
+            api, state, span, entry, via, expires_ns=now_ns + time_to_live_ns(state), last_heard_ns=now_ns
+        )
         live.message_ids = StreamIds(state.key.run_id)  # others write in the thread, too
         self.counts.started += 1
         self._weight += live.weight
@@ -138,9 +135,7 @@ class Tracker:
     def _put(self, live: Live) -> None:
         key = live.key
         self._live[key] = live
-        self.ours.add(key.run_id)
-        taken = self.runs.get((ANYWHERE, key.run_id))
-        self.runs.setdefault((key.server, key.run_id), taken or ToolClaims(live.span))
+        live.entry = self.registry.follow(key.server, key.run_id, live.span)
         in_conversation = (key.server, key.conversation_id)
         self._in_conversation[in_conversation].add(key)
         if in_conversation not in self._pinned:
@@ -174,6 +169,7 @@ class Tracker:
         for key in touched:
             live = self._live.get(key)
             if live is not None:
+                self._catch_up(live)
                 taken = claims.believed(live, seen)
                 live.state = advance(live.state, taken)
                 self._note_times(live)
@@ -188,6 +184,14 @@ class Tracker:
             if live is not None:
                 self._settle(live)
         self._keep_within_bounds()
+
+    def _catch_up(self, live: Live) -> None:
+        """Take in the polls that the app's threads counted."""
+        polls = live.entry.take_polls()
+        if polls:
+            live.state = polled_unchanged(live.state, polls)
+            live.last_heard_ns = max(live.last_heard_ns, live.state.last_seen_ns)
+            self.scheduler.earn(live.key.server, len(polls))
 
     def _note_times(self, live: Live) -> None:
         """Which messages another run of the thread could read depends on them."""
@@ -297,40 +301,34 @@ class Tracker:
         if self._live.pop(live.key, None) is None:
             return
         with guarded("settle what a run claims to be"):
+            self._catch_up(live)
             if unfinished and claims.settle(live, clock.now_ns()):
                 unfinished = None
         try:
-            tools, log = self._let_go(live)
-            self._go_out(live, tools, log, unfinished)
+            self._go_out(live, self._let_go(live), unfinished)
         except Exception as error:
             self.dropped["error"] += 1
             swallow("finish a run", error)
             with guarded("end the span of a run that could not be finished"):
                 live.span.span.end()
 
-    def _let_go(self, live: Live) -> tuple[ToolClaims | None, Conversation]:
+    def _let_go(self, live: Live) -> Conversation:
         key = live.key
-        self.ours.discard(key.run_id)
-        self.expected.discard(key.run_id)
-        tools = self.runs.pop((key.server, key.run_id), None)
-        if tools is not None and self.runs.get((ANYWHERE, key.run_id)) is tools:
-            del self.runs[ANYWHERE, key.run_id]
+        self.registry.forget(key.server, key.run_id)
         self._weight -= live.weight
         log = self._unpin(key)
         self._done.put(key, True)
-        self.ended.put(key.run_id, live.span.span.get_span_context())
-        return tools, log
+        self.registry.ended.put(key.run_id, live.span.span.get_span_context())
+        return log
 
-    def _go_out(
-        self, live: Live, tools: ToolClaims | None, log: Conversation, unfinished: str | None
-    ) -> None:
-        is_given_away = tools is not None and tools.settle("emitted") == "handed"
-        if is_given_away and tools is not None:
-            self.handed.put(live.key.run_id, tools.carrier or {})
+    def _go_out(self, live: Live, log: Conversation, unfinished: str | None) -> None:
+        is_given_away = live.entry.settle("emitted") == "handed"
+        if is_given_away:
+            self.registry.handed.put(live.key.run_id, live.entry.carrier or {})
         if is_given_away or (live.span.is_shared and unfinished):
             self.counts.handed_off += 1
             return
-        data, lacks = self._spans.of(live, log, tools, unfinished)
+        data, lacks = self._spans.of(live, log, unfinished)
         if self._outbox.send(live.span, data):
             self.counts.missing.update(lacks)
             self.counts.unfinished += bool(unfinished)
@@ -383,8 +381,7 @@ class Tracker:
     def give_away(self, run_id: str) -> None:
         """A run that the app handed off: another process will see to it."""
         live = self.find(run_id)
-        of = live and self.runs.get((live.key.server, run_id))
-        if live and of and of.carrier is not None:
+        if live is not None and live.entry.carrier is not None:
             self.finish(live)
 
     def count_unrecorded(self) -> None:

@@ -19,14 +19,12 @@ from . import admission, clock, waiting
 from .flushes import Flush, Flushes
 from .outbox import Flusher, Outbox
 from .primitives import queue_of_now
-from .records import Call, WorkerTask
+from .records import WorkerTask
 from .tracker import Tracker
 
 TICK_S = 0.02  # records of one batch; nothing is lost by it, and the app's threads are not woken against
-# Past COALESCE_FROM equal polls become one record. Past MAX_QUEUED, or MAX_QUEUED_BYTES, answers are dropped; past twice as much,
-# starts and ends of runs are dropped, too. Each drop is counted.
+# Past MAX_QUEUED, or MAX_QUEUED_BYTES, answers are dropped; past twice as much, starts and ends of runs, too. Each drop is counted.
 MAX_QUEUED = 50_000
-COALESCE_FROM = MAX_QUEUED // 2
 MAX_QUEUED_BYTES = 64_000_000
 RETRY_S = 0.05  # where the system had no thread for us
 
@@ -52,7 +50,6 @@ class Worker:
         self._is_stopped = False  # whatever comes now is of calls that were in flight
         self._is_too_late = False  # to start a thread: the interpreter is going down
         self._starting = threading.Lock()
-        self._waiting_polls: dict[tuple[str, str | None], Call] = {}
         self.restarts = -1
         self.dropped: Counter[str] = Counter()
         self._flushes = Flushes(tracker, outbox, flusher, self.dropped)
@@ -64,7 +61,7 @@ class Worker:
         """Hand a record over. Never blocks."""
         weight = admission.weight_of(record)
         queued, weighs = self._queue.qsize(), self._queued_bytes + weight
-        if queued >= COALESCE_FROM or weighs > MAX_QUEUED_BYTES:
+        if queued >= MAX_QUEUED or weighs > MAX_QUEUED_BYTES:
             if not self._admits(record, queued, weighs):
                 return
             weight = admission.weight_of(record)
@@ -74,26 +71,17 @@ class Worker:
             self._start()
 
     def _admits(self, record: Any, queued: int, weighs: int) -> bool:
-        """Whether it may wait; it may have joined a queued poll with the same answer, or have lost its own answer."""
-        poll_of = None
-        if isinstance(record, Call) and record.match.route.is_poll:
-            poll_of = (record.server.base_url, record.match.run_id)
-            waiting = self._waiting_polls.get(poll_of)
-            if waiting is not None and waiting.result == record.result and waiting.merge(record):
-                return False
-        if not admission.always_fits(record):
-            is_full = queued >= MAX_QUEUED or weighs > MAX_QUEUED_BYTES
-            is_edge = admission.is_edge(record)
-            if queued >= 2 * MAX_QUEUED or (is_full and not is_edge and not admission.strip(record)):
-                self._drop(record)
-                return False
-            if is_full and not is_edge:
-                self.dropped["queue_full"] += 1  # its answer
-            elif weighs > 2 * MAX_QUEUED_BYTES and not self._fits_stripped(record):
-                return False
-        if poll_of is not None:
-            record.merged = []
-            self._waiting_polls[poll_of] = record
+        """Whether it may wait; it may have lost its answer."""
+        if admission.always_fits(record):
+            return True
+        is_edge = admission.is_edge(record)
+        if queued >= 2 * MAX_QUEUED or (not is_edge and not admission.strip(record)):
+            self._drop(record)
+            return False
+        if not is_edge:
+            self.dropped["queue_full"] += 1  # its answer
+        elif weighs > 2 * MAX_QUEUED_BYTES:
+            return self._fits_stripped(record)
         return True
 
     def _fits_stripped(self, record: Any) -> bool:
@@ -209,10 +197,6 @@ class Worker:
     def _handle(self, record: Any) -> None:
         self._queued_bytes = 0 if self._queue.empty() else self._queued_bytes - admission.weight_of(record)
         with guarded(f"read a {type(record).__name__}"):
-            if isinstance(record, Call):
-                record.is_taken = True
-                if self._waiting_polls:
-                    self._waiting_polls.pop((record.server.base_url, record.match.run_id), None)
             try:
                 self._handlers[type(record)](record)
             except Exception:

@@ -7,74 +7,27 @@ outcome, and its result is handed back as the very same object.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from ...apis.api import Api, Apis, Match
-from ...core.model import Agent, Phase
-from ...core.secrets import Secrets
-from ...core.sse import is_event_stream
 from ...guard import guarded, swallow
 from ...runtime import emitter as emit
-from ...runtime import helper_call
-from ...runtime import tool_claims as pending
-from ...runtime.clock import now_ns
-from ...runtime.emitter import Emitter
-from ...runtime.handoffs import Handoffs
-from ...runtime.records import BackgroundClient, Call, LiveSpan, StreamRef, decode
-from ...runtime.tool_claims import ToolClaims
-from . import background, metadata_key, result_copy, starts
-from . import request_options as options_of
-from . import server as clients
-from .background import OURS
-from .errors import read_error
-from .holding import held
-from .other_instrumentations import SUPPRESSING, request_on
-from .stream_taps import is_no_event_stream, tap_bytes, tap_events
-from .taps import BodyTap, ChunkTap, Tap
+from ...runtime.records import Call, LiveSpan
+from . import metadata_key
+from .results import Results
+from .starts import Starts
 
 Wrapped = Callable[..., Any]
 
-_NOTHING: Mapping[str, Any] = {}
-AnyTap = TypeVar("AnyTap", bound=Tap)
-
 
 class Patch:
-    """What the wrapped methods do. One per `instrument()`; `put` hands records to the worker."""
+    """What the wrapped methods do. One per `instrument()`: `starts` looks at a call before it is made, `results` after that."""
 
-    def __init__(
-        self,
-        apis: Apis,
-        emitter: Emitter,
-        put: Callable[[Any], None],
-        ours: set[str],
-        agent_of: Callable[[tuple[str, str]], Agent | None],
-        secrets: Secrets,
-        *,
-        calls: str,
-        joins: bool,
-        propagates: bool,
-        count_unrecorded: Callable[[], None],
-        runs: dict[tuple[str, str], ToolClaims],
-        handoffs: Handoffs,
-        on_run: Callable[[Any], None],
-    ) -> None:
+    def __init__(self, apis: Apis, starts: Starts, results: Results) -> None:
         self._apis = apis
-        self._emitter = emitter
-        self._put = put
-        self._ours = ours
-        self._agent_of = agent_of
-        self._client_secrets = clients.ClientSecrets(secrets)
-        self._calls = calls
-        self._joins = joins
-        self._propagates = propagates
-        self._custody = handoffs
-        self._count_unrecorded = count_unrecorded
-        self._on_run = on_run  # told what stands on the client itself in place of `request`
-        self._runs = runs  # those that live, by (server, run id)
-
-    # ------------------------------------------------------------ the two wrappers
+        self._starts = starts
+        self._results = results
 
     def request(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = self._begin(client, args, kwargs, is_async=False)
@@ -82,17 +35,17 @@ class Patch:
             return wrapped(*args, **kwargs)
         if call.sends is not None:
             args, kwargs = metadata_key.instead(call, args, kwargs)
-        token = self._enter(call.live) if call.live is not None else None
+        token = _enter(call.live) if call.live is not None else None
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
             if token is not None:
-                self._leave(token)
-            self._failed(call, error, client)
+                _leave(token)
+            self._results.failed(call, error, client)
             raise
         if token is not None:
-            self._leave(token)
-        self._done(call, result, is_async=False)
+            _leave(token)
+        self._results.done(call, result, is_async=False)
         return result
 
     def arequest(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -108,110 +61,28 @@ class Patch:
             return await wrapped(*args, **kwargs)
         if call.sends is not None:
             args, kwargs = metadata_key.instead(call, args, kwargs)
-        token = self._enter(call.live) if call.live is not None else None
+        token = _enter(call.live) if call.live is not None else None
         try:
             result = await wrapped(*args, **kwargs)
         except BaseException as error:
             if token is not None:
-                self._leave(token)
-            self._failed(call, error, client)
+                _leave(token)
+            self._results.failed(call, error, client)
             raise
         if token is not None:
-            self._leave(token)
-        self._done(call, result, is_async=True)
+            _leave(token)
+        self._results.done(call, result, is_async=True)
         return result
 
-    # ------------------------------------------------------------ before
-
     def _begin(
-        self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_async: bool
+        self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_async: bool
     ) -> Call | None:
         """The record of a call of ours, with its span begun; None: pass it through."""
         found = self._match(args, kwargs)
         if found is None:
             return None
-        api, match = found
-        call: Call | None = None
-        try:
-            options = args[1] if len(args) > 1 else kwargs["options"]
-            is_ours = options_of.header(options, OURS)  # ddtrace's contexts keep no suppression
-            if is_ours or (emit.is_suppressed() and not self._is_by_neighbour(client)):
-                return None
-            call = Call(api, match, clients.server_of(client), now_ns())
-            streams = bool(kwargs.get("stream"))
-            return call if self._begin_call(call, client, options, streams, is_async=is_async) else None
-        except Exception as error:
-            swallow("begin to observe a call", error)
-            with guarded("let go of a call that could not be begun"):
-                if call is not None and (live := call.take_span()) is not None:
-                    live.span.end()
-            return None
-
-    def _begin_call(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> bool:
-        """False: pass it through."""
-        route = call.match.route
-        if options.params or "?" in options.url:
-            call.query = options_of.query(options)
-        if route.is_apart:
-            return self._begin_apart(call, options)
-        if self._custody.may_meet(call.match.run_id):
-            call.via = self._via(call, client, options, is_async=is_async)
-        if route.is_write:
-            self._begin_write(call, client, options, streams, is_async=is_async)
-        elif self._calls == "all" or self._joins:
-            call.context = emit.slim_context()
-        return True
-
-    def _is_by_neighbour(self, client: Any) -> bool:
-        """Suppressed by a tracer of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
-        if not emit.name_of_current_scope().startswith(SUPPRESSING):
-            return False
-        self._on_run(request_on(client))
-        return True
-
-    def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
-        call.streams = streams
-        route, sent = call.match.route, None
-        if route.reads_body:
-            with guarded("copy a request"):
-                sent = options_of.sent(options)
-                call.body = options_of.dumped(sent)
-        if route.starts_run:
-            self._client_secrets.note(client)
-            call.via = self._via(call, client, options, is_async=is_async)
-            call.live = self._emitter.begin(starts.run_data(call, sent, self._agent_of))
-            call.live.api = call.api
-            call.context = call.live.context
-            if self._propagates and call.live.span.is_recording():
-                metadata_key.put_key(call, call.live, options, self._custody)
-            self._on_run(request_on(client))
-        elif self._calls != "none":
-            call.context = emit.slim_context()
-            if self._calls == "all" or emit.is_under_recording_span():
-                call.live = self._emitter.begin(starts.call_data(call))
-
-    @staticmethod
-    def _via(call: Call, client: Any, options: Any, *, is_async: bool) -> BackgroundClient | None:
-        """How to ask for more of this run later; None: not possible."""
-        with guarded("keep what a background request needs"):
-            headers = options_of.needed_headers(call.api, options)
-            return background.via(client, call.server.base_url, headers, is_async=is_async)
-        return None
-
-    def _begin_apart(self, call: Call, options: Any) -> bool:
-        """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
-        route, group = call.match.route, helper_call.current()
-        if group is not None:
-            group.saw(route, is_poll=not route.is_write)
-            return False
-        if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
-            return False
-        call.context = emit.slim_context()
-        if self._calls == "all" or emit.is_under_recording_span():
-            if route.reads_body:
-                call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
-            call.live = self._emitter.begin(starts.call_data(call))
-        return True
+        options = args[1] if len(args) > 1 else kwargs["options"]
+        return self._starts.begin(*found, client, options, bool(kwargs.get("stream")), is_async=is_async)
 
     def _match(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Api, Match] | None:
         try:
@@ -221,179 +92,13 @@ class Patch:
             swallow("look at a call", error)
             return None
 
-    def _enter(self, live: LiveSpan) -> Any:
-        with guarded("enter the context of a call"):
-            return emit.enter(live)
-        return None
 
-    def _leave(self, token: Any) -> None:
-        with guarded("leave the context of a call"):
-            emit.leave(token)
+def _enter(live: LiveSpan) -> Any:
+    with guarded("enter the context of a call"):
+        return emit.enter(live)
+    return None
 
-    # ------------------------------------------------------------ after
 
-    def _failed(self, call: Call, error: BaseException, client: Any) -> None:
-        try:
-            call.response_ns = now_ns()
-            self._client_secrets.note(client, error)
-            call.error = read_error(error)
-            self._let_go_unrecorded(call)
-            self._put(call)
-        except Exception as ours:
-            swallow("note a failed call", ours)
-            self._let_go(call)
-
-    def _done(self, call: Call, result: Any, *, is_async: bool) -> None:
-        try:
-            call.response_ns = now_ns()
-            if call.match.route.is_apart:
-                self._done_apart(call, result)
-                return
-            if call.match.route.answers_calls:
-                pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
-            is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
-            # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
-            http = getattr(result, "__dict__", _NOTHING).get("http_response")
-            if is_unrecorded_run and call.streams:
-                self._put(call)  # to be counted
-            elif http is not None:
-                self._raw(call, result, http)
-            elif isinstance(result, str):  # the client hands on what does not call itself JSON
-                self._body(call, result.encode("utf-8", "replace"), None)
-            elif not call.streams or call.api.events is None:
-                self._plain(call, result)
-            else:
-                self._stream(call, result, is_async=is_async)
-        except Exception as error:
-            swallow("observe a call", error)
-            self._let_go(call)
-
-    def _done_apart(self, call: Call, result: Any) -> None:
-        self._let_go_unrecorded(call)
-        if call.live is None:
-            return
-        http = getattr(result, "__dict__", _NOTHING).get("http_response")
-        if call.match.route.gives_file or call.match.route.is_list:
-            self._put(call)  # without its answer, which tells nothing more
-        elif http is not None:
-            self._raw(call, result, http)
-        else:
-            call.result = result_copy.copy(result)
-            self._put(call)
-
-    def _let_go(self, call: Call) -> None:
-        """We failed on it, but its span is open: have the worker end it."""
-        with guarded("let go of a call"):
-            if call.live is not None:
-                self._put(call)
-
-    def _let_go_unrecorded(self, call: Call) -> bool:
-        """Sampled out: the run is neither followed nor fetched, a write makes no span."""
-        if call.live is None or call.live.span.is_recording():
-            return False
-        if call.match.route.starts_run:
-            self._count_unrecorded()
-            call.unsampled = call.live.span.get_span_context()
-        call.live = None
-        return True
-
-    def _plain(self, call: Call, result: Any) -> None:
-        route, run_id = call.match.route, call.match.run_id
-        if run_id is not None and run_id not in self._ours:
-            self._custody.share(call, result_copy.carried(result, call.api))
-        if route.is_poll:
-            whole = self._joins or call.met is not None or run_id in self._custody.expected
-            call.result = result_copy.run(result, call.api, whole=whole)
-        elif route.is_list:
-            call.result = result_copy.page(result, call.api, self._ours if route.lists_runs else None)
-        else:
-            call.result = result_copy.copy(result)
-            if route.starts_run:
-                self._learn(call, result)
-        self._waits(call, call.result, result)
-        self._put(call)
-
-    def _learn(self, call: Call, run: Any) -> None:
-        """From now on polls of this run are worth a copy, and its tools belong under its span.
-
-        One that the worker could not follow, as it names no thread, is not learnt: nothing would ever forget it.
-        """
-        if not call.match.route.starts_run:
-            return
-        run_id = result_copy.word(run, "id")
-        conversation_id = call.match.conversation_id or result_copy.word(
-            run, call.api.conversation_field or ""
-        )
-        if call.live is None:
-            self._custody.note_unsampled(run_id, call.unsampled)
-        elif run_id is not None and conversation_id is not None:
-            call.live.response_ns, call.live.conversation_id = call.response_ns, call.match.conversation_id
-            call.learnt = call.server.base_url, run_id
-            self._ours.add(run_id)
-            self._runs[call.learnt] = ToolClaims(call.live)
-
-    def _waits(self, call: Call, payload: Any, given: Any) -> None:
-        """A Run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
-        api = call.api
-        if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
-            run = api.read_run(decode(payload), call.match.conversation_id)
-            key = (call.server.base_url, run.id) if run is not None else ("", "")
-            of = self._asking(*key)
-            if of is not None and run is not None and run.phase is Phase.WAITING:
-                self._runs.setdefault(key, of)
-                pending.saw(of, pending.calls_of(run, key, of, now_ns()), held(given, api.calls_path))
-        elif call.match.route.is_poll:
-            pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
-
-    def _asking(self, base_url: str, run_id: str) -> ToolClaims | None:
-        """The live run of that id, also one that was taken over and not read here yet."""
-        return self._runs.get((base_url, run_id)) or self._runs.get((pending.ANYWHERE, run_id))
-
-    def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
-        if not call.match.route.starts_run:
-            self._put(call)
-        response, tap = getattr(stream, "response", None), self._tap(Tap, call)
-        if response is None or not is_no_event_stream(response):
-            try:
-                if tap_events(stream, tap, is_async=is_async):
-                    return
-            except Exception as error:
-                swallow("look into a stream", error)
-        tap.disuse()
-        tap_bytes(response, self._tap(ChunkTap, call))
-
-    def _tap(self, kind: type[AnyTap], call: Call, given: weakref.ref[Any] | None = None) -> AnyTap:
-        return kind(
-            self._put,
-            StreamRef.of(call),
-            lambda run: self._learn(call, run),
-            lambda run, event_data: self._waits(call, run, given() if given else event_data),
-        )
-
-    def _raw(self, call: Call, result: Any, http: Any) -> None:
-        """A raw response: its bytes, now if they are read already, else while the app reads them."""
-        given = weakref.ref(result)
-        if call.streams:
-            tap_bytes(http, self._opened(call, given))
-        else:
-            tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
-
-    def _opened(self, call: Call, given: weakref.ref[Any] | None = None) -> ChunkTap:
-        """A stream that is read as bytes. What its call submitted counts at once; its run follows in events."""
-        if not call.match.route.starts_run:
-            self._put(call)
-        return self._tap(ChunkTap, call, given)
-
-    def _body(self, call: Call, body: bytes | None, given: Any) -> None:
-        """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
-        if body is not None and is_event_stream(body):
-            call.streams = True
-            tap = self._opened(call)
-            tap.see(body)
-            tap.close()
-            return
-        call.result = body
-        if body is not None and call.match.route.starts_run:
-            self._learn(call, result_copy.ids_of(body, call.api))
-        self._waits(call, body, given)
-        self._put(call)
+def _leave(token: Any) -> None:
+    with guarded("leave the context of a call"):
+        emit.leave(token)

@@ -8,7 +8,7 @@ but its scalars, of a page of runs those that are not ours.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -89,23 +89,23 @@ def carried(obj: Any, api: Api) -> str | None:
     return line if isinstance(line, str) and is_alive else None
 
 
-def run(obj: Any, api: Api, *, whole: bool = False) -> Payload:
-    """A polled or listed run. Whole only where its phase, or the caller, asks for it."""
+def alive(obj: Any, api: Api) -> Mapping[str, Any] | None:
+    """What is new in a polled or listed run that goes on: all else is known from its creation. None: it waits, or is over."""
     fields = fields_of(obj)
-    if api.phase_of(fields.get("status")) in _LIVE and not whole:
-        return {name: fields.get(name) for name in api.poll_fields}  # the rest is known from its creation
-    return copy(obj)
+    if api.phase_of(fields.get("status")) not in _LIVE:
+        return None
+    return {name: fields.get(name) for name in api.poll_fields}
 
 
-def page(obj: Any, api: Api, ours: Container[str] | None) -> Page | None:
-    """A list page of the client or a dict of that shape. `ours`: it is a page of runs; those of others are history."""
+def page(obj: Any, api: Api, is_ours: Callable[[str | None], bool] | None) -> Page | None:
+    """A list page of the client or a dict of that shape. `is_ours`: it is a page of runs; those of others are history."""
     data = field(obj, "data")
     if not isinstance(data, list | tuple):
         return None
     has_more = field(obj, "has_more")
     items = tuple(data)
-    if ours is not None:
-        copies = tuple(run(item, api) for item in items if word(item, "id") in ours)
+    if is_ours is not None:
+        copies = tuple(alive(item, api) or copy(item) for item in items if is_ours(word(item, "id")))
     else:
         copies = tuple(copy(item) for item in items)
     return Page(copies, has_more if isinstance(has_more, bool) else None)
