@@ -180,6 +180,7 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     read_request: Callable[[Wire, bool], RunRequest] = lambda _body, _streams: RunRequest()
     read_run: Callable[[Wire, str | None], Run | None] = lambda _object, _conversation_id: None
     conversation_field: str | None = None  # of a run object: the id of its conversation
+    status_field: str = "status"  # of a run object
     poll_fields: tuple[str, ...] = ()  # what is read of a polled run whose phase is neither WAITING nor OVER
     waits_mark: bytes = b""  # stands in the JSON of a run that waits for the outputs of tool calls
     calls_path: tuple[str, ...] = ()  # fields that lead from a run to what the app holds of its waiting calls

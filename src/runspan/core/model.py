@@ -55,7 +55,7 @@ class Document(Struct, frozen=True, gc=False):
 
 
 class ToolCall(Struct, frozen=True, gc=False):
-    """One call of a tool, from `required_action`, from a RunStep, or from `submit_tool_outputs` (then without name)."""
+    """One call of a tool, from a run that waits, from a step, or from the answer of the app (then without name)."""
 
     id: str
     type: str = "function"
@@ -90,7 +90,7 @@ class Message(Struct, frozen=True, gc=False):
 
 
 class ApiError(Struct, frozen=True, gc=False):
-    """`last_error` of a Run or RunStep, the `error` of a failed call, or the class of a client-side exception."""
+    """Why a run, a step or a call failed: what the API says, or the class of an exception of the client."""
 
     code: str
     message: str | None = None
@@ -138,7 +138,7 @@ class Run(Struct, frozen=True, gc=False):
     model: str | None = None
     instructions: str | None = None
     tools: tuple[Mapping[str, object], ...] = ()
-    required: tuple[ToolCall, ...] = ()  # required_action.submit_tool_outputs.tool_calls
+    required: tuple[ToolCall, ...] = ()  # calls whose outputs it waits for
     usage: Usage | None = None
     error: ApiError | None = None
     incomplete_reason: str | None = None  # the API's own word
@@ -202,10 +202,8 @@ class Stored(Struct, frozen=True, gc=False):
     store_id: str | None = None
     store_name: str | None = None
     batch_id: str | None = None
-    status: str | None = None  # in_progress | completed | failed | cancelled | expired
-    counts: Mapping[str, int] = field(
-        default_factory=dict
-    )  # files in_progress, completed, failed, cancelled, total
+    status: str | None = None  # the API's own word
+    counts: Mapping[str, int] = field(default_factory=dict)  # of files, by status, and in total
     error: ApiError | None = None  # why a file could not be indexed
 
 
@@ -242,7 +240,7 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     all_steps: bool = False  # steps hold every step of the run
     is_ordered: bool = False  # stamps tell the order of the steps; else it is what was asked for
     run_id: str | None = None  # the run that steps and outputs belong to
-    outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
+    outputs: tuple[ToolCall, ...] = ()  # of tool calls, as the app sent them
     data_source_ids: tuple[str, ...] | None = None  # of the thread
     agents: tuple[Agent, ...] = ()
     stored: Stored | None = None

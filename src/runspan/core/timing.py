@@ -43,7 +43,7 @@ class Timeline(Struct, frozen=True, gc=False):
     start_ns: int
     end: Moment
     entries: tuple[Entry, ...]
-    active_from_ns: int  # first moment known in_progress, else start
+    active_from_ns: int  # first moment known at work, else start
     queue_ns: int
     active_ns: int
     tool_wait_ns: int

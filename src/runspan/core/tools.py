@@ -1,4 +1,4 @@
-"""Tool calls of a Run: from `requires_action` rounds (functions) and from run steps (all tools), each once.
+"""Tool calls of a run: from its waits for outputs (functions) and from its steps (all tools), each once.
 
 A round knows when the app was asked and when it answered; a step knows everything else.
 """

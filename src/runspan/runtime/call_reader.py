@@ -42,7 +42,7 @@ class Reader:
             self._calls.write(call, call.match.route.read(_exchange(call, _response(call.result))))
         elif call.error is not None:
             self._calls.write(call, None)
-        else:  # of a streamed submit_tool_outputs the outputs count at once; its run follows in events
+        else:  # tool outputs that a stream answers count at once; its run follows in events
             seen = self._observe(call, _exchange(call, {} if call.streams else _response(call.result)))
             self._calls.write(call, seen)
 

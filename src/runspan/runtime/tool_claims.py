@@ -1,6 +1,6 @@
 """Tool calls that wait for the app, and which of them a function of the app answers.
 
-A poll or an event that shows a Run of ours in `requires_action` leaves its calls here, on the caller's thread, for
+A poll or an event that shows a run of ours wait leaves its calls here, on the caller's thread, for
 `@observe(kind="tool")`. A function takes a call only with proof that both belong to one unit of work:
 
 - The context of the function saw the run ask: it is that context, or was copied from it (a task, a job of a thread pool).
@@ -115,7 +115,7 @@ def waits_no_more(of: RunEntry | None) -> None:
 
 
 def calls_of(run: Run, key: tuple[str, str], of: RunEntry, since_ns: int) -> list[Pending]:
-    """The function calls of a Run in `requires_action`."""
+    """The function calls of a run that waits."""
     return [
         Pending(key, run.conversation_id, call.id, call.name, call.arguments or "{}", of, since_ns)
         for call in run.required

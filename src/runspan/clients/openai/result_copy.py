@@ -85,14 +85,14 @@ def carried(obj: Any, api: Api) -> str | None:
     fields = fields_of(obj)
     metadata = fields.get("metadata")
     line = metadata.get(KEY) if isinstance(metadata, dict) else None
-    is_alive = api.phase_of(fields.get("status")) not in (None, Phase.OVER)
+    is_alive = api.phase_of(fields.get(api.status_field)) not in (None, Phase.OVER)
     return line if isinstance(line, str) and is_alive else None
 
 
 def alive(obj: Any, api: Api) -> Mapping[str, Any] | None:
     """What is new in a polled or listed run that goes on: all else is known from its creation. None: it waits, or is over."""
     fields = fields_of(obj)
-    if api.phase_of(fields.get("status")) not in _LIVE:
+    if api.phase_of(fields.get(api.status_field)) not in _LIVE:
         return None
     return {name: fields.get(name) for name in api.poll_fields}
 
