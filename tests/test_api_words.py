@@ -16,7 +16,9 @@ WORDS = re.compile(
 )
 
 
-@pytest.mark.parametrize("path", sorted(p for part in NEUTRAL for p in (SOURCE / part).rglob("*.py")), ids=str)
+@pytest.mark.parametrize(
+    "path", sorted(p for part in NEUTRAL for p in (SOURCE / part).rglob("*.py")), ids=str
+)
 def test_no_api_s_word_stands_outside_its_package(path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     assert [f"line {n}: {line.strip()}" for n, line in enumerate(lines, 1) if WORDS.search(line)] == []

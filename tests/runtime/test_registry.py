@@ -177,3 +177,12 @@ def test_runs_of_many_threads_are_learnt_followed_looked_for_and_forgotten(regis
 
     together(8, work)
     assert (wrong, len(registry)) == ([], 0)
+
+
+def test_polls_that_came_after_a_record_are_taken_after_it() -> None:
+    entry = RunEntry(SPAN)
+    for n in range(5):
+        entry.touch("alive", n, n)
+    assert entry.take_polls(until_ns=3) == [(1, 1), (2, 2)]
+    assert entry.take_polls(until_ns=3) == []
+    assert entry.take_polls() == [(3, 3), (4, 4)]

@@ -72,9 +72,12 @@ class RunEntry:
         """The app made a call that may change the run."""
         self._shown = None
 
-    def take_polls(self) -> list[Times]:
-        """Those counted since the worker last asked."""
-        return [self._polls.popleft() for _ in range(len(self._polls))]
+    def take_polls(self, until_ns: int | None = None) -> list[Times]:
+        """Those counted since the worker last asked, as far as they were asked before `until_ns`."""
+        polls, taken = self._polls, []
+        while polls and (until_ns is None or polls[0][0] < until_ns):
+            taken.append(polls.popleft())
+        return taken
 
 
 class RunRegistry:

@@ -28,7 +28,7 @@ from .live_run import Live, first_state, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
-from .registry import RunRegistry
+from .registry import RunEntry, RunRegistry
 from .scheduler import RunScheduler
 from .span_data import RunSpans
 
@@ -111,9 +111,14 @@ class Tracker:
     def follow(self, api: Api, state: RunState, span: LiveSpan, via: BackgroundClient | None) -> Live:
         """From now on this Run is ours to account for."""
         now_ns = clock.now_ns()
-        entry = self.registry.follow(state.key.server, state.key.run_id, span)
         live = Live(
-            api, state, span, entry, via, expires_ns=now_ns + time_to_live_ns(state), last_heard_ns=now_ns
+            api,
+            state,
+            span,
+            RunEntry(span),
+            via,
+            expires_ns=now_ns + time_to_live_ns(state),
+            last_heard_ns=now_ns,
         )
         live.message_ids = StreamIds(state.key.run_id)  # others write in the thread, too
         self.counts.started += 1
@@ -169,7 +174,7 @@ class Tracker:
         for key in touched:
             live = self._live.get(key)
             if live is not None:
-                self._catch_up(live)
+                self._catch_up(live, seen.request_ns)
                 taken = claims.believed(live, seen)
                 live.state = advance(live.state, taken)
                 self._note_times(live)
@@ -185,9 +190,9 @@ class Tracker:
                 self._settle(live)
         self._keep_within_bounds()
 
-    def _catch_up(self, live: Live) -> None:
-        """Take in the polls that the app's threads counted."""
-        polls = live.entry.take_polls()
+    def _catch_up(self, live: Live, until_ns: int | None = None) -> None:
+        """Take in the polls that the app's threads counted. Those since `until_ns` may belong behind a record that comes next."""
+        polls = live.entry.take_polls(until_ns)
         if polls:
             live.state = polled_unchanged(live.state, polls)
             live.last_heard_ns = max(live.last_heard_ns, live.state.last_seen_ns)

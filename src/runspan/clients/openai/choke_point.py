@@ -81,8 +81,12 @@ class Patch:
         found = self._match(args, kwargs)
         if found is None:
             return None
-        options = args[1] if len(args) > 1 else kwargs["options"]
-        return self._starts.begin(*found, client, options, bool(kwargs.get("stream")), is_async=is_async)
+        try:
+            options = args[1] if len(args) > 1 else kwargs["options"]
+            return self._starts.begin(*found, client, options, bool(kwargs.get("stream")), is_async=is_async)
+        except Exception as error:
+            swallow("begin to observe a call", error)
+            return None
 
     def _match(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Api, Match] | None:
         try:
