@@ -25,7 +25,7 @@ TEST_TOOLS := 'pytest>=8.3,<10' 'hypothesis>=6.130,<7'
 JOBS ?= 2
 FILES ?=
 TESTS ?=
-PURE := core adapters conventions
+PURE := core apis conventions
 COMMA := ,
 SPACE := $(subst ,, )
 COVERAGE := $(BIN)/python -m coverage
@@ -76,7 +76,7 @@ $(AUDIT)/.ready: pyproject.toml
 	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3' 'pip-licenses>=5,<6'
 	@touch $@
 
-coverage: $(READY)  ## every branch of core/, adapters/ and conventions/ is taken by their own tests
+coverage: $(READY)  ## every branch of core/, apis/ and conventions/ is taken by their own tests
 	@rm -f .coverage .coverage.*
 	$(COVERAGE) run -m pytest -n 0 $(PURE:%=tests/%)
 	@$(COVERAGE) combine --quiet
@@ -88,7 +88,7 @@ coverage-all: $(READY)  ## the branches that all tests together take, file by fi
 	@$(COVERAGE) combine --quiet
 	@$(COVERAGE) report --skip-covered --sort=cover
 
-mutate: $(MUTATE)/.ready  ## faults put into core/ and adapters/, one by one: at least 90 % must be seen by their own tests
+mutate: $(MUTATE)/.ready  ## faults put into core/ and apis/, one by one: at least 90 % must be seen by their own tests
 	@$(MUTATE)/bin/python tools/mutation/check.py '$(JOBS)' '$(FILES)' '$(TESTS)'
 
 $(MUTATE)/.ready: pyproject.toml

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runspan.adapters.sse import Parser
 from runspan.core import blobs, jsontext
 from runspan.core.redact import Texts
 from runspan.core.secrets import Secrets
+from runspan.core.sse import Parser
 from runspan.observing.names import is_secret
 from tests.support.growth import adversaries, assert_linear, tokens
 

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator
 
 from generated import main
-from runspan.core.lifecycle import BACK, FORWARD, PHASE_OF_STATUS, Phase
+from runspan.apis.assistants import statuses
+from runspan.core.lifecycle import BACK, FORWARD
+from runspan.core.model import Phase
 
 PAGE = "docs/lifecycle.md"
 
@@ -23,8 +25,8 @@ def _lines() -> Iterator[str]:
     yield "```mermaid"
     yield "stateDiagram-v2"
     for phase in Phase:
-        statuses = ", ".join(status for status, of in PHASE_OF_STATUS.items() if of is phase)
-        yield f"    {phase.value}: {phase.value}{f' ({statuses})' if statuses and statuses != phase.value else ''}"
+        words = ", ".join(status for status, (of, _) in statuses.RUN.items() if of is phase)
+        yield f"    {phase.value}: {phase.value}{f' ({words})' if words and words != phase.value else ''}"
     yield f"    [*] --> {Phase.REQUESTED.value}"
     for at, onward in FORWARD.items():
         for to in sorted(onward, key=list(Phase).index):

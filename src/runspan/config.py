@@ -77,7 +77,7 @@ class Config:
         "`metadata`: put one key of ours into the metadata of new runs, so that the process whose app sees the end traces the run.",
         choices=("never", "metadata"),
     )
-    neighbours: str = _setting(
+    other_instrumentations: str = _setting(
         "past",
         "RUNSPAN_NEIGHBOURS",
         "Other tracers of `openai`, on Assistants paths: `past` goes past them, `leave` leaves them, with two sets of spans.",
@@ -104,7 +104,7 @@ class Config:
         "RUNSPAN_CONSOLE",
         "Also print each trace as a tree when it is over.",
     )
-    linger_s: float = _setting(
+    settle_s: float = _setting(
         1.0,
         "RUNSPAN_LINGER_S",
         "Seconds to wait for the app to read what is missing, before fetching.",
@@ -191,9 +191,13 @@ _HIDING = frozenset("@?")  # what stands around passwords and keys in URLs
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
+RENAMED = {"linger_s": "settle_s", "neighbours": "other_instrumentations"}  # options of 0.1 -> today's
+
+
 def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """The one Config of this process. Raises ConfigError with the cure."""
     known = {f.name: f for f in fields(Config)}
+    options = {RENAMED.get(name, name): value for name, value in options.items()}
     for name in options:
         if name not in known:
             raise ConfigError(f"runspan.instrument() has no option {name!r}. {_did_you_mean(name, known)}")

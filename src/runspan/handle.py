@@ -12,33 +12,36 @@ from contextlib import ExitStack
 from typing import Any
 
 from . import _compat, guard
+from .apis import APIS
+from .clients.openai.choke_point import Patch
+from .clients.openai.helper_calls import Helpers
+from .clients.openai.install import Installer
+from .clients.openai.other_instrumentations import OtherInstrumentations
+from .clients.openai.results import Results
+from .clients.openai.server import ClientSecrets
+from .clients.openai.starts import Starts
+from .clients.openai.stream_manager import StreamManagerHook
 from .config import Config
 from .conventions import EXTRAS
-from .conventions.extra import NONE
+from .conventions.backend_attributes import NONE
 from .core.redact import Texts
 from .exporting import launched, otlp
 from .meters import Meters
-from .patches.endings import Endings
-from .patches.handlers import Exits
-from .patches.helpers import Helpers
-from .patches.install import Installer
-from .patches.neighbours import Neighbours
-from .patches.request import Patch
-from .patches.threads import Pools
+from .observing.thread_pools import ThreadPoolPatch
 from .pricing import pricer
 from .providers import Providers
 from .runtime import active, clock, loops, waiting
 from .runtime.active import Active
-from .runtime.calls import Assistants, CallSpans
-from .runtime.custody import Custody
-from .runtime.emit import Emitter
-from .runtime.fetch import Fetcher
+from .runtime.call_reader import Reader
+from .runtime.call_spans import Agents, CallSpans
+from .runtime.emitter import Emitter
+from .runtime.endings import Endings
+from .runtime.fetcher import Fetcher
+from .runtime.handoffs import Handoffs
 from .runtime.lru import Lru
 from .runtime.metrics import Metrics
 from .runtime.outbox import Flusher, Outbox
-from .runtime.reading import Reader
 from .runtime.records import (
-    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -46,8 +49,10 @@ from .runtime.records import (
     StreamClosed,
     StreamDeltas,
     StreamEvent,
+    WorkerTask,
 )
-from .runtime.stream_reading import StreamReader
+from .runtime.registry import RunRegistry
+from .runtime.stream_reader import StreamReader
 from .runtime.tracker import Tracker
 from .runtime.worker import Worker
 from .stats import Stats
@@ -72,7 +77,7 @@ class Handle:
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
         self._build()
-        self._pools = Pools()
+        self._pools = ThreadPoolPatch()
         self._installer = Installer(
             {
                 "request": lambda *call: self._patch.request(*call),
@@ -83,7 +88,9 @@ class Handle:
                 "ahelper": lambda *call: self._helpers.ahelper(*call),
             }
         )
-        self._neighbours = Neighbours(passes=config.neighbours == "past", ours=self._installer.ours)
+        self._neighbours = OtherInstrumentations(
+            APIS, passes=config.other_instrumentations == "past", ours=self._installer.ours
+        )
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
@@ -97,13 +104,14 @@ class Handle:
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
         texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
-        assistants: Assistants = Lru(5_000)
-        self._tracker = tracker = Tracker(config, texts, assistants, outbox, self._fetcher, self._price)
-        calls = CallSpans(config.calls, texts, assistants, outbox, tracker.counts, tracker.dropped)
-        self._custody = custody = Custody(
-            tracker, emitter, calls, lambda record: self._worker.put(record), extra
+        agents: Agents = Lru(5_000)
+        registry = RunRegistry()
+        self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, registry, self._price)
+        calls = CallSpans(config.calls, texts, agents, outbox, tracker.counts, tracker.dropped)
+        self._custody = handoffs = Handoffs(
+            tracker, emitter, calls, lambda record: self._worker.put(record), APIS, extra
         )
-        reader = Reader(tracker, calls, emitter, custody, joins=config.join == "alive")
+        reader = Reader(tracker, calls, emitter, handoffs, joins=config.join == "alive")
         streams = StreamReader(tracker, calls, texts, reader.join)
         handlers: Mapping[type, Callable[[Any], None]] = {
             Call: reader.call,
@@ -115,35 +123,30 @@ class Handle:
             HandlerError: streams.handler_error,
         }
         self._worker = Worker(tracker, handlers, outbox, flusher, self._at_exit)
-        self._patch = Patch(
-            emitter,
-            self._worker.put,
-            self._tracker.ours,
+        secrets = ClientSecrets(texts.secrets)
+        starts = Starts(
+            *(config, emitter, registry, handoffs, secrets),
             # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
-            assistants.peek if config.redact is None else lambda _: None,
-            texts.secrets,
-            calls=config.calls,
-            joins=config.join == "alive",
-            propagates=config.propagate == "metadata",
-            count_unrecorded=self._tracker.count_unrecorded,
-            runs=self._tracker.runs,
-            custody=custody,
-            on_run=lambda request: self._worker.put(
-                Ask(lambda: self._neighbours.look(request), can_be_spared=True)
+            agents.peek if config.redact is None else lambda _: None,
+            lambda request: self._worker.put(
+                WorkerTask(lambda: self._neighbours.look(request), can_be_spared=True)
             ),
         )
+        results = Results(
+            *(config, self._worker.put, registry, handoffs, secrets), self._tracker.count_unrecorded
+        )
+        self._patch = Patch(APIS, starts, results)
         self._active = Active(
             config,
             texts,
             self._providers.current,
-            self._tracker.runs,
-            self._tracker.ended.peek,
-            custody,
+            registry,
+            handoffs,
             extra,
             self._page,
         )
-        self._exits = Exits(self._worker.put)
-        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls)
+        self._exits = StreamManagerHook(self._worker.put)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, APIS)
 
     # ------------------------------------------------------------ the owner's side
 

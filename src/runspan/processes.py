@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from .guard import guarded
-from .runtime import active, place
+from .runtime import active, otel_context
 
 
 def handoff(run_id: str) -> dict[str, str]:
@@ -25,7 +25,7 @@ def handoff(run_id: str) -> dict[str, str]:
     state = active.now
     if state is not None:
         with guarded("hand off a run"):
-            headers: dict[str, str] = state.custody.hand_off(run_id)
+            headers: dict[str, str] = state.handoffs.hand_off(run_id)
             return headers
     return {}
 
@@ -46,7 +46,7 @@ def adopt(run_id: str, carrier: Mapping[str, Any]) -> Adopted:
     context = None
     if state is not None:
         with guarded("adopt a run"):
-            context = state.custody.adopt(run_id, carrier)
+            context = state.handoffs.adopt(run_id, carrier)
     return Adopted(context)
 
 
@@ -61,8 +61,10 @@ class Adopted:
 
     def __enter__(self) -> Adopted:
         with guarded("enter the context of an adopted run"):
-            outer = place.current()
-            self._entered.append(None if self._context is None else (place.attach(self._context), outer))
+            outer = otel_context.current()
+            self._entered.append(
+                None if self._context is None else (otel_context.attach(self._context), outer)
+            )
         return self
 
     def __exit__(
@@ -70,5 +72,9 @@ class Adopted:
     ) -> None:
         with guarded("leave the context of an adopted run"):
             entered = self._entered.pop()
-            if entered is not None and not place.undo(entered[0]) and place.current() is self._context:
-                place.attach(entered[1])  # left in a copy of the context that it was entered in
+            if (
+                entered is not None
+                and not otel_context.undo(entered[0])
+                and otel_context.current() is self._context
+            ):
+                otel_context.attach(entered[1])  # left in a copy of the context that it was entered in

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProces
 
 from .config import Config
 from .exporting import otlp, own, variables
-from .exporting.careful import CarefulExporter
+from .exporting.loss_reporting import CarefulExporter
 from .guard import logger
 from .runtime.primitives import lock_of_now
 

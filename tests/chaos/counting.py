@@ -52,7 +52,7 @@ def counting_provider() -> tuple[TracerProvider, Counted]:
 def counting(**options: Any) -> Iterator[tuple[Handle, Counted]]:
     """`instrument()`; at the end everything is out and accounted for."""
     provider, counted = counting_provider()
-    handle = runspan.instrument(**{"tracer_provider": provider, "fetch": "never", "linger_s": 0.0, **options})
+    handle = runspan.instrument(**{"tracer_provider": provider, "fetch": "never", "settle_s": 0.0, **options})
     try:
         yield handle, counted
         assert runspan.flush(30)

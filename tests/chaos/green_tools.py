@@ -22,7 +22,7 @@ def instrument() -> None:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    runspan.instrument(tracer_provider=provider, fetch="never", linger_s=0.0)
+    runspan.instrument(tracer_provider=provider, fetch="never", settle_s=0.0)
     spans.append(exporter)
 
 

@@ -21,7 +21,7 @@ def import_runspan() -> None:
 def instrument() -> None:
     import runspan
 
-    runspan.instrument(linger_s=0.0, exit_timeout_s=20)
+    runspan.instrument(settle_s=0.0, exit_timeout_s=20)
 
 
 WHEN: dict[str, tuple[Callable[[], None], ...]] = {

@@ -15,7 +15,7 @@ from openai import OpenAI
 import runspan
 from tests.support import app
 
-runspan.instrument(fetch="never", linger_s=0.0, exit_timeout_s=20)
+runspan.instrument(fetch="never", settle_s=0.0, exit_timeout_s=20)
 
 
 @functools.cache

@@ -154,7 +154,7 @@ def switching(provider: Any) -> Iterator[None]:
 
     def on_and_off() -> None:
         while not is_over.is_set():
-            runspan.instrument(tracer_provider=provider, fetch="never", linger_s=0.0, exit_timeout_s=10.0)
+            runspan.instrument(tracer_provider=provider, fetch="never", settle_s=0.0, exit_timeout_s=10.0)
             is_over.wait(0.01)
             runspan.uninstrument()
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from runspan.conventions import _level, attributes_of, genai
 from runspan.conventions.genai import name
 from runspan.core.model import (
+    Agent,
     ApiError,
-    Assistant,
     CallFacts,
     Document,
     Message,
@@ -61,7 +61,7 @@ FACTS = RunFacts(
         settings={"reasoning_effort": "high", "response_format": "json_object"},
     ),
     run=RUN,
-    assistant=Assistant("asst_1", "Math Tutor", "Teaches.", "gpt-4"),
+    agent=Agent("asst_1", "Math Tutor", "Teaches.", "gpt-4"),
     finish_reason="stop",
     queue_s=1.0,
     active_s=3.5,
@@ -295,7 +295,7 @@ def test_a_call_in_pieces_says_so() -> None:
 
 
 def test_the_call_span() -> None:
-    facts = CallFacts(SERVER, "thread_1", "run_1", "msg_1", Assistant("asst_1", "Math Tutor"), "gpt-4o")
+    facts = CallFacts(SERVER, "thread_1", "run_1", "msg_1", Agent("asst_1", "Math Tutor"), "gpt-4o")
     data = span(SpanKind.CALL, facts, "create_agent")
     found = attributes(data)
     assert found.pop("openinference.span.kind") in ("CHAIN", "AGENT", "TOOL")

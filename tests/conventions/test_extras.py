@@ -10,13 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.conventions import EXTRAS, attributes_of
-from runspan.conventions.extra import NONE, Extra
+from runspan.conventions.backend_attributes import NONE, BackendAttributes
 from runspan.conventions.observed import KINDS
 from runspan.core.model import (
     ApiError,
     CallFacts,
     Cost,
     Message,
+    Outcome,
     Part,
     RunFacts,
     SpanData,
@@ -114,10 +115,20 @@ def more(backend: str, kind: SpanKind, **changes: Any) -> dict[str, Any]:
     [
         ({"unfinished": "stream_closed"}, "unfinished: stream_closed"),
         (
-            {"run": replace(plain.RUN, status="incomplete", incomplete_reason="max_completion_tokens")},
+            {
+                "run": replace(
+                    plain.RUN,
+                    status="incomplete",
+                    outcome=Outcome.INCOMPLETE,
+                    incomplete_reason="max_completion_tokens",
+                )
+            },
             "incomplete: max_completion_tokens",
         ),
-        ({"run": replace(plain.RUN, status="incomplete")}, "incomplete: reason not told"),
+        (
+            {"run": replace(plain.RUN, status="incomplete", outcome=Outcome.INCOMPLETE)},
+            "incomplete: reason not told",
+        ),
         ({"run": replace(plain.RUN, status="cancelled")}, None),
     ],
 )
@@ -255,13 +266,13 @@ def test_what_a_context_says_has_its_names_in_langfuse() -> None:
 
 
 @pytest.mark.parametrize("extra", [NONE, *(EXTRAS[name] for name in ("mlflow", "phoenix", "logfire"))])
-def test_other_backends_read_the_common_names(extra: Extra) -> None:
+def test_other_backends_read_the_common_names(extra: BackendAttributes) -> None:
     assert (extra.of_context({"tag.tags": ["x"]}, METADATA), extra.of_metadata(METADATA)) == ({}, {})
 
 
 def test_an_extra_of_names_alone_adds_nothing_to_a_run() -> None:
     common = attributes_of(SPANS["run"], 10_000)
-    assert attributes_of(SPANS["run"], 10_000, Extra(metadata="x")) == common
+    assert attributes_of(SPANS["run"], 10_000, BackendAttributes(metadata="x")) == common
 
 
 def test_metadata_leaves_room_for_other_attributes_and_may_be_a_text() -> None:

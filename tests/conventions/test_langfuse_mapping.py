@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.conventions import EXTRAS, attributes_of, genai
-from runspan.conventions.extra import NONE
-from runspan.core.model import ApiError, SpanKind
+from runspan.conventions.backend_attributes import NONE
+from runspan.core.model import ApiError, Outcome, SpanKind
 from tests.conventions import test_attributes as plain
 from tests.conventions.langfuse_table import TYPE_WORDS, Shown, shown
 from tests.conventions.test_extras import FACTS, SPANS
@@ -104,7 +104,9 @@ def test_an_error_shows_by_the_spans_status(with_preset: bool) -> None:
 
 
 def test_an_incomplete_run_is_a_warning_with_the_preset() -> None:
-    run = replace(plain.RUN, status="incomplete", incomplete_reason="max_prompt_tokens")
+    run = replace(
+        plain.RUN, status="incomplete", outcome=Outcome.INCOMPLETE, incomplete_reason="max_prompt_tokens"
+    )
     data = plain.span(SpanKind.RUN, replace(FACTS, run=run), "invoke_agent")
     with_it, without = (shown("", attributes_of(data, 10_000, e)) for e in (EXTRAS["langfuse"], NONE))
     assert (with_it.level, with_it.status_message) == ("WARNING", "incomplete: max_prompt_tokens")

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from runspan.conventions import measures
 from runspan.conventions.measures import of_run, of_unrecorded
 from runspan.core.model import (
+    Agent,
     ApiError,
-    Assistant,
     CallFacts,
     Cost,
     Run,
@@ -32,8 +32,15 @@ SERVER = Server("http://api.test/v1", "api.test", 8080, "openai")
 FACTS = RunFacts(
     server=SERVER,
     request=RunRequest("gpt-4o", "asst_1"),
-    run=Run("run_1", "thread_1", "completed", "asst_1", "gpt-4o-2024-08-06", usage=Usage(100, 20, 40, 8)),
-    assistant=Assistant("asst_1", "Math Tutor"),
+    run=Run(
+        "run_1",
+        "thread_1",
+        "completed",
+        agent_id="asst_1",
+        model="gpt-4o-2024-08-06",
+        usage=Usage(100, 20, 40, 8),
+    ),
+    agent=Agent("asst_1", "Math Tutor"),
     queue_s=1.0,
     active_s=3.5,
     tool_wait_s=0.5,
@@ -214,7 +221,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_an_unrecorded_run_is_counted_and_nothing_else() -> None:
-    facts = RunFacts(SERVER, RunRequest("gpt-4o", "asst_1"), assistant=Assistant("asst_1", "Math Tutor"))
+    facts = RunFacts(SERVER, RunRequest("gpt-4o", "asst_1"), agent=Agent("asst_1", "Math Tutor"))
     ((instrument, value, attributes),) = of_unrecorded(span(facts))
     assert (instrument.name, value) == ("runspan.runs", 1)
     assert attributes == {**BASE, "runspan.run.status": "unrecorded"}

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.conventions.messages import answers, definitions, message, part, plain
-from runspan.core.model import Document, Message, Part, ToolCall
+from runspan.core.model import Document, Message, Outcome, Part, ToolCall
 
 
 def test_parts_in_the_schema_of_the_conventions() -> None:
@@ -22,7 +22,7 @@ def test_parts_in_the_schema_of_the_conventions() -> None:
         Part("attachment", None, {"file_id": "f", "tools": ["file_search"]}),
         Part("hologram", None, {"depth": 3}),
     )
-    assert message(Message("m", "assistant", parts, status="incomplete")) == {
+    assert message(Message("m", "assistant", parts, outcome=Outcome.INCOMPLETE)) == {
         "role": "assistant",
         "parts": [
             {"type": "text", "content": "hi", "annotations": [1]},
@@ -142,7 +142,7 @@ def test_every_answer_says_why_it_ended() -> None:
     """Phoenix leaves out all output messages of a span when one has no finish_reason."""
     said = [Message(f"m{n}", "assistant", (Part("text", "a"),)) for n in range(3)]
     assert [m["finish_reason"] for m in answers(said, "length")] == ["stop", "stop", "length"]
-    cut_off = [replace(said[0], status="incomplete"), said[1]]
+    cut_off = [replace(said[0], outcome=Outcome.INCOMPLETE), said[1]]
     assert [m["finish_reason"] for m in answers(cut_off, None)] == ["error", "error"]
     assert answers([], "stop") == []
 
@@ -185,10 +185,12 @@ def test_what_a_server_says_beside_takes_the_place_of_no_word_of_ours() -> None:
 
 
 def test_a_message_that_is_not_whole_says_so() -> None:
-    cut = Message("m", "user", status="incomplete", incomplete_reason="max_tokens", original_length=900)
+    cut = Message(
+        "m", "user", outcome=Outcome.INCOMPLETE, incomplete_reason="max_tokens", original_length=900
+    )
     marks = {"incomplete": True, "incomplete_reason": "max_tokens", "original_length": 900}
     assert message(cut) == {"role": "user", "parts": [], **marks}
-    assert message(Message("m", "user", status="completed", incomplete_reason="x")) == {
+    assert message(Message("m", "user", outcome=Outcome.COMPLETED, incomplete_reason="x")) == {
         "role": "user",
         "parts": [],
     }

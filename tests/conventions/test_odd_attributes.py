@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from runspan.conventions import attributes_of
 from runspan.conventions.genai import name
 from runspan.core.model import (
+    Agent,
     ApiError,
-    Assistant,
     CallFacts,
     Run,
     RunFacts,
@@ -24,7 +24,7 @@ from tests.conventions.test_attributes import FACTS, GENERATION, RUN, RUN_SPAN, 
 @pytest.mark.parametrize("kind", [SpanKind.RUN, SpanKind.GENERATION])
 def test_a_refused_or_unread_run_has_what_was_asked_for(kind: SpanKind) -> None:
     facts = RunFacts(
-        SERVER, FACTS.request, Run("", "thread_1"), FACTS.assistant, captured=False, unfinished="unread"
+        SERVER, FACTS.request, Run("", "thread_1"), FACTS.agent, captured=False, unfinished="unread"
     )
     found = attributes(span(kind, facts, "invoke_agent", ApiError("boom")))
     assert (found["error.type"], found["gen_ai.conversation.id"]) == ("boom", "thread_1")
@@ -64,15 +64,15 @@ def test_every_text_is_within_the_limit_and_can_be_encoded() -> None:
     run = replace(
         RUN,
         id=bad,
-        thread_id=bad,
+        conversation_id=bad,
         status=bad,
         model=bad,
         metadata={bad: bad},
         settings={"reasoning_effort": bad},
     )
-    assistant = Assistant(bad, bad, bad, bad)
-    facts = replace(FACTS, run=run, assistant=assistant, unfinished=None, request=RunRequest(bad, bad))
-    call = CallFacts(SERVER, bad, bad, bad, assistant, bad)
+    agent = Agent(bad, bad, bad, bad)
+    facts = replace(FACTS, run=run, agent=agent, unfinished=None, request=RunRequest(bad, bad))
+    call = CallFacts(SERVER, bad, bad, bad, agent, bad)
     tool = ToolFacts(SERVER, ToolCall(bad, bad, bad, bad, bad), bad, bad)
     for data in (
         *(replace(RUN_SPAN, facts=facts), replace(GENERATION, facts=facts)),

@@ -8,10 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.assembly import failed_request, without_calls
+from runspan.core.conversation import Conversation
 from runspan.core.model import (
+    Agent,
     ApiError,
-    Assistant,
     Message,
+    Outcome,
     Part,
     Run,
     RunFacts,
@@ -22,19 +24,18 @@ from runspan.core.model import (
     ToolFacts,
 )
 from runspan.core.redact import Texts
-from runspan.core.thread import ThreadLog
 from tests.core.trees import ASSISTANT, answer, ended, facts, tree
 from tests.core.words import SERVER, A, S, after, begun, call, event, poll, submit
 
 
 def test_a_run_becomes_a_run_span_with_one_generation_below() -> None:
-    span = tree(ended("completed", assistant_id="asst_1"))
+    span = tree(ended("completed", agent_id="asst_1"))
     (generation,) = span.children
     assert (span.kind, span.operation, span.start_ns, span.end_ns) == (SpanKind.RUN, "invoke_agent", 0, 5 * S)
     assert (generation.kind, generation.operation) == (SpanKind.GENERATION, "chat")
     assert (generation.start_ns, generation.end_ns) == (2 * S, 5 * S)
     assert generation.facts is span.facts
-    assert facts(span).assistant == ASSISTANT
+    assert facts(span).agent == ASSISTANT
     assert (facts(span).queue_s, facts(span).active_s, facts(span).tool_wait_s) == (2.0, 3.0, 0.0)
     assert [m.id for m in facts(span).inputs] == ["m1"]
     assert [m.id for m in facts(span).outputs] == ["m2"]
@@ -98,12 +99,12 @@ def test_each_ending_has_its_error_and_finish_reason(name: str) -> None:
     ("message", "status", "finish_reason"),
     [
         (
-            answer("no", incomplete_reason="content_filter", status="incomplete"),
+            answer("no", finish_reason="content_filter", outcome=Outcome.INCOMPLETE),
             "completed",
             "content_filter",
         ),
-        (answer("no", incomplete_reason="max_tokens", status="incomplete"), "incomplete", "length"),
-        (answer("no", incomplete_reason="max_tokens", status="incomplete"), "completed", "stop"),
+        (answer("no", finish_reason="length", outcome=Outcome.INCOMPLETE), "incomplete", "length"),
+        (answer("no", finish_reason="length", outcome=Outcome.INCOMPLETE), "completed", "stop"),
         (replace(answer(""), parts=(Part("refusal", "I will not."),)), "completed", "content_filter"),
         (answer("yes"), "incomplete", "error"),
         (answer("yes"), "completed", "stop"),
@@ -112,7 +113,7 @@ def test_each_ending_has_its_error_and_finish_reason(name: str) -> None:
 def test_how_its_messages_ended_is_how_the_run_finished(
     message: Message, status: str, finish_reason: str, texts: Texts
 ) -> None:
-    assert facts(tree(ended(status), ThreadLog((message,)), texts)).finish_reason == finish_reason
+    assert facts(tree(ended(status), Conversation((message,)), texts)).finish_reason == finish_reason
 
 
 @pytest.mark.parametrize(
@@ -142,13 +143,13 @@ def test_what_broke_the_stream_is_the_error_of_a_run_that_never_ended_and_of_no_
 
 
 def test_a_refused_run_is_a_run_span_with_its_error_and_nothing_below() -> None:
-    request = RunRequest(assistant_id="asst_1", model="gpt-4o", additional_instructions="secret")
+    request = RunRequest(agent_id="asst_1", model="gpt-4o", additional_instructions="secret")
     span = failed_request(SERVER, request, "thread_1", 5, 9, ApiError("rate_limit_exceeded", "no"), Texts())
     expected = RunFacts(
         server=SERVER,
-        request=RunRequest(assistant_id="asst_1", model="gpt-4o"),
-        run=Run("", "thread_1", assistant_id="asst_1"),
-        assistant=Assistant("asst_1"),
+        request=RunRequest(agent_id="asst_1", model="gpt-4o"),
+        run=Run("", "thread_1", agent_id="asst_1"),
+        agent=Agent("asst_1"),
         finish_reason="error",
     )
     error = ApiError("rate_limit_exceeded", "no")

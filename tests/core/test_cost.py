@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from runspan.core.assembly import assemble
+from runspan.core.conversation import Conversation
 from runspan.core.cost import Price, cost, find, no_price, read
 from runspan.core.model import Cost, RunFacts, RunRequest, Usage
 from runspan.core.redact import Texts
-from runspan.core.thread import ThreadLog
 
 from .words import S, after, begun, poll
 
@@ -103,7 +103,7 @@ def test_who_wants_no_cost_gets_none() -> None:
 
 def facts(price: Any, *, request: RunRequest | None = None, **run: Any) -> RunFacts:
     state = after(poll(0, 10, "queued"), poll(S, S + 10, "completed", **run), state=begun(request=request))
-    data = assemble(state, ThreadLog(), None, Texts(True, None, 100), price=price)
+    data = assemble(state, Conversation(), None, Texts(True, None, 100), price=price)
     assert isinstance(data.facts, RunFacts)
     assert data.children[0].facts is data.facts
     return data.facts

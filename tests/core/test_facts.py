@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from runspan.core.conversation import Conversation
 from runspan.core.limits import Limits
-from runspan.core.model import Assistant, Cost, Message, Part, RunFacts, RunRequest, ToolFacts, Usage
+from runspan.core.model import Agent, Cost, Message, Outcome, Part, RunFacts, RunRequest, ToolFacts, Usage
 from runspan.core.redact import CUT, Texts
-from runspan.core.thread import ThreadLog
 from tests.core.trees import ASSISTANT, CAPTURED, LOG, ended, facts, tree
 from tests.core.words import SERVER, A, S, after, begun, call, event, poll, said, submit
 
@@ -17,7 +17,7 @@ ASKED = RunRequest(
     additional_messages=(said("and this"),),
     stream=True,
     settings={"reasoning_effort": "low"},
-    vector_store_ids=("vs_1",),
+    data_source_ids=("vs_1",),
 )
 TOLD = replace(
     after(
@@ -27,7 +27,7 @@ TOLD = replace(
         event(4 * S, "in_progress"),
         event(
             *(9 * S, "completed"),
-            assistant_id="asst_1",
+            agent_id="asst_1",
             model="gpt-4o",
             instructions="Teach.",
             usage=Usage(5, 7),
@@ -47,7 +47,7 @@ ALL_FACTS = RunFacts(
     server=SERVER,
     request=replace(ASKED, additional_instructions=None, additional_messages=()),
     run=replace(TOLD.run, instructions=None, required=()),
-    assistant=ASSISTANT,
+    agent=ASSISTANT,
     origin="joined",
     finish_reason="stop",
     queue_s=2.0,
@@ -76,7 +76,7 @@ ALL_FACTS = RunFacts(
 NO_TEXTS = replace(
     ALL_FACTS,
     run=replace(TOLD.run, instructions=None, required=(), metadata={}, tools=()),
-    assistant=replace(ASSISTANT, description=None),
+    agent=replace(ASSISTANT, description=None),
     instructions=(),
     inputs=(),
     outputs=(),
@@ -116,17 +116,17 @@ def test_on_a_log_record_names_are_redacted_once_too() -> None:
     run = facts(generation).run
     assert run is not None
     assert run.metadata == {"<metadata plan>": "<metadata pro>"}
-    assert facts(generation).assistant == replace(
+    assert facts(generation).agent == replace(
         ASSISTANT, name="<name Math Tutor>", description="<description Teaches.>"
     )
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    found = facts(tree(after(event(S, "completed"), state=begun(0, S)), ThreadLog(), assistant=None))
-    assert (found.assistant, found.first_chunk_s, found.first_chunk_ns, found.data_source_id) == (None,) * 4
+    found = facts(tree(after(event(S, "completed"), state=begun(0, S)), Conversation(), agent=None))
+    assert (found.agent, found.first_chunk_s, found.first_chunk_ns, found.data_source_id) == (None,) * 4
     assert (found.has_all_inputs, found.cost, found.instructions) == (False, None, ())
-    named = after(event(S, "completed", assistant_id="asst_9"))
-    assert facts(tree(named, assistant=None)).assistant == Assistant("asst_9")
+    named = after(event(S, "completed", agent_id="asst_9"))
+    assert facts(tree(named, agent=None)).agent == Agent("asst_9")
     unnoticed = replace(named, noticed_ns=None)
     assert facts(tree(unnoticed)).detection_lag_s is None
     assert facts(tree(replace(named, noticed_ns=0))).detection_lag_s == 0.0  # noticed before it happened
@@ -158,7 +158,7 @@ def test_instructions_are_the_runs_and_what_was_added_unless_they_hold_it_alread
 
 def test_a_long_answer_is_cut_once_and_keeps_its_length() -> None:
     parts = tuple(Part("text", letter * 50) for letter in "abc")
-    log = ThreadLog((Message("m2", "assistant", parts, A + 2, "run_1"),))
+    log = Conversation((Message("m2", "assistant", parts, A + 2, "run_1"),))
     (told,) = facts(tree(ended("completed"), log, limits=Limits(max_message_chars=60))).outputs
     assert told.original_length == 150
     assert [part.fields.get("original_length") for part in told.parts] == [None, 50, 50]
@@ -176,7 +176,7 @@ def test_instructions_that_were_cut_say_how_long_they_were() -> None:
 
 
 def test_the_newest_inputs_are_kept_and_the_cut_is_counted() -> None:
-    log = ThreadLog(tuple(said("x" * 10, f"m{i}", created_at=A) for i in range(8)))
+    log = Conversation(tuple(said("x" * 10, f"m{i}", created_at=A) for i in range(8)))
     by_count = facts(tree(ended("completed"), log, limits=Limits(max_input_messages=3)))
     assert ([m.id for m in by_count.inputs], by_count.omitted_inputs) == (["m5", "m6", "m7"], 5)
     by_size = facts(tree(ended("completed"), log, limits=Limits(max_input_chars=25)))
@@ -186,7 +186,7 @@ def test_the_newest_inputs_are_kept_and_the_cut_is_counted() -> None:
 
 
 def test_a_huge_message_counts_with_what_is_kept_of_it() -> None:
-    log = ThreadLog((said("short", "m0", created_at=A), said("x" * 100_000, "m1", created_at=A)))
+    log = Conversation((said("short", "m0", created_at=A), said("x" * 100_000, "m1", created_at=A)))
     found = facts(tree(ended("completed"), log, Texts(max_chars=100)))
     assert [m.id for m in found.inputs] == ["m0", "m1"]
     (part,) = found.inputs[1].parts
@@ -194,17 +194,17 @@ def test_a_huge_message_counts_with_what_is_kept_of_it() -> None:
 
 
 def test_text_of_a_stream_that_was_cut_goes_out_once_and_as_incomplete() -> None:
-    begun_ = Message("m2", "assistant", (), A, "run_1", "in_progress")  # what `thread.message.created` told
+    begun_ = Message("m2", "assistant", (), A, "run_1", is_growing=True)  # what `thread.message.created` told
     state = replace(after(event(S, "in_progress")), partial={"m2": "half an ans"})
-    for log in (ThreadLog((LOG.messages[0], begun_)), ThreadLog(LOG.messages[:1])):
+    for log in (Conversation((LOG.messages[0], begun_)), Conversation(LOG.messages[:1])):
         (message,) = facts(tree(state, log, unfinished="stream_closed")).outputs
         assert message == Message(
             *("m2", "assistant", (Part("text", "half an ans"),)),
             created_at=A if begun_ in log.messages else None,
             run_id="run_1",
-            status="incomplete",
+            outcome=Outcome.INCOMPLETE,
         )
-    assert facts(tree(replace(state, partial={"m2": "", "m3": "b"}), ThreadLog())).outputs[0].id == "m3"
+    assert facts(tree(replace(state, partial={"m2": "", "m3": "b"}), Conversation())).outputs[0].id == "m3"
 
 
 def test_text_of_a_cut_stream_gives_way_to_the_message_that_was_read_later() -> None:
@@ -213,9 +213,9 @@ def test_text_of_a_cut_stream_gives_way_to_the_message_that_was_read_later() -> 
 
 
 def test_a_vector_store_is_named_where_there_is_exactly_one() -> None:
-    one, other = replace(ASSISTANT, vector_store_ids=("vs_1",)), RunRequest(vector_store_ids=("vs_2",))
-    log = replace(LOG, vector_store_ids=("vs_1",))
-    assert facts(tree(ended("completed"), assistant=one)).data_source_id == "vs_1"
-    assert facts(tree(ended("completed"), log, assistant=one)).data_source_id == "vs_1"
+    one, other = replace(ASSISTANT, data_source_ids=("vs_1",)), RunRequest(data_source_ids=("vs_2",))
+    log = replace(LOG, data_source_ids=("vs_1",))
+    assert facts(tree(ended("completed"), agent=one)).data_source_id == "vs_1"
+    assert facts(tree(ended("completed"), log, agent=one)).data_source_id == "vs_1"
     assert facts(tree(replace(ended("completed"), request=other), log)).data_source_id is None
     assert facts(tree(ended("completed"))).data_source_id is None

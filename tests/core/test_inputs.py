@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from runspan.core.conversation import Begun, Conversation
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Message, Part, RunKey, RunRequest
 from runspan.core.run_messages import inputs, outputs
-from runspan.core.thread import Begun, ThreadLog
 from tests.core.words import KEY, A, begun, said
 
 REQUEST_NS = 1_000
@@ -20,7 +20,7 @@ def run_of(
     state = begun(
         request_ns, request_ns + 10, created_at=created_at, request=RunRequest(additional_messages=additional)
     )
-    return replace(state, key=RunKey(KEY.server, KEY.thread_id, id_))
+    return replace(state, key=RunKey(KEY.server, KEY.conversation_id, id_))
 
 
 def answer(text: str, id_: str, run_id: str, created_at: int) -> Message:
@@ -31,7 +31,7 @@ def texts(messages: tuple[Message, ...]) -> list[str]:
     return [m.parts[0].text or "" for m in messages]
 
 
-CONVERSATION = ThreadLog(
+CONVERSATION = Conversation(
     (
         said("q1", "m1", created_at=A),
         answer("a1", "m2", "run_1", A + 2),
@@ -54,14 +54,14 @@ def test_each_of_several_runs_in_a_row_reads_what_lay_there_and_writes_its_own()
 def test_our_own_clock_decides_on_messages_that_we_sent_in_the_same_second(
     sent_ns: int, is_input: bool
 ) -> None:
-    log = ThreadLog(
+    log = Conversation(
         (said("q1", "m1", created_at=A), said("same second", "m2", created_at=A, sent_ns=sent_ns))
     )
     assert texts(inputs(log, run_of())) == ["q1", *(["same second"] if is_input else [])]
 
 
 def test_without_stamps_everything_that_lies_there_was_read() -> None:
-    log = ThreadLog((said("q1", "m1"), said("q2", "m2")))
+    log = Conversation((said("q1", "m1"), said("q2", "m2")))
     assert texts(inputs(log, run_of())) == ["q1", "q2"]
 
 
@@ -84,7 +84,7 @@ Q1 = said("q1", "m1", created_at=A - 5)
     ],
 )
 def test_additional_messages_are_read_once_and_last(name: str, listed: list[Message]) -> None:
-    log = ThreadLog((Q1, *listed, answer("a1", "m2", "run_1", A + 2)))
+    log = Conversation((Q1, *listed, answer("a1", "m2", "run_1", A + 2)))
     assert texts(inputs(log, run_of("run_1", A, REQUEST_NS, *EXTRA))) == ["q1", "extra 1", "extra 2"]
     assert texts(outputs(log, run_of())) == ["a1"]
 
@@ -94,12 +94,12 @@ def test_an_additional_message_of_the_assistants_role_is_no_output() -> None:
     extra = replace(said("as if I had said", role="assistant"), run_id=None)
     listed = replace(extra, id="x1", run_id="run_1", created_at=A)
     state = run_of("run_1", A, REQUEST_NS, extra)
-    log = ThreadLog((Q1, listed, answer("a1", "m2", "run_1", A + 2)))
+    log = Conversation((Q1, listed, answer("a1", "m2", "run_1", A + 2)))
     assert texts(inputs(log, state)) == ["q1", "as if I had said"]
 
 
 def test_the_next_run_reads_the_additional_messages_of_the_one_before() -> None:
-    log = ThreadLog(
+    log = Conversation(
         (Q1, replace(EXTRA[0], id="x1", run_id="run_1", created_at=A), said("q2", "m3", created_at=A + 5))
     )
     assert texts(inputs(log, run_of("run_2", A + 5))) == ["q1", "extra 1", "q2"]
@@ -110,17 +110,17 @@ def test_the_next_run_reads_the_additional_messages_of_the_one_before() -> None:
     [
         (
             "another process's answer stands before what we sent then",
-            ThreadLog((answer("a0", "m0", "run_x", A), said("q", "m1", created_at=A, sent_ns=5))),
+            Conversation((answer("a0", "m0", "run_x", A), said("q", "m1", created_at=A, sent_ns=5))),
             ["a0", "q"],
         ),
         (
             "it stands behind what we sent then, and may be later than the run",
-            ThreadLog((said("q", "m1", created_at=A, sent_ns=5), answer("a0", "m0", "run_x", A))),
+            Conversation((said("q", "m1", created_at=A, sent_ns=5), answer("a0", "m0", "run_x", A))),
             ["q"],
         ),
         (
             "a later run of ours, on a server whose stamps are all the same",
-            ThreadLog(
+            Conversation(
                 (said("q", "m1", created_at=1), answer("a", "m2", "run_2", 1)),
                 runs={"run_2": Begun(REQUEST_NS + 1)},
             ),
@@ -128,14 +128,18 @@ def test_the_next_run_reads_the_additional_messages_of_the_one_before() -> None:
         ),
         (
             "a user's message behind the run's own answer",
-            ThreadLog((said("q", "m1"), answer("a", "m2", "run_1", A), said("q2", "m3", created_at=A))),
+            Conversation((said("q", "m1"), answer("a", "m2", "run_1", A), said("q2", "m3", created_at=A))),
             ["q"],
         ),
-        ("the run's own answer, of an earlier second", ThreadLog((answer("a", "m2", "run_1", A - 9),)), []),
+        (
+            "the run's own answer, of an earlier second",
+            Conversation((answer("a", "m2", "run_1", A - 9),)),
+            [],
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_in_the_second_of_the_run_the_thread_s_order_tells(
-    name: str, log: ThreadLog, expected: list[str]
+    name: str, log: Conversation, expected: list[str]
 ) -> None:
     assert texts(inputs(log, run_of())) == expected

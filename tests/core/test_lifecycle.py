@@ -3,9 +3,24 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.lifecycle import MAX_CHANGES, PHASE_OF_STATUS, Change, Phase, RunState
-from runspan.core.model import Source, Usage
-from tests.core.words import ALIVE, OVER, after, begun, call, event, poll, queued, run, seen, statuses, submit
+from runspan.apis.assistants.statuses import RUN
+from runspan.core.lifecycle import MAX_CHANGES, Change, RunState
+from runspan.core.model import Phase, Source, Usage
+from tests.core.words import (
+    ALIVE,
+    OVER,
+    after,
+    begun,
+    call,
+    change,
+    event,
+    poll,
+    queued,
+    run,
+    seen,
+    statuses,
+    submit,
+)
 
 LATER, EARLIER = 1_000, 1  # asked for after, and before, the present status was seen (at 100)
 
@@ -42,7 +57,7 @@ def test_a_status_is_taken_or_not_by_the_table(present: str, status: str, when: 
     state = after(poll(at_ns, at_ns + 200, status), state=state)
 
     expected = status if is_taken else present
-    assert (state.run.status, state.phase) == (expected, PHASE_OF_STATUS[expected])
+    assert (state.run.status, state.phase) == (expected, RUN[expected][0])
     assert statuses(state) == [present, status] if is_taken else [present]
     assert state.is_over is (expected in OVER)
 
@@ -50,8 +65,8 @@ def test_a_status_is_taken_or_not_by_the_table(present: str, status: str, when: 
 @pytest.mark.parametrize("status", [*ALIVE, *OVER])
 def test_every_status_may_be_the_first_one_seen(status: str) -> None:
     state = after(poll(90, 100, status))
-    assert (state.run.status, state.phase) == (status, PHASE_OF_STATUS[status])
-    assert state.changes == (Change(status, 0, 100),)
+    assert (state.run.status, state.phase) == (status, RUN[status][0])
+    assert state.changes == (Change(status, RUN[status][0], 0, 100),)
 
 
 @pytest.mark.parametrize("status", OVER)
@@ -116,15 +131,15 @@ def test_an_app_that_submits_for_ever_fills_no_memory() -> None:
 
 def test_a_polled_change_lies_between_the_last_poll_of_the_old_status_and_the_first_of_the_new() -> None:
     state = queued(poll(20, 30, "queued"), poll(40, 50, "queued"), poll(60, 70, "in_progress"))
-    assert state.changes == (Change("queued", 0, 10), Change("in_progress", 40, 70))
+    assert state.changes == (change("queued", 0, 10), change("in_progress", 40, 70))
 
 
 def test_a_streamed_change_is_known_to_the_moment() -> None:
     state = after(event(10, "queued"), event(20, "in_progress"), event(30, "completed"))
     assert state.changes == (
-        Change("queued", 10, 10),
-        Change("in_progress", 20, 20),
-        Change("completed", 30, 30),
+        change("queued", 10, 10),
+        change("in_progress", 20, 20),
+        change("completed", 30, 30),
     )
     assert (state.over_seen, state.over_streamed, state.noticed_ns) == ((30, 30), True, 30)
 

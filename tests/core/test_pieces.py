@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from runspan.core.conversation import Conversation
 from runspan.core.ids import numbered
-from runspan.core.model import Message, Part
+from runspan.core.model import Message, Outcome, Part
 from runspan.core.pieces import written
-from runspan.core.thread import ThreadLog
 from tests.core.words import A, after, event
 
 LOOSE = numbered("", 0)
-WHOLE = Message("m1", "assistant", (Part("text", "It is 42."),), A, "run_1", "completed")
+WHOLE = Message("m1", "assistant", (Part("text", "It is 42."),), A, "run_1", outcome=Outcome.COMPLETED)
 EMPTY = replace(WHOLE, parts=())
-BEGUN = replace(EMPTY, status="in_progress")
-PARTLY = replace(WHOLE, parts=(Part("text", "It is"),), status="in_progress")
+BEGUN = replace(EMPTY, is_growing=True, outcome=None)
+PARTLY = replace(WHOLE, parts=(Part("text", "It is"),), is_growing=True, outcome=None)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,18 @@ def test_what_a_run_wrote(
     status: str, messages: list[Message], partial: dict[str, str], expected: list[tuple[str, str | None]]
 ) -> None:
     state = replace(after(event(5, status)), partial=partial)
-    found = written(state, ThreadLog(tuple(messages)))
-    assert [("".join(p.text or "" for p in m.parts), m.status) for m in found] == expected
+    found = written(state, Conversation(tuple(messages)))
+    assert [
+        ("".join(p.text or "" for p in m.parts), m.outcome or (m.is_growing and "in_progress") or None)
+        for m in found
+    ] == expected
     assert {m.run_id for m in found} == {"run_1"}
 
 
 def test_parts_that_are_no_text_stay_beside_the_pieces() -> None:
     image = Part("image_file", None, {"file_id": "f"})
     state = replace(after(event(5, "completed")), partial={"m1": "It is 42."})
-    (message,) = written(state, ThreadLog((replace(EMPTY, parts=(image,), status="in_progress"),)))
+    (message,) = written(
+        state, Conversation((replace(EMPTY, parts=(image,), is_growing=True, outcome=None),))
+    )
     assert message.parts == (image, Part("text", "It is 42."))

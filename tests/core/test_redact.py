@@ -11,10 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runspan.core.assembly import assemble, failed_request
+from runspan.core.conversation import Conversation
 from runspan.core.lifecycle import RunState
-from runspan.core.model import ApiError, Assistant, Message, Part, RunRequest, RunStep, SpanData, ToolCall
+from runspan.core.model import Agent, ApiError, Message, Part, RunRequest, RunStep, SpanData, ToolCall
 from runspan.core.redact import CUT, Texts, clean, cut
-from runspan.core.thread import ThreadLog
 from tests.core.words import KEY, SERVER, A, after, begun, event, said, seen, submit
 
 
@@ -22,7 +22,7 @@ def secret(what: str) -> str:
     return f"secret {what}"
 
 
-def told_everything(status: str = "failed") -> tuple[RunState, ThreadLog, Assistant]:
+def told_everything(status: str = "failed") -> tuple[RunState, Conversation, Agent]:
     """A run in which every text of the API is a secret with its own name."""
     definition = {
         "type": "function",
@@ -66,13 +66,13 @@ def told_everything(status: str = "failed") -> tuple[RunState, ThreadLog, Assist
     )
     state = replace(state, partial={"m9": secret("partial")})
     odd = Part("hologram", None, {"caption": secret("odd part"), "layers": [{"note": secret("nested")}]})
-    log = ThreadLog(
+    log = Conversation(
         (
             said(secret("input"), "m1", created_at=A - 1),
             Message("m2", "assistant", (Part("text", secret("output")), odd), A + 1, KEY.run_id),
         )
     )
-    return state, log, Assistant("asst_1", "Tutor", secret("description"))
+    return state, log, Agent("asst_1", "Tutor", secret("description"))
 
 
 def strings(value: object) -> Iterator[str]:
@@ -98,8 +98,8 @@ def secrets(span: SpanData) -> set[str]:
 
 
 def tree(texts: Texts, status: str = "failed") -> SpanData:
-    state, log, assistant = told_everything(status)
-    return assemble(state, log, assistant, texts)
+    state, log, agent = told_everything(status)
+    return assemble(state, log, agent, texts)
 
 
 @pytest.mark.parametrize("status", ["failed", "completed", "expired", "in_progress"])
@@ -155,7 +155,7 @@ def test_calls_that_still_wait_are_redacted_once_though_they_stand_twice() -> No
 
     asked = ToolCall("c1", "function", "look", secret("arguments"))
     state = after(event(20, "requires_action", required=(asked,)))
-    assemble(state, ThreadLog(), None, Texts(redact=redact), unfinished="evicted")
+    assemble(state, Conversation(), None, Texts(redact=redact), unfinished="evicted")
     assert sorted(heard) == ["look", secret("arguments")]
 
 

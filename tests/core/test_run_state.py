@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.lifecycle import MAX_CHANGES, Change, Phase, RunState, ToolRound
+from runspan.apis.assistants.statuses import VOCABULARY
+from runspan.core.lifecycle import MAX_CHANGES, Phase, RunState, ToolRound
 from runspan.core.model import ApiError, Observation, Run, RunRequest, Source, ToolCall, Usage
 from tests.core.words import (
     KEY,
@@ -14,6 +15,7 @@ from tests.core.words import (
     after,
     begun,
     call,
+    change,
     event,
     poll,
     queued,
@@ -31,6 +33,7 @@ def known(request_ns: int = 0, response_ns: int = 10) -> RunState:
     return RunState(
         key=KEY,
         server=SERVER,
+        vocabulary=VOCABULARY,
         request=RunRequest(),
         request_ns=request_ns,
         response_ns=response_ns,
@@ -52,7 +55,7 @@ def test_a_polled_run_with_a_round_of_tools() -> None:
         poll(120, 130, "completed", ended_at=A + 10, usage=Usage(3, 4), model="gpt-4o"),
         poll(140, 150, "completed", instructions="Teach."),
     )
-    opened = Change("requires_action", 40, 70)
+    opened = change("requires_action", 40, 70)
     answered = tuple(replace(call(f"c{n}"), output=str(n)) for n in (1, 2))
     assert state == replace(
         known(),
@@ -67,12 +70,12 @@ def test_a_polled_run_with_a_round_of_tools() -> None:
         ),
         phase=Phase.OVER,
         changes=(
-            Change("queued", 0, 30),
-            Change("in_progress", 20, 50, A + 1),
+            change("queued", 0, 30),
+            change("in_progress", 20, 50, A + 1),
             opened,
-            Change("queued", 90, 90),
-            Change("in_progress", 90, 110, A + 9),
-            Change("completed", 100, 130),
+            change("queued", 90, 90),
+            change("in_progress", 90, 110, A + 9),
+            change("completed", 100, 130),
         ),
         sighted_ns=100,
         last_alive_ns=100,
@@ -94,9 +97,9 @@ def test_a_streamed_run_that_failed() -> None:
         run=run("failed", started_at=A + 1, error=error),
         phase=Phase.OVER,
         changes=(
-            Change("queued", 20, 20),
-            Change("in_progress", 30, 30, A + 1),
-            Change("failed", 40, 40),
+            change("queued", 20, 20),
+            change("in_progress", 30, 30, A + 1),
+            change("failed", 40, 40),
         ),
         sighted_ns=30,
         last_seen_ns=40,
@@ -109,7 +112,7 @@ def test_a_streamed_run_that_failed() -> None:
 def test_what_a_poll_of_the_same_status_adds() -> None:
     again = poll(40, 50, "in_progress", started_at=A + 1, model="gpt-4o")
     state = queued(poll(20, 30, "in_progress"), again)
-    assert state.changes == (Change("queued", 0, 10), Change("in_progress", 0, 30, A + 1))
+    assert state.changes == (change("queued", 0, 10), change("in_progress", 0, 30, A + 1))
     assert state.run == run("in_progress", started_at=A + 1), (
         "of a run that is alive only two stamps are taken"
     )
@@ -145,7 +148,7 @@ def test_the_end_learns_from_every_later_look_and_keeps_the_first_bounds() -> No
 
 def test_after_the_outputs_the_run_waits_no_more_whatever_the_answer_says() -> None:
     state = queued(poll(20, 30, "requires_action", **ASKS), submit(90, 95, None, c1="1", c2="2"))
-    assert (state.phase, state.changes[-1], state.sighted_ns) == (Phase.QUEUED, Change("queued", 90, 90), 90)
+    assert (state.phase, state.changes[-1], state.sighted_ns) == (Phase.QUEUED, change("queued", 90, 90), 90)
 
 
 # ---------------------------------------------------------------- rounds of odd kinds
@@ -159,8 +162,8 @@ def answered(id_: str, output: str, *, named: bool = True) -> ToolCall:
     return replace(call(id_), output=output) if named else ToolCall(id_, output=output)
 
 
-OPENED = Change("requires_action", 0, 30)
-UNSEEN = Change("requires_action", 40, 40)
+OPENED = change("requires_action", 0, 30)
+UNSEEN = change("requires_action", 40, 40)
 ODD_ROUNDS: dict[str, tuple[tuple[Observation, ...], tuple[ToolRound, ...], list[str]]] = {
     "a wait that did not say for what": (
         (waiting(), submit(40, 50, c1="1")),
@@ -189,7 +192,7 @@ ODD_ROUNDS: dict[str, tuple[tuple[Observation, ...], tuple[ToolRound, ...], list
         ),
         (
             ToolRound((answered("c1", "1"),), OPENED, 40),
-            ToolRound((call("c2"),), Change("requires_action", 40, 70), 90),
+            ToolRound((call("c2"),), change("requires_action", 40, 70), 90),
         ),
         ["queued", "requires_action", "queued", "requires_action", "in_progress"],
     ),
@@ -204,7 +207,7 @@ ODD_ROUNDS: dict[str, tuple[tuple[Observation, ...], tuple[ToolRound, ...], list
             ToolRound((answered("c1", "1"),), OPENED, 40),
             ToolRound(
                 (answered("c1", "other", named=False), answered("c2", "2", named=False)),
-                Change("requires_action", 60, 60),
+                change("requires_action", 60, 60),
                 60,
             ),
         ),
@@ -270,13 +273,13 @@ def test_a_first_status_of_later_days_is_noted() -> None:
     assert (state.phase, state.run, state.changes) == (
         Phase.REQUESTED,
         run("meditating"),
-        (Change("meditating", 0, 30),),
+        (change("meditating", 0, 30),),
     )
-    assert after(seen(20, 30, Run(KEY.run_id, KEY.thread_id, "")), state=begun()).changes == ()
+    assert after(seen(20, 30, Run(KEY.run_id, KEY.conversation_id, "")), state=begun()).changes == ()
 
 
 def test_a_poll_answered_before_the_run_was_created_is_no_change_backwards() -> None:
     state = after(poll(20, 30, "queued"), poll(40, 45, "in_progress"), poll(41, 42, "completed"))
-    assert state.changes[-1] == Change("completed", 40, 42)
+    assert state.changes[-1] == change("completed", 40, 42)
     early = after(poll(20, 80, "queued"), poll(30, 35, "in_progress"), state=begun(25, 28))
-    assert early.changes == (Change("queued", 25, 80), Change("in_progress", 25, 35))
+    assert early.changes == (change("queued", 25, 80), change("in_progress", 25, 35))

@@ -7,8 +7,8 @@ import pytest
 from runspan.core import timing
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Observation
-from runspan.core.timing import Entry, Moment
-from tests.core.words import MS, A, S, begun, call, event, poll, submit
+from runspan.core.timing import Moment
+from tests.core.words import MS, A, S, begun, call, entry, event, poll, submit
 from tests.core.words import at_once as after
 
 
@@ -35,9 +35,9 @@ def test_a_streamed_run_on_our_clock() -> None:
 def test_in_progress_that_nobody_saw_is_placed_by_started_at() -> None:
     state = after(poll(0, 0, "queued"), poll(9 * S, 10 * S, "completed", started_at=A + 3, ended_at=A + 7))
     assert timing.timeline(state).entries == (
-        Entry("queued", Moment(0)),
-        Entry("in_progress", Moment(3 * S, 2 * S, by_server=True)),
-        Entry("completed", Moment(7 * S, 2 * S, by_server=True)),
+        entry("queued", Moment(0)),
+        entry("in_progress", Moment(3 * S, 2 * S, by_server=True)),
+        entry("completed", Moment(7 * S, 2 * S, by_server=True)),
     )
     assert timing.timeline(state).active_from_ns == 3 * S
 
@@ -61,10 +61,10 @@ def test_only_the_first_queued_is_placed_by_created_at() -> None:
         poll(50 * S, 52 * S, "completed"),
     )
     assert timing.timeline(state).entries == (
-        Entry("queued", Moment(S // 2, S, by_server=True)),
-        Entry("requires_action", Moment(26 * S, 12 * S)),
-        Entry("queued", Moment(73 * S // 2, 11 * S)),
-        Entry("completed", Moment(46 * S, 12 * S)),
+        entry("queued", Moment(S // 2, S, by_server=True)),
+        entry("requires_action", Moment(26 * S, 12 * S)),
+        entry("queued", Moment(73 * S // 2, 11 * S)),
+        entry("completed", Moment(46 * S, 12 * S)),
     )
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_queues_again_at_once_is_not_placed_by_created_at() -> None:
         poll(100 * MS, 200 * MS, "requires_action", required=(call("c1"),)),
         poll(300 * MS, 900 * MS, "queued"),
     )
-    assert timing.timeline(state).entries[2] == Entry("queued", Moment(500 * MS, 800 * MS))
+    assert timing.timeline(state).entries[2] == entry("queued", Moment(500 * MS, 800 * MS))
 
 
 START, STOP = event(S, "in_progress"), event(9 * S, "completed", started_at=A + 1)
@@ -116,8 +116,8 @@ def test_started_at_makes_an_entry_where_none_was_seen(
 def test_in_progress_that_nobody_saw_lies_before_the_end() -> None:
     state = after(poll(0, 0, "queued"), poll(9 * S, 10 * S, "completed", started_at=A + 7, ended_at=A + 7))
     assert timing.timeline(state).entries[1:] == (
-        Entry("in_progress", Moment(13 * S // 2, S, by_server=True)),
-        Entry("completed", Moment(7 * S, 2 * S, by_server=True)),
+        entry("in_progress", Moment(13 * S // 2, S, by_server=True)),
+        entry("completed", Moment(7 * S, 2 * S, by_server=True)),
     )
 
 
@@ -142,7 +142,7 @@ def test_a_stamp_that_changes_when_the_run_goes_on_places_only_what_it_was_given
         poll(21 * S, 21 * S, "completed", started_at=A + 4, ended_at=A + 20),
     )
     (_, first, *_) = timing.timeline(state).entries
-    assert first == Entry("in_progress", Moment(S, 2 * S, by_server=True))
+    assert first == entry("in_progress", Moment(S, 2 * S, by_server=True))
 
 
 def test_a_run_without_started_at_is_taken_as_active_from_its_start() -> None:

@@ -40,11 +40,11 @@ def by_the_rule(observations: list[Observation]) -> Moment:
     """The design's sentence, written out."""
     first, last = observations[0], observations[-1]
     since_ns = (last.runs[0].ended_at or 0) - (first.runs[0].created_at or 0)
-    alive_ns, over_ns = observations[-2].request_ns, last.response_ns
+    alive_ns, ended_ns = observations[-2].request_ns, last.response_ns
     low = max(alive_ns, first.request_ns + (since_ns - 1) * S)
-    high = min(over_ns, first.response_ns + (since_ns + 1) * S)
+    high = min(ended_ns, first.response_ns + (since_ns + 1) * S)
     if last.runs[0].ended_at is None or low > high:
-        return Moment((alive_ns + over_ns) // 2, over_ns - alive_ns)
+        return Moment((alive_ns + ended_ns) // 2, ended_ns - alive_ns)
     return Moment((low + high) // 2, high - low, by_server=True)
 
 

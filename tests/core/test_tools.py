@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from runspan.apis.assistants.statuses import STEP
 from runspan.core.assembly import assemble
+from runspan.core.conversation import Conversation
 from runspan.core.lifecycle import RunState
 from runspan.core.model import (
     ApiError,
@@ -24,14 +26,13 @@ from runspan.core.model import (
     Usage,
 )
 from runspan.core.redact import Texts
-from runspan.core.thread import ThreadLog
 from tests.core.words import KEY, SERVER, A, S, after, begun, call, event, poll, seen, submit
 
 CODE = ToolCall("c1", "code_interpreter", "code_interpreter", "print(1)", outputs=(Part("logs", "1"),))
 
 
 def tools(state: RunState) -> list[SpanData]:
-    span = assemble(state, ThreadLog(), None, Texts())
+    span = assemble(state, Conversation(), None, Texts())
     return [c for c in span.children if c.kind is SpanKind.TOOL]
 
 
@@ -45,7 +46,8 @@ def steps(*found: RunStep) -> Observation:
 
 
 def step(id_: str, *calls: ToolCall, **fields: Any) -> RunStep:
-    return RunStep(**{"id": id_, "type": "tool_calls", "tool_calls": calls, **fields})
+    outcome = STEP.get(fields.get("status", ""))
+    return RunStep(**{"id": id_, "type": "tool_calls", "tool_calls": calls, "outcome": outcome, **fields})
 
 
 def polled(*more: Observation) -> RunState:
@@ -83,7 +85,7 @@ def test_a_step_that_never_ended_ends_with_its_run() -> None:
 
 
 def timing_end(state: RunState) -> int:
-    return assemble(state, ThreadLog(), None, Texts()).end_ns
+    return assemble(state, Conversation(), None, Texts()).end_ns
 
 
 def test_a_failed_step_is_the_error_of_its_tool() -> None:
@@ -96,7 +98,7 @@ def test_everything_lies_inside_the_run_whatever_the_stamps_say() -> None:
     wild = step("s1", call("c1"), created_at=A - 900, ended_at=A + 900, seen_ns=-5, done_ns=99 * S)
     upside_down = step("s2", call("c2"), seen_ns=8 * S, done_ns=2 * S)
     state = polled(steps(wild, upside_down))
-    span = assemble(state, ThreadLog(), None, Texts())
+    span = assemble(state, Conversation(), None, Texts())
     for child in span.children:
         assert span.start_ns <= child.start_ns <= child.end_ns <= span.end_ns
 
@@ -185,7 +187,7 @@ WHOLE = ToolCall(
 
 
 def test_every_text_of_a_call_goes_out_by_its_kind_and_within_its_limit() -> None:
-    span = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(redact=upper, max_chars=17))
+    span = assemble(polled(steps(step("s1", WHOLE))), Conversation(), None, Texts(redact=upper, max_chars=17))
     assert facts(span.children[1]).call == ToolCall(
         *("c1", "file_search", "name:SEARCH", "tool.arguments:A…", "tool.result:DEF"),
         outputs=(Part("logs", "tool.result:GHI"),),
@@ -195,13 +197,13 @@ def test_every_text_of_a_call_goes_out_by_its_kind_and_within_its_limit() -> Non
         ),
         original_length={"arguments": 18},
     )
-    short = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(max_chars=3))
+    short = assemble(polled(steps(step("s1", WHOLE))), Conversation(), None, Texts(max_chars=3))
     assert facts(short.children[1]).call.original_length == {}
     assert facts(short.children[1]).call.documents[0] == Document("f1", "a.…", 0.5, "jkl")
-    tiny = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(max_chars=2))
+    tiny = assemble(polled(steps(step("s1", WHOLE))), Conversation(), None, Texts(max_chars=2))
     assert facts(tiny.children[1]).call.original_length == {"arguments": 3, "output": 3}
     assert facts(tiny.children[1]).call.documents[0] == Document("f1", "a…", 0.5, "j…", original_length=3)
-    nothing = assemble(polled(steps(step("s1", WHOLE))), ThreadLog(), None, Texts(captures=False))
+    nothing = assemble(polled(steps(step("s1", WHOLE))), Conversation(), None, Texts(captures=False))
     assert facts(nothing.children[1]).call == ToolCall(
         "c1", "file_search", "search", documents=(Document("f1", None, 0.5), Document("f2", None, 0.25))
     )
@@ -219,7 +221,7 @@ def test_what_a_call_searched_in_and_what_a_function_is_for() -> None:
             tools=({"type": "function"}, {"function": {"name": "x", "description": 5}}, described),
         ),
         steps(step("s1", *calls)),
-        state=begun(request=RunRequest(vector_store_ids=("vs_1",))),
+        state=begun(request=RunRequest(data_source_ids=("vs_1",))),
     )
     assert [(facts(t).description, facts(t).data_source_id) for t in tools(state)] == [
         ("Looks.", None),
@@ -231,7 +233,7 @@ def test_what_a_call_searched_in_and_what_a_function_is_for() -> None:
 
 def test_the_error_of_a_step_is_a_text_of_its_own_kind() -> None:
     broken = step("s1", CODE, status="expired", error=ApiError("x", "too late"))
-    span = assemble(polled(steps(broken)), ThreadLog(), None, Texts(redact=upper))
+    span = assemble(polled(steps(broken)), Conversation(), None, Texts(redact=upper))
     assert span.children[1].error == ApiError("expired", "error:TOO LATE")
     alone = RunStep("s1", "tool_calls", tool_calls=(CODE,))
     (tool,) = tools(polled(steps(alone)))
@@ -309,7 +311,7 @@ def test_pieces_of_a_cut_stream_give_way_to_the_whole_call() -> None:
 
 def test_texts_of_a_tool_are_cut_and_say_so() -> None:
     long = replace(call("c1"), arguments='{"a":"' + "x" * 200 + '"}', output="y" * 300)
-    span = assemble(polled(steps(step("s1", long))), ThreadLog(), None, Texts(max_chars=100))
+    span = assemble(polled(steps(step("s1", long))), Conversation(), None, Texts(max_chars=100))
     found = facts(next(c for c in span.children if c.kind is SpanKind.TOOL)).call
     assert found.original_length == {"arguments": 208, "output": 300}
     assert json.loads(found.arguments or "")["a"].endswith("x…"), "what was JSON stays JSON"
@@ -318,6 +320,6 @@ def test_texts_of_a_tool_are_cut_and_say_so() -> None:
 
 def test_without_content_a_search_keeps_which_files_it_found() -> None:
     found = ToolCall("c1", *("file_search",) * 2, "{}", documents=(Document("f", "secret.txt", 0.5, "text"),))
-    span = assemble(polled(steps(step("s1", found))), ThreadLog(), None, Texts(captures=False))
+    span = assemble(polled(steps(step("s1", found))), Conversation(), None, Texts(captures=False))
     kept = facts(next(c for c in span.children if c.kind is SpanKind.TOOL)).call
     assert (kept.arguments, kept.documents) == (None, (Document("f", None, 0.5),))

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.assembly import assemble
+from runspan.core.conversation import Conversation
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Document, Message, Part, RunFacts, RunStep, ToolCall
 from runspan.core.redact import Texts
-from runspan.core.thread import ThreadLog
 from runspan.core.timing import timeline
 from runspan.core.tools import used
 from runspan.core.transcript import outputs
@@ -26,7 +26,7 @@ def wrote(text: str, id_: str, created_at: int) -> Message:
 
 def shown(state: RunState, *messages: Message, captures: bool = True) -> list[Any]:
     """`(role, [text or type and call id of each part])`"""
-    facts = assemble(state, ThreadLog(messages), None, Texts(captures)).facts
+    facts = assemble(state, Conversation(messages), None, Texts(captures)).facts
     assert isinstance(facts, RunFacts)
     return [(m.role, [f"{p.type} {p.call.id}" if p.call else p.text for p in m.parts]) for m in facts.outputs]
 

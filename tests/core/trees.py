@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from runspan.core.assembly import assemble
+from runspan.core.conversation import Conversation
 from runspan.core.lifecycle import RunState
-from runspan.core.model import Assistant, Message, Part, RunFacts, SpanData
+from runspan.core.model import Agent, Message, Part, RunFacts, SpanData
 from runspan.core.redact import Texts
-from runspan.core.thread import ThreadLog
 from tests.core.words import A, S, after, begun, event, said
 
 CAPTURED = Texts()
-ASSISTANT = Assistant("asst_1", "Math Tutor", "Teaches.", "gpt-4o")
+ASSISTANT = Agent("asst_1", "Math Tutor", "Teaches.", "gpt-4o")
 
 
 def answer(text: str, id_: str = "m2", **fields: Any) -> Message:
@@ -21,11 +21,11 @@ def answer(text: str, id_: str = "m2", **fields: Any) -> Message:
     )
 
 
-LOG = ThreadLog((said("q1", "m1", created_at=A), answer("a1")), whole_since_start=True)
+LOG = Conversation((said("q1", "m1", created_at=A), answer("a1")), whole_since_start=True)
 
 
-def tree(state: RunState, log: ThreadLog = LOG, texts: Texts = CAPTURED, **more: Any) -> SpanData:
-    return assemble(state, log, more.pop("assistant", ASSISTANT), texts, **more)
+def tree(state: RunState, log: Conversation = LOG, texts: Texts = CAPTURED, **more: Any) -> SpanData:
+    return assemble(state, log, more.pop("agent", ASSISTANT), texts, **more)
 
 
 def facts(span: SpanData) -> RunFacts:

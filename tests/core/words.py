@@ -6,18 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runspan.core.lifecycle import RunState, advance
-from runspan.core.model import (
-    Message,
-    Observation,
-    Part,
-    Run,
-    RunKey,
-    RunRequest,
-    Server,
-    Source,
-    ToolCall,
-)
+from runspan.apis.assistants.statuses import FINISH_REASONS, RUN, UNKNOWN, VOCABULARY
+from runspan.core.lifecycle import Change, RunState, advance
+from runspan.core.model import Message, Observation, Part, Run, RunKey, RunRequest, Server, Source, ToolCall
+from runspan.core.timing import Entry, Moment
 
 S = 1_000_000_000  # one second, in nanoseconds
 MS = S // 1_000
@@ -31,12 +23,25 @@ ALIVE = ("queued", "in_progress", "requires_action", "cancelling")
 
 
 def run(status: str | None = "queued", **fields: Any) -> Run:
-    return Run(**{"id": KEY.run_id, "thread_id": KEY.thread_id, "status": status, "created_at": A, **fields})
+    phase, outcome = RUN.get(status or "", UNKNOWN)
+    reason = FINISH_REASONS.get(fields.get("incomplete_reason") or "")
+    return Run(
+        **{
+            "id": KEY.run_id,
+            "conversation_id": KEY.conversation_id,
+            "status": status,
+            "phase": phase,
+            "outcome": outcome,
+            "finish_reason": reason,
+            "created_at": A,
+            **fields,
+        }
+    )
 
 
 def seen(request_ns: int, response_ns: int, *runs: Run, **what: Any) -> Observation:
     return Observation(
-        request_ns=request_ns, response_ns=response_ns, thread_id=KEY.thread_id, runs=runs, **what
+        request_ns=request_ns, response_ns=response_ns, conversation_id=KEY.conversation_id, runs=runs, **what
     )
 
 
@@ -61,6 +66,10 @@ def submit(request_ns: int, response_ns: int, status: str | None = "queued", **o
     return seen(request_ns, response_ns, run(status), run_id=KEY.run_id, outputs=answers)
 
 
+def change(status: str, earliest_ns: int, latest_ns: int, started_at: int | None = None) -> Change:
+    return Change(status, RUN.get(status, UNKNOWN)[0], earliest_ns, latest_ns, started_at)
+
+
 def call(id_: str, name: str = "get_weather", arguments: str = '{"city":"Bern"}') -> ToolCall:
     return ToolCall(id_, "function", name, arguments)
 
@@ -76,7 +85,8 @@ def begun(
         request=request or RunRequest(),
         request_ns=request_ns,
         response_ns=response_ns,
-        run=replace(first, status=None),
+        vocabulary=VOCABULARY,
+        run=replace(first, status=None, phase=None, outcome=None),
         created_at=first.created_at,
         last_alive_ns=request_ns,
         last_seen_ns=response_ns,
@@ -106,3 +116,7 @@ def statuses(state: RunState) -> list[str]:
 
 def said(text: str, id_: str = "", role: str = "user", **fields: Any) -> Message:
     return Message(id_, role, (Part("text", text),), **fields)
+
+
+def entry(status: str, moment: Moment) -> Entry:
+    return Entry(status, RUN[status][0], moment)

@@ -51,7 +51,9 @@ async def outcome(app: App, value: Any) -> Any:
         return plain(await app.got(value() if callable(value) else value))
     except Exception as error:
         frames = [
-            frame.name for frame in traceback.extract_tb(error.__traceback__) if "/openai/" in frame.filename
+            frame.name
+            for frame in traceback.extract_tb(error.__traceback__)
+            if "/openai/" in frame.filename and "/runspan/" not in frame.filename
         ]
         return plain(error), frames
 

@@ -35,7 +35,7 @@ def _spans(limit: int, exporter: InMemorySpanExporter, **options: Any) -> list[A
     provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=limit), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with playing("OpenAI", "code_interpreter") as app, spans_of_app_go_to(provider):
-        runspan.instrument(tracer_provider=provider, fetch="never", linger_s=60.0, **options)
+        runspan.instrument(tracer_provider=provider, fetch="never", settle_s=60.0, **options)
         try:
             app.play(_case)
             assert runspan.flush(10)

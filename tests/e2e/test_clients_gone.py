@@ -16,7 +16,7 @@ from tests.support.tracing import Traced, texts, traced
 
 import runspan
 from runspan.fake import HttpError, Server, SimulatedClock, Slow, serve
-from runspan.runtime import fetch
+from runspan.runtime import fetcher
 
 Factory = Callable[[], Any]
 NOT_COMPARED = {"x-runspan", "x-stainless-raw-response", "x-stainless-read-timeout"}
@@ -25,7 +25,7 @@ NOT_COMPARED = {"x-runspan", "x-stainless-raw-response", "x-stainless-read-timeo
 @pytest.fixture(autouse=True)
 def no_get_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is."""
-    monkeypatch.setattr(fetch, "TIMEOUT_S", 120.0)
+    monkeypatch.setattr(fetcher, "TIMEOUT_S", 120.0)
 
 
 class Desk:
@@ -219,7 +219,7 @@ def test_it_is_fetched_by_a_request_like_the_apps_own(
     caplog.set_level(logging.WARNING)
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk(kind, server)
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             play(desk, way, when)
             assert output(trace) == [ANSWER]
             assert trace.handle.stats().fetches == {"done": 1}
@@ -249,7 +249,7 @@ def test_where_a_proxy_is_the_only_way_out_it_is_ours_too(
         desk.client = lambda of=None, **options: Desk.client(  # type: ignore[method-assign]
             desk, of, **{"base_url": "http://assistants.invalid/v1", **options}
         )
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             play(desk, way)
             assert output(trace) == [ANSWER]
     assert len(proxy.hosts) == len(server.requests) - 1
@@ -267,7 +267,7 @@ def test_a_closed_client_leaves_its_own_proxy_and_auth_to_ours(kind: str) -> Non
 
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server, forwarding(server.base_url) as proxy:
         desk = Desk(kind, server)
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             play(desk, way)
             assert output(trace) == [ANSWER]
         (ours,), apps = desk.requests(ours=True), desk.requests(ours=False)[-1]
@@ -312,7 +312,7 @@ def test_a_transport_that_the_app_wrote_is_used_while_it_is_open_and_never_copie
 
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk(kind, server)
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             play(desk, lose, LATER[0])
             run = trace.run()
             stats = trace.handle.stats()
@@ -361,7 +361,7 @@ def test_providers_of_tokens_are_asked_and_may_fail(
 
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk(kind, server)
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             play(desk, way, when)
             assert output(trace) == ([] if is_failing else [ANSWER])
             assert trace.handle.stats().fetches == ({"impossible": 1} if is_failing else {"done": 1})
@@ -430,7 +430,7 @@ def test_a_loop_that_ends_under_our_get_costs_nothing(
 
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk(kind, server)
-        with traced(fetch="auto", linger_s=0.0) as trace:
+        with traced(fetch="auto", settle_s=0.0) as trace:
             stays = run(case(desk))
             gc.collect()
             assert runspan.flush(60)
@@ -453,7 +453,7 @@ def test_a_client_that_is_closed_under_our_get_costs_nothing(kind: str) -> None:
 
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk(kind, server)
-        with traced(fetch="auto", linger_s=0.0) as trace:
+        with traced(fetch="auto", settle_s=0.0) as trace:
             asyncio.run(case(desk))
             assert output(trace) == [ANSWER]
             assert trace.handle.stats().fetches == {"done": 1}
@@ -473,7 +473,7 @@ def test_a_loop_that_the_app_blocks_is_not_waited_for() -> None:
 
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk("AsyncOpenAI", server)
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             asyncio.run(case(desk, trace))
             assert output(trace) == [ANSWER]
 
@@ -484,7 +484,7 @@ def test_what_the_server_refuses_is_missing_and_said_so(kind: str, status: int) 
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk(kind, server)
         server.inject(HttpError(status, "No."), method="GET", path="/threads/*/messages", times=99)
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             play(desk, closed)
             assert (trace.run().attributes or {})["runspan.run.missing"] == ("messages",)
             assert trace.handle.stats().missing == {"messages": 1}
@@ -506,7 +506,7 @@ def test_no_client_and_no_connection_is_kept_open_for_a_run_that_lives(kind: str
 
     with serve(ANSWERED, SimulatedClock()) as server:
         desk = Desk(kind, server)
-        with traced(fetch="auto", linger_s=60.0) as trace:
+        with traced(fetch="auto", settle_s=60.0) as trace:
             gone = drive(case(desk), is_async=desk.is_async)
             gc.collect()
             assert [one() for one in gone] == [None, None]

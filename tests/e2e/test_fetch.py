@@ -29,7 +29,7 @@ from runspan.fake import HttpError, Message, Scenario, SimulatedClock, serve
 
 both_clients = pytest.mark.parametrize("kind", BOTH)
 
-AT_ONCE: Mapping[str, Any] = {"fetch": "auto", "linger_s": 0.0}
+AT_ONCE: Mapping[str, Any] = {"fetch": "auto", "settle_s": 0.0}
 RUN, MESSAGES = "GET /threads/THREAD/runs/RUN", "GET /threads/THREAD/messages"
 
 
@@ -137,7 +137,7 @@ def test_one_flush_looks_once_at_a_run_that_is_still_alive(kind: str) -> None:
         await app.flushed()
 
     long = Scenario(phases=(Message("Late.", seconds=500.0),), queue_s=500.0, lifetime_s=5_000.0)
-    with playing(kind, long, poll_step_s=None) as app, traced(fetch="auto", linger_s=60.0) as trace:
+    with playing(kind, long, poll_step_s=None) as app, traced(fetch="auto", settle_s=60.0) as trace:
         app.play(case)
         assert fetched(app) == [RUN]
         assert trace.handle.stats().live == 1
@@ -180,7 +180,7 @@ def test_fetch_never_is_never(kind: str) -> None:
         await _left_early(app)
         await app.flushed()
 
-    with playing(kind) as app, traced(fetch="never", linger_s=0.0) as trace:
+    with playing(kind) as app, traced(fetch="never", settle_s=0.0) as trace:
         app.play(case)
         trace.handle.uninstrument()
         assert fetched(app) == []
@@ -209,7 +209,7 @@ def test_after_its_loop_is_closed_a_sync_twin_fetches_for_an_async_client(kind: 
             thread_id=thread_id, assistant_id=assistant_id, poll_interval_ms=1
         )
 
-    with serve(ANSWERED, SimulatedClock()) as server, traced(fetch="auto", linger_s=60.0) as trace:
+    with serve(ANSWERED, SimulatedClock()) as server, traced(fetch="auto", settle_s=60.0) as trace:
         with openai.OpenAI(base_url=server.base_url, api_key="k") as setup:
             assistant = setup.beta.assistants.create(model=MODEL, instructions=INSTRUCTIONS)
             thread = setup.beta.threads.create(messages=[{"role": "user", "content": QUESTION}])

@@ -20,13 +20,13 @@ from tests.support.tracing import Traced, texts, traced
 
 import runspan
 from runspan.fake import Server, SimulatedClock, serve
-from runspan.runtime import fetch, flushes, waiting
+from runspan.runtime import fetcher, flushes, waiting
 
 
 @pytest.fixture(autouse=True)
 def no_get_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is."""
-    monkeypatch.setattr(fetch, "TIMEOUT_S", 120.0)
+    monkeypatch.setattr(fetcher, "TIMEOUT_S", 120.0)
 
 
 def uvloop_run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def trace() -> Iterator[Traced]:
     """GETs are made at a flush alone."""
-    with traced(fetch="auto", linger_s=600.0) as trace:
+    with traced(fetch="auto", settle_s=600.0) as trace:
         yield trace
 
 
@@ -72,7 +72,7 @@ class Gate:
     """Holds up the messages that are fetched until it is opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from runspan.patches import background
+        from runspan.clients.openai import background
 
         self.opened, real = threading.Event(), background._aget
 
@@ -243,7 +243,7 @@ def test_aflush_needs_a_loop_of_asyncio(trace: Traced) -> None:
 def test_a_flush_whose_gets_were_cut_short_is_false_and_says_what_is_missing(
     server: Server, trace: Traced, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flushes, "PATIENCE", 0.0001)
+    monkeypatch.setattr(flushes, "FETCH_SHARE", 0.0001)
     asyncio.run(a_run(server))
     assert runspan.flush(60) is False
     gate.opened.set()
@@ -338,7 +338,7 @@ def test_instrument_may_follow_at_once_on_an_end_in_a_coroutine(
     async def case() -> None:
         await a_run(server)
         assert runspan.uninstrument() is False
-        runspan.instrument(tracer_provider=trace.provider, fetch="auto", linger_s=600.0)
+        runspan.instrument(tracer_provider=trace.provider, fetch="auto", settle_s=600.0)
         gate.opened.set()
         await a_run(server)
         assert await runspan.aflush(60)

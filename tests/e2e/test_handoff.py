@@ -373,7 +373,7 @@ def test_steps_tell_the_arguments_that_did_not_travel() -> None:
         with relay.process("creator"):
             run = await app.polled(await app.started())
             headers = runspan.handoff(run.id)
-        with relay.process("worker", fetch="auto", linger_s=0.0):
+        with relay.process("worker", fetch="auto", settle_s=0.0):
             runspan.adopt(run.id, headers)
             await app.polled(await app.got(app.runs.submit_tool_outputs(**outputs(run))))
 

@@ -169,7 +169,7 @@ def test_under_a_parent_that_is_not_sampled_nothing_is_exported_followed_or_fetc
             await app.got(stream.close())
         await app.flushed()
 
-    with playing(kind) as app, traced(fetch="auto", linger_s=0.0) as found:
+    with playing(kind) as app, traced(fetch="auto", settle_s=0.0) as found:
         app.play(case)
         assert found.spans() == []
         stats = found.handle.stats()

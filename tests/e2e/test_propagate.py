@@ -14,7 +14,7 @@ from tests.support.tracing import attribute
 from ways_tools import ASKING, outputs
 
 import runspan
-from runspan.core.carried import KEY, MAX_METADATA_CHARS, decode
+from runspan.core.run_context import KEY, MAX_METADATA_CHARS, decode
 from runspan.fake import Server
 
 both_clients = pytest.mark.parametrize("kind", BOTH)
@@ -201,11 +201,11 @@ def test_a_process_that_saw_it_alive_and_not_its_end_leaves_it_to_others(kind: s
     relay = Relay()
 
     async def case(app: App) -> None:
-        with relay.process("creator", propagate="metadata", fetch="auto", linger_s=0.0) as trace:
+        with relay.process("creator", propagate="metadata", fetch="auto", settle_s=0.0) as trace:
             run = await app.started()
             await app.flushed()
             assert trace.handle.stats().live == 1
-        with relay.process("looker", join="alive", fetch="auto", linger_s=0.0):
+        with relay.process("looker", join="alive", fetch="auto", settle_s=0.0):
             await read(app, run)
 
     with playing(kind) as app:

@@ -14,7 +14,7 @@ from tests.support.playing import BOTH, App, client_of, playing
 from tests.support.tracing import traced
 from ways import new_thread
 
-from runspan.adapters.sse import Parser
+from runspan.core.sse import Parser
 
 both_clients = pytest.mark.parametrize("kind", BOTH)
 
@@ -86,4 +86,4 @@ def test_a_run_without_a_thread_goes_out_at_once_and_is_forgotten(how: str, kind
         assert trace.handle.flush(10)
         assert (trace.handle.stats().started, trace.handle.stats().unfinished) == (1, 1)
         tracker = trace.handle._tracker
-        assert (tracker.ours, tracker.runs) == (set(), {})
+        assert len(tracker.registry) == 0

@@ -19,7 +19,7 @@ def test_a_head_sampler_keeps_or_drops_whole_traces() -> None:
     """300 roots with a run each, at 10 %: the runs that go out are those of the roots that go out."""
     with (
         playing("OpenAI", "text") as app,
-        traced(ParentBased(TraceIdRatioBased(0.1)), fetch="auto", linger_s=0.0) as found,
+        traced(ParentBased(TraceIdRatioBased(0.1)), fetch="auto", settle_s=0.0) as found,
         spans_of_app_go_to(found.provider),
         app.client,
     ):

@@ -12,7 +12,7 @@ from tests.support.playing import BOTH, App, client_of, playing, spans_of_app_go
 from tests.support.tracing import Traced, traced
 
 import runspan
-from runspan.core import carried as lines
+from runspan.core import run_context as lines
 from runspan.runtime import clock
 
 S = 1_000_000_000

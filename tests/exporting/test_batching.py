@@ -10,8 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from runspan.exporting.careful import CarefulExporter
-from runspan.runtime.emit import is_suppressed
+from runspan.exporting.loss_reporting import CarefulExporter
+from runspan.runtime.emitter import is_suppressed
 
 ROOM, BATCH = 64, 16
 

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 import runspan
 from runspan.exporting.answers import Answer, Verdict
 from runspan.exporting.batches import CUT_TO
-from runspan.exporting.careful import CarefulExporter
+from runspan.exporting.loss_reporting import CarefulExporter
 from runspan.exporting.sending import GrpcSender, HttpSender, Tries
 from runspan.exporting.spans import OtlpSpanExporter
 from runspan.viewer import receiver as receivers

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from runspan.adapters.assistants import match
+from runspan.apis.assistants import API
+from runspan.apis.assistants.routes import match
 from runspan.core.model import Server
 from runspan.runtime.records import Call, StreamClosed, StreamEvent, StreamRef
 from tests.e2e.recordings.exchange import Exchange, load
@@ -92,7 +93,7 @@ class Records:
         stream = self._streams.get(key)
         if stream is None:
             call = self._call(told, streams=True)
-            stream = self._streams[key] = StreamRef(call)
+            stream = self._streams[key] = StreamRef.of(call)
             if not told.starts_run:
                 yield call
         if told.event:
@@ -110,7 +111,7 @@ class Records:
     def _call(self, told: Told, *, streams: bool) -> Call:
         found = match(told.method, told.path)
         assert found is not None
-        call = Call(found, SERVER, self.now_ns, self.now_ns + STEP_NS // 2, streams=streams)
+        call = Call(API, found, SERVER, self.now_ns, self.now_ns + STEP_NS // 2, streams=streams)
         call.body = dumps(told.body) if told.body is not None else None
         call.query = told.query if isinstance(told.query, dict) else {}
         if not streams:

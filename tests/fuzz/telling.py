@@ -7,8 +7,8 @@ from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
+from runspan.clients.openai.starts import run_data
 from runspan.config import resolve
-from runspan.patches.starts import run_data
 from runspan.runtime import clock
 from runspan.setup import Handle
 from tests.fuzz.seeds import Records, Told
@@ -41,7 +41,7 @@ class Told2Spans:
         self.handle = Handle(resolve(options, {}))
         patch = self.handle._patch
         self.records = Records(
-            lambda call, body: patch._emitter.begin(run_data(call, body, patch._assistant_of))
+            lambda call, body: patch._starts._emitter.begin(run_data(call, body, patch._starts._agent_of))
         )
 
     def tell(self, told: list[Told]) -> None:
@@ -52,7 +52,7 @@ class Told2Spans:
                 worker._handle(record)
                 assert tracker.live <= config.max_live_runs
                 assert tracker.live <= 1 or tracker._weight <= config.max_live_bytes
-            tracker.patience.tick(clock.now_ns())
+            tracker.scheduler.tick(clock.now_ns())
         for record in self.records.ends():
             worker._handle(record)
         tracker.emit_all()

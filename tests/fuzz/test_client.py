@@ -24,7 +24,7 @@ def app() -> Iterator[App]:
 
 
 async def calls_of(app: App) -> list[tuple[str, str]]:
-    raw = await told_of(app, lambda: app.runs.with_raw_response.retrieve("run_1", thread_id="thread_1"))
+    raw = await told_of(app, lambda: app.runs.with_raw_response.retrieve("run_1", conversation_id="thread_1"))
     return [*await all_calls(app), _bare(raw)]
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from runspan.core import assembly, timing, tools
+from runspan.core.conversation import Conversation
 from runspan.core.lifecycle import MAX_CHANGES, RunState, advance
 from runspan.core.model import Observation, RunStep, SpanData, ToolCall, Usage
 from runspan.core.redact import Texts
-from runspan.core.thread import ThreadLog
 from tests.core.words import A, S, begun, call, event, poll, submit
 from tests.fuzz.spoil import STATUSES
 
@@ -88,7 +88,7 @@ def lived(life: list[Observation]) -> RunState:
 
 def spans(state: RunState) -> SpanData:
     unfinished = None if state.is_over else "shutdown"
-    return assembly.assemble(state, ThreadLog(), None, TEXTS, unfinished=unfinished)
+    return assembly.assemble(state, Conversation(), None, TEXTS, unfinished=unfinished)
 
 
 def without_counts(state: RunState) -> RunState:

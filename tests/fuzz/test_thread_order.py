@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from runspan.adapters.assistants import Exchange, match
+from runspan.apis.api import Exchange
+from runspan.apis.assistants.routes import match
+from runspan.core.conversation import Begun, Conversation, record, with_run
 from runspan.core.lifecycle import RunState
 from runspan.core.model import Observation, RunKey
 from runspan.core.run_messages import inputs, outputs
-from runspan.core.thread import Begun, ThreadLog, record, with_run
 from tests.core.words import KEY, MS, A, S, begun
 
 LIST = match("get", "/threads/thread_1/messages")
@@ -53,13 +54,13 @@ turns = st.lists(
 )
 
 
-class Conversation:
+class ServerThread:
     """`rows` as the server has them, `states` of our runs with how many rows lay there when each began."""
 
     def __init__(self, plan: Sequence[Turn], stamp: Any, starts_ns: int) -> None:
         self.rows: list[dict[str, Any]] = []
         self.states: list[tuple[RunState, int]] = []
-        self.log = ThreadLog(whole_since_start=True)
+        self.log = Conversation(whole_since_start=True)
         self.stamp, self.now_ns = stamp, starts_ns
         for n, turn in enumerate(plan):
             self.play(f"run_{n}", turn)
@@ -69,7 +70,7 @@ class Conversation:
         self.now_ns += turn.pause_ns
         state = replace(
             begun(self.now_ns, self.now_ns + 1, created_at=int(A + self.now_ns / S)),
-            key=RunKey(KEY.server, KEY.thread_id, run_id),
+            key=RunKey(KEY.server, KEY.conversation_id, run_id),
         )
         before = len(self.rows)
         for _ in range(turn.answers):
@@ -119,7 +120,7 @@ def test_a_thread_stands_as_it_was_written_whatever_was_asked(
     plan: list[Turn], stamp: str, is_ascending: bool, asks: str | None, starts_ns: int
 ) -> None:
     plan[0] = plan[0]._replace(asks_here=True)  # the thread's beginning is known
-    talk = Conversation(plan, STAMPS[stamp], starts_ns)
+    talk = ServerThread(plan, STAMPS[stamp], starts_ns)
     log = record(talk.log, page(talk.rows, is_ascending=is_ascending, asks=asks))
     assert [m.id for m in log.messages] == [row["id"] for row in talk.rows]
     assert log.whole_since_start
@@ -130,7 +131,7 @@ def test_a_run_reads_nothing_that_came_later_and_all_that_this_process_knows_to_
     plan: list[Turn], stamp: str, is_ascending: bool, starts_ns: int
 ) -> None:
     plan[0] = plan[0]._replace(asks_here=True)
-    talk = Conversation(plan, STAMPS[stamp], starts_ns)
+    talk = ServerThread(plan, STAMPS[stamp], starts_ns)
     log = record(talk.log, page(talk.rows, is_ascending=is_ascending, asks=None))
     own = {state.key.run_id for state, _ in talk.states}
     for state, before in talk.states:
@@ -161,10 +162,10 @@ def test_what_a_parallel_run_wrote_is_no_input_unless_it_was_over() -> None:
         {"id": "a2", "role": "assistant", "created_at": A, "content": "a2", "run_id": "run_2"},
         {"id": "a3", "role": "assistant", "created_at": A, "content": "a3", "run_id": "run_of_others"},
     ]
-    for over_ns, expected in ((None, ["q"]), (50, ["q"]), (20, ["q", "a1"])):
-        log = ThreadLog(runs={"run_1": Begun(10, over_ns), "run_2": Begun(30)})
+    for ended_ns, expected in ((None, ["q"]), (50, ["q"]), (20, ["q", "a1"])):
+        log = Conversation(runs={"run_1": Begun(10, ended_ns), "run_2": Begun(30)})
         log = record(log, page(rows, is_ascending=True, asks="asc"))
-        second = replace(begun(30, 31, created_at=A), key=RunKey(KEY.server, KEY.thread_id, "run_2"))
-        first = replace(begun(10, 11, created_at=A), key=RunKey(KEY.server, KEY.thread_id, "run_1"))
+        second = replace(begun(30, 31, created_at=A), key=RunKey(KEY.server, KEY.conversation_id, "run_2"))
+        first = replace(begun(10, 11, created_at=A), key=RunKey(KEY.server, KEY.conversation_id, "run_1"))
         assert [m.id for m in inputs(log, second)] == expected
         assert [m.id for m in inputs(log, first)] == ["q"]

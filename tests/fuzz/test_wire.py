@@ -11,9 +11,12 @@ from tests.e2e.recordings.folder import why_absent
 if reason := why_absent():
     pytest.skip(reason, allow_module_level=True)
 
-from runspan.adapters import sse, wire
-from runspan.adapters.assistants import Exchange, match, read_event
-from runspan.adapters.message_deltas import texts_of
+from runspan.apis.api import Exchange
+from runspan.apis.assistants import objects
+from runspan.apis.assistants.events import read_event
+from runspan.apis.assistants.message_deltas import texts_of
+from runspan.apis.assistants.routes import match
+from runspan.core import sse
 from runspan.core.model import Observation
 from tests.fuzz.seeds import Told, tales
 from tests.fuzz.spoil import spoilt
@@ -34,14 +37,14 @@ def read(of: Told, answer: object, body: object, query: object) -> Observation:
 def test_a_spoilt_response_is_read_as_far_as_it_goes(of: Told, data: st.DataObject) -> None:
     answer, body, query = (data.draw(spoilt(part)) for part in (of.answer, of.body, of.query))
     seen = read(of, answer, body, query)
-    assert all(isinstance(run.id, str) and run.id and run.thread_id for run in seen.runs)
+    assert all(isinstance(run.id, str) and run.id and run.conversation_id for run in seen.runs)
     assert all(isinstance(step.id, str) and step.id for step in seen.steps)
     for run in seen.runs:
         for stamp in (run.created_at, run.started_at, run.ended_at, run.expires_at):
             assert stamp is None or (isinstance(stamp, int) and not isinstance(stamp, bool))
         assert run.usage is None or run.usage.prompt_tokens >= 0
     if isinstance(body, dict):
-        wire.run_request(body, stream=True)
+        objects.run_request(body, stream=True)
 
 
 @given(told, st.data())

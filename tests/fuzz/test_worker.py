@@ -35,11 +35,9 @@ def left(of: Told2Spans) -> dict[str, int]:
     """What is still held of runs that are gone; caches have bounds of their own."""
     tracker = of.handle._tracker
     held = {
-        "threads": tracker._on_thread,
+        "threads": tracker._in_conversation,
         "pinned": tracker._pinned,
-        "claims": tracker.runs,
-        "ids": tracker.ours,
-        "expected": tracker.expected,
+        "entries": tracker.registry,
     }
     return {
         **{name: len(kept) for name, kept in held.items() if kept},

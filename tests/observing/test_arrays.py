@@ -106,6 +106,6 @@ def test_a_generator_of_arrays_is_recorded_by_shapes(traces: Traced) -> None:
 
 def test_arguments_of_a_tool_are_compared_without_asking_arrays_for_truth() -> None:
     """`array == array` is an array, whose truth value is an error: the call is then taken by its order."""
-    from runspan.runtime.pending import _are_equal
+    from runspan.runtime.tool_claims import _are_equal
 
     assert _are_equal('{"values": [1, 2]}', {"values": np.array([1, 2])}) is False

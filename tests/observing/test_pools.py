@@ -12,8 +12,8 @@ from opentelemetry import baggage, context
 
 import runspan
 from runspan.fake import SimulatedClock, serve
-from runspan.patches import threads
-from runspan.runtime import pending, place
+from runspan.observing import thread_pools
+from runspan.runtime import otel_context, tool_claims
 from tests.support.playing import client_of
 from tests.support.tracing import Traced, attribute
 
@@ -98,7 +98,7 @@ def test_runs_and_writes_of_a_job_are_below_the_submitting_span(
 
 def test_nothing_of_a_job_stays_in_the_pools_thread(traces: Traced, pool: ThreadPoolExecutor) -> None:
     def leftovers() -> tuple[Any, ...]:
-        return place.current(), pending.seen()
+        return otel_context.current(), tool_claims.seen()
 
     with runspan.span("ours"):
         pool.submit(step).result()
@@ -115,15 +115,15 @@ def broken(*_: Any, **__: Any) -> Any:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (place, "travelling"),
-        (place, "carry"),
-        (place, "put_down"),
-        (pending, "seen"),
-        (pending, "carry"),
-        (pending, "put_down"),
-        (threads.grouped, "current"),
-        (threads.grouped, "enter"),
-        (threads.grouped, "leave"),
+        (otel_context, "travelling"),
+        (otel_context, "carry"),
+        (otel_context, "put_down"),
+        (tool_claims, "seen"),
+        (tool_claims, "carry"),
+        (tool_claims, "put_down"),
+        (thread_pools.helper_call, "current"),
+        (thread_pools.helper_call, "enter"),
+        (thread_pools.helper_call, "leave"),
     ],
 )
 def test_an_error_of_ours_never_reaches_who_submits(

@@ -85,7 +85,7 @@ def test_under_one_root_it_is_one_trace_with_the_run_under_its_creator(client: A
 def test_the_same_arrives_through_otlp(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with receive(port=0) as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
-        runspan.instrument(fetch="never", linger_s=60.0)
+        runspan.instrument(fetch="never", settle_s=60.0)
         try:
             assert run_math_tutor(client)
             assert runspan.flush(timeout=10)
@@ -118,7 +118,7 @@ def test_three_steps_without_a_root_are_three_traces_tied_by_the_session(
 
     with receive(port=0) as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
-        runspan.instrument(fetch="never", linger_s=60.0)
+        runspan.instrument(fetch="never", settle_s=60.0)
         try:
             with runspan.context(session_id=SESSION):
                 assert respond(run_assistant(client, create_assistant(client)))

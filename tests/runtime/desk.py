@@ -10,14 +10,16 @@ import pytest
 from msgspec.structs import replace
 from opentelemetry.trace import INVALID_SPAN
 
-from runspan.adapters.assistants import match
+from runspan.apis.assistants import API
+from runspan.apis.assistants.routes import match
 from runspan.config import Config
 from runspan.core.model import Observation, Run, RunFacts, RunRequest, Source, SpanData
 from runspan.core.redact import Texts
 from runspan.runtime import clock
-from runspan.runtime.live import Live
+from runspan.runtime.live_run import Live
 from runspan.runtime.lru import Lru
-from runspan.runtime.records import Call, LiveSpan, StreamClosed, StreamRef, Via
+from runspan.runtime.records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
+from runspan.runtime.registry import RunRegistry
 from runspan.runtime.tracker import Tracker
 from tests.core.words import SERVER, S, run, said, seen
 
@@ -35,10 +37,10 @@ class Outbox:
 class Fetcher:
     asked: list[tuple[str, str]]
 
-    def ask(self, via: Via, key: Any, what: str, path: str, query: Mapping[str, Any]) -> None:
+    def ask(self, via: BackgroundClient, key: Any, what: str, path: str, query: Mapping[str, Any]) -> None:
         self.asked.append((key.run_id, what))
 
-    def is_paused(self, via: Via) -> bool:
+    def is_paused(self, via: BackgroundClient) -> bool:
         return False
 
     def earn(self, server: str, calls: int) -> None: ...
@@ -59,23 +61,29 @@ class Desk:
         self.outbox, self.fetcher = Outbox([]), Fetcher([])
         config = Config(**options)
         texts = Texts(config.capture_content, config.redact, config.max_text_chars)
-        self.tracker = Tracker(config, texts, Lru(100), self.outbox, self.fetcher)  # type: ignore[arg-type]
-        self.patience = self.tracker.patience
+        self.tracker = Tracker(config, texts, Lru(100), self.outbox, self.fetcher, RunRegistry())  # type: ignore[arg-type]
+        self.scheduler = self.tracker.scheduler
 
     def call(self, run_id: str = "run_1", **fields: Any) -> Call:
         matched = match("post", "/threads/thread_1/runs")
         assert matched is not None
         live = LiveSpan(INVALID_SPAN, None, None)
         call = Call(
-            matched, SERVER, self.now_ns, self.now_ns, live=live, via=Via("server", 1, lambda *_: None)
+            API,
+            matched,
+            SERVER,
+            self.now_ns,
+            self.now_ns,
+            live=live,
+            via=BackgroundClient("server", 1, lambda *_: None),
         )
         return replace(call, **fields)
 
     def begin(
-        self, run_id: str = "run_1", thread_id: str = "thread_1", via: bool = True, **fields: Any
+        self, run_id: str = "run_1", conversation_id: str = "thread_1", via: bool = True, **fields: Any
     ) -> Live:
         call = self.call(run_id) if via else self.call(run_id, via=None)
-        first = self.seen(run("queued", id=run_id, thread_id=thread_id, **fields))
+        first = self.seen(run("queued", id=run_id, conversation_id=conversation_id, **fields))
         live = self.tracker.begin(call, RunRequest(), first)
         assert live is not None
         self.tracker.observe(SERVER, first)
@@ -83,26 +91,28 @@ class Desk:
 
     def seen(self, *runs: Run, source: Source = Source.CALL, **what: Any) -> Observation:
         found = seen(self.now_ns, self.now_ns, *runs, source=source, **what)
-        return replace(found, thread_id=runs[0].thread_id if runs else found.thread_id)
+        return replace(found, conversation_id=runs[0].conversation_id if runs else found.conversation_id)
 
     def hear(self, status: str, run_id: str = "run_1", weight: int = 0, **fields: Any) -> None:
         self.tracker.observe(SERVER, self.seen(run(status, id=run_id, **fields)), weight)
 
-    def whole(self, run_id: str = "run_1", thread_id: str = "thread_1") -> None:
+    def whole(self, run_id: str = "run_1", conversation_id: str = "thread_1") -> None:
         """Begin a run on a new thread, watch its stream to the end, read its steps: nothing can come any more."""
-        first = replace(self.seen(run("queued", id=run_id, thread_id=thread_id)), created_thread=True)
+        first = replace(
+            self.seen(run("queued", id=run_id, conversation_id=conversation_id)), created_conversation=True
+        )
         assert self.tracker.begin(self.call(run_id), RunRequest(stream=True), first)
         self.tracker.observe(SERVER, first)
         answer = said("a", f"{run_id}/m", role="assistant", run_id=run_id)
-        told = {"thread_id": thread_id, "run_id": run_id}
+        told = {"conversation_id": conversation_id, "run_id": run_id}
         self.tracker.observe(SERVER, replace(self.seen(messages=(answer,), source=Source.STREAM), **told))
-        over = self.seen(run("completed", id=run_id, thread_id=thread_id), source=Source.STREAM)
+        over = self.seen(run("completed", id=run_id, conversation_id=conversation_id), source=Source.STREAM)
         self.tracker.observe(SERVER, over)
         self.tracker.observe(SERVER, replace(self.seen(all_steps=True), **told))
 
     def stream(self, live: Live) -> StreamRef:
         self.tracker.stream_opened(live)
-        return StreamRef(self.call(live.key.run_id), live.key.run_id, live.key.thread_id)
+        return StreamRef.of(self.call(live.key.run_id), live.key.run_id, live.key.conversation_id)
 
     def close(self, live: Live, stream: StreamRef) -> None:
         self.tracker.stream_closed(live, stream, StreamClosed(stream, self.now_ns), None)
@@ -116,11 +126,11 @@ class Desk:
     def wait(self, seconds: float) -> None:
         """Time goes by; whatever rings in between is done at its time."""
         end_ns = self.now_ns + int(seconds * S)
-        while (due_ns := self.patience.next_due_ns()) is not None and due_ns <= end_ns:
+        while (due_ns := self.scheduler.next_due_ns()) is not None and due_ns <= end_ns:
             self.now_ns = max(self.now_ns, due_ns)
-            self.patience.tick(self.now_ns)
+            self.scheduler.tick(self.now_ns)
         self.now_ns = end_ns
-        self.patience.tick(end_ns)
+        self.scheduler.tick(end_ns)
 
     @property
     def emitted(self) -> list[tuple[str, str | None]]:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.model import RunFacts, Source
-from runspan.runtime.live import FIRST_LOOK_S, Live
+from runspan.runtime.live_run import FIRST_LOOK_S, Live
 from runspan.runtime.records import StreamRef
 from tests.core.words import SERVER, A, S, run
 from tests.runtime.desk import Desk
@@ -19,7 +19,7 @@ Make = Callable[..., Desk]
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    return lambda **options: Desk(monkeypatch, **{"fetch": "never", "linger_s": 1.0, **options})
+    return lambda **options: Desk(monkeypatch, **{"fetch": "never", "settle_s": 1.0, **options})
 
 
 def streaming(desk: Desk) -> tuple[Live, StreamRef]:

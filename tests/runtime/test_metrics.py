@@ -12,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 
-from runspan.core.model import Assistant, Run, RunFacts, RunRequest, SpanData, SpanKind, Usage
+from runspan.core.model import Agent, Run, RunFacts, RunRequest, SpanData, SpanKind, Usage
 from runspan.runtime import metrics
 from runspan.runtime.metrics import CAUSES, MAX_VALUES, Bounds, Metrics
 from tests.conventions.test_measures import FACTS, SERVER, span
@@ -79,7 +79,7 @@ def named(number: int) -> SpanData:
         server=server,
         request=RunRequest(f"model-{number}"),
         run=Run("run", "thread", f"status-{number}", model=f"answer-{number}", usage=Usage(1, 1)),
-        assistant=Assistant("asst", f"name-{number}"),
+        agent=Agent("asst", f"name-{number}"),
     )
     return SpanData(SpanKind.RUN, "invoke_agent", 0, 1, facts)
 

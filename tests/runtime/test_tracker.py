@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.core.model import Listing, RunRequest, RunStep, Source, ToolCall
-from runspan.runtime.live import BASE_WEIGHT
+from runspan.runtime.live_run import BASE_WEIGHT
 from tests.core.words import SERVER, A, S, run, said
 from tests.runtime.desk import Desk
 
@@ -85,7 +85,7 @@ def test_every_run_is_counted_as_one_thing(make: Make) -> None:
 
 
 def test_what_is_missing_is_fetched_a_linger_after_the_end(make: Make) -> None:
-    desk = make(linger_s=1.0)
+    desk = make(settle_s=1.0)
     desk.begin(tools=({"type": "code_interpreter"},))
     desk.hear("completed", tools=({"type": "code_interpreter"},))
     desk.wait(0.9)
@@ -99,7 +99,7 @@ def test_what_is_missing_is_fetched_a_linger_after_the_end(make: Make) -> None:
 
 
 def test_what_the_app_reads_itself_within_the_linger_is_not_fetched(make: Make) -> None:
-    desk = make(linger_s=1.0)
+    desk = make(settle_s=1.0)
     desk.begin()
     desk.hear("completed")
     desk.now_ns += S // 2
@@ -117,7 +117,7 @@ def test_what_the_app_reads_itself_within_the_linger_is_not_fetched(make: Make) 
 def test_a_run_of_which_all_was_read_goes_out_at_once_in_whatever_order(
     make: Make, order: tuple[str, ...]
 ) -> None:
-    desk = make(linger_s=1.0)
+    desk = make(settle_s=1.0)
     desk.begin()
     step = RunStep("step_1", "tool_calls", tool_calls=(ToolCall("call_1", "function", "f", "{}", "42"),))
     for what in order:
@@ -139,7 +139,7 @@ def test_a_run_of_which_all_was_read_goes_out_at_once_in_whatever_order(
 def test_steps_that_no_stream_told_of_are_fetched_where_there_are_tools_on_the_server(
     make: Make, told: bool, asked: list[tuple[str, str]]
 ) -> None:
-    desk = make(linger_s=1.0, capture_content=False)
+    desk = make(settle_s=1.0, capture_content=False)
     tools = ({"type": "code_interpreter"},)
     first = desk.seen(run("queued", tools=tools))
     assert desk.tracker.begin(desk.call(), RunRequest(stream=True), first)
@@ -153,7 +153,7 @@ def test_steps_that_no_stream_told_of_are_fetched_where_there_are_tools_on_the_s
 
 
 def test_with_fetch_never_a_run_goes_out_after_the_linger_and_nothing_is_asked(make: Make) -> None:
-    desk = make(fetch="never", linger_s=1.0)
+    desk = make(fetch="never", settle_s=1.0)
     desk.begin()
     desk.hear("completed")
     desk.begin("run_2")
@@ -171,8 +171,8 @@ def test_without_capture_no_messages_are_fetched_nor_kept(make: Make) -> None:
     desk.hear("completed")
     desk.wait(2)
     assert desk.emitted == [("run_1", None)]
-    assert (desk.fetcher.asked, len(desk.tracker._threads)) == ([], 1)
-    assert desk.tracker._threads.get((SERVER.base_url, "thread_1")).messages == ()  # type: ignore[union-attr]
+    assert (desk.fetcher.asked, len(desk.tracker._conversations)) == ([], 1)
+    assert desk.tracker._conversations.get((SERVER.base_url, "thread_1")).messages == ()  # type: ignore[union-attr]
 
 
 def test_an_ended_run_whose_fetch_is_never_answered_goes_out_when_its_time_is_up(make: Make) -> None:
@@ -238,7 +238,7 @@ def test_time_to_live(make: Make, created_at: int | None, expires_at: int | None
 
 
 def sizes(desk: Desk) -> dict[str, int]:
-    everything = {**vars(desk.tracker), **vars(desk.patience)}
+    everything = {**vars(desk.tracker), **vars(desk.scheduler)}
     return {name: len(value) for name, value in everything.items() if hasattr(value, "__len__")}
 
 
@@ -254,9 +254,9 @@ def test_nothing_grows_with_the_number_of_runs(make: Make) -> None:
     assert {
         k: v
         for k, v in grown[1].items()
-        if k in ("_live", "_on_thread", "_pinned", "_timers", "ours", "runs")
-    } == {**dict.fromkeys(("_live", "_on_thread", "_pinned", "_timers", "ours", "runs"), 0)}
-    assert grown[1]["_threads"] == grown[0]["_threads"] == 2_000
+        if k in ("_live", "_in_conversation", "_pinned", "_timers", "registry")
+    } == {**dict.fromkeys(("_live", "_in_conversation", "_pinned", "_timers", "registry"), 0)}
+    assert grown[1]["_conversations"] == grown[0]["_conversations"] == 2_000
     assert grown[1]["_done"] <= 20_000
     assert desk.tracker._weight == 0
 
@@ -266,7 +266,7 @@ def test_timers_of_runs_that_went_out_do_not_pile_up(make: Make) -> None:
     desk = make()
     for i in range(3_000):
         desk.whole(f"run_{i}", f"thread_{i % 10}")
-    assert len(desk.patience._timers) < 2_500
+    assert len(desk.scheduler._timers) < 2_500
 
 
 def test_two_runs_at_once_on_two_servers_with_the_same_ids_are_two(make: Make) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import itertools
 import signal
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from runspan.adapters.routes import match
+from runspan.apis.assistants import API
+from runspan.apis.assistants.routes import match
 from runspan.core.model import ApiError
 from runspan.runtime import worker as module
 from runspan.runtime.admission import weight_of
 from runspan.runtime.records import (
-    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -30,6 +29,7 @@ from runspan.runtime.records import (
     StreamDeltas,
     StreamEvent,
     StreamRef,
+    WorkerTask,
 )
 from runspan.runtime.worker import Worker
 from tests.support.workers import SERVER, held, listing, poll, start, working
@@ -38,16 +38,6 @@ from tests.support.workers import SERVER, held, listing, poll, start, working
 @pytest.fixture
 def small_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_QUEUED", 20)
-    monkeypatch.setattr(module, "COALESCE_FROM", 10)
-
-
-@pytest.fixture
-def impatient_threads() -> Iterator[None]:
-    """Threads change places as often as can be."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def has_ended(worker: Worker) -> bool:
@@ -82,7 +72,7 @@ def test_a_worker_that_died_is_started_again_and_counted() -> None:
         raise SystemExit("as if by accident")  # not an Exception: no guard holds it
 
     for deaths in (1, 2):
-        worker.put(Ask(die))
+        worker.put(WorkerTask(die))
         assert has_ended(worker)
         record = poll()
         worker.put(record)
@@ -163,61 +153,9 @@ def test_a_record_that_comes_while_the_worker_is_being_started_is_not_lost() -> 
 
 
 @pytest.mark.usefixtures("small_queue")
-def test_past_half_full_equal_polls_become_one_that_knows_how_many() -> None:
-    worker, notes = working()
-    with held(worker):
-        for _ in range(10):
-            worker.put(listing())
-        for n in range(1_000):
-            worker.put(poll(at_ns=n))
-    assert worker.flush(30)
-    (queued,) = notes.read[10:]
-    assert queued.taken_polls() == 1_000
-    assert (queued.request_ns, queued.newest) == (0, (999, 1_000))
-    assert worker.dropped == {}
-
-
-@pytest.mark.usefixtures("small_queue")
-def test_a_poll_with_another_answer_is_not_merged() -> None:
-    worker, notes = working()
-    with held(worker):
-        for _ in range(10):
-            worker.put(listing())
-        for n, answer in enumerate([b"queued", b"queued", b"running", b"running", b"queued"]):
-            worker.put(poll(at_ns=n, result=answer))
-        worker.put(poll("run_2", result=b"queued"))
-    assert worker.flush(30)
-    taken = [(r.match.run_id, r.result, r.taken_polls()) for r in notes.read[10:]]
-    assert taken == [
-        ("run_1", b"queued", 2),
-        ("run_1", b"running", 2),
-        ("run_1", b"queued", 1),
-        ("run_2", b"queued", 1),
-    ]
-
-
-@pytest.mark.usefixtures("small_queue")
-def test_a_poll_that_finds_no_room_takes_no_later_polls_with_it() -> None:
-    """Every poll is read, merged into one that is read, or counted as dropped."""
-    worker, notes = working()
-    with held(worker):
-        for _ in range(20):
-            worker.put(listing())
-        for n in range(50):
-            worker.put(poll(at_ns=n))
-    assert worker.flush(30)
-    polls = sum(r.taken_polls() for r in notes.read if r.match.route.is_poll)
-    assert polls + worker.dropped["queue_full"] == 50
-    for n in range(5):  # and the next ones are read as ever
-        worker.put(poll(at_ns=100 + n))
-    assert worker.flush(30)
-    assert [r.request_ns for r in notes.read if r.request_ns >= 100] == [100, 101, 102, 103, 104]
-
-
-@pytest.mark.usefixtures("small_queue")
 def test_a_full_queue_drops_only_what_can_be_spared_and_counts_it() -> None:
     worker, notes = working()
-    stream = StreamRef(start())
+    stream = StreamRef.of(start())
     kept: list[Any] = [
         start(),
         StreamEvent(stream, "thread.run.completed", 1, b"{}"),
@@ -240,32 +178,6 @@ def test_a_full_queue_drops_only_what_can_be_spared_and_counts_it() -> None:
     assert worker.dropped == {"queue_full": len(spared)}
 
 
-@pytest.mark.usefixtures("small_queue", "impatient_threads")
-def test_merged_polls_of_many_threads_keep_their_exact_number() -> None:
-    worker, notes = working()
-    per_thread, number = 2_000, 8
-
-    def put() -> None:
-        for n in range(per_thread):
-            worker.put(poll(at_ns=n))
-
-    for _ in range(3):
-        notes.read.clear()
-        threads = [threading.Thread(target=put) for _ in range(number)]
-        with held(worker):
-            for _ in range(10):
-                worker.put(listing())
-            for thread in threads:
-                thread.start()
-            time.sleep(0.02)
-        for thread in threads:
-            thread.join()
-        assert worker.flush(60)
-        polls = sum(r.taken_polls() for r in notes.read if r.match.route.is_poll)
-        assert polls + worker.dropped["queue_full"] == per_thread * number
-        worker.dropped.clear()
-
-
 def a_span() -> LiveSpan:
     return LiveSpan(TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("s"), None, None)
 
@@ -273,11 +185,11 @@ def a_span() -> LiveSpan:
 def call(method: str, path: str, **more: Any) -> Call:
     matched = match(method, path)
     assert matched is not None
-    return Call(matched, SERVER, 1, 2, **more)
+    return Call(API, matched, SERVER, 1, 2, **more)
 
 
 BIG = b"x" * 1_000
-STREAM = StreamRef(start())
+STREAM = StreamRef.of(start())
 NUMBERS = itertools.count()
 KINDS: dict[str, Callable[[], Any]] = {
     "an answer": lambda: call("post", "/threads/t/messages", result=BIG),
@@ -296,7 +208,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "an end": lambda: StreamClosed(STREAM, 1),
     "an error": lambda: HandlerError(STREAM, 1, ApiError("x"), 7),
     "a GET of ours": lambda: Fetched("key", "run", 1, 2, BIG),
-    "something that can wait": lambda: Ask(lambda: None, can_be_spared=True),
+    "something that can wait": lambda: WorkerTask(lambda: None, can_be_spared=True),
 }
 EDGES = {"a poll that sees the end", "tool outputs", "a start", "an event of a run", "an end", "an error"} | {
     "a GET of ours"
@@ -315,10 +227,9 @@ def test_of_each_kind_only_so_many_wait_and_the_others_are_counted(kind: str) ->
         dropped = worker.dropped["queue_full"]
     assert worker.flush(30)
     assert queued <= 40
-    merged = sum(record.taken_polls() - 1 for record in notes.read if kind == "a poll")
     is_stripped = kind == "an answer with a span"
-    assert dropped == 500 - queued - merged + (20 if is_stripped else 0)  # of those 20 the answer alone
-    assert queued == (40 if kind in EDGES or is_stripped else 11 if kind == "a poll" else 20)
+    assert dropped == 500 - queued + (20 if is_stripped else 0)  # of those 20 the answer alone
+    assert queued == (40 if kind in EDGES or is_stripped else 20)
     for record in records:
         if isinstance(record, Call) and record not in notes.read:
             assert record.live is None

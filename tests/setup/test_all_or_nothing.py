@@ -16,14 +16,14 @@ from opentelemetry import metrics, trace
 
 import runspan
 from runspan import setup
+from runspan.clients.openai.install import Installer
+from runspan.clients.openai.other_instrumentations import OtherInstrumentations
 from runspan.config import Config
 from runspan.meters import Meters
-from runspan.patches.endings import RAISING, Endings
-from runspan.patches.install import Installer
-from runspan.patches.neighbours import Neighbours
-from runspan.patches.threads import Pools
+from runspan.observing.thread_pools import ThreadPoolPatch
 from runspan.providers import Providers
 from runspan.runtime import active
+from runspan.runtime.endings import RAISING, Endings
 from tests.setup.conftest import settle
 from tests.support.children import environment
 from tests.support.children import run as run_child
@@ -34,8 +34,8 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (Meters, "open"),
     (Endings, "install"),
     (Installer, "install"),
-    (Neighbours, "look"),
-    (Pools, "install"),
+    (OtherInstrumentations, "look"),
+    (ThreadPoolPatch, "install"),
     (Providers, "publish"),
     (Meters, "publish"),
 )

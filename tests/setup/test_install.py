@@ -16,8 +16,8 @@ import pytest
 import wrapt
 
 import runspan
+from runspan.clients.openai.install import TARGETS, Installer
 from runspan.fake import Server, serve
-from runspan.patches.install import TARGETS, Installer
 from tests.support.app import begin_run
 from tests.support.tracing import traced
 

@@ -184,7 +184,7 @@ def test_an_endpoint_that_does_not_answer_costs_one_warning_not_one_a_batch(serv
 def test_a_receiver_that_comes_back_is_complained_of_anew_when_it_goes_again() -> None:
     from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-    from runspan.exporting.careful import CarefulExporter
+    from runspan.exporting.loss_reporting import CarefulExporter
 
     class Moody(SpanExporter):
         answers = iter("FFSFES")

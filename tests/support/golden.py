@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
+from runspan.clients.openai.pace import Pace
 from runspan.fake import Clock
-from runspan.patches.pace import Pace
 from runspan.runtime import clock
 
 TRACES = Path(__file__).parents[1] / "traces"
@@ -30,7 +30,13 @@ BROKEN = re.compile(
 )
 # What depends on how fast the machine is, where a stream is read in real time.
 TIMED = re.compile(r"runspan\.run\.\w+_s|gen_ai\.response\.time_to_first_chunk")
-CLOCKED = ("runtime.clock", "patches.request", "patches.taps", "patches.handlers")
+CLOCKED = (
+    "runtime.clock",
+    "clients.openai.starts",
+    "clients.openai.results",
+    "clients.openai.taps",
+    "clients.openai.stream_manager",
+)
 NS = 1_000_000_000
 
 

@@ -56,7 +56,7 @@ def traced(sampler: Sampler | None = None, **options: Any) -> Iterator[Traced]:
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     handle = runspan.instrument(
-        **{"tracer_provider": provider, "fetch": "never", "linger_s": 60.0, **options}
+        **{"tracer_provider": provider, "fetch": "never", "settle_s": 60.0, **options}
     )
     try:
         yield Traced(provider, exporter, handle)

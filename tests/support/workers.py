@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from runspan.adapters import assistants
+from runspan.apis.assistants import API, routes
 from runspan.core.model import Server
 from runspan.runtime.records import (
-    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -20,6 +19,7 @@ from runspan.runtime.records import (
     StreamClosed,
     StreamDeltas,
     StreamEvent,
+    WorkerTask,
 )
 from runspan.runtime.worker import Worker
 
@@ -33,7 +33,7 @@ class Notebook:
         self.read: list[Any] = []
         self.unlearnt: list[Any] = []
         self.on_read: Callable[[Any], None] | None = None
-        self.patience = self  # of the tracker, as are the next two
+        self.scheduler = self  # of the tracker, as are the next two
         self.counts = SimpleNamespace(started=0)
         self.dropped: Counter[str] = Counter()
 
@@ -45,10 +45,6 @@ class Notebook:
     is_stranded = False  # of the flusher
 
     def revive(self) -> None: ...
-
-    def polls(self) -> int:
-        """All polls that the records stand for."""
-        return sum(call.taken_polls() for call in self.read)
 
     class outbox:  # noqa: N801
         is_waiting = False
@@ -75,7 +71,7 @@ class Notebook:
         self.unlearnt.append(call)
 
     def tick(self, now_ns: int) -> None: ...
-    def hasten(self, *, look: bool, alive: bool) -> None: ...
+    def expedite(self, *, look: bool, alive: bool) -> None: ...
     def emit_over(self) -> None: ...
     def emit_all(self) -> None: ...
     def next_due_ns(self) -> None: ...
@@ -107,7 +103,7 @@ def held(worker: Worker) -> Iterator[None]:
         arrived.set()
         assert go_on.wait(60)
 
-    worker.put(Ask(hold))
+    worker.put(WorkerTask(hold))
     assert arrived.wait(60)
     try:
         yield
@@ -117,20 +113,20 @@ def held(worker: Worker) -> Iterator[None]:
 
 def poll(run_id: str = "run_1", at_ns: int = 1, result: Any = None) -> Call:
     """`GET` of a run, answered."""
-    match = assistants.match("get", f"/threads/thread_1/runs/{run_id}")
+    match = routes.match("get", f"/threads/thread_1/runs/{run_id}")
     assert match is not None
-    return Call(match, SERVER, at_ns, at_ns + 1, result=result)
+    return Call(API, match, SERVER, at_ns, at_ns + 1, result=result)
 
 
 def start() -> Call:
     """`POST` that creates a run, answered."""
-    match = assistants.match("post", "/threads/thread_1/runs")
+    match = routes.match("post", "/threads/thread_1/runs")
     assert match is not None
-    return Call(match, SERVER, 1, 2, result=b'{"id": "run_1"}')
+    return Call(API, match, SERVER, 1, 2, result=b'{"id": "run_1"}')
 
 
 def listing() -> Call:
     """`GET` of the thread's messages, answered."""
-    match = assistants.match("get", "/threads/thread_1/messages")
+    match = routes.match("get", "/threads/thread_1/messages")
     assert match is not None
-    return Call(match, SERVER, 1, 2)
+    return Call(API, match, SERVER, 1, 2)

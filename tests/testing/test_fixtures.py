@@ -175,7 +175,7 @@ def test_afterwards_the_client_is_what_it_was() -> None:
 
 def test_an_app_that_was_instrumented_is_so_again_with_the_same_options(assistants_server: Server) -> None:
     with receiver.serve() as received:
-        runspan.instrument(endpoint=received.endpoint, fetch="never", linger_s=7.0)
+        runspan.instrument(endpoint=received.endpoint, fetch="never", settle_s=7.0)
         try:
             with capture_runs() as traces:
                 runspan.instrument()  # by the app itself, somewhere: twice is once
@@ -183,7 +183,7 @@ def test_an_app_that_was_instrumented_is_so_again_with_the_same_options(assistan
                 assert traces.only.status == "completed"
             handle = runspan.current_handle()
             assert handle is not None
-            assert handle.config.linger_s == 7.0
+            assert handle.config.settle_s == 7.0
             assert received.spans == ()
             ask()
             assert runspan.flush()

@@ -22,9 +22,9 @@ from opentelemetry.sdk.trace import TracerProvider
 import runspan
 from benches.table import Row
 from benches.timing import CHUNKS, bare_spans, best_us
+from runspan.clients.openai.stream_taps import tap_bytes
+from runspan.clients.openai.taps import ChunkTap
 from runspan.fake import Message, Scenario, SimulatedClock, serve
-from runspan.patches.streams import tap_bytes
-from runspan.patches.taps import ChunkTap
 from runspan.runtime.records import StreamRef
 
 CALLS, ROUNDS, CHUNKED = 50, 30, 500

@@ -12,10 +12,11 @@ from typing import Any
 
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
-from runspan.adapters.assistants import match
+from runspan.apis.assistants import API
+from runspan.apis.assistants.routes import match
+from runspan.clients.openai.starts import run_data
 from runspan.config import resolve
 from runspan.core.model import ApiError, Server
-from runspan.patches.starts import run_data
 from runspan.runtime import clock
 from runspan.runtime.records import Call, Page, StreamClosed, StreamEvent, StreamRef
 from runspan.setup import Handle
@@ -52,7 +53,7 @@ class Door:
 
     def tick(self) -> None:
         """What the worker does after a batch."""
-        self.handle._tracker.patience.tick(clock.now_ns())
+        self.handle._tracker.scheduler.tick(clock.now_ns())
         outbox = self._worker._outbox
         outbox.pump()
         while outbox.is_waiting:  # for the flush of the burst before
@@ -71,7 +72,9 @@ class Door:
         thread = {"messages": messages} if messages else {}
         sent = {"assistant_id": "asst_1", "thread": thread}
         call = self._call("post", "/threads/runs", sent, run(number, "queued"))
-        call.live = self.handle._patch._emitter.begin(run_data(call, sent, self.handle._patch._assistant_of))
+        call.live = self.handle._patch._starts._emitter.begin(
+            run_data(call, sent, self.handle._patch._starts._agent_of)
+        )
         call.context = call.live.context
         return call
 
@@ -101,7 +104,7 @@ class Door:
         """A stream to its end, or left after the first event."""
         call = self.started(number, messages)
         call.streams, call.result = True, None
-        stream = StreamRef(call)
+        stream = StreamRef.of(call)
         answer = message(number, 0, "assistant", "It is 42.", f"run_{number}")
         events = [
             ("thread.run.created", run(number, "queued")),
@@ -124,6 +127,7 @@ class Door:
         now_ns = clock.now_ns()
         self.now_ns += 2 * TOOK_NS  # the next call begins after this one has ended
         return Call(
+            API,
             found,
             SERVER,
             now_ns,

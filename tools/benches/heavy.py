@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from benches.door import SERVER, TOOK_NS, Door, dumps, message, run
-from runspan.adapters.assistants import match
-from runspan.patches.starts import run_data
+from runspan.apis.assistants import API
+from runspan.apis.assistants.routes import match
+from runspan.clients.openai.starts import run_data
 from runspan.runtime import clock
 from runspan.runtime.records import Call, Page
 
@@ -99,11 +100,11 @@ def records(door: Door, number: int) -> Iterator[Call]:
         found = match(method, path.replace(MARK, str(number)))
         assert found is not None
         now_ns = clock.now_ns()
-        return Call(found, SERVER, now_ns, now_ns + TOOK_NS, body=body, result=result)
+        return Call(API, found, SERVER, now_ns, now_ns + TOOK_NS, body=body, result=result)
 
     created = call("create", put_in(QUEUED), BODY)
-    created.live = door.handle._patch._emitter.begin(
-        run_data(created, SENT, door.handle._patch._assistant_of)
+    created.live = door.handle._patch._starts._emitter.begin(
+        run_data(created, SENT, door.handle._patch._starts._agent_of)
     )
     created.context = created.live.context
     yield created
@@ -113,7 +114,7 @@ def records(door: Door, number: int) -> Iterator[Call]:
         "started_at": 1_700_000_000,
         "expires_at": 1_700_000_600,
     }
-    yield call("poll", alive)  # as `patches.snapshot.run` copies a poll of a live run
+    yield call("poll", alive)  # as `result_copy.run` copies a poll of a live run
     yield call("poll", put_in(WAITING))
     yield call("submit", put_in(WORKING), put_in(SUBMITTED))
     yield call("poll", put_in(DONE))

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of adapters, lifecycle, assembly and conventions: bytes -> observations -> spans -> attributes.
+"""Coverage-guided fuzzing of apis, lifecycle, assembly and conventions: bytes -> observations -> spans -> attributes.
 
     python tools/fuzzing/guided.py SECONDS [FOLDER]
 
@@ -25,10 +25,12 @@ with atheris.instrument_imports(include=["runspan"]):
     from tools.fuzzing import figures
     from tools.fuzzing.mutate import MAX_LINES, mutated
 
-    from runspan.adapters import sse, wire
-    from runspan.adapters.assistants import Exchange, match, read_event, texts_of_delta
+    from runspan.apis.api import Exchange
+    from runspan.apis.assistants import objects
+    from runspan.apis.assistants.events import read_event, texts_of
+    from runspan.apis.assistants.routes import match
     from runspan.conventions import attributes_of, genai
-    from runspan.core import assembly, lifecycle, thread
+    from runspan.core import assembly, conversation, lifecycle, sse
     from runspan.core.model import RunKey, Server, SpanData, SpanKind, ToolFacts
     from runspan.core.redact import Texts
     from runspan.runtime.records import decode
@@ -42,7 +44,7 @@ S = 1_000_000_000
 def one_input(data: bytes) -> None:
     """Lines of an input: `METHOD path JSON-answer`, or `event name JSON-data`; the first Run in it is ours."""
     state: lifecycle.RunState | None = None
-    log = thread.ThreadLog()
+    log = conversation.Conversation()
     now_ns = 0
     for line in data.split(b"\n")[:MAX_LINES]:
         kind, _, rest = line.partition(b" ")
@@ -52,14 +54,14 @@ def one_input(data: bytes) -> None:
         seen = _read(kind.decode("latin-1"), what.decode("latin-1"), answer, now_ns)
         if seen is None:
             continue
-        log = thread.record(log, seen)
+        log = conversation.record(log, seen)
         if state is None and seen.runs:
             run = seen.runs[0]
             key = RunKey(SERVER.base_url, run.thread_id, run.id)
             state = lifecycle.RunState(
                 key=key,
                 server=SERVER,
-                request=wire.run_request(answer, True),
+                request=objects.run_request(answer, True),
                 request_ns=0,
                 response_ns=S,
                 run=run,
@@ -101,7 +103,7 @@ def _check_tree(span: SpanData, state: lifecycle.RunState) -> None:
 
 def _read(kind: str, what: str, answer: Any, now_ns: int) -> Any:
     if kind == "event":
-        list(texts_of_delta(answer))
+        list(texts_of(answer))
         return read_event(what, answer, now_ns)
     found = match(kind, what)
     if found is None:

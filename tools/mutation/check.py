@@ -1,4 +1,4 @@
-"""`make mutate`: small faults are put into `core/` and `adapters/` one by one (mutmut), and their own tests must see them.
+"""`make mutate`: small faults are put into `core/` and `apis/` one by one (mutmut), and their own tests must see them.
 
     make mutate                                                       all: a table, and 1 where less than 90 % are killed
     make mutate FILES=core/cost.py TESTS=tests/core/test_cost.py      some files, by some tests, in seconds

@@ -23,7 +23,7 @@ import runspan
 from benches.door import Door, question
 from benches.table import Row
 from runspan import guard
-from runspan.runtime.emit import suppressed
+from runspan.runtime.emitter import suppressed
 from runspan.setup import Handle
 from soaking.samples import HELD, Bound, Sample, Times, draw_samples, flat, sample
 

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..adapters.assistants import Match, match
+from ..apis.api import Match
+from ..apis.assistants.routes import match
 from .recording import Exchange, bare, is_stream
 
 # operation of adapters.assistants -> (method of client.beta, name of the object's id there)
@@ -52,7 +53,7 @@ def play(client: Any, exchanges: list[Exchange]) -> Iterator[str]:
 
 
 def _name(found: Match) -> str:
-    is_new_thread = found.route.starts_run and found.thread_id is None
+    is_new_thread = found.route.starts_run and found.conversation_id is None
     return "threads.create_and_run" if is_new_thread else _CALLS[found.route.operation][0]
 
 
@@ -81,7 +82,7 @@ def _arguments(
     """Ids of the path, then the body and query by name; what the installed client does not know goes as extra."""
     known = set(inspect.signature(call).parameters)
     object_id = _CALLS[found.route.operation][1]
-    ids = {"thread_id": found.thread_id, "run_id": found.run_id, object_id: found.object_id}
+    ids = {"thread_id": found.conversation_id, "run_id": found.run_id, object_id: found.object_id}
     arguments: dict[str, Any] = {k: v for k, v in ids.items() if k in known and v is not None}
     body = {k: v for k, v in body.items() if k != "stream"}
     query = {k: int(v) if k == "limit" else v for k, v in query.items() if k != "api-version"}

@@ -8,10 +8,12 @@ from itertools import accumulate
 from ..core.model import SpanData
 from ..core.redact import clean, cut
 from . import genai, langfuse, mlflow, openinference, others
-from .extra import NONE, Extra
+from .backend_attributes import NONE, BackendAttributes
 from .genai import Value
 
-EXTRAS: Mapping[str, Extra] = {  # by the name of the backend; one that is not here needs nothing more
+EXTRAS: Mapping[
+    str, BackendAttributes
+] = {  # by the name of the backend; one that is not here needs nothing more
     "langfuse": langfuse.EXTRA,
     "mlflow": mlflow.EXTRA,
     "phoenix": others.PHOENIX,
@@ -20,7 +22,7 @@ EXTRAS: Mapping[str, Extra] = {  # by the name of the backend; one that is not h
 
 
 def attributes_of(
-    span: SpanData, max_chars: int, extra: Extra = NONE, max_span_chars: int | None = None
+    span: SpanData, max_chars: int, extra: BackendAttributes = NONE, max_span_chars: int | None = None
 ) -> dict[str, Value]:
     """What every backend gets, and what one of them wants more; each text fits into `max_chars` characters.
 
@@ -45,7 +47,7 @@ def _level(sizes: list[int], total: int) -> int:
     return max((total - kept) // (len(sizes) - count) for count, kept in enumerate(whole))
 
 
-def _attributes(span: SpanData, max_chars: int, extra: Extra) -> dict[str, Value]:
+def _attributes(span: SpanData, max_chars: int, extra: BackendAttributes) -> dict[str, Value]:
     known = openinference.found(span, max_chars) | genai.found(span, max_chars)
     if extra is not NONE:
         known |= extra.attributes(span, max_chars)

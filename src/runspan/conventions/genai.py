@@ -11,7 +11,7 @@ from typing import Any
 from ..core.jsontext import dumps, fit, fit_json, fit_text
 from ..core.model import (
     USD,
-    Assistant,
+    Agent,
     CallFacts,
     Cost,
     RunFacts,
@@ -74,8 +74,8 @@ def name(span: SpanData) -> str:
         subject = request_model(facts)
     elif isinstance(facts, CallFacts) and facts.stored is not None:
         subject = facts.stored.store_id if span.operation == "retrieval" else None
-    elif facts.assistant is not None and span.operation in ("invoke_agent", "create_agent", "update_agent"):
-        subject = facts.assistant.name
+    elif facts.agent is not None and span.operation in ("invoke_agent", "create_agent", "update_agent"):
+        subject = facts.agent.name
     return clean(f"{span.operation} {subject}" if subject else span.operation)
 
 
@@ -102,7 +102,7 @@ def server(of: Server) -> Found:
 # ---------------------------------------------------------------- one function per kind of span
 
 
-def _agent(of: Assistant | None) -> Found:
+def _agent(of: Agent | None) -> Found:
     if of is None:
         return {}
     return {AGENT_ID: of.id, AGENT_NAME: of.name, "gen_ai.agent.description": of.description}
@@ -114,13 +114,13 @@ def _common(facts: RunFacts) -> Found:
         PROVIDER: facts.server.provider,
         REQUEST_MODEL: request_model(facts),
         "gen_ai.response.finish_reasons": [facts.finish_reason] if facts.finish_reason is not None else None,
-        CONVERSATION: (run.thread_id or None) if run else None,
+        CONVERSATION: (run.conversation_id or None) if run else None,
         RESPONSE_ID: (run.id or None) if run else None,
     }
 
 
 def _run(facts: RunFacts, max_chars: int) -> Found:
-    said = _common(facts) | _agent(facts.assistant)
+    said = _common(facts) | _agent(facts.agent)
     said[DATA_SOURCE] = facts.data_source_id
     said |= server(facts.server)
     said["runspan.run.unfinished"] = facts.unfinished
@@ -129,7 +129,7 @@ def _run(facts: RunFacts, max_chars: int) -> Found:
     run = facts.run
     if run is None or not run.id:
         return said
-    of_assistant = facts.assistant.file_ids if facts.assistant else ()  # of the API's first version
+    of_assistant = facts.agent.file_ids if facts.agent else ()  # of the API's first version
     return said | {
         "runspan.run.id": run.id,
         "runspan.run.status": run.status,
@@ -181,7 +181,7 @@ def _tool(facts: ToolFacts, max_chars: int) -> Found:
     call, usage = facts.call, facts.usage
     length = call.original_length
     return {
-        CONVERSATION: facts.thread_id,
+        CONVERSATION: facts.conversation_id,
         TOOL_NAME: call.name,
         "gen_ai.tool.type": tool_type(call),
         "gen_ai.tool.call.id": call.id or None,
@@ -210,13 +210,13 @@ def _result(call: ToolCall, max_chars: int) -> Found:
 
 
 def _call(facts: CallFacts, max_chars: int) -> Found:
-    assistant = facts.assistant
+    agent = facts.agent
     return {
         PROVIDER: facts.server.provider,
         REQUEST_MODEL: facts.model,
-        AGENT_ID: (assistant.id or None) if assistant else None,
-        AGENT_NAME: assistant.name if assistant else None,
-        CONVERSATION: facts.thread_id,
+        AGENT_ID: (agent.id or None) if agent else None,
+        AGENT_NAME: agent.name if agent else None,
+        CONVERSATION: facts.conversation_id,
         "runspan.run.id": facts.run_id,
         "runspan.message.id": facts.message_id,
         **server(facts.server),
@@ -255,7 +255,7 @@ def _search(search: Search, max_chars: int) -> Found:
 def request_model(facts: RunFacts) -> str | None:
     """What the app asked for, else what the Run says, else what the assistant is set to."""
     asked = facts.request.model or (facts.run.model if facts.run else None)
-    return asked or (facts.assistant.model if facts.assistant else None)
+    return asked or (facts.agent.model if facts.agent else None)
 
 
 def tool_type(call: ToolCall) -> str:

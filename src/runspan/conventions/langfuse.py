@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from ..core.jsontext import dumps, fit
-from ..core.model import USD, Cost, RunFacts, SpanData, SpanKind, Usage
+from ..core.model import USD, Cost, Outcome, RunFacts, SpanData, SpanKind, Usage
 from . import genai, observed, openinference
-from .extra import Extra, each
+from .backend_attributes import BackendAttributes, each
 from .genai import Value
 
 TYPE = "langfuse.observation.type"
@@ -47,7 +47,7 @@ def _run(facts: RunFacts) -> dict[str, Value | None]:
     """An end that is no error but not what was asked for is a warning; errors show by the span's status."""
     run = facts.run
     reason = facts.unfinished and f"unfinished: {facts.unfinished}"
-    if run is not None and run.status == "incomplete":
+    if run is not None and run.outcome is Outcome.INCOMPLETE:
         reason = f"incomplete: {run.incomplete_reason or 'reason not told'}"
     said: dict[str, Value | None] = {LEVEL: "WARNING", STATUS_MESSAGE: reason} if reason else {}
     metadata = run.metadata if run is not None else {}
@@ -97,7 +97,7 @@ def _iso(at_ns: int) -> str:
     return f"{day}.{rest_ns // 1_000_000:03d}Z"
 
 
-EXTRA = Extra(
+EXTRA = BackendAttributes(
     attributes,
     kinds={kind: {TYPE: kind} for kind in observed.KINDS},  # Langfuse has the same words
     twins={observed.TAGS: "langfuse.trace.tags", observed.TRACE_NAME: "langfuse.trace.name"},

@@ -125,8 +125,8 @@ def _attributes(facts: RunFacts) -> Iterator[tuple[str, Value]]:
     model = genai.request_model(facts)
     if model:
         yield genai.REQUEST_MODEL, model
-    if facts.assistant is not None and facts.assistant.name:
-        yield genai.AGENT_NAME, facts.assistant.name
+    if facts.agent is not None and facts.agent.name:
+        yield genai.AGENT_NAME, facts.agent.name
     for key, value in genai.server(facts.server).items():
         if isinstance(value, str | int):
             yield key, value
@@ -134,7 +134,7 @@ def _attributes(facts: RunFacts) -> Iterator[tuple[str, Value]]:
 
 def _tool(tool: ToolFacts, run: RunFacts) -> Mapping[str, Value]:
     name = {"gen_ai.tool.name": tool.call.name} if tool.call.name else {}
-    agent = run.assistant.name if run.assistant is not None else None
+    agent = run.agent.name if run.agent is not None else None
     return {
         **name,
         "gen_ai.tool.type": genai.tool_type(tool.call),

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core import transcript
 from ..core.jsontext import Json, dumps, parsed
-from ..core.model import Document, Message, Part, ToolCall
+from ..core.model import Document, Message, Outcome, Part, ToolCall
 
 
 def part(of: Part) -> Json:
@@ -123,7 +123,7 @@ _PARTS: Mapping[str, Callable[[Part], Json]] = {
 
 def message(of: Message) -> Json:
     whole: dict[str, Json] = {"role": of.role, "parts": [part(p) for p in of.parts]}
-    if of.status == "incomplete":
+    if of.outcome is Outcome.INCOMPLETE:
         whole["incomplete"] = True
         if of.incomplete_reason is not None:
             whole["incomplete_reason"] = of.incomplete_reason
@@ -140,7 +140,7 @@ def answers(of: Sequence[Message], finish_reason: str | None) -> list[Json]:
 def _ending(of: Message, is_last: bool, finish_reason: str | None) -> str:
     if any(p.type == "tool_call" for p in of.parts):
         return "tool_call"
-    return finish_reason or "error" if is_last or of.status == "incomplete" else "stop"
+    return finish_reason or "error" if is_last or of.outcome is Outcome.INCOMPLETE else "stop"
 
 
 # ---------------------------------------------------------------- tool calls

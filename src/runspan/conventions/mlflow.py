@@ -13,7 +13,7 @@ from ..core import transcript
 from ..core.jsontext import dumps, fit
 from ..core.model import USD, Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
 from . import observed, openinference
-from .extra import Extra
+from .backend_attributes import BackendAttributes
 from .genai import Value
 from .messages import call_results, shown
 
@@ -142,4 +142,4 @@ def _part(part: Part) -> dict[str, Any]:
     return {"type": "text", "text": shown(part)}
 
 
-EXTRA = Extra(attributes, kinds={kind: {TYPE: _KINDS[kind]} for kind in observed.KINDS})
+EXTRA = BackendAttributes(attributes, kinds={kind: {TYPE: _KINDS[kind]} for kind in observed.KINDS})

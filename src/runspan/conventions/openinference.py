@@ -34,7 +34,7 @@ def found(span: SpanData, max_chars: int) -> Found:
     A `session.id` that the app set itself wins over the thread's id later.
     """
     facts = span.facts
-    about: Found = {KIND: _KINDS[span.kind], SESSION: _thread_id(facts)}
+    about: Found = {KIND: _KINDS[span.kind], SESSION: _conversation_id(facts)}
     if is_retrieval(span):
         about[KIND] = "RETRIEVER"
     if isinstance(facts, ToolFacts):
@@ -49,7 +49,7 @@ def found(span: SpanData, max_chars: int) -> Found:
             about |= _values("\n".join(facts.search.queries) or None, None, max_chars)
             about |= _documents(facts.search.documents, max_chars)
     elif span.kind is SpanKind.RUN:
-        about[AGENT_NAME] = facts.assistant.name if facts.assistant is not None else None
+        about[AGENT_NAME] = facts.agent.name if facts.agent is not None else None
         if facts.captured:
             asked = [m for m in facts.inputs if m.role == "user"][-1:]
             about |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
@@ -89,7 +89,7 @@ def _values(given: str | None, result: str | None, max_chars: int) -> Found:
     return about
 
 
-def _thread_id(facts: RunFacts | ToolFacts | CallFacts) -> str | None:
+def _conversation_id(facts: RunFacts | ToolFacts | CallFacts) -> str | None:
     if isinstance(facts, RunFacts):
-        return (facts.run.thread_id or None) if facts.run else None
-    return facts.thread_id
+        return (facts.run.conversation_id or None) if facts.run else None
+    return facts.conversation_id

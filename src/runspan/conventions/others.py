@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.model import RunFacts, SpanData, SpanKind
-from .extra import Extra
+from .backend_attributes import BackendAttributes
 from .genai import Value
 
 REASONING = "llm.token_count.completion_details.reasoning"
@@ -27,4 +27,4 @@ def logfire(span: SpanData, _: int) -> dict[str, Value]:
     return {COST: facts.cost.total}
 
 
-PHOENIX, LOGFIRE = Extra(phoenix), Extra(logfire)
+PHOENIX, LOGFIRE = BackendAttributes(phoenix), BackendAttributes(logfire)

@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from . import pieces, run_messages, thread, timing, tools, transcript
+from . import conversation as thread
+from . import pieces, run_messages, timing, tools, transcript
+from .conversation import Conversation
 from .cost import Pricer, no_price
 from .lifecycle import RunState
 from .limits import DEFAULT, Limits, newest
 from .limits import message as cut_message
 from .model import (
+    Agent,
     ApiError,
-    Assistant,
     Cost,
     Message,
+    Outcome,
+    Phase,
     Run,
     RunFacts,
     RunRequest,
@@ -26,25 +30,19 @@ from .model import (
     ToolFacts,
 )
 from .redact import Texts, cut
-from .thread import ThreadLog
 from .timing import SECOND_NS, Timeline
-from .tools import Use
+from .tools import ToolInvocation
 
-FINISH_REASONS: Mapping[str, str] = {
-    "completed": "stop",
-    "failed": "error",
-    "cancelled": "error",  # the conventions: expected but not received
-    "expired": "error",
-    "requires_action": "tool_call",  # the last thing seen of an unfinished run
+FINISH_REASONS: Mapping[Outcome | None, str] = {
+    Outcome.COMPLETED: "stop",  # FAILED, CANCELLED, EXPIRED: "error". The conventions: expected but not received
 }
 NO_ERRORS: Mapping[str, ApiError] = {}
-_LENGTH_REASONS = frozenset({"max_completion_tokens", "max_prompt_tokens", "max_tokens"})
 
 
 def assemble(
     state: RunState,
-    log: ThreadLog,
-    assistant: Assistant | None,
+    log: Conversation,
+    agent: Agent | None,
     texts: Texts,
     limits: Limits = DEFAULT,
     unfinished: str | None = None,
@@ -55,14 +53,14 @@ def assemble(
     line = timing.timeline(state)
     error = _error(state, texts)
     uses = tools.used(state, line, texts)
-    facts = _facts(state, log, assistant, texts, limits, line, uses, unfinished)
+    facts = _facts(state, log, agent, texts, limits, line, uses, unfinished)
     facts = replace(facts, cost=_cost(facts, price, line.start_ns))
     descriptions = _descriptions(state.run, facts.run)
     of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
     if event_texts is not None:
         uses = tools.used(state, line, event_texts)
-        event_facts = _facts(state, log, assistant, event_texts, limits, line, uses, unfinished)
+        event_facts = _facts(state, log, agent, event_texts, limits, line, uses, unfinished)
         generation = replace(generation, event_facts=replace(event_facts, cost=facts.cost))
     return SpanData(
         SpanKind.RUN,
@@ -100,18 +98,18 @@ def without_calls(
 def failed_request(
     server: Server,
     request: RunRequest,
-    thread_id: str,
+    conversation_id: str,
     start_ns: int,
     end_ns: int,
     error: ApiError,
     texts: Texts,
 ) -> SpanData:
-    """A `POST .../runs` that gave no Run: a run span with its error and nothing below."""
+    """A request that started no run: a run span with its error and nothing below."""
     facts = RunFacts(
         server=server,
         request=_request(request),
-        run=Run("", thread_id, assistant_id=request.assistant_id),
-        assistant=Assistant(request.assistant_id) if request.assistant_id else None,
+        run=Run("", conversation_id, agent_id=request.agent_id),
+        agent=Agent(request.agent_id) if request.agent_id else None,
         captured=texts.captures,
         finish_reason="error",
     )
@@ -124,12 +122,12 @@ def failed_request(
 
 def _facts(
     state: RunState,
-    log: ThreadLog,
-    assistant: Assistant | None,
+    log: Conversation,
+    agent: Agent | None,
     texts: Texts,
     limits: Limits,
     line: Timeline,
-    uses: tuple[Use, ...],
+    uses: tuple[ToolInvocation, ...],
     unfinished: str | None,
 ) -> RunFacts:
     run = state.run
@@ -146,7 +144,7 @@ def _facts(
         server=state.server,
         request=_request(state.request),
         run=_run(run, texts),
-        assistant=_assistant(assistant, run, texts),
+        agent=_agent(agent, run, texts),
         unfinished=unfinished,
         origin=state.origin,
         finish_reason=_finish_reason(run, written),
@@ -164,7 +162,7 @@ def _facts(
         omitted_inputs=len(inputs) - len(kept),
         has_all_inputs=thread.has_all_inputs(log),
         outputs=tuple(cut_message(m, limits) for m in outputs),
-        data_source_id=_data_source_id(state, log, assistant),
+        data_source_id=_data_source_id(state, log, agent),
         captured=texts.captures,
     )
 
@@ -201,12 +199,12 @@ def _descriptions(run: Run, kept: Run | None) -> dict[str, str]:
     }
 
 
-def _data_source_id(state: RunState, log: ThreadLog, assistant: Assistant | None) -> str | None:
+def _data_source_id(state: RunState, log: Conversation, agent: Agent | None) -> str | None:
     """The vector store that the Run could search, where there is exactly one."""
     ids = {
-        *(assistant.vector_store_ids if assistant else ()),
-        *state.request.vector_store_ids,
-        *log.vector_store_ids,
+        *(agent.data_source_ids if agent else ()),
+        *state.request.data_source_ids,
+        *log.data_source_ids,
     }
     return ids.pop() if len(ids) == 1 else None
 
@@ -216,19 +214,19 @@ def _request(request: RunRequest) -> RunRequest:
     return replace(request, additional_instructions=None, additional_messages=())
 
 
-def _assistant(assistant: Assistant | None, run: Run, texts: Texts) -> Assistant | None:
-    if assistant is None:
-        return Assistant(run.assistant_id) if run.assistant_id else None
-    return told(assistant, texts)
+def _agent(agent: Agent | None, run: Run, texts: Texts) -> Agent | None:
+    if agent is None:
+        return Agent(run.agent_id) if run.agent_id else None
+    return told(agent, texts)
 
 
-def told(assistant: Assistant, texts: Texts) -> Assistant:
+def told(agent: Agent, texts: Texts) -> Agent:
     """As it may go out. Its name is what a run is called: it stays with content off."""
     name, description = (
-        texts.word("name", assistant.name),
-        texts.keep("description", assistant.description),
+        texts.word("name", agent.name),
+        texts.keep("description", agent.description),
     )
-    return replace(assistant, name=name, description=description)
+    return replace(agent, name=name, description=description)
 
 
 def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
@@ -246,22 +244,24 @@ def _message(kind: str, message: Message, texts: Texts) -> Message:
 
 
 def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
-    reasons = {run.incomplete_reason, *(m.incomplete_reason for m in outputs)}
+    reasons = {run.finish_reason, *(m.finish_reason for m in outputs)}
     is_refused = any(part.type == "refusal" for message in outputs for part in message.parts)
     if "content_filter" in reasons or is_refused:
         return "content_filter"
-    if run.status == "incomplete":
-        return "length" if reasons & _LENGTH_REASONS else "error"
-    return FINISH_REASONS.get(run.status or "", "error")
+    if run.outcome is Outcome.INCOMPLETE:
+        return "length" if "length" in reasons else "error"
+    if run.phase is Phase.WAITING:  # the last thing seen of an unfinished run
+        return "tool_call"
+    return FINISH_REASONS.get(run.outcome, "error")
 
 
 def _error(state: RunState, texts: Texts) -> ApiError | None:
     run = state.run
     if not state.is_over:
         error = state.stream_error
-    elif run.status == "failed":
+    elif run.outcome is Outcome.FAILED:
         error = run.error or ApiError("failed")
-    elif run.status == "expired":
+    elif run.outcome is Outcome.EXPIRED:
         error = ApiError("expired", run.error.message if run.error else None)
     else:
         return None
@@ -271,7 +271,7 @@ def _error(state: RunState, texts: Texts) -> ApiError | None:
 def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
     events = [
         SpanEvent(
-            f"thread.run.{entry.status}",
+            state.vocabulary.event_prefix + entry.status,
             entry.moment.at_ns,
             {
                 "runspan.run.status": entry.status,

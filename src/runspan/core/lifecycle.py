@@ -2,15 +2,13 @@
 
 Observations come in any order and more than once (two pollers, a poll that overlaps a stream), so a status is taken in only two
 cases: it leads forward, or it was asked for after the present status had been seen and the table knows the way back.
-`OVER` has no way out: terminal is absorbing. The status is what the Run object says, never what an event is called: a cut-off
-v2 stream ends in `thread.run.completed` whose data say `incomplete`.
+`OVER` has no way out: terminal is absorbing. The status comes from the run object, never from an event's name: the two may differ.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
-from enum import Enum
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import astuple, replace
@@ -19,6 +17,7 @@ from . import steps as steps_of
 from .model import (
     ApiError,
     Observation,
+    Phase,
     Run,
     RunKey,
     RunRequest,
@@ -27,31 +26,8 @@ from .model import (
     Source,
     SpanEvent,
     ToolCall,
+    Vocabulary,
 )
-
-
-class Phase(str, Enum):
-    """Where a Run stands. Each wire status belongs to one phase; time is summed up by phase."""
-
-    REQUESTED = "requested"
-    QUEUED = "queued"
-    ACTIVE = "active"
-    WAITING = "waiting"  # for tool outputs
-    CANCELLING = "cancelling"
-    OVER = "over"
-
-
-PHASE_OF_STATUS: Mapping[str, Phase] = {
-    "queued": Phase.QUEUED,
-    "in_progress": Phase.ACTIVE,
-    "requires_action": Phase.WAITING,
-    "cancelling": Phase.CANCELLING,
-    "completed": Phase.OVER,
-    "failed": Phase.OVER,
-    "cancelled": Phase.OVER,
-    "expired": Phase.OVER,
-    "incomplete": Phase.OVER,
-}
 
 FORWARD: Mapping[Phase, frozenset[Phase]] = {
     Phase.REQUESTED: frozenset({Phase.QUEUED, Phase.ACTIVE, Phase.WAITING, Phase.CANCELLING, Phase.OVER}),
@@ -75,6 +51,7 @@ class Change(Struct, frozen=True, gc=False):
     """The Run took on `status` at some moment of [earliest_ns, latest_ns]; both equal where the app waited for its event."""
 
     status: str
+    phase: Phase | None
     earliest_ns: int
     latest_ns: int
     started_at: int | None = (
@@ -83,7 +60,7 @@ class Change(Struct, frozen=True, gc=False):
 
 
 class ToolRound(Struct, frozen=True, gc=False):
-    """One `requires_action` and its answer. `closed_ns` is the request of `submit_tool_outputs`."""
+    """One wait for tool outputs and its answer. `closed_ns` is the request that brought the outputs."""
 
     calls: tuple[ToolCall, ...]
     opened: Change
@@ -120,6 +97,7 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
         default_factory=dict
     )  # message id -> text of a stream cut before it completed
     origin: str | None = None
+    vocabulary: Vocabulary = Vocabulary()
 
     @property
     def is_over(self) -> bool:
@@ -138,27 +116,37 @@ def advance(state: RunState, seen: Observation) -> RunState:
     return state
 
 
+def polled_unchanged(state: RunState, polls: Sequence[tuple[int, int]]) -> RunState:
+    """The Run after polls that show it alive, as the poll before them did; (request_ns, response_ns) of each."""
+    asked_ns = max(request_ns for request_ns, _ in polls)
+    return replace(
+        state,
+        polls=state.polls + len(polls),
+        last_seen_ns=max(state.last_seen_ns, *(response_ns for _, response_ns in polls)),
+        last_alive_ns=max(state.last_alive_ns, asked_ns),
+        sighted_ns=state.sighted_ns if state.is_over else max(state.sighted_ns, asked_ns),
+    )
+
+
 def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
     state = replace(
         state, polls=state.polls + seen.polls, last_seen_ns=max(state.last_seen_ns, seen.response_ns)
     )
     if state.created_at is None and state.origin == "adopted":  # taken over before anything was read of it
         state = replace(state, created_at=run.created_at)
-    phase = PHASE_OF_STATUS.get(run.status or "")
+    phase = run.phase
     if phase is Phase.OVER:
         return _end(state, seen, run)
     if seen.source is not Source.STREAM:  # an event may be read long after it was sent
         state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns))
-    if phase is Phase.WAITING and _is_answered(
-        state, seen, run
-    ):  # a poll that overlapped submit_tool_outputs
+    if phase is Phase.WAITING and _is_answered(state, seen, run):  # a poll that overlapped the answer
         return _name_calls(state, run)
     if state.is_over:
         return state
     if phase is Phase.WAITING:
         state = _name_calls(state, run)
     if state.changes and run.status == state.changes[-1].status:
-        known = replace(_with(state.run, run, deep=False), status=run.status)
+        known = replace(_with(state.run, run, deep=False), status=run.status, phase=run.phase)
         changes = state.changes
         if changes[-1].started_at is None and run.started_at is not None:
             changes = (*changes[:-1], replace(changes[-1], started_at=run.started_at))
@@ -241,7 +229,9 @@ def _name_calls(state: RunState, run: Run) -> RunState:
 def _change(state: RunState, seen: Observation, run: Run) -> Change:
     is_streamed = seen.source is Source.STREAM
     earliest_ns = seen.request_ns if is_streamed else max(state.sighted_ns, state.request_ns)
-    return Change(run.status or "", min(earliest_ns, seen.response_ns), seen.response_ns, run.started_at)
+    return Change(
+        run.status or "", run.phase, min(earliest_ns, seen.response_ns), seen.response_ns, run.started_at
+    )
 
 
 def _end(state: RunState, seen: Observation, run: Run) -> RunState:
@@ -282,7 +272,7 @@ def _answer(state: RunState, seen: Observation) -> RunState:
     if state.is_over or is_repeated or len(state.rounds) >= MAX_CHANGES:
         return replace(state, rounds=_with_outputs(state.rounds, seen.outputs))
     if opened is None or not is_this:  # a wait that we never saw
-        unseen = Change("requires_action", seen.request_ns, seen.request_ns)
+        unseen = Change(state.vocabulary.waiting, Phase.WAITING, seen.request_ns, seen.request_ns)
         answered = ToolRound(seen.outputs, unseen, seen.request_ns)
     else:
         answered = replace(opened, calls=(*opened.calls, *more), closed_ns=seen.request_ns)
@@ -290,7 +280,7 @@ def _answer(state: RunState, seen: Observation) -> RunState:
     rounds = (*closed, answered) if is_this or opened is None else (*closed, answered, opened)
     state = replace(state, rounds=rounds)
     if state.phase is Phase.WAITING and is_this:
-        queued = Change("queued", seen.request_ns, seen.request_ns)
+        queued = Change(state.vocabulary.queued, Phase.QUEUED, seen.request_ns, seen.request_ns)
         state = replace(
             state, phase=Phase.QUEUED, changes=(*state.changes, queued), sighted_ns=seen.request_ns
         )

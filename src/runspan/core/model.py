@@ -12,6 +12,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from .phases import Outcome as Outcome
+from .phases import Phase as Phase
+from .phases import Vocabulary as Vocabulary
+
 # ---------------------------------------------------------------- what the API says
 
 
@@ -51,7 +55,7 @@ class Document(Struct, frozen=True, gc=False):
 
 
 class ToolCall(Struct, frozen=True, gc=False):
-    """One call of a tool, from `required_action`, from a RunStep, or from `submit_tool_outputs` (then without name)."""
+    """One call of a tool, from a run that waits, from a step, or from the answer of the app (then without name)."""
 
     id: str
     type: str = "function"
@@ -77,16 +81,16 @@ class Message(Struct, frozen=True, gc=False):
     parts: tuple[Part, ...] = ()
     created_at: int | None = None
     run_id: str | None = None
-    status: str | None = None  # in_progress | incomplete | completed, often absent
-    incomplete_reason: str | None = (
-        None  # content_filter | max_tokens | run_cancelled | run_expired | run_failed
-    )
+    is_growing: bool = False  # the API says that more of it is to come
+    outcome: Outcome | None = None  # COMPLETED or INCOMPLETE, where the API says so
+    incomplete_reason: str | None = None  # the API's own word
+    finish_reason: str | None = None  # of GenAI, where the API says why the message stopped early
     sent_ns: int | None = None  # local time of the request by which this process created it
     original_length: int | None = None  # characters of its texts, where they were cut together
 
 
 class ApiError(Struct, frozen=True, gc=False):
-    """`last_error` of a Run or RunStep, the `error` of a failed call, or the class of a client-side exception."""
+    """Why a run, a step or a call failed: what the API says, or the class of an exception of the client."""
 
     code: str
     message: str | None = None
@@ -97,7 +101,8 @@ class RunStep(Struct, frozen=True, gc=False):
 
     id: str
     type: str
-    status: str | None = None
+    status: str | None = None  # the API's own word
+    outcome: Outcome | None = None
     message_id: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     error: ApiError | None = None
@@ -110,14 +115,14 @@ class RunStep(Struct, frozen=True, gc=False):
     done_since_ns: int | None = None
 
 
-class Assistant(Struct, frozen=True, gc=False):
+class Agent(Struct, frozen=True, gc=False):
     """What an Assistant object said of itself."""
 
     id: str
     name: str | None = None
     description: str | None = None
     model: str | None = None
-    vector_store_ids: tuple[str, ...] = ()  # of tool_resources.file_search
+    data_source_ids: tuple[str, ...] = ()  # of tool_resources.file_search
     file_ids: tuple[str, ...] = ()  # of the API's first version
 
 
@@ -125,16 +130,19 @@ class Run(Struct, frozen=True, gc=False):
     """A Run object as one response or event gave it."""
 
     id: str
-    thread_id: str
-    status: str | None = None  # queued, in_progress, ..., or a word of later days
-    assistant_id: str | None = None
+    conversation_id: str
+    status: str | None = None  # the API's own word
+    phase: Phase | None = None  # None: no status, or one that the API package does not know
+    outcome: Outcome | None = None  # set when `phase` is OVER
+    agent_id: str | None = None
     model: str | None = None
     instructions: str | None = None
     tools: tuple[Mapping[str, object], ...] = ()
-    required: tuple[ToolCall, ...] = ()  # required_action.submit_tool_outputs.tool_calls
+    required: tuple[ToolCall, ...] = ()  # calls whose outputs it waits for
     usage: Usage | None = None
     error: ApiError | None = None
-    incomplete_reason: str | None = None
+    incomplete_reason: str | None = None  # the API's own word
+    finish_reason: str | None = None  # of GenAI: length, content_filter; None: `outcome` decides
     created_at: int | None = None
     started_at: int | None = None
     ended_at: int | None = None  # completed_at, failed_at or cancelled_at; expires_at of an expired run
@@ -151,12 +159,12 @@ class RunRequest(Struct, frozen=True, gc=False):
     """What the app asked for in `POST .../runs`: the parts that no Run object gives back."""
 
     model: str | None = None
-    assistant_id: str | None = None
+    agent_id: str | None = None
     additional_instructions: str | None = None
     additional_messages: tuple[Message, ...] = ()
     stream: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)  # reasoning_effort, response_format ...
-    vector_store_ids: tuple[str, ...] = ()  # of tool_resources.file_search
+    data_source_ids: tuple[str, ...] = ()  # of tool_resources.file_search
 
 
 # ---------------------------------------------------------------- what was observed
@@ -194,10 +202,8 @@ class Stored(Struct, frozen=True, gc=False):
     store_id: str | None = None
     store_name: str | None = None
     batch_id: str | None = None
-    status: str | None = None  # in_progress | completed | failed | cancelled | expired
-    counts: Mapping[str, int] = field(
-        default_factory=dict
-    )  # files in_progress, completed, failed, cancelled, total
+    status: str | None = None  # the API's own word
+    counts: Mapping[str, int] = field(default_factory=dict)  # of files, by status, and in total
     error: ApiError | None = None  # why a file could not be indexed
 
 
@@ -224,8 +230,8 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
         None  # the status in that name, where the object of an open stream says that all is over
     )
     polls: int = 0  # how many GETs of the run this stands for (coalesced polls count each)
-    thread_id: str | None = None
-    created_thread: bool = False  # the thread began with this call
+    conversation_id: str | None = None
+    created_conversation: bool = False  # the thread began with this call
     runs: tuple[Run, ...] = ()
     messages: tuple[Message, ...] = ()
     listing: Listing | None = None
@@ -234,9 +240,9 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     all_steps: bool = False  # steps hold every step of the run
     is_ordered: bool = False  # stamps tell the order of the steps; else it is what was asked for
     run_id: str | None = None  # the run that steps and outputs belong to
-    outputs: tuple[ToolCall, ...] = ()  # of submit_tool_outputs
-    vector_store_ids: tuple[str, ...] | None = None  # of the thread
-    assistants: tuple[Assistant, ...] = ()
+    outputs: tuple[ToolCall, ...] = ()  # of tool calls, as the app sent them
+    data_source_ids: tuple[str, ...] | None = None  # of the thread
+    agents: tuple[Agent, ...] = ()
     stored: Stored | None = None
     search: Search | None = None
 
@@ -265,7 +271,7 @@ class RunKey(Struct, frozen=True, gc=False):
     """A Run is one thing on one server."""
 
     server: str
-    thread_id: str
+    conversation_id: str
     run_id: str
 
 
@@ -289,7 +295,7 @@ class RunFacts(Struct, frozen=True, gc=False):
     server: Server
     request: RunRequest
     run: Run | None = None  # None: the POST failed, there is no Run
-    assistant: Assistant | None = None
+    agent: Agent | None = None
     unfinished: str | None = None  # why the end was never seen
     missing: tuple[str, ...] = ()  # of `messages`, `steps`: what was neither read nor fetched
     origin: str | None = None  # joined, adopted
@@ -319,7 +325,7 @@ class ToolFacts(Struct, frozen=True, gc=False):
     server: Server
     call: ToolCall
     step_id: str | None = None
-    thread_id: str | None = None
+    conversation_id: str | None = None
     step_status: str | None = None
     usage: Usage | None = None  # of the step, on the first of its calls: so sums over spans hold
     description: str | None = None  # of the function, from the Run's tools
@@ -333,10 +339,10 @@ class CallFacts(Struct, frozen=True, gc=False):
     """
 
     server: Server
-    thread_id: str | None = None
+    conversation_id: str | None = None
     run_id: str | None = None
     message_id: str | None = None
-    assistant: Assistant | None = None
+    agent: Agent | None = None
     model: str | None = None
     stored: Stored | None = None
     search: Search | None = None

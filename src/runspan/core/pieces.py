@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from .conversation import Conversation
 from .lifecycle import RunState
-from .model import Message, Part
+from .model import Message, Outcome, Part
 from .run_messages import outputs
-from .thread import ThreadLog
 
 
-def written(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
+def written(state: RunState, log: Conversation) -> tuple[Message, ...]:
     """The Run's messages, with texts in pieces where they have no better ones; then what of these belongs to no message."""
     left = dict(state.partial)
     whole = [_with_pieces(message, left.pop(message.id, "")) for message in outputs(log, state)]
     known = {message.id: message for message in log.messages}
     texts = [part.text for message in whole for part in message.parts if part.text]
-    status = None if state.run.status == "completed" else "incomplete"  # cut with its stream
+    was_cut = state.run.outcome is not Outcome.COMPLETED  # with its stream
     for key, text in left.items():
         begun = known.get(key)
         # A message may have come under another id than its pieces.
         if text and (begun is not None or not any(text in other for other in texts)):
             message = begun or Message(key, "assistant", run_id=state.key.run_id)
-            whole.append(replace(message, parts=(Part("text", text),), status=status))
+            outcome = Outcome.INCOMPLETE if was_cut else None
+            whole.append(replace(message, parts=(Part("text", text),), is_growing=False, outcome=outcome))
     return tuple(whole)
 
 
 def _with_pieces(message: Message, text: str) -> Message:
     """One that ended without its text, or had a part of it when it began."""
     said = "".join(part.text or "" for part in message.parts)
-    if not text or text in said or (message.parts and message.status != "in_progress"):
+    if not text or text in said or (message.parts and not message.is_growing):
         return message
     others = tuple(part for part in message.parts if part.type != "text")
     whole = text if text.startswith(said) else said + text

@@ -76,7 +76,7 @@ class _Search:
             self._saying = defaultdict(deque)
             for i, m in enumerate(self._known):
                 self._saying[ids.shown(m.id), says(m)].append(i)
-                if m.parts and m.status == "in_progress":
+                if m.parts and m.is_growing:
                     self._saying[ids.shown(m.id), (m.role,)].append(i)
         for words in (
             says(message),

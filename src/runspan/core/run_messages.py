@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import takewhile
 
 from . import ids
+from .conversation import Conversation
 from .lifecycle import RunState
-from .model import Message
+from .model import Message, Outcome
 from .recognition import says
-from .thread import ThreadLog
 
 
-def inputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
+def inputs(log: Conversation, state: RunState) -> tuple[Message, ...]:
     """The messages that lay in the thread when the Run was created, in order, then its `additional_messages`."""
     run_id = state.key.run_id
     additional = state.request.additional_messages
@@ -28,7 +28,7 @@ def inputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
     return (*before, *additional)
 
 
-def outputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
+def outputs(log: Conversation, state: RunState) -> tuple[Message, ...]:
     """The messages that this Run wrote: those that say so, and those that its steps name. On a server that names no writer, the
     answers that came behind what the Run read.
 
@@ -37,10 +37,10 @@ def outputs(log: ThreadLog, state: RunState) -> tuple[Message, ...]:
     run_id = state.key.run_id
     named = {step.message_id for step in state.steps.values() if step.message_id}
     own = [m for m in log.messages if m.role != "user" and (m.run_id == run_id or ids.shown(m.id) in named)]
-    return tuple(m for m in own or _unowned(log, state) if m.parts or m.status != "in_progress")
+    return tuple(m for m in own or _unowned(log, state) if m.parts or not m.is_growing)
 
 
-def has_all_outputs(log: ThreadLog, state: RunState) -> bool:
+def has_all_outputs(log: Conversation, state: RunState) -> bool:
     """Whether no message of this Run can be missing."""
     if state.over_seen is None:
         return False
@@ -50,20 +50,20 @@ def has_all_outputs(log: ThreadLog, state: RunState) -> bool:
     return max(reads, default=0) >= state.over_seen[1] or _was_told_all(log, state)
 
 
-def _was_told_all(log: ThreadLog, state: RunState) -> bool:
+def _was_told_all(log: Conversation, state: RunState) -> bool:
     """Whether its stream brought its messages. Its end alone proves nothing: some servers tell of no message, or of no text."""
     if not (
         state.over_streamed and state.request.stream
     ):  # one that began at the outputs of tools told a part
         return False
     own = [m for m in log.messages if m.run_id == state.key.run_id and m.role != "user"]
-    whole = {m.id for m in own if m.parts and m.status != "in_progress"}
+    whole = {m.id for m in own if m.parts and not m.is_growing}
     named = {step.message_id for step in state.steps.values() if step.message_id}
-    expects_some = state.run.status in ("completed", "incomplete")
+    expects_some = state.run.outcome in (Outcome.COMPLETED, Outcome.INCOMPLETE)
     return len(whole) == len(own) and whole >= named | state.partial.keys() and bool(own or not expects_some)
 
 
-def _unowned(log: ThreadLog, state: RunState) -> list[Message]:
+def _unowned(log: Conversation, state: RunState) -> list[Message]:
     if not state.is_over:
         return []
     were_there = _were_there(log, state)
@@ -71,7 +71,7 @@ def _unowned(log: ThreadLog, state: RunState) -> list[Message]:
     return list(takewhile(lambda m: m.role != "user" and m.run_id is None and m.sent_ns is None, behind))
 
 
-def _were_there(log: ThreadLog, state: RunState) -> list[bool]:
+def _were_there(log: Conversation, state: RunState) -> list[bool]:
     """Of each message, whether it lay there before the Run. Stamps leave the Run's own second in doubt: there the order tells.
 
     What stands before a message that certainly was there was there, too; what stands behind one that certainly was not, was not.
@@ -89,7 +89,7 @@ def _were_there(log: ThreadLog, state: RunState) -> list[bool]:
     return [i <= last if was_there is None else was_there for i, was_there in enumerate(verdicts)]
 
 
-def _was_there(message: Message, log: ThreadLog, state: RunState) -> bool | None:
+def _was_there(message: Message, log: Conversation, state: RunState) -> bool | None:
     """None: in doubt."""
     if message.run_id == state.key.run_id:
         return False
@@ -98,7 +98,7 @@ def _was_there(message: Message, log: ThreadLog, state: RunState) -> bool | None
     writer = log.runs.get(message.run_id or "")
     if writer is not None and writer.request_ns > state.request_ns:
         return False
-    if writer is not None and writer.over_ns is not None and writer.over_ns <= state.request_ns:
+    if writer is not None and writer.ended_ns is not None and writer.ended_ns <= state.request_ns:
         return True
     if message.created_at is None or state.created_at is None or message.created_at == state.created_at:
         return None

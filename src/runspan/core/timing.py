@@ -13,8 +13,8 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .lifecycle import PHASE_OF_STATUS, Phase, RunState
-from .model import RunFacts, RunStep, SpanData
+from .lifecycle import RunState
+from .model import Outcome, Phase, RunFacts, RunStep, SpanData
 
 SECOND_NS = 1_000_000_000
 
@@ -33,6 +33,7 @@ class Entry(Struct, frozen=True, gc=False):
     """One status change, placed."""
 
     status: str
+    phase: Phase | None  # None: the API package does not know the status, and the run stays in its phase
     moment: Moment
 
 
@@ -42,7 +43,7 @@ class Timeline(Struct, frozen=True, gc=False):
     start_ns: int
     end: Moment
     entries: tuple[Entry, ...]
-    active_from_ns: int  # first moment known in_progress, else start
+    active_from_ns: int  # first moment known at work, else start
     queue_ns: int
     active_ns: int
     tool_wait_ns: int
@@ -68,7 +69,7 @@ def end(state: RunState) -> Moment:
     since_ns, latest_ns = state.over_seen
     earliest_ns = since_ns if state.over_streamed else state.last_alive_ns
     run = state.run
-    stamp = run.expires_at if run.ended_at is None and run.status == "expired" else run.ended_at
+    stamp = run.expires_at if run.ended_at is None and run.outcome is Outcome.EXPIRED else run.ended_at
     return place(state, stamp, max(earliest_ns, state.request_ns), latest_ns)
 
 
@@ -98,10 +99,10 @@ def timeline(state: RunState) -> Timeline:
     end_ns = max(ended.at_ns, start_ns)
     entries: list[Entry] = []
     at_ns = start_ns
-    for status, moment in _placed(state, ended):
-        at_ns = min(max(moment.at_ns, at_ns), end_ns)
-        entries.append(Entry(status, replace(moment, at_ns=at_ns)))
-    active = (e.moment.at_ns for e in entries if PHASE_OF_STATUS.get(e.status) is Phase.ACTIVE)
+    for entry in _placed(state, ended):
+        at_ns = min(max(entry.moment.at_ns, at_ns), end_ns)
+        entries.append(replace(entry, moment=replace(entry.moment, at_ns=at_ns)))
+    active = (e.moment.at_ns for e in entries if e.phase is Phase.ACTIVE)
     return Timeline(
         start_ns=start_ns,
         end=replace(ended, at_ns=end_ns),
@@ -114,38 +115,36 @@ def timeline(state: RunState) -> Timeline:
 def _sums(entries: list[Entry], start_ns: int, end_ns: int) -> dict[str, int]:
     sums = dict.fromkeys(_SUM_OF_PHASE.values(), 0)
     phase, since_ns = Phase.REQUESTED, start_ns
-    for status, until_ns in [*((e.status, e.moment.at_ns) for e in entries), ("", end_ns)]:
+    for next_phase, until_ns in [*((e.phase, e.moment.at_ns) for e in entries), (None, end_ns)]:
         if phase in _SUM_OF_PHASE:
             sums[_SUM_OF_PHASE[phase]] += until_ns - since_ns
-        phase, since_ns = PHASE_OF_STATUS.get(status, phase), until_ns
+        phase, since_ns = next_phase or phase, until_ns
     return sums
 
 
-def _placed(state: RunState, ended: Moment) -> Iterator[tuple[str, Moment]]:
-    """Each change with its moment. Two kinds have stamps: the first `queued` (`created_at`), `in_progress` (`started_at`)."""
+def _placed(state: RunState, ended: Moment) -> Iterator[Entry]:
+    """Each change with its moment. Two kinds have stamps: the first QUEUED (`created_at`) and ACTIVE (`started_at`)."""
     placed_at: int | None = None  # the `started_at` that was used last
     is_active = False
     for change in state.changes:
-        is_over = PHASE_OF_STATUS.get(change.status) is Phase.OVER
+        is_over = change.phase is Phase.OVER
         latest_ns = ended.at_ns if is_over else change.latest_ns
         started_at = None if change.started_at == placed_at else change.started_at
-        if (
-            change.status not in ("queued", "in_progress")
-            and started_at
-            and not (is_active and placed_at is None)
-        ):
-            # A short Run may be past in_progress before anyone saw it there; `started_at` still tells.
-            yield "in_progress", place(state, started_at, min(change.earliest_ns, latest_ns), latest_ns)
+        is_past_active = change.phase not in (Phase.QUEUED, Phase.ACTIVE)
+        if is_past_active and started_at and not (is_active and placed_at is None):
+            # A short run may be past ACTIVE before anyone saw it there; `started_at` still tells.
+            moment = place(state, started_at, min(change.earliest_ns, latest_ns), latest_ns)
+            yield Entry(state.vocabulary.active, Phase.ACTIVE, moment)
             is_active, placed_at = True, started_at
         if is_over:
-            yield change.status, ended
+            yield Entry(change.status, change.phase, ended)
             continue
         stamp = None
-        if change.status == "in_progress":
+        if change.phase is Phase.ACTIVE:
             stamp, is_active, placed_at = started_at, True, change.started_at or placed_at
-        elif change.status == "queued":
+        elif change.phase is Phase.QUEUED:
             stamp, is_active = state.created_at if change is state.changes[0] else None, False
-        yield change.status, place(state, stamp, change.earliest_ns, latest_ns)
+        yield Entry(change.status, change.phase, place(state, stamp, change.earliest_ns, latest_ns))
 
 
 def place_step(state: RunState, step: RunStep, lower_ns: int, upper_ns: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Tool calls of a Run: from `requires_action` rounds (functions) and from run steps (all tools), each once.
+"""Tool calls of a run: from its waits for outputs (functions) and from its steps (all tools), each once.
 
 A round knows when the app was asked and when it answered; a step knows everything else.
 """
@@ -14,14 +14,14 @@ from msgspec.structs import replace
 from . import ids, timing
 from .jsontext import fit_text
 from .lifecycle import RunState
-from .model import ApiError, Document, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
+from .model import ApiError, Document, Outcome, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
 from .redact import Texts
 from .timing import Timeline
 
 SEARCHES = frozenset({"file_search", "retrieval"})
 
 
-class Use(Struct, frozen=True, gc=False):
+class ToolInvocation(Struct, frozen=True, gc=False):
     """One call with its texts as they may go out. Calls of one `group` (a step, else a round) were made at once."""
 
     call: ToolCall
@@ -32,18 +32,18 @@ class Use(Struct, frozen=True, gc=False):
     name: str | None = None  # of the function, as the API has it
 
 
-def used(state: RunState, line: Timeline, texts: Texts) -> tuple[Use, ...]:
+def used(state: RunState, line: Timeline, texts: Texts) -> tuple[ToolInvocation, ...]:
     """In the order in which they began. Every text is redacted once."""
     found = sorted(_found(state, line), key=lambda use: use.start_ns)
     return tuple(
-        Use(_kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)
+        ToolInvocation(_kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)
         for use in found
     )
 
 
 def spans(
     state: RunState,
-    uses: tuple[Use, ...],
+    uses: tuple[ToolInvocation, ...],
     line: Timeline,
     texts: Texts,
     descriptions: Mapping[str, str],
@@ -54,7 +54,7 @@ def spans(
     return tuple(_span(state, use, line, texts, descriptions, data_source_id, told) for use in uses)
 
 
-def _found(state: RunState, line: Timeline) -> list[Use]:
+def _found(state: RunState, line: Timeline) -> list[ToolInvocation]:
     """Each call once: as its round has it, with what its step adds. Those that only steps name come last."""
     found = list(_of_rounds(state, line))
     of_steps = list(_of_steps(state, line))
@@ -67,7 +67,7 @@ def _found(state: RunState, line: Timeline) -> list[Use]:
     return found
 
 
-def _places(of_rounds: list[Use], of_steps: list[Use]) -> list[int | None]:
+def _places(of_rounds: list[ToolInvocation], of_steps: list[ToolInvocation]) -> list[int | None]:
     """Which call of a round each call of a step is: by its id, in order where that is repeated; else by what was asked.
 
     Some servers give a call another id in its step than in its round.
@@ -95,26 +95,26 @@ def _asked(call: ToolCall) -> Hashable:
     return call.type, call.name, call.arguments
 
 
-def _of_rounds(state: RunState, line: Timeline) -> Iterator[Use]:
+def _of_rounds(state: RunState, line: Timeline) -> Iterator[ToolInvocation]:
     for n, tool_round in enumerate(state.rounds):
         opened, closed_ns = tool_round.opened, tool_round.closed_ns
         start_ns = timing.place(state, None, opened.earliest_ns, opened.latest_ns).at_ns
         end_ns = line.end.at_ns if closed_ns is None else closed_ns
         for call in tool_round.calls:
-            yield Use(call, start_ns, end_ns, f"/{n}")
+            yield ToolInvocation(call, start_ns, end_ns, f"/{n}")
 
 
-def _of_steps(state: RunState, line: Timeline) -> Iterator[Use]:
+def _of_steps(state: RunState, line: Timeline) -> Iterator[ToolInvocation]:
     """In list order, on our clock where they were streamed, else by their stamps."""
     after_ns = line.active_from_ns
     for step in state.steps.values():
         start_ns, end_ns = timing.place_step(state, step, after_ns, line.end.at_ns)
         after_ns = max(after_ns, start_ns)
         for call in step.tool_calls:
-            yield Use(call, start_ns, end_ns, step.id, step)
+            yield ToolInvocation(call, start_ns, end_ns, step.id, step)
 
 
-def _merged(of_round: Use, of_step: Use) -> Use:
+def _merged(of_round: ToolInvocation, of_step: ToolInvocation) -> ToolInvocation:
     """The round knows the times; the step adds its id and what the round did not have."""
     old, new = of_round.call, of_step.call
     call = replace(
@@ -166,7 +166,7 @@ def _document(document: Document, texts: Texts) -> Document:
 
 def _span(
     state: RunState,
-    use: Use,
+    use: ToolInvocation,
     line: Timeline,
     texts: Texts,
     descriptions: Mapping[str, str],
@@ -181,7 +181,7 @@ def _span(
         server=state.server,
         call=call,
         step_id=(ids.shown(step.id) or None) if step else None,
-        thread_id=state.key.thread_id,
+        conversation_id=state.key.conversation_id,
         step_status=step.status if step else None,
         usage=step.usage if step and step.id not in told else None,
         description=descriptions.get(use.name or "") if call.type == "function" else None,
@@ -196,8 +196,8 @@ def _span(
 
 def _error(step: RunStep | None) -> ApiError | None:
     """As with Runs: a cancelled step was asked for, an expired one is an error."""
-    if step is None or step.status == "cancelled":
+    if step is None or step.outcome is Outcome.CANCELLED:
         return None
-    if step.status == "expired":
+    if step.outcome is Outcome.EXPIRED:
         return ApiError("expired", step.error.message if step.error else None)
-    return step.error or (ApiError("failed") if step.status == "failed" else None)
+    return step.error or (ApiError("failed") if step.outcome is Outcome.FAILED else None)

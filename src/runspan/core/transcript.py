@@ -13,14 +13,16 @@ from itertools import groupby
 from .lifecycle import RunState
 from .model import Message, Part, ToolCall
 from .timing import SECOND_NS
-from .tools import Use
+from .tools import ToolInvocation
 
 FUNCTION = "function"
 CALL, RESPONSE = "tool_call", "tool_call_response"
 SERVER_CALL, SERVER_RESPONSE = "server_tool_call", "server_tool_call_response"
 
 
-def outputs(state: RunState, messages: Iterable[Message], uses: Iterable[Use]) -> tuple[Message, ...]:
+def outputs(
+    state: RunState, messages: Iterable[Message], uses: Iterable[ToolInvocation]
+) -> tuple[Message, ...]:
     """`messages` and `uses` in their own orders, put together; both are redacted already."""
     place = _places(state)
     waiting = list(messages)
@@ -44,7 +46,7 @@ def _places(state: RunState) -> dict[str, int]:
 
 
 def _is_before(
-    state: RunState, message: Message, use: Use, of_message: int | None, of_use: int | None
+    state: RunState, message: Message, use: ToolInvocation, of_message: int | None, of_use: int | None
 ) -> bool:
     """By the steps; where one is not among them, only a message that was certainly there before the calls began."""
     if of_message is not None and of_use is not None:

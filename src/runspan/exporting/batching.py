@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from ..runtime import clock
-from ..runtime.emit import suppressed
+from ..runtime.emitter import suppressed
 from ..runtime.primitives import lock_of_now, queue_of_now
 
 END_S = 30.0  # how long `shutdown` waits for the last batch, as the SDK's does

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _compat
 from ..guard import guarded, logger
-from . import careful
+from . import loss_reporting
 from .sending import door_of_target, door_of_url
 
 PACKAGE = "opentelemetry.exporter.otlp.proto"
@@ -38,7 +38,7 @@ def end_refused() -> None:
         refused: dict[tuple[str, int], bool] = {}
         for exporter, door in list(_exporters()):
             if door not in refused:
-                refused[door] = careful.refuses(door)
+                refused[door] = loss_reporting.refuses(door)
             if refused[door]:
                 _silence(exporter)
                 exporter.shutdown()

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from ..config import Config, host_of
 from ..guard import logger
-from . import careful, otlp
+from . import loss_reporting, otlp
 from .address import endpoint_url, headers_of
 from .answers import Answer, Verdict
 from .sending import Tries
@@ -87,7 +87,7 @@ class CarefulMetricExporter:
         self._inner = inner
         self._door = door
         self._is_failing = False
-        careful.quiet(inner)
+        loss_reporting.quiet(inner)
 
     def __getattr__(self, name: str) -> Any:
         """What the SDK's reader asks of an exporter besides, such as its temporality; None: the SDK's default."""
@@ -98,13 +98,13 @@ class CarefulMetricExporter:
     ) -> MetricExportResult:
         if self.is_muted:
             return MetricExportResult.SUCCESS
-        careful.at_work.active = True
+        loss_reporting.at_work.active = True
         try:
             result: MetricExportResult = self._inner.export(metrics_data, timeout_millis)
         except Exception:
             result = MetricExportResult.FAILURE
         finally:
-            careful.at_work.active = False
+            loss_reporting.at_work.active = False
         if result is MetricExportResult.SUCCESS:
             self._is_failing = False
         else:
@@ -113,7 +113,7 @@ class CarefulMetricExporter:
 
     def is_refused(self) -> bool:
         """Whether nobody listens there; it is said once."""
-        is_refused = careful.refuses(self._door())
+        is_refused = loss_reporting.refuses(self._door())
         if is_refused:
             self.complain(None)
         return is_refused

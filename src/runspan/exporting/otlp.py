@@ -15,7 +15,7 @@ from .. import presets
 from ..config import Config, ConfigError
 from . import variables
 from .address import DEFAULTS, GRPC, HTTP, address, destination, exporters, protocol, variable
-from .careful import CURE
+from .loss_reporting import CURE
 from .sending import GrpcSender, HttpSender, Sender, Tries, credential_provider
 
 __all__ = ["DEFAULTS", "GRPC", "HTTP", "address", "destination", "exporters", "protocol", "variable"]

@@ -15,9 +15,10 @@ from ..conventions import observed as words
 from ..conventions.openinference import SESSION
 from ..core.redact import CUT
 from ..guard import swallow
-from ..runtime import active, place, scope
+from ..runtime import active, otel_context
+from ..runtime import context_attributes as scope
 from ..runtime.active import Active
-from ..runtime.scope import Scope
+from ..runtime.context_attributes import ContextAttributes
 from .functions import GeneratorFunction
 from .spans import attach, current_context, target_of
 from .streams import Within, driven, is_drivable, is_new
@@ -73,7 +74,7 @@ class context:  # noqa: N801 - reads as a statement
             if held[index][0] is self:
                 _entered.set(held[:index] + held[index + 1 :])
                 _, token, inner, outer = held[index]
-                if not place.undo(token) and scope.of(current_context()) is scope.of(inner):
+                if not otel_context.undo(token) and scope.of(current_context()) is scope.of(inner):
                     attach(outer)  # left in a copy of the context that it was entered in
                 return
 
@@ -129,9 +130,9 @@ class context:  # noqa: N801 - reads as a statement
             swallow("enter runspan.context", error)
             return None
 
-    def _scope(self, state: Active, current: Context) -> Scope:
+    def _scope(self, state: Active, current: Context) -> ContextAttributes:
         session_id, user_id, tags, metadata, trace_name = self._given
-        around = scope.of(current) or Scope()
+        around = scope.of(current) or ContextAttributes()
         capture = target_of(state, current).capture
         word = capture.texts.word
         tags = tuple(dict.fromkeys((*around.tags, *(word("tag", str(tag)) or CUT for tag in tags))))
@@ -150,4 +151,4 @@ class context:  # noqa: N801 - reads as a statement
             plain = capture.plain("metadata", metadata)
             attributes[words.METADATA] = capture.dumps(plain)
         attributes |= state.extra.of_context(attributes, plain)
-        return Scope(attributes, metadata, tags, trace_name or around.trace_name)
+        return ContextAttributes(attributes, metadata, tags, trace_name or around.trace_name)

@@ -6,18 +6,17 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from ..guard import guarded
-from ..runtime import active, place
+from ..runtime import active, otel_context
 from ..runtime.active import Active
-from ..runtime.pending import of_run
 
 
 def span_of_run(state: Active, run_id: str) -> trace.Span | None:
     """None: not of this process, or forgotten."""
-    run = of_run(state.runs, run_id)
+    run = state.registry.of_run(run_id)
     if run is not None:
         live: trace.Span = run.live.span
         return live
-    ended: SpanContext | None = state.ended(run_id)
+    ended: SpanContext | None = state.registry.ended.peek(run_id)
     return None if ended is None else NonRecordingSpan(ended)
 
 
@@ -31,7 +30,9 @@ def trace_url(run_id: str | None = None) -> str | None:
     if state is None or state.page is None:
         return None
     with guarded("find the page of a trace"):
-        span = trace.get_current_span(place.current()) if run_id is None else span_of_run(state, run_id)
+        span = (
+            trace.get_current_span(otel_context.current()) if run_id is None else span_of_run(state, run_id)
+        )
         context = span.get_span_context() if span is not None else trace.INVALID_SPAN_CONTEXT
         if context.is_valid and context.trace_flags.sampled:
             return state.page.replace("{trace_id}", trace.format_trace_id(context.trace_id))

@@ -17,7 +17,7 @@ from ..core.redact import CUT
 from ..guard import guarded, logger
 from ..runtime import active
 from ..runtime.active import Active
-from ..runtime.emit import SCOPE
+from ..runtime.emitter import SCOPE
 from .runs import span_of_run
 from .spans import current_context, target_of
 

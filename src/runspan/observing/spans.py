@@ -20,16 +20,16 @@ from ..core.exception_text import text_of
 from ..core.model import ApiError
 from ..core.redact import CUT
 from ..guard import guarded, swallow
-from ..runtime import pending, place, scope
+from ..runtime import context_attributes, otel_context, tool_claims
 from ..runtime.active import Active
 from ..runtime.clock import now_ns
-from ..runtime.emit import SUPPRESS_KEY
+from ..runtime.emitter import SUPPRESS_KEY
 from . import targets
 from .capture import Capture, Shown
 from .outcome import name_of, origin_of, outcome_of
 from .targets import Target
 
-_SPAN, _OBSERVED = place.SPAN, place.OBSERVED
+_SPAN, _OBSERVED = otel_context.SPAN, otel_context.OBSERVED
 
 Show = Callable[[Capture], Shown | None]
 
@@ -37,8 +37,8 @@ _SAMPLED = TraceFlags.SAMPLED
 
 UNSET: Any = object()  # stands for "not given" where None is a value
 
-attach = place.attach
-current_context = place.current
+attach = otel_context.attach
+current_context = otel_context.current
 
 
 class Observed:
@@ -70,7 +70,7 @@ class Observed:
         above: Observed | None,
         takes: tuple[bool, bool],
         first: Mapping[str, Any],
-        call: pending.Pending | None = None,
+        call: tool_claims.Pending | None = None,
     ) -> None:
         self.span = span
         self._began_ns = now_ns()
@@ -126,7 +126,7 @@ class Observed:
             self.got(result)
         if metadata:
             self._metadata.update(metadata)
-            around = scope.of(self.outer)
+            around = context_attributes.of(self.outer)
             self._note_metadata({**(around.metadata if around else {}), **self._metadata})
         if attributes:
             self.span.set_attributes(self.target.capture.attributes(attributes))
@@ -199,7 +199,7 @@ class Observed:
 
 def leave(token: Any, observed: Observed | None) -> None:
     """Undo an `attach`, also where the code goes on in another context than it began in; never logs, never raises."""
-    if not place.undo(token) and observed is not None and current_context().get(_OBSERVED) is observed:
+    if not otel_context.undo(token) and observed is not None and current_context().get(_OBSERVED) is observed:
         attach(observed.outer)
 
 
@@ -234,7 +234,7 @@ def begin(
     name: str,
     attributes: Mapping[str, Any],
     takes: tuple[bool, bool] = (True, True),
-    call: pending.Pending | None = None,
+    call: tool_claims.Pending | None = None,
     show: Show | None = None,
 ) -> Observed:
     """Start a span under `current`, or, for a waiting tool call, under its run. It is not entered yet.
@@ -242,7 +242,7 @@ def begin(
     `show(capture)` gives the input, asked for only if it is recorded.
     """
     target = target_of(state, current)
-    values = scope.of(current)
+    values = context_attributes.of(current)
     parent = current
     if state.extra.kinds:
         attributes = {**state.extra.kinds[kind], **attributes}
@@ -284,10 +284,10 @@ def _output(kind: str, shown: Shown) -> dict[str, str]:
     return {**said, words.RESULT: text} if kind == words.TOOL else said
 
 
-def _of_call(call: pending.Pending) -> dict[str, Any]:
+def _of_call(call: tool_claims.Pending) -> dict[str, Any]:
     found: dict[str, Any] = {words.CALL_ID: call.call_id}
-    if call.thread_id:
-        found |= {genai.CONVERSATION: call.thread_id, "session.id": call.thread_id}
+    if call.conversation_id:
+        found |= {genai.CONVERSATION: call.conversation_id, "session.id": call.conversation_id}
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..conventions import observed as words
 from ..guard import swallow
-from ..runtime import pending
+from ..runtime import tool_claims
 from ..runtime.active import Active
 from .arguments import Arguments, masked
 from .capture import Capture, Shown
@@ -56,9 +56,9 @@ class Spec:
             return None
         return observed
 
-    def claim(self, state: Active, given: dict[str, Any]) -> pending.Pending | None:
+    def claim(self, state: Active, given: dict[str, Any]) -> tool_claims.Pending | None:
         """The call of a waiting run that this call of a tool answers."""
-        return pending.take(self.name, given, state.runs)
+        return tool_claims.take(self.name, given, state.registry)
 
     def shown(self, capture: Capture, given: dict[str, Any]) -> Shown | None:
         """The arguments as they go out."""

@@ -14,7 +14,7 @@ from .. import _compat
 from ..guard import swallow
 from ..runtime import tracers
 from ..runtime.active import Active
-from ..runtime.emit import SCOPE
+from ..runtime.emitter import SCOPE
 from .capture import Capture
 
 

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.trace import SpanContext
 
 from ..config import Config
-from ..conventions.extra import NONE, Extra
+from ..conventions.backend_attributes import NONE, BackendAttributes
 from ..core.redact import Texts
-from .pending import Claimable
+from .registry import RunRegistry
 
 MAX_TRACES = 10_000  # whose first span is remembered
 
@@ -27,10 +27,9 @@ class Active:
     config: Config
     texts: Texts
     provider: Callable[[], Any]  # the TracerProvider of a span that begins now
-    runs: Mapping[tuple[str, str], Claimable]  # (server, run id) of the runs that live
-    ended: Callable[[str], Any]  # run id -> SpanContext of its span, while that is remembered
-    custody: Any  # runs that come from other processes and go there
-    extra: Extra = NONE  # what the backend of the preset wants more
+    registry: RunRegistry
+    handoffs: Any  # runs that come from other processes and go there
+    extra: BackendAttributes = NONE  # what the backend of the preset wants more
     page: str | None = None  # where it shows a trace, with {trace_id} in it
     targets: dict[int, Any] = field(default_factory=dict)  # kept by observing/, by id of the provider
     traces: dict[int, int] = field(default_factory=dict)  # trace id -> id of our first span in it

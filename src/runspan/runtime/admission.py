@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..apis.api import RUNS
 from .records import (
-    Ask,
     Call,
     Fetched,
     HandlerError,
@@ -14,6 +14,7 @@ from .records import (
     StreamClosed,
     StreamDeltas,
     StreamEvent,
+    WorkerTask,
     weight,
 )
 
@@ -46,13 +47,13 @@ def is_edge(record: Any) -> bool:
         is_of_run = route.is_poll or (route.is_write and record.match.run_id is not None)
         return route.starts_run or (is_of_run and isinstance(record.result, bytes))
     if isinstance(record, StreamEvent):
-        return record.name.startswith("thread.run.")
+        return record.stream.events.kind_of(record.name) in RUNS
     return isinstance(record, StreamClosed | HandlerError | Fetched)
 
 
 def always_fits(record: Any) -> bool:
     """What the owner of the app asked for; there are few of them."""
-    return isinstance(record, Ask) and not record.can_be_spared
+    return isinstance(record, WorkerTask) and not record.can_be_spared
 
 
 def strip(record: Any) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ..core.lifecycle import PHASE_OF_STATUS, Phase, advance
-from ..core.model import Observation, Run, Source
+from ..core.lifecycle import advance
+from ..core.model import Observation, Phase, Run, Source
 from . import clock
-from .live import Live
+from .live_run import Live
 
 
 def believed(live: Live, seen: Observation) -> Observation:
@@ -28,7 +28,7 @@ def believed(live: Live, seen: Observation) -> Observation:
     live.claim = replace(seen, runs=(claim,), messages=(), steps=(), outputs=(), polls=0)
     others = tuple(run for run in seen.runs if run is not claim)
     if seen.open_status is not None:
-        return replace(seen, runs=(*others, replace(claim, status=seen.open_status)))
+        return replace(seen, runs=(*others, _alive(live, claim, seen.open_status)))
     live.state = replace(live.state, polls=live.state.polls + seen.polls)
     return replace(seen, runs=others)
 
@@ -51,4 +51,8 @@ def settle(live: Live, at_ns: int, since_ns: int | None = None) -> bool:
 
 
 def _is_over(run: Run) -> bool:
-    return PHASE_OF_STATUS.get(run.status or "") is Phase.OVER
+    return run.phase is Phase.OVER
+
+
+def _alive(live: Live, run: Run, status: str) -> Run:
+    return replace(run, status=status, phase=live.api.phase_of(status), outcome=None)

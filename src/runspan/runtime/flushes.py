@@ -13,7 +13,7 @@ from . import clock
 from .outbox import Flusher, Outbox
 from .tracker import Tracker
 
-PATIENCE = 0.6  # of a flush's time for GETs that are on their way; the rest is for exporting
+FETCH_SHARE = 0.6  # of a flush's time for GETs that are on their way; the rest is for exporting
 
 Answer = Callable[[bool], None]
 
@@ -45,7 +45,7 @@ class Flush(Struct, eq=False):
     ) -> Flush:
         """`patient`: its answer is False as soon as GETs are needed; nobody waits, so what is over goes out when it is whole."""
         now_s = clock.monotonic_s()
-        patience_s = math.inf if patient and not closing else timeout_s * PATIENCE
+        patience_s = math.inf if patient and not closing else timeout_s * FETCH_SHARE
         return cls(now_s + timeout_s, now_s + patience_s, answer, closing, patient, then)
 
     def end(self, ok: bool) -> None:
@@ -60,7 +60,7 @@ class Flushes:
     """On the worker's thread alone."""
 
     def __init__(self, tracker: Tracker, outbox: Outbox, flusher: Flusher, dropped: Counter[str]) -> None:
-        self._patience = tracker.patience
+        self._patience = tracker.scheduler
         self._tracker = tracker
         self._outbox = outbox
         self._flusher = flusher
@@ -77,7 +77,7 @@ class Flushes:
         """One pass over them: expedite what settles, wait for the GETs, emit, export."""
         new = [f for f in self._waiting if not f.is_begun]
         with guarded("hasten what lingers"):
-            self._patience.hasten(look=bool(new), alive=any(f.closing for f in new))
+            self._patience.expedite(look=bool(new), alive=any(f.closing for f in new))
         for flush in new:
             flush.is_begun = True
         now_s, is_waiting = clock.monotonic_s(), self._patience.is_waiting()

@@ -22,13 +22,14 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ..conventions import observed as words
-from ..conventions.extra import Extra
+from ..conventions.backend_attributes import BackendAttributes
 from ..conventions.openinference import SESSION
-from ..core import carried as lines
-from ..core.carried import Carried
-from . import place, scope
+from ..core import run_context as lines
+from ..core.run_context import RunContext
+from . import context_attributes as scope
+from . import otel_context as place
+from .context_attributes import ContextAttributes
 from .records import LiveSpan
-from .scope import Scope
 
 SCOPE = (
     SESSION,
@@ -47,26 +48,26 @@ Headers = dict[str, str]
 # ---------------------------------------------------------------- giving away
 
 
-def carry(live: LiveSpan, **more: Any) -> Carried:
+def carry(live: LiveSpan, **more: Any) -> RunContext:
     """What there is to say of a run whose span was begun here, or taken over here."""
     own: SpanContext = live.span.get_span_context()
     parent = trace.get_current_span(live.context).get_span_context()
     values = scope.of(live.context)
-    return Carried(
+    return RunContext(
         trace_id=trace.format_trace_id(own.trace_id),
         span_id=trace.format_span_id(own.span_id),
         parent_id=trace.format_span_id(parent.span_id) if parent.is_valid and parent != own else None,
         flags=int(own.trace_flags),
         request_ns=live.request_ns + live.wall_offset_ns,
         response_ns=None if live.response_ns is None else live.response_ns + live.wall_offset_ns,
-        thread_id=live.thread_id,
+        conversation_id=live.conversation_id,
         request=live.asked,
         scope={k: v for k, v in values.attributes.items() if k in SCOPE} if values is not None else {},
         **more,
     )
 
 
-def headers(live: LiveSpan, carried: Carried) -> Headers:
+def headers(live: LiveSpan, carried: RunContext) -> Headers:
     """`traceparent` (the run span's parent; where it has none, the run span itself), `tracestate`, `baggage`, and ours."""
     parent = live.context if carried.parent_id else trace.set_span_in_context(live.span, live.context)
     return {**_w3c(parent), lines.KEY: lines.encode(carried, lines.MAX_HEADER_CHARS)}
@@ -94,7 +95,7 @@ def _w3c(context: Context) -> Headers:
 # ---------------------------------------------------------------- taking over
 
 
-def read(carrier: object) -> tuple[Carried | None, Context]:
+def read(carrier: object) -> tuple[RunContext | None, Context]:
     """What `headers` wrote, also among other headers, in any case, as bytes; and the Context that the run began in."""
     found = _texts(carrier)
     carried = lines.decode(found.get(lines.KEY))
@@ -106,7 +107,7 @@ def read(carrier: object) -> tuple[Carried | None, Context]:
     return None, trace.set_span_in_context(NonRecordingSpan(around), context) if around.is_valid else context
 
 
-def context_of(carried: Carried) -> Context:
+def context_of(carried: RunContext) -> Context:
     """The same for a line that came without headers."""
     return _context(carried, None, Context())
 
@@ -125,14 +126,14 @@ def _text(value: object) -> object:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _context(carried: Carried, state: TraceState | None, context: Context) -> Context:
+def _context(carried: RunContext, state: TraceState | None, context: Context) -> Context:
     if carried.parent_id is not None:
         parent = _span_context(carried, carried.parent_id, state)
         context = trace.set_span_in_context(NonRecordingSpan(parent), context)
     return context
 
 
-def with_scope(context: Context, said: Mapping[str, Any], extra: Extra) -> Context:
+def with_scope(context: Context, said: Mapping[str, Any], extra: BackendAttributes) -> Context:
     """With what `runspan.context` gave there, and what our own backend's preset makes of it."""
     if not said:
         return context
@@ -143,17 +144,17 @@ def with_scope(context: Context, said: Mapping[str, Any], extra: Extra) -> Conte
     attributes = {**said, **extra.of_context(said, metadata)}
     return otel_context.set_value(
         scope.KEY,
-        Scope(attributes, metadata, tuple(said.get(words.TAGS, ())), said.get(words.TRACE_NAME)),
+        ContextAttributes(attributes, metadata, tuple(said.get(words.TAGS, ())), said.get(words.TRACE_NAME)),
         context,
     )
 
 
-def own_of(carried: Carried, state: TraceState | None = None) -> SpanContext:
+def own_of(carried: RunContext, state: TraceState | None = None) -> SpanContext:
     """The run span's identity."""
     return _span_context(carried, carried.span_id, state)
 
 
-def _span_context(carried: Carried, span_id: str, state: TraceState | None) -> SpanContext:
+def _span_context(carried: RunContext, span_id: str, state: TraceState | None) -> SpanContext:
     flags = TraceFlags(carried.flags)
     return SpanContext(int(carried.trace_id, 16), int(span_id, 16), True, flags, state)
 
@@ -174,7 +175,7 @@ def is_unsampled(context: Context) -> bool:
 # ---------------------------------------------------------------- the tracer that makes it so
 
 
-def taking_on(tracer: Any, carried: Carried, context: Context) -> tuple[Any, Context]:
+def taking_on(tracer: Any, carried: RunContext, context: Context) -> tuple[Any, Context]:
     """A tracer whose first span is the run span itself, and the Context to begin it in."""
     if not _is_of_sdk(tracer):
         if carried.parent_id is None:  # an id of its own: at least in the same trace

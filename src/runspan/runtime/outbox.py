@@ -17,7 +17,7 @@ from typing import Any
 from ..core.model import SpanData
 from ..guard import guarded, swallow
 from . import clock
-from .emit import Emitter
+from .emitter import Emitter
 from .primitives import queue_of_now
 from .records import LiveSpan
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from ..adapters.assistants import Match
-from ..adapters.message_deltas import MessageDeltas
-from ..adapters.sse import Parser
-from ..adapters.step_deltas import StepDeltas
+from ..apis.api import Api, Events, Match, StepPieces, TextPieces
 from ..core.jsontext import loads
 from ..core.model import ApiError, RunRequest, Server
-from .grouped import Group
+from ..core.sse import Parser
+from .helper_call import HelperCall
 
 # One object as the app got it: JSON bytes, or (for a poll that changed nothing) its scalar fields.
 Payload = bytes | Mapping[str, Any] | None
@@ -47,7 +45,7 @@ class Page(Struct, eq=False):
     has_more: bool | None
 
 
-class Via(Struct, eq=False):
+class BackgroundClient(Struct, eq=False):
     """How to ask the server something more about a run: `get(path, query, timeout_s) -> bytes`, or None: not possible."""
 
     server: str  # its address, for the budget
@@ -66,8 +64,9 @@ class LiveSpan(Struct, eq=False):
     tracer: Any
     request_ns: int = 0
     response_ns: int | None = None
-    thread_id: str | None = None
+    conversation_id: str | None = None
     asked: RunRequest = RunRequest()  # without texts
+    api: Api | None = None  # of a run
     wall_offset_ns: int = 0  # added to times of `runtime.clock` when the span is exported
     is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
 
@@ -75,6 +74,7 @@ class LiveSpan(Struct, eq=False):
 class Call(Struct, eq=False):
     """One finished call of the app."""
 
+    api: Api
     match: Match
     server: Server
     request_ns: int
@@ -87,14 +87,10 @@ class Call(Struct, eq=False):
     unsampled: Any = None  # the SpanContext of a run span that is not recorded
     met: LiveSpan | None = None  # of a shared run that this call is the first here to see
     sends: Any = None  # options to call with instead of the app's
-    via: Via | None = None
+    via: BackgroundClient | None = None
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
-    group: Group | None = None  # of a helper
-    # Polls with the very same answer that joined this one in the queue: (request_ns, response_ns, token).
-    merged: list[tuple[int, int, object]] | None = None  # made when the first may join
-    newest: tuple[int, int] | None = None  # the last of them
-    is_taken: bool = False
+    group: HelperCall | None = None  # of a helper
     learnt: tuple[str, str] | None = (
         None  # (server, run id) under which the app's threads know the run that it started
     )
@@ -104,51 +100,29 @@ class Call(Struct, eq=False):
         live, self.live = self.live, None
         return live
 
-    def merge(self, other: Call) -> bool:
-        """Let this queued poll stand for `other` too. False: the worker has it already.
-
-        No lock: append, remove and pop are atomic. What is added after the worker looked is taken back, unless it was counted.
-        """
-        token = (other.request_ns, other.response_ns, object())
-        if self.merged is None:
-            return False
-        self.merged.append(token)
-        if not self.is_taken:
-            return True
-        try:
-            self.merged.remove(token)
-        except ValueError:
-            return True
-        return False
-
-    def taken_polls(self) -> int:
-        """Number of polls this one stands for; called by the worker, after `is_taken` is set."""
-        count = 1
-        while self.merged:
-            request_ns, response_ns, _ = self.merged.pop()
-            if self.newest is None or response_ns > self.newest[1]:
-                self.newest = (request_ns, response_ns)
-            count += 1
-        return count
-
 
 class StreamRef(Struct, eq=False):
     """One stream of the app, from the call that opened it to its end."""
 
     call: Call
+    events: Events
+    texts: TextPieces  # worker's own: of messages that did not come whole yet
+    steps: StepPieces  # worker's own, like `texts`
     run_id: str | None = None
-    thread_id: str | None = None
+    conversation_id: str | None = None
     first_token_ns: int | None = None
     first_token_since_ns: int | None = None
-    texts: MessageDeltas = field(
-        default_factory=lambda: MessageDeltas(MAX_PARTIAL_CHARS)
-    )  # worker's own: of messages that did not come whole yet
-    steps: StepDeltas = field(
-        default_factory=lambda: StepDeltas(MAX_PARTIAL_CHARS)
-    )  # worker's own, like `texts`
     is_told: bool = False  # worker's own: the event came behind which the server closes it
     parser: Parser | None = None  # worker's own, of a stream that the app reads as bytes
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes
+
+    @classmethod
+    def of(cls, call: Call, run_id: str | None = None, conversation_id: str | None = None) -> StreamRef:
+        events = call.api.events
+        if events is None:
+            raise LookupError(f"{call.api.name} has no streams")
+        texts, steps = events.new_texts(MAX_PARTIAL_CHARS), events.new_steps(MAX_PARTIAL_CHARS)
+        return cls(call, events, texts, steps, run_id, conversation_id)
 
 
 class StreamEvent(Struct, eq=False):
@@ -202,7 +176,7 @@ class Fetched(Struct, eq=False):
     payload: bytes | None
 
 
-class Ask(Struct, eq=False):
+class WorkerTask(Struct, eq=False):
     """Something for the worker to do between records (flush, shutdown), with an answer."""
 
     act: Callable[[], None]

@@ -6,20 +6,19 @@ from msgspec.structs import replace
 
 from ..config import Config
 from ..core import assembly
+from ..core.conversation import Conversation
 from ..core.cost import Pricer
 from ..core.limits import Limits
 from ..core.model import RunFacts, SpanData
 from ..core.redact import Texts
-from ..core.thread import ThreadLog
-from .calls import Assistants
-from .live import Live, lacking
-from .pending import Claimable
+from .call_spans import Agents
+from .live_run import Live
 
 
 class RunSpans:
-    def __init__(self, config: Config, texts: Texts, assistants: Assistants, price: Pricer) -> None:
+    def __init__(self, config: Config, texts: Texts, agents: Agents, price: Pricer) -> None:
         self._texts = texts
-        self._assistants = assistants
+        self._agents = agents
         self._price = price
         self._limits = Limits(
             max_input_messages=config.max_input_messages, max_message_chars=config.max_message_chars
@@ -27,21 +26,19 @@ class RunSpans:
         self._event_texts = replace(texts, captures=True) if config.content_events else None
         self._keeps_texts = config.capture_content or config.content_events
 
-    def of(
-        self, live: Live, log: ThreadLog, tools: Claimable | None, unfinished: str | None
-    ) -> tuple[SpanData, tuple[str, ...]]:
+    def of(self, live: Live, log: Conversation, unfinished: str | None) -> tuple[SpanData, tuple[str, ...]]:
         """The span tree, and what it lacks."""
-        assistant_id = live.state.run.assistant_id or live.state.request.assistant_id or ""
-        assistant = self._assistants.get((live.key.server, assistant_id))
+        agent_id = live.state.run.agent_id or live.state.request.agent_id or ""
+        agent = self._agents.get((live.key.server, agent_id))
         data = assembly.assemble(
-            *(live.state, log, assistant, self._texts, self._limits),
+            *(live.state, log, agent, self._texts, self._limits),
             *(unfinished, self._price, self._event_texts),
         )
-        if tools is not None:
-            data = assembly.without_calls(
-                data, lambda call_id: bool(call_id) and not tools.claim(call_id), tools.errors
-            )
-        lacks = lacking(live, log, self._keeps_texts)
+        entry = live.entry
+        data = assembly.without_calls(
+            data, lambda call_id: bool(call_id) and not entry.claim(call_id), entry.errors
+        )
+        lacks = tuple(live.api.missing(live.state, log, self._keeps_texts))
         if lacks and isinstance(data.facts, RunFacts):
             data = replace(data, facts=replace(data.facts, missing=lacks))
         return data, lacks

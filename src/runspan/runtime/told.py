@@ -7,37 +7,35 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..adapters import assistants
+from ..apis.api import BEGINNINGS, ENDS, EventKind
 from ..core.model import Message, Observation, RunStep
-from .live import Live
+from .live_run import Live
 from .records import StreamRef
-
-CREATED = ".created"
 
 
 def keyed(live: Live, stream: StreamRef, seen: Observation) -> Observation:
     """`seen` with keys of the run's own in the place of ids; what has come whole is not kept in pieces."""
-    name = seen.event or ""
+    kind = stream.events.kind_of(seen.event or "")
     if seen.messages:
-        seen = replace(seen, messages=tuple(_message(live, stream, m, name) for m in seen.messages))
+        seen = replace(seen, messages=tuple(_message(live, stream, m, kind) for m in seen.messages))
     if seen.steps:
-        seen = replace(seen, steps=tuple(_step(live, stream, s, name) for s in seen.steps))
+        seen = replace(seen, steps=tuple(_step(live, stream, s, kind) for s in seen.steps))
     return seen
 
 
-def _message(live: Live, stream: StreamRef, message: Message, name: str) -> Message:
-    ends = name in assistants.MESSAGE_ENDS
+def _message(live: Live, stream: StreamRef, message: Message, kind: EventKind | None) -> Message:
+    begins, ends = kind in BEGINNINGS, kind in ENDS
     content: Hashable = tuple((p.type, p.text) for p in message.parts)
-    key = live.message_ids.key(message.id, begins=name.endswith(CREATED), ends=ends, content=content)
+    key = live.message_ids.key(message.id, begins=begins, ends=ends, content=content)
     if ends and message.parts:
         stream.texts.ended(key)
     return replace(message, id=key)
 
 
-def _step(live: Live, stream: StreamRef, step: RunStep, name: str) -> RunStep:
-    ends = name in assistants.STEP_ENDS
+def _step(live: Live, stream: StreamRef, step: RunStep, kind: EventKind | None) -> RunStep:
+    begins, ends = kind in BEGINNINGS, kind in ENDS
     content: Hashable = (step.message_id, tuple((c.type, c.name, c.arguments) for c in step.tool_calls))
-    key = live.step_ids.key(step.id, step.type, begins=name.endswith(CREATED), ends=ends, content=content)
+    key = live.step_ids.key(step.id, step.type, begins=begins, ends=ends, content=content)
     if ends:
         stream.steps.ended(key)
     return replace(step, id=key)

@@ -1,4 +1,4 @@
-"""Live runs and what is known around them. Lives on the worker's thread alone; nothing here is shared or locked.
+"""Live runs and what is known around them. Lives on the worker's thread alone. What the app's threads see of it is in the registry.
 
 In: records of calls and events. Out: spans, through the emitter; GETs, through the fetcher.
 """
@@ -8,36 +8,28 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from operator import attrgetter
-from typing import Any
 
 from msgspec.structs import replace
 
+from ..apis.api import Api
 from ..config import Config
-from ..core import thread as threads
+from ..core import conversation as threads
+from ..core.conversation import Conversation
 from ..core.cost import Pricer, no_price
 from ..core.ids import StreamIds
-from ..core.lifecycle import Phase, RunState, advance
-from ..core.model import (
-    ApiError,
-    Observation,
-    Run,
-    RunKey,
-    RunRequest,
-    Server,
-    SpanEvent,
-)
+from ..core.lifecycle import RunState, advance, polled_unchanged
+from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, SpanEvent
 from ..core.redact import Texts
-from ..core.thread import ThreadLog
 from ..guard import guarded, swallow
 from . import claims, clock
-from .calls import Assistants, Counts
-from .fetch import Fetcher
-from .live import Live, first_state, missing, time_to_live_ns
+from .call_spans import Agents, Counts
+from .fetcher import Fetcher
+from .live_run import Live, first_state, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
-from .patience import Patience
-from .pending import ANYWHERE, Claimable
-from .records import Call, LiveSpan, StreamClosed, StreamRef, Via
+from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
+from .registry import RunEntry, RunRegistry
+from .scheduler import RunScheduler
 from .span_data import RunSpans
 
 logger = logging.getLogger("runspan")
@@ -48,45 +40,41 @@ class Tracker:
         self,
         config: Config,
         texts: Texts,
-        assistants: Assistants,
+        agents: Agents,
         outbox: Outbox,
         fetcher: Fetcher,
+        registry: RunRegistry,
         price: Pricer = no_price,
     ) -> None:
         self._config = config
+        self.registry = registry
         self._outbox = outbox
-        self._assistants = assistants
-        self._spans = RunSpans(config, texts, assistants, price)
+        self._agents = agents
+        self._spans = RunSpans(config, texts, agents, price)
         self._keeps_texts = config.capture_content or config.content_events
         self._live: dict[RunKey, Live] = {}
-        self._on_thread: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
-        self._pinned: dict[tuple[str, str], ThreadLog] = {}  # threads of live runs
-        self._threads = Lru[tuple[str, str], ThreadLog](
+        self._in_conversation: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
+        self._pinned: dict[tuple[str, str], Conversation] = {}  # threads of live runs
+        self._conversations = Lru[tuple[str, str], Conversation](
             2_000, attrgetter("weight_bytes"), config.max_live_bytes // 2
         )
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
         self._weight = 0
         self.counts = Counts()
         self.dropped: Counter[str] = Counter()
-        self.patience = Patience(
-            config, fetcher, self._live, self._missing, self.finish, self._give_up_streams
+        self.scheduler = RunScheduler(
+            config, fetcher, self._live, self._missing, self.finish, self._give_up_streams, self._catch_up
         )
-        self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
-        self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
-        self.runs: dict[tuple[str, str], Claimable] = {}  # (server, run id); for the app's own tool spans
-        self.ended: Lru[str, Any] = Lru(10_000)  # run id -> SpanContext, for scores that come later
-        self.handed: Lru[str, dict[str, str]] = Lru(10_000)  # run id -> headers, of runs given away
 
     # ------------------------------------------------------------ runs begin
 
     def begin(self, call: Call, request: RunRequest, seen: Observation) -> Live | None:
         """A Run of ours, from the response or first event of the POST that created it."""
         run = seen.runs[0]
-        key = RunKey(call.server.base_url, run.thread_id, run.id)
+        key = RunKey(call.server.base_url, run.conversation_id, run.id)
         if call.live is None:
             self._done.put(key, True)
-            self.ours.discard(run.id)
-            self.runs.pop((key.server, run.id), None)
+            self.registry.forget(key.server, run.id)
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -94,7 +82,7 @@ class Tracker:
         self._done.pop(key)
         state = first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
         try:
-            return self.follow(state, call.live, call.via)
+            return self.follow(call.api, state, call.live, call.via)
         finally:
             if key in self._live:
                 call.take_span()  # which ends with the run
@@ -111,25 +99,32 @@ class Tracker:
         """The run that this call started is not followed."""
         key = call.learnt
         if key is not None and not any((k.server, k.run_id) == key for k in list(self._live)):
-            self.runs.pop(key, None)
-            self.ours.discard(key[1])
+            self.registry.forget(*key)
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
         """A Run of another process, first met alive by a call of this one."""
-        key = RunKey(call.server.base_url, run.thread_id, run.id)
-        request = RunRequest(assistant_id=run.assistant_id)
+        key = RunKey(call.server.base_url, run.conversation_id, run.id)
+        request = RunRequest(agent_id=run.agent_id)
         state = first_state(call, key, request, run, call.response_ns, origin="joined")
-        return self.follow(state, live, call.via)
+        return self.follow(call.api, state, live, call.via)
 
-    def follow(self, state: RunState, span: LiveSpan, via: Via | None) -> Live:
+    def follow(self, api: Api, state: RunState, span: LiveSpan, via: BackgroundClient | None) -> Live:
         """From now on this Run is ours to account for."""
         now_ns = clock.now_ns()
-        live = Live(state, span, via, dies_ns=now_ns + time_to_live_ns(state), heard_ns=now_ns)
+        live = Live(
+            api,
+            state,
+            span,
+            RunEntry(span),
+            via,
+            expires_ns=now_ns + time_to_live_ns(state),
+            last_heard_ns=now_ns,
+        )
         live.message_ids = StreamIds(state.key.run_id)  # others write in the thread, too
         self.counts.started += 1
         self._weight += live.weight
         self._put(live)
-        self.patience.prepare(live)
+        self.scheduler.prepare(live)
         self._keep_within_bounds()
         return live
 
@@ -138,23 +133,21 @@ class Tracker:
         if self._live.pop(live.key, None) is not None:
             self._unpin(live.key)
             self._done.pop(key)
-            run = replace(live.state.run, thread_id=key.thread_id)
+            run = replace(live.state.run, conversation_id=key.conversation_id)
             live.state = replace(live.state, key=key, server=server, run=run)
             self._put(live)
 
     def _put(self, live: Live) -> None:
         key = live.key
         self._live[key] = live
-        self.ours.add(key.run_id)
-        taken = self.runs.get((ANYWHERE, key.run_id))
-        self.runs.setdefault((key.server, key.run_id), taken or Claimable(live.span))
-        on_thread = (key.server, key.thread_id)
-        self._on_thread[on_thread].add(key)
-        if on_thread not in self._pinned:
-            self._pin(on_thread, self._threads.pop(on_thread) or ThreadLog())
+        live.entry = self.registry.follow(key.server, key.run_id, live.span)
+        in_conversation = (key.server, key.conversation_id)
+        self._in_conversation[in_conversation].add(key)
+        if in_conversation not in self._pinned:
+            self._pin(in_conversation, self._conversations.pop(in_conversation) or Conversation())
         self._note_times(live)
         live.due_ns = 0
-        self.patience.schedule(live)
+        self.scheduler.schedule(live)
 
     def _keep_within_bounds(self) -> None:
         """The oldest go out before memory does; the newest stays whatever it weighs."""
@@ -168,56 +161,68 @@ class Tracker:
 
     def observe(self, server: Server, seen: Observation, weight: int = 0) -> None:
         """Take in what one call, event or fetch says of runs, threads and assistants. `weight`: bytes of the steps in it."""
-        for assistant in seen.assistants:
-            self._assistants.put((server.base_url, assistant.id), assistant)
-        thread_id = seen.thread_id or next((run.thread_id for run in seen.runs), None)
-        if thread_id is None:
+        for agent in seen.agents:
+            self._agents.put((server.base_url, agent.id), agent)
+        conversation_id = seen.conversation_id or next((run.conversation_id for run in seen.runs), None)
+        if conversation_id is None:
             return
-        on_thread = (server.base_url, thread_id)
-        self._record(on_thread, seen)
-        touched = {RunKey(server.base_url, run.thread_id, run.id) for run in seen.runs}
+        in_conversation = (server.base_url, conversation_id)
+        self._record(in_conversation, seen)
+        touched = {RunKey(server.base_url, run.conversation_id, run.id) for run in seen.runs}
         if seen.run_id is not None:
-            touched.add(RunKey(server.base_url, thread_id, seen.run_id))
+            touched.add(RunKey(server.base_url, conversation_id, seen.run_id))
         for key in touched:
             live = self._live.get(key)
             if live is not None:
+                self._catch_up(live, seen.request_ns)
                 taken = claims.believed(live, seen)
                 live.state = advance(live.state, taken)
                 self._note_times(live)
-                live.heard_ns = clock.now_ns()
+                live.last_heard_ns = clock.now_ns()
                 if seen.steps:
                     live.weight += weight
                     self._weight += weight
         if seen.messages or seen.listing:
-            touched |= self._on_thread.get(on_thread, set())
+            touched |= self._in_conversation.get(in_conversation, set())
         for key in touched:
             live = self._live.get(key)
             if live is not None:
                 self._settle(live)
         self._keep_within_bounds()
 
+    def _catch_up(self, live: Live, until_ns: int | None = None) -> None:
+        """Take in the polls that the app's threads counted. Those since `until_ns` may belong behind a record that comes next."""
+        polls = live.entry.take_polls(until_ns)
+        if polls:
+            live.state = polled_unchanged(live.state, polls)
+            live.last_heard_ns = max(live.last_heard_ns, live.state.last_seen_ns)
+            self.scheduler.earn(live.key.server, len(polls))
+
     def _note_times(self, live: Live) -> None:
         """Which messages another run of the thread could read depends on them."""
-        on_thread = (live.key.server, live.key.thread_id)
+        in_conversation = (live.key.server, live.key.conversation_id)
         if live.state.origin != "joined":  # when that one began is not known
-            self._pin(on_thread, threads.with_run(self._pinned[on_thread], live.state))
+            self._pin(in_conversation, threads.with_run(self._pinned[in_conversation], live.state))
 
-    def _record(self, on_thread: tuple[str, str], seen: Observation) -> None:
+    def _record(self, in_conversation: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:
-            if seen.vector_store_ids is None:
+            if seen.data_source_ids is None:
                 return
             seen = replace(seen, messages=(), listing=None)
-        teaches = seen.messages or seen.listing or seen.created_thread or seen.deleted_message_id
-        if not teaches and seen.vector_store_ids is None:
+        teaches = seen.messages or seen.listing or seen.created_conversation or seen.deleted_message_id
+        if not teaches and seen.data_source_ids is None:
             return
-        pinned = self._pinned.get(on_thread)
+        pinned = self._pinned.get(in_conversation)
         if pinned is not None:
-            self._pin(on_thread, threads.record(pinned, seen))
+            self._pin(in_conversation, threads.record(pinned, seen))
         else:
-            self._threads.put(on_thread, threads.record(self._threads.get(on_thread) or ThreadLog(), seen))
+            self._conversations.put(
+                in_conversation,
+                threads.record(self._conversations.get(in_conversation) or Conversation(), seen),
+            )
 
-    def get(self, server: Server, thread_id: str | None, run_id: str | None) -> Live | None:
-        return self._live.get(RunKey(server.base_url, thread_id or "", run_id or ""))
+    def get(self, server: Server, conversation_id: str | None, run_id: str | None) -> Live | None:
+        return self._live.get(RunKey(server.base_url, conversation_id or "", run_id or ""))
 
     def get_by_key(self, key: RunKey) -> Live | None:
         return self._live.get(key)
@@ -228,7 +233,7 @@ class Tracker:
 
     def is_foreign(self, server: Server, run: Run) -> bool:
         """Whether nobody here has ever followed this Run."""
-        key = RunKey(server.base_url, run.thread_id, run.id)
+        key = RunKey(server.base_url, run.conversation_id, run.id)
         return key not in self._live and key not in self._done
 
     # ------------------------------------------------------------ streams
@@ -270,7 +275,7 @@ class Tracker:
 
     def first_token(self, server: Server, stream: StreamRef) -> None:
         """The first text of a run counts, whichever of its streams brought it."""
-        live = self.get(server, stream.thread_id, stream.run_id)
+        live = self.get(server, stream.conversation_id, stream.run_id)
         if live is not None and live.state.first_token_ns is None and stream.first_token_ns is not None:
             since_ns, at_ns = stream.first_token_since_ns, stream.first_token_ns
             live.state = replace(live.state, first_token_ns=at_ns, first_token_since_ns=since_ns)
@@ -284,76 +289,72 @@ class Tracker:
     def _settle(self, live: Live) -> None:
         """Emit a run that is over and whole; else wait for what may come."""
         if live.state.is_over:
-            if live.over_ns is None:
-                live.over_ns = clock.now_ns()
+            if live.ended_ns is None:
+                live.ended_ns = clock.now_ns()
             # The app may still read what a trace is richer by: all of the steps are the last that it can.
             if live.state.has_all_steps and not live.open_streams and not self._missing(live):
                 self.finish(live)
                 return
-        self.patience.schedule(live)
+        self.scheduler.schedule(live)
 
     def _missing(self, live: Live) -> list[str]:
-        log = self._pinned.get((live.key.server, live.key.thread_id), ThreadLog())
-        return [what for what in missing(live, log, self._keeps_texts) if what not in live.tried]
+        log = self._pinned.get((live.key.server, live.key.conversation_id), Conversation())
+        return [what for what in live.api.lacks(live.state, log, self._keeps_texts) if what not in live.tried]
 
     def finish(self, live: Live, unfinished: str | None = None) -> None:
         """The run goes out, once; or, if it is another process's to emit, it is only counted."""
         if self._live.pop(live.key, None) is None:
             return
         with guarded("settle what a run claims to be"):
+            self._catch_up(live)
             if unfinished and claims.settle(live, clock.now_ns()):
                 unfinished = None
         try:
-            tools, log = self._let_go(live)
-            self._go_out(live, tools, log, unfinished)
+            self._go_out(live, self._let_go(live), unfinished)
         except Exception as error:
             self.dropped["error"] += 1
             swallow("finish a run", error)
             with guarded("end the span of a run that could not be finished"):
                 live.span.span.end()
 
-    def _let_go(self, live: Live) -> tuple[Claimable | None, ThreadLog]:
+    def _let_go(self, live: Live) -> Conversation:
         key = live.key
-        self.ours.discard(key.run_id)
-        self.expected.discard(key.run_id)
-        tools = self.runs.pop((key.server, key.run_id), None)
-        if tools is not None and self.runs.get((ANYWHERE, key.run_id)) is tools:
-            del self.runs[ANYWHERE, key.run_id]
+        self.registry.forget(key.server, key.run_id)
         self._weight -= live.weight
         log = self._unpin(key)
         self._done.put(key, True)
-        self.ended.put(key.run_id, live.span.span.get_span_context())
-        return tools, log
+        self.registry.ended.put(key.run_id, live.span.span.get_span_context())
+        return log
 
-    def _go_out(self, live: Live, tools: Claimable | None, log: ThreadLog, unfinished: str | None) -> None:
-        is_given_away = tools is not None and tools.settle("emitted") == "handed"
-        if is_given_away and tools is not None:
-            self.handed.put(live.key.run_id, tools.carrier or {})
+    def _go_out(self, live: Live, log: Conversation, unfinished: str | None) -> None:
+        is_given_away = live.entry.settle("emitted") == "handed"
+        if is_given_away:
+            self.registry.handed.put(live.key.run_id, live.entry.carrier or {})
         if is_given_away or (live.span.is_shared and unfinished):
             self.counts.handed_off += 1
             return
-        data, lacks = self._spans.of(live, log, tools, unfinished)
+        data, lacks = self._spans.of(live, log, unfinished)
         if self._outbox.send(live.span, data):
             self.counts.missing.update(lacks)
             self.counts.unfinished += bool(unfinished)
             self.counts.emitted += not unfinished
 
-    def _unpin(self, key: RunKey) -> ThreadLog:
-        on_thread = (key.server, key.thread_id)
-        keys = self._on_thread[on_thread]
+    def _unpin(self, key: RunKey) -> Conversation:
+        in_conversation = (key.server, key.conversation_id)
+        keys = self._in_conversation[in_conversation]
         keys.discard(key)
         if keys:
-            return self._pinned[on_thread]
-        del self._on_thread[on_thread]
-        log = self._pinned.pop(on_thread)
+            return self._pinned[in_conversation]
+        del self._in_conversation[in_conversation]
+        log = self._pinned.pop(in_conversation)
         self._weight -= log.weight_bytes
-        self._threads.put(on_thread, log)
+        self._conversations.put(in_conversation, log)
         return log
 
-    def _pin(self, on_thread: tuple[str, str], log: ThreadLog) -> None:
-        known = self._pinned.get(on_thread)
+    def _pin(self, in_conversation: tuple[str, str], log: Conversation) -> None:
+        known = self._pinned.get(in_conversation)
         self._weight += log.weight_bytes - (known.weight_bytes if known else 0)
-        self._pinned[on_thread] = log
+        self._pinned[in_conversation] = log
 
     def fetched(self, key: RunKey, what: str, seen: Observation | None) -> None:
         """A GET came back, with something to observe or with nothing. A look that found the run alive is followed by later ones."""
@@ -366,15 +367,15 @@ class Tracker:
             self.observe(live.state.server, seen)
         if key not in self._live:
             return
-        if live.over_ns is None or self.patience.ask(live) or not self.patience.has_settled(live):
-            self.patience.schedule(live)
+        if live.ended_ns is None or self.scheduler.ask(live) or not self.scheduler.has_settled(live):
+            self.scheduler.schedule(live)
         else:
             self.finish(live)
 
     def emit_over(self) -> None:
         """Everything that is over goes out, whole or not."""
         for live in list(self._live.values()):
-            if live.over_ns is not None:
+            if live.ended_ns is not None:
                 self.finish(live)
 
     def emit_all(self) -> None:
@@ -385,8 +386,7 @@ class Tracker:
     def give_away(self, run_id: str) -> None:
         """A run that the app handed off: another process will see to it."""
         live = self.find(run_id)
-        of = live and self.runs.get((live.key.server, run_id))
-        if live and of and of.carrier is not None:
+        if live is not None and live.entry.carrier is not None:
             self.finish(live)
 
     def count_unrecorded(self) -> None:

@@ -20,7 +20,7 @@ from opentelemetry.context import Context
 from .. import _compat
 from ..conventions.observed import USER
 from ..conventions.openinference import SESSION
-from . import place, scope
+from . import context_attributes, otel_context
 
 SpanId = tuple[int, int]  # trace id, span id
 Frame = tuple[CodeType, int, int]  # which code, in which call of it (its id), and where in the code
@@ -64,10 +64,10 @@ class WorkUnit:
 
 def here(context: Context | None = None) -> WorkUnit:
     """The unit of work of the running code, or the one that `context` will be current in."""
-    context = place.current() if context is None else context
+    context = otel_context.current() if context is None else context
     task = _task()
     span = trace.get_current_span(context)
-    given = scope.of(context)
+    given = context_attributes.of(context)
     said = {} if given is None else given.attributes
     around = tuple(_spans_around(context))
     return WorkUnit(
@@ -85,7 +85,7 @@ def _spans_around(context: Context | None) -> Iterator[SpanId]:
         own = trace.get_current_span(context).get_span_context()
         if own.is_valid:
             yield own.trace_id, own.span_id
-        observed: Any = context.get(place.OBSERVED)
+        observed: Any = context.get(otel_context.OBSERVED)
         context = None if observed is None else observed.outer
 
 

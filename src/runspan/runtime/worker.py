@@ -19,14 +19,12 @@ from . import admission, clock, waiting
 from .flushes import Flush, Flushes
 from .outbox import Flusher, Outbox
 from .primitives import queue_of_now
-from .records import Ask, Call
+from .records import WorkerTask
 from .tracker import Tracker
 
 TICK_S = 0.02  # records of one batch; nothing is lost by it, and the app's threads are not woken against
-# Past COALESCE_FROM equal polls become one record. Past MAX_QUEUED, or MAX_QUEUED_BYTES, answers are dropped; past twice as much,
-# starts and ends of runs are dropped, too. Each drop is counted.
+# Past MAX_QUEUED, or MAX_QUEUED_BYTES, answers are dropped; past twice as much, starts and ends of runs, too. Each drop is counted.
 MAX_QUEUED = 50_000
-COALESCE_FROM = MAX_QUEUED // 2
 MAX_QUEUED_BYTES = 64_000_000
 RETRY_S = 0.05  # where the system had no thread for us
 
@@ -52,11 +50,10 @@ class Worker:
         self._is_stopped = False  # whatever comes now is of calls that were in flight
         self._is_too_late = False  # to start a thread: the interpreter is going down
         self._starting = threading.Lock()
-        self._waiting_polls: dict[tuple[str, str | None], Call] = {}
         self.restarts = -1
         self.dropped: Counter[str] = Counter()
         self._flushes = Flushes(tracker, outbox, flusher, self.dropped)
-        self._handlers: Mapping[type, Callable[[Any], None]] = {**handlers, Ask: lambda ask: ask.act()}
+        self._handlers: Mapping[type, Callable[[Any], None]] = {**handlers, WorkerTask: lambda ask: ask.act()}
 
     # ------------------------------------------------------------ the caller's side
 
@@ -64,7 +61,7 @@ class Worker:
         """Hand a record over. Never blocks."""
         weight = admission.weight_of(record)
         queued, weighs = self._queue.qsize(), self._queued_bytes + weight
-        if queued >= COALESCE_FROM or weighs > MAX_QUEUED_BYTES:
+        if queued >= MAX_QUEUED or weighs > MAX_QUEUED_BYTES:
             if not self._admits(record, queued, weighs):
                 return
             weight = admission.weight_of(record)
@@ -74,26 +71,17 @@ class Worker:
             self._start()
 
     def _admits(self, record: Any, queued: int, weighs: int) -> bool:
-        """Whether it may wait; it may have joined a queued poll with the same answer, or have lost its own answer."""
-        poll_of = None
-        if isinstance(record, Call) and record.match.route.is_poll:
-            poll_of = (record.server.base_url, record.match.run_id)
-            waiting = self._waiting_polls.get(poll_of)
-            if waiting is not None and waiting.result == record.result and waiting.merge(record):
-                return False
-        if not admission.always_fits(record):
-            is_full = queued >= MAX_QUEUED or weighs > MAX_QUEUED_BYTES
-            is_edge = admission.is_edge(record)
-            if queued >= 2 * MAX_QUEUED or (is_full and not is_edge and not admission.strip(record)):
-                self._drop(record)
-                return False
-            if is_full and not is_edge:
-                self.dropped["queue_full"] += 1  # its answer
-            elif weighs > 2 * MAX_QUEUED_BYTES and not self._fits_stripped(record):
-                return False
-        if poll_of is not None:
-            record.merged = []
-            self._waiting_polls[poll_of] = record
+        """Whether it may wait; it may have lost its answer."""
+        if admission.always_fits(record):
+            return True
+        is_edge = admission.is_edge(record)
+        if queued >= 2 * MAX_QUEUED or (not is_edge and not admission.strip(record)):
+            self._drop(record)
+            return False
+        if not is_edge:
+            self.dropped["queue_full"] += 1  # its answer
+        elif weighs > 2 * MAX_QUEUED_BYTES:
+            return self._fits_stripped(record)
         return True
 
     def _fits_stripped(self, record: Any) -> bool:
@@ -140,7 +128,7 @@ class Worker:
 
     def begin(self, flush: Flush) -> bool:
         """Begin a flush, whose caller is answered later. False: it is too late, nobody will be."""
-        self.put(Ask(lambda: self._flushes.add(flush)))
+        self.put(WorkerTask(lambda: self._flushes.add(flush)))
         return not (self._is_too_late or sys.is_finalizing())
 
     def stop(self, last: Callable[[], None]) -> None:
@@ -150,7 +138,7 @@ class Worker:
         """
         self._is_stopped = True
         if self._is_running:
-            self._queue.put(Ask(self._end))
+            self._queue.put(WorkerTask(self._end))
         self._flusher.stop(last)
 
     def _end(self) -> None:
@@ -172,14 +160,14 @@ class Worker:
     def _step(self) -> None:
         record = self._next()
         if record is not None:
-            if not isinstance(record, Ask) and not self._flushes:
+            if not isinstance(record, WorkerTask) and not self._flushes:
                 time.sleep(TICK_S)
             self._handle(record)
             # What came until now and no more: timers and flushes must not wait for an app that never pauses.
             for _ in range(self._queue.qsize()):
                 self._handle(self._queue.get_nowait())
         with guarded("keep the timers"):
-            self._tracker.patience.tick(clock.now_ns())
+            self._tracker.scheduler.tick(clock.now_ns())
             self._outbox.pump()
         self._flusher.revive()
         if self._flushes:
@@ -191,11 +179,11 @@ class Worker:
 
     def _next(self) -> Any:
         try:
-            return self._queue.get(timeout=self._patience_s())
+            return self._queue.get(timeout=self._wait_s())
         except queue.Empty:
             return None
 
-    def _patience_s(self) -> float | None:
+    def _wait_s(self) -> float | None:
         """How long there is nothing to do if no record comes; None: for ever."""
         if self._flushes or self._outbox.is_waiting:
             return 0.005
@@ -203,16 +191,12 @@ class Worker:
             return RETRY_S
         if self._is_stopped:  # started for a record that the thread before it still took
             return 0.0
-        due_ns = self._tracker.patience.next_due_ns()
+        due_ns = self._tracker.scheduler.next_due_ns()
         return None if due_ns is None else max(0.0, (due_ns - clock.now_ns()) / 1e9)
 
     def _handle(self, record: Any) -> None:
         self._queued_bytes = 0 if self._queue.empty() else self._queued_bytes - admission.weight_of(record)
         with guarded(f"read a {type(record).__name__}"):
-            if isinstance(record, Call):
-                record.is_taken = True
-                if self._waiting_polls:
-                    self._waiting_polls.pop((record.server.base_url, record.match.run_id), None)
             try:
                 self._handlers[type(record)](record)
             except Exception:

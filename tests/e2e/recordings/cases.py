@@ -43,8 +43,8 @@ class Case:
     def play(self) -> Record:
         return play(self.exchanges, self.mode)
 
-    def traced(self, linger_s: float = UNTIL_FLUSH) -> Traced:
-        return traced(self.play, linger_s)
+    def traced(self, settle_s: float = UNTIL_FLUSH) -> Traced:
+        return traced(self.play, settle_s)
 
 
 def cases() -> list[Case]:

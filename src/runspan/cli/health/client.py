@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 import runspan
 
 from ... import _compat
-from ...patches import neighbours
-from ...patches.install import TARGETS
+from ...clients.openai import other_instrumentations
+from ...clients.openai.install import TARGETS
 from ..finding import Finding, bad, note, ok, warn
 
 BASE = _compat.BASE_CLIENT  # the two that every call goes through
@@ -54,7 +54,8 @@ def _loaded_by_the_launcher() -> Iterator[Finding]:
     """Other instrumentations of openai that are installed; `opentelemetry-instrument` would start them all."""
     for point in entry_points(group="opentelemetry_instrumentor"):
         known = next(
-            (one for prefix, one in neighbours.KNOWN.items() if point.value.startswith(prefix)), None
+            (one for prefix, one in other_instrumentations.KNOWN.items() if point.value.startswith(prefix)),
+            None,
         )
         if known is None:
             continue

@@ -1,0 +1,8 @@
+"""The APIs that runspan traces. The first one is meant where a carrier from another process names none."""
+
+from __future__ import annotations
+
+from . import assistants, files
+from .api import Apis
+
+APIS = Apis(assistants.API, files.API)

@@ -1,0 +1,223 @@
+"""What an API is to the rest of runspan: one `Api` value, exported by each package under `apis/`.
+
+`runtime/` and `clients/` import this module and nothing else of `apis/`. All that is the API's own (paths, statuses, names of
+events and fields, headers) stands behind these types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Protocol
+
+from msgspec import Struct, field
+
+from ..core.conversation import Conversation
+from ..core.fields import Wire
+from ..core.lifecycle import RunState
+from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, RunStep, Source, Vocabulary
+
+# ---------------------------------------------------------------- calls
+
+
+class Route(Struct, frozen=True, gc=False):
+    """One endpoint. `operation` names its call span; reads have a span only where `calls="all"`."""
+
+    operation: str
+    read: Reader
+    is_write: bool = False
+    starts_run: bool = False
+    is_poll: bool = False  # a GET of one run, or of something that is indexed in the background
+    answers_calls: bool = False  # brings the outputs of tool calls that the run waits for
+    is_list: bool = False
+    lists_runs: bool = False  # a page of runs is history, except for runs of this process
+    is_apart: bool = False  # it tells nothing of runs and matters for its own span alone
+    uploads: bool = False  # counted where a helper of the client does it
+    gives_file: bool = False  # its answer is not read
+    reads_body: bool = (
+        False  # what was sent says more than the answer; of all other calls it is not even copied
+    )
+
+
+class Match(Struct, frozen=True, gc=False):
+    """A call of an API: its endpoint, and the ids that stand in its path."""
+
+    route: Route
+    conversation_id: str | None = None
+    run_id: str | None = None
+    agent_id: str | None = None
+    message_id: str | None = None
+    object_id: str | None = None  # of what else the path names: a step, a file, a batch
+    store_id: str | None = None
+
+
+class Exchange(Struct, frozen=True, gc=False):
+    """One finished call as decoded JSON. A page is `{"data": [...], "has_more": bool}`."""
+
+    match: Match
+    request_ns: int
+    response_ns: int
+    body: Wire = field(default_factory=dict)
+    query: Wire = field(default_factory=dict)
+    response: Wire = field(default_factory=dict)
+    source: Source = Source.CALL
+    polls: int = 0
+
+
+Reader = Callable[[Exchange], Observation]
+
+# ---------------------------------------------------------------- streams
+
+
+class EventKind(str, Enum):
+    """What the tap of a stream does with an event, decided by its name alone."""
+
+    TEXT_DELTA = "text_delta"  # a piece of a message's text: nearly all of a stream
+    STEP_DELTA = "step_delta"  # a piece of a step
+    MESSAGE_BEGAN = "message_began"
+    MESSAGE_ENDED = "message_ended"
+    STEP_BEGAN = "step_began"
+    STEP_ENDED = "step_ended"
+    RUN = "run"  # it holds a run
+    CALLS_WAIT = "calls_wait"  # it holds a run that waits for the outputs of tool calls
+    ERROR = "error"
+    OTHER = "other"
+
+
+BEGINNINGS = frozenset({EventKind.MESSAGE_BEGAN, EventKind.STEP_BEGAN})
+ENDS = frozenset({EventKind.MESSAGE_ENDED, EventKind.STEP_ENDED})
+RUNS = frozenset({EventKind.RUN, EventKind.CALLS_WAIT})
+
+KeyOf = Callable[[str], "str | None"]  # id of a piece -> the message or step that it belongs to
+
+
+class TextPieces(Protocol):
+    """Puts the texts of one stream's messages together from their deltas, for messages that never come whole."""
+
+    def take(self, delta: Any, key_of: KeyOf) -> None:
+        """One delta, as a dict or a model of the client."""
+
+    def ended(self, key: str) -> None:
+        """The message itself came, whole."""
+
+    def texts(self) -> dict[str, str]:
+        """What is left, by key of the message."""
+
+
+class StepPieces(Protocol):
+    """The same for the tool calls of steps."""
+
+    def take(self, delta: Any, key_of: KeyOf) -> None: ...
+
+    def ended(self, key: str) -> None: ...
+
+    def steps(self, *, is_cut: bool) -> tuple[RunStep, ...]:
+        """Steps that did not end. Not `is_cut`: the stream ended where it should, so the pieces are all there are."""
+
+
+class EventReader(Protocol):
+    """One event, never a delta, that the server sent between `since_ns` and its arrival `at_ns`.
+
+    `conversation_id`, `run_id`: of the stream, as far as they are known; what it says is theirs.
+    """
+
+    def __call__(
+        self,
+        name: str,
+        data: Wire,
+        at_ns: int,
+        conversation_id: str | None = None,
+        run_id: str | None = None,
+        since_ns: int | None = None,
+    ) -> Observation: ...
+
+
+class Events(Struct, frozen=True, gc=False):
+    """How to read the events of a stream."""
+
+    kinds: Mapping[str, EventKind]  # by the event's name
+    unlisted: Callable[[str], EventKind | None]  # the kind of a name that `kinds` lacks
+    waits_mark: str  # stands in each event of the kind CALLS_WAIT
+    opened: Callable[[Any, Any], tuple[str, Any]]  # (name, data) as they came -> (name, object), unwrapped
+    is_wrapped: Callable[[Any], bool]  # whether data under a known name still has something around them
+    read: EventReader
+    complete: Callable[[Exchange, Observation], Observation]  # adds what the request of the stream said
+    new_texts: Callable[[int], TextPieces]  # given the most characters to keep
+    new_steps: Callable[[int], StepPieces]
+    error: Callable[[Wire], ApiError]  # of an ERROR event
+
+    def kind_of(self, name: str) -> EventKind | None:
+        """None: the event has nothing to do with runs."""
+        return self.kinds.get(name) or self.unlisted(name)
+
+
+# ---------------------------------------------------------------- the whole
+
+
+class FollowUp(Struct, frozen=True, gc=False):
+    """A GET that brings what a run lacks. `query(max_messages)`: parameters."""
+
+    path: Callable[[RunKey], str]
+    query: Callable[[int], Mapping[str, object]] = lambda _: {}
+
+
+RUN = "run"  # the follow-up that every API has: the run itself
+
+
+Lacks = Callable[
+    [RunState, Conversation, bool], "list[str]"
+]  # (state, conversation, whether content is kept)
+
+
+class Api(Struct, frozen=True, gc=False, eq=False):
+    """One API."""
+
+    name: str
+    match: Callable[[str, str], Match | None]  # (HTTP method, URL or path)
+    phases: Mapping[str, Phase] = field(default_factory=dict)  # by status
+    vocabulary: Vocabulary = Vocabulary()
+    read_request: Callable[[Wire, bool], RunRequest] = lambda _body, _streams: RunRequest()
+    read_run: Callable[[Wire, str | None], Run | None] = lambda _object, _conversation_id: None
+    conversation_field: str | None = None  # of a run object: the id of its conversation
+    status_field: str = "status"  # of a run object
+    poll_fields: tuple[str, ...] = ()  # what is read of a polled run whose phase is neither WAITING nor OVER
+    waits_mark: bytes = b""  # stands in the JSON of a run that waits for the outputs of tool calls
+    calls_path: tuple[str, ...] = ()  # fields that lead from a run to what the app holds of its waiting calls
+    events: Events | None = None
+    follow_ups: Mapping[str, FollowUp] = field(default_factory=dict)
+    lacks: Lacks = (
+        lambda _state, _conversation, _captures: []
+    )  # follow-ups still needed, the most needed first
+    missing: Lacks = (
+        lambda _state, _conversation, _captures: []
+    )  # what the trace of an ended run goes without
+    headers: Mapping[str, str] = field(default_factory=dict)  # that every request needs
+    version_header: str | None = None  # where the app chose a version, our GETs send the same
+    metadata_keys: int = 0  # the most that a run's metadata holds; 0: it has none
+    helpers: Mapping[tuple[str, str], Route] = field(default_factory=dict)  # (class, method) -> one call
+
+    def phase_of(self, status: object) -> Phase | None:
+        """None for no status, one of another type, or one that is not known."""
+        return self.phases.get(status) if isinstance(status, str) else None
+
+
+class Apis:
+    """The APIs that are traced. The first one is meant where a carrier from another process names none."""
+
+    def __init__(self, *apis: Api) -> None:
+        self.first = apis[0]
+        self._by_name = {api.name: api for api in apis}
+        self.helpers = {key: (api, route) for api in apis for key, route in api.helpers.items()}
+        self.match = lru_cache(maxsize=2_048)(self._match)  # polls of a run repeat their URL
+
+    def _match(self, method: str, url: str) -> tuple[Api, Match] | None:
+        """Whose call this is and what it asks for; None: it belongs to none of them."""
+        for api in self._by_name.values():
+            match = api.match(method, url)
+            if match is not None:
+                return api, match
+        return None
+
+    def named(self, name: str | None) -> Api:
+        return self._by_name.get(name or "", self.first)

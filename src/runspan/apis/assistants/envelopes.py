@@ -1,0 +1,77 @@
+"""Which event something in a stream is, in whatever a server or a release of the client put around it. One reader for all:
+
+| sent | by |
+|---|---|
+| `event: NAME`, `data: OBJECT` | OpenAI, Azure |
+| `data: {"event": NAME, "data": OBJECT}` | LiteLLM's proxy, Astra; the typed stream of openai 2 and 3 gives it without a name |
+| both at once; one envelope in another; OBJECT as a JSON text | gateways that wrap what they pass on |
+| `data: OBJECT`; a JSON body in place of a stream | servers that send no names: the object's type and status make one |
+| `data: {"error": ...}` | all, when a stream breaks |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.jsontext import loads
+
+MAX_LEVELS = 4
+PREFIX = "thread."
+ERROR = "error"
+
+_NAMED_BY_STATUS = frozenset({"thread.run", "thread.run.step", "thread.message"})
+
+
+def opened(name: Any, data: Any) -> tuple[str, Any]:
+    """(name, object) of what came as `data` under `name`: dicts or models of the client. The name is "" where nothing tells it."""
+    for _ in range(MAX_LEVELS):
+        data = _parsed(data)
+        inside = _field(data, "data")
+        if inside is None or isinstance(_field(data, "object"), str) or not _is_object(_parsed(inside)):
+            break
+        name, data = _field(data, "event") or name, inside
+    extra = getattr(data, "__pydantic_extra__", None)
+    if extra:  # a model of something else, whose own fields are empty
+        data = {**vars(data), **extra}
+    if not isinstance(name, str) or not (name.startswith(PREFIX) or name == ERROR):
+        name = _name_of(data)
+    return name, data
+
+
+def is_wrapped(data: Any) -> bool:
+    """Whether there is an envelope in what came under a name of the API."""
+    return isinstance(data, str) or _field(data, "data") is not None
+
+
+def _name_of(data: Any) -> str:
+    kind, status = _field(data, "object"), _field(data, "status")
+    if not isinstance(kind, str):
+        return ERROR if _is_object(_field(data, "error")) else ""
+    if kind == "thread":
+        return "thread.created"
+    if kind in _NAMED_BY_STATUS:
+        return f"{kind}.{status}" if isinstance(status, str) else ""
+    return kind if kind.startswith(PREFIX) else ""
+
+
+def _parsed(data: Any) -> Any:
+    if not isinstance(data, str):
+        return data
+    try:
+        return loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_object(data: Any) -> bool:
+    return isinstance(data, dict) or hasattr(data, "__dict__")
+
+
+def _field(data: Any, name: str) -> Any:
+    """Also of what a model of the client does not know, without its slow `__getattr__`."""
+    if isinstance(data, dict):
+        return data.get(name)
+    value = getattr(data, "__dict__", {}).get(name)
+    if value is None:
+        value = (getattr(data, "__pydantic_extra__", None) or {}).get(name)
+    return value

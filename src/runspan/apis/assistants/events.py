@@ -1,0 +1,119 @@
+"""Events of an Assistants stream: what each one says, and what its tap does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from ...core.fields import Wire
+from ...core.model import ApiError, Message, Observation, Outcome, Phase, Run, RunStep, Source
+from ..api import EventKind, Events, Exchange
+from . import objects as wire
+from . import pages, readers, statuses
+from .envelopes import PREFIX, is_wrapped, opened
+from .message_deltas import MessageDeltas
+from .step_deltas import StepDeltas
+
+_STEP_ENDS = tuple(f"thread.run.step.{status}" for status in statuses.STEP)
+_STEP_STARTS = frozenset({"thread.run.step.created", "thread.run.step.in_progress"})
+# Some servers keep a run as `completed` from the beginning, so each event of its stream says so.
+_OPEN: Mapping[str, str] = {
+    "thread.run.created": "queued",
+    **{f"thread.run.{s}": s for s, (phase, _) in statuses.RUN.items() if phase is not Phase.OVER},
+}
+
+KINDS: Mapping[str, EventKind] = {
+    "thread.message.delta": EventKind.TEXT_DELTA,
+    "thread.message.created": EventKind.MESSAGE_BEGAN,
+    "thread.message.completed": EventKind.MESSAGE_ENDED,
+    "thread.message.incomplete": EventKind.MESSAGE_ENDED,
+    "thread.run.step.delta": EventKind.STEP_DELTA,
+    "thread.run.step.created": EventKind.STEP_BEGAN,
+    **dict.fromkeys(_STEP_ENDS, EventKind.STEP_ENDED),
+    "thread.run.requires_action": EventKind.CALLS_WAIT,
+    "error": EventKind.ERROR,
+}
+
+
+def unlisted(name: str) -> EventKind | None:
+    if name.startswith("thread.run.") and not name.startswith("thread.run.step."):
+        return EventKind.RUN
+    return EventKind.OTHER if name.startswith(PREFIX) else None
+
+
+def read_event(
+    name: str,
+    data: Wire,
+    at_ns: int,
+    conversation_id: str | None = None,
+    run_id: str | None = None,
+    since_ns: int | None = None,
+) -> Observation:
+    seen = Observation(
+        request_ns=at_ns if since_ns is None else since_ns,
+        response_ns=at_ns,
+        source=Source.STREAM,
+        event=name,
+    )
+    if name == "thread.created":
+        stores = wire.vector_stores(data)
+        id_ = wire.ident(data) or None
+        return replace(seen, conversation_id=id_, created_conversation=True, data_source_ids=stores)
+    seen = replace(
+        seen,
+        conversation_id=conversation_id or wire.ident(data, "thread_id") or None,
+        run_id=run_id or wire.ident(data, "run_id") or None,
+    )
+    if name.startswith("thread.run.step."):
+        step = wire.step(data)
+        return replace(seen, steps=(_timed(step, name, since_ns, at_ns),) if step else ())
+    if name.startswith("thread.run."):
+        run: Run | None = wire.run(data, conversation_id, run_id)
+        if run is None:
+            return replace(seen, run_id=run_id)
+        open_status = _OPEN.get(name) if run.phase is Phase.OVER else None
+        return replace(
+            seen, runs=(run,), run_id=run.id, conversation_id=run.conversation_id, open_status=open_status
+        )
+    if name.startswith("thread.message."):
+        return replace(seen, messages=tuple(_told(m, name, run_id) for m in pages.messages_of(data)))
+    return seen
+
+
+def _told(message: Message, name: str, run_id: str | None) -> Message:
+    """As its run's own; where it ends, nothing more comes of it, though its object may still say `in_progress`."""
+    if run_id is not None:
+        message = replace(message, role="assistant", run_id=run_id)
+    ends = KINDS.get(name) is EventKind.MESSAGE_ENDED and message.outcome is None
+    return replace(message, is_growing=False, outcome=Outcome(name.rpartition(".")[2])) if ends else message
+
+
+def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunStep:
+    if name in _STEP_STARTS:
+        return replace(step, seen_since_ns=since_ns, seen_ns=at_ns)
+    return replace(step, done_since_ns=since_ns, done_ns=at_ns) if name in _STEP_ENDS else step
+
+
+def complete(exchange: Exchange, seen: Observation) -> Observation:
+    """`thread.created` of a streamed `POST /threads/runs`: the thread's messages stand in the request."""
+    thread = wire.mapping(exchange.body, "thread")
+    return replace(seen, messages=readers.sent_messages(exchange, thread, seen.conversation_id))
+
+
+def error(data: Wire) -> ApiError:
+    return wire.error(wire.mapping(data, "error") or data) or ApiError("error")
+
+
+EVENTS = Events(
+    kinds=KINDS,
+    unlisted=unlisted,
+    waits_mark="requires_action",
+    opened=opened,
+    is_wrapped=is_wrapped,
+    read=read_event,
+    complete=complete,
+    new_texts=MessageDeltas,
+    new_steps=StepDeltas,
+    error=error,
+)

@@ -1,0 +1,246 @@
+"""Wire objects of the Assistants API (decoded JSON) -> the words of `core.model`.
+
+Servers that imitate the API leave fields out, send null, or send another type. Nothing here raises for that: what does not have
+the documented type counts as absent, and the rest of the object is still read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import asdict
+
+from ...core import blobs
+from ...core.fields import Wire as Wire  # what other readers of the wire use, too
+from ...core.fields import count, first, flag, kind_of, real, texts, without_nulls
+from ...core.fields import ident as ident
+from ...core.fields import items as items
+from ...core.fields import mapping as mapping
+from ...core.fields import moment as moment
+from ...core.fields import number as number
+from ...core.fields import stamp as stamp
+from ...core.fields import text as text
+from ...core.model import (
+    EMPTY,
+    Agent,
+    Message,
+    Outcome,
+    Part,
+    Run,
+    RunRequest,
+    RunStep,
+    ToolCall,
+    Usage,
+)
+from ...core.run_context import KEY
+from ..objects import error as error
+from . import statuses
+from .tool_calls import tool_call
+
+# ---------------------------------------------------------------- objects
+
+
+def _tool_choice(wire: Wire, key: str) -> str | None:
+    """The function that must be called, or the word for what may be; None where the model chooses, which is the rule."""
+    word = text(mapping(mapping(wire, key), "function"), "name") or kind_of(wire, key)
+    return word if word != "auto" else None
+
+
+def _last_messages(wire: Wire, key: str) -> int | None:
+    return count(mapping(wire, key), "last_messages")
+
+
+_RUN_SETTINGS: Mapping[str, Callable[[Wire, str], object]] = {
+    "temperature": real,
+    "top_p": real,
+    "max_completion_tokens": number,
+    "max_prompt_tokens": number,
+    "parallel_tool_calls": flag,
+    "reasoning_effort": text,
+    "response_format": kind_of,
+    "tool_choice": _tool_choice,
+    "truncation_strategy": _last_messages,
+}
+_RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
+
+
+def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = None) -> Run | None:
+    """A Run object; `thread_id` and `run_id` of its path or stream hold, whatever it says. None without an id."""
+    id_, thread = ident(wire), conversation_id or ident(wire, "thread_id")
+    if run_id and (id_ or text(wire, "status")):
+        id_ = run_id
+    if not id_ or not thread:
+        return None
+    status = text(wire, "status")
+    phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
+    reason = text(mapping(wire, "incomplete_details"), "reason")
+    # The API has no expired_at: a Run that expired did so at its expires_at.
+    ends = (*_RUN_ENDS, "expires_at") if outcome is Outcome.EXPIRED else _RUN_ENDS
+    required = mapping(mapping(wire, "required_action"), "submit_tool_outputs")
+    metadata = mapping(wire, "metadata")
+    return Run(
+        id=id_,
+        conversation_id=thread,
+        status=status,
+        phase=phase,
+        outcome=outcome,
+        agent_id=text(wire, "assistant_id"),
+        model=text(wire, "model"),
+        instructions=text(wire, "instructions"),
+        tools=tuple(items(wire, "tools")),
+        required=tuple(map(tool_call, items(required, "tool_calls"))),
+        usage=usage(mapping(wire, "usage")),
+        error=error(mapping(wire, "last_error")),
+        incomplete_reason=reason,
+        finish_reason=statuses.FINISH_REASONS.get(reason or ""),
+        created_at=stamp(wire, "created_at"),
+        started_at=stamp(wire, "started_at"),
+        ended_at=first(wire, ends, stamp),
+        expires_at=stamp(wire, "expires_at"),
+        metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
+        settings=_settings(wire),
+        file_ids=texts(wire, "file_ids"),
+        carried=text(metadata, KEY),
+    )
+
+
+def run_request(body: Wire, stream: bool) -> RunRequest:
+    """The body of `POST /threads/{id}/runs` or `POST /threads/runs`."""
+    return RunRequest(
+        model=text(body, "model"),
+        agent_id=text(body, "assistant_id"),
+        additional_instructions=text(body, "additional_instructions"),
+        additional_messages=tuple(message(m, id_="") for m in items(body, "additional_messages")),
+        stream=stream,
+        settings=_settings(body),
+        data_source_ids=vector_stores(body) or (),
+    )
+
+
+def _settings(wire: Wire) -> Mapping[str, object]:
+    return {
+        name: value
+        for name, reader in _RUN_SETTINGS.items()
+        if wire.get(name) is not None and (value := reader(wire, name)) is not None
+    }
+
+
+def usage(wire: Wire) -> Usage | None:
+    if not wire:  # nearly always: the API tells it at a Run's end
+        return None
+    prompt, completion = count(wire, "prompt_tokens"), count(wire, "completion_tokens")
+    if prompt is None and completion is None:
+        return None
+    # The wire says prompt_token_details; the typed clients of other APIs say prompt_tokens_details.
+    into, out = (
+        mapping(wire, f"{side}_token_details") or mapping(wire, f"{side}_tokens_details")
+        for side in ("prompt", "completion")
+    )
+    return Usage(prompt or 0, completion or 0, count(into, "cached_tokens"), count(out, "reasoning_tokens"))
+
+
+def is_message(wire: Wire) -> bool:
+    """Whether there is anything to it: an id, somebody who said it, or something that was said."""
+    return bool(ident(wire) or wire.get("role") or wire.get("content"))
+
+
+def message(wire: Wire, id_: str | None = None) -> Message:
+    """A Message object, or a message of a request body, whose content may be a plain string."""
+    content = wire.get("content")
+    parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
+    if wire.get("attachments"):
+        parts += tuple(map(_attached, items(wire, "attachments")))
+    if wire.get("file_ids"):
+        parts += tuple(Part(ATTACHMENT, None, {"file_id": file_id}) for file_id in texts(wire, "file_ids"))
+    run_id, status = ident(wire, "run_id") or None, text(wire, "status")
+    reason = text(mapping(wire, "incomplete_details"), "reason")
+    return Message(
+        id=ident(wire) if id_ is None else id_,
+        role=text(wire, "role") or ("assistant" if run_id else "user"),
+        parts=parts,
+        created_at=stamp(wire, "created_at"),
+        run_id=run_id,
+        is_growing=status == "in_progress",
+        outcome=statuses.MESSAGE.get(status or ""),
+        incomplete_reason=reason,
+        finish_reason=statuses.FINISH_REASONS.get(reason or ""),
+    )
+
+
+def part(wire: Wire) -> Part:
+    """A content part: `{"type": T, T: {...}}`, text of requests `{"type": "text", "text": "..."}`."""
+    kind = text(wire, "type") or "unknown"
+    body = wire.get(kind)
+    if kind in ("text", "refusal"):
+        if isinstance(body, str):
+            return Part(kind, body)
+        said = mapping(wire, kind)
+        more = {k: v for k, v in said.items() if v and k != "value"}
+        return Part(kind, text(said, "value"), without_nulls(more) if more else EMPTY)
+    if isinstance(body, str) and kind in _SHORT:
+        body = {_SHORT[kind]: body}
+    fields = without_nulls(body if isinstance(body, dict) else {k: v for k, v in wire.items() if k != "type"})
+    blob = blobs.of_data_url(text(fields, "url") or "") if kind == "image_url" else None
+    if blob is not None:  # megabytes, perhaps: they are let go here
+        fields = {**{k: v for k, v in fields.items() if k != "url"}, **asdict(blob)}
+    return Part(kind, None, fields)
+
+
+_SHORT = {"image_url": "url", "image_file": "file_id"}  # what a lone text in place of the object is
+ATTACHMENT = "attachment"
+
+
+def _attached(wire: Wire) -> Part:
+    """A file beside the content, with the tools that may use it; in the API's first version just its id."""
+    kinds = [kind for tool in items(wire, "tools") if (kind := text(tool, "type")) is not None]
+    return Part(ATTACHMENT, None, {"file_id": text(wire, "file_id"), "tools": kinds})
+
+
+def agent(wire: Wire) -> Agent | None:
+    id_ = text(wire, "id")
+    if not id_:
+        return None
+    return Agent(
+        id_,
+        text(wire, "name"),
+        text(wire, "description"),
+        text(wire, "model"),
+        vector_stores(wire) or (),
+        texts(wire, "file_ids"),
+    )
+
+
+def vector_stores(wire: Wire) -> tuple[str, ...] | None:
+    """Ids that `tool_resources` of an assistant, a thread or a request names for file_search; None: it says nothing of them."""
+    search = mapping(mapping(wire, "tool_resources"), "file_search")
+    return texts(search, "vector_store_ids") if "vector_store_ids" in search else None
+
+
+_STEP_ENDS = ("completed_at", "failed_at", "cancelled_at", "expired_at")
+
+
+def step(wire: Wire) -> RunStep | None:
+    id_, details = ident(wire), mapping(wire, "step_details")
+    if not id_ and not details:
+        return None
+    status = text(wire, "status")
+    return RunStep(
+        id=id_,
+        type=text(wire, "type") or text(details, "type") or "unknown",
+        status=status,
+        outcome=statuses.STEP.get(status or ""),
+        message_id=ident(mapping(details, "message_creation"), "message_id") or None,
+        tool_calls=tuple(map(tool_call, items(details, "tool_calls"))),
+        error=error(mapping(wire, "last_error")),
+        usage=usage(mapping(wire, "usage")),
+        created_at=stamp(wire, "created_at"),
+        ended_at=first(wire, _STEP_ENDS, stamp),
+    )
+
+
+def submitted(body: Wire) -> tuple[ToolCall, ...]:
+    """The body of `submit_tool_outputs`."""
+    return tuple(
+        ToolCall(ident(call, "tool_call_id"), output=text(call, "output") or "")
+        for call in items(body, "tool_outputs")
+    )

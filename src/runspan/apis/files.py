@@ -1,0 +1,176 @@
+"""Files and vector stores: what apps do around runs. (method, path) -> Route -> Observation, one table.
+
+The bytes of files are never looked at; their names are content. openai 1.30 has vector stores under `client.beta`, later ones under
+`client`: the paths are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from ..core import fields as wire
+from ..core.fields import Wire, real, texts
+from ..core.model import Document, Observation, Search, Stored
+from .api import Api, Exchange, Match, Route
+from .objects import error
+from .urls import paths_from, segments_of
+
+PREFIXES = ("/files", "/vector_stores")
+
+COUNTS = ("in_progress", "completed", "failed", "cancelled", "total")
+
+# ---------------------------------------------------------------- readers
+
+
+def _seen(exchange: Exchange, stored: Stored, search: Search | None = None) -> Observation:
+    return Observation(
+        request_ns=exchange.request_ns, response_ns=exchange.response_ns, stored=stored, search=search
+    )
+
+
+def _file(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            file_id=exchange.match.object_id or wire.text(told, "id"),
+            file_name=wire.text(told, "filename"),
+            file_bytes=wire.number(told, "bytes"),
+            purpose=wire.text(told, "purpose") or wire.text(exchange.body, "purpose"),
+        ),
+    )
+
+
+def _store(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            store_id=exchange.match.store_id or wire.text(told, "id"),
+            store_name=wire.text(told, "name"),
+            status=wire.text(told, "status"),
+            counts=_counts(told),
+        ),
+    )
+
+
+def _store_file(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            file_id=exchange.match.object_id or wire.text(told, "id") or wire.text(exchange.body, "file_id"),
+            store_id=exchange.match.store_id,
+            status=wire.text(told, "status"),
+            error=error(wire.mapping(told, "last_error")),
+        ),
+    )
+
+
+def _batch(exchange: Exchange) -> Observation:
+    told = exchange.response
+    return _seen(
+        exchange,
+        Stored(
+            store_id=exchange.match.store_id,
+            batch_id=exchange.match.object_id or wire.text(told, "id"),
+            status=wire.text(told, "status"),
+            counts=_counts(told),
+        ),
+    )
+
+
+def _search(exchange: Exchange) -> Observation:
+    query, top_k = wire.text(exchange.body, "query"), wire.number(exchange.body, "max_num_results")
+    queries = texts(exchange.body, "query") if query is None else (query,)
+    search = Search(queries, top_k, tuple(map(_document, wire.items(exchange.response, "data"))))
+    return _seen(exchange, Stored(store_id=exchange.match.store_id), search)
+
+
+def _document(wire_: Wire) -> Document:
+    chunks = [text for part in wire.items(wire_, "content") if (text := wire.text(part, "text")) is not None]
+    return Document(
+        file_id=wire.text(wire_, "file_id"),
+        file_name=wire.text(wire_, "filename"),
+        score=real(wire_, "score"),
+        text="\n".join(chunks) if chunks else None,
+    )
+
+
+def _counts(told: Wire) -> Mapping[str, int]:
+    counts = wire.mapping(told, "file_counts")
+    return {name: number for name in COUNTS if (number := wire.number(counts, name)) is not None}
+
+
+# ---------------------------------------------------------------- the table
+
+
+_write = partial(Route, is_write=True, is_apart=True)
+_read = partial(Route, is_apart=True)
+_list = partial(Route, is_apart=True, is_list=True)
+
+# (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2 and 4.
+ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
+    ("post", 1, "files", "", ""): _write("upload_file", _file, reads_body=True, uploads=True),
+    ("get", 1, "files", "", ""): _list("list_files", _file),
+    ("get", 2, "files", "", ""): _read("get_file", _file),
+    ("delete", 2, "files", "", ""): _write("delete_file", _file),
+    ("get", 3, "files", "content", ""): _read("get_file_content", _file, gives_file=True),
+    ("post", 1, "vector_stores", "", ""): _write("create_vector_store", _store),
+    ("get", 1, "vector_stores", "", ""): _list("list_vector_stores", _store),
+    ("get", 2, "vector_stores", "", ""): _read("get_vector_store", _store),
+    ("post", 2, "vector_stores", "", ""): _write("update_vector_store", _store),
+    ("delete", 2, "vector_stores", "", ""): _write("delete_vector_store", _store),
+    ("post", 3, "vector_stores", "search", ""): _write("retrieval", _search, reads_body=True),
+    ("post", 3, "vector_stores", "files", ""): _write(
+        "create_vector_store_file", _store_file, reads_body=True
+    ),
+    ("get", 3, "vector_stores", "files", ""): _list("list_vector_store_files", _store),
+    ("get", 4, "vector_stores", "files", ""): _read("get_vector_store_file", _store_file, is_poll=True),
+    ("post", 4, "vector_stores", "files", ""): _write("update_vector_store_file", _store_file),
+    ("delete", 4, "vector_stores", "files", ""): _write("delete_vector_store_file", _store_file),
+    ("get", 5, "vector_stores", "files", "content"): _read(
+        "get_vector_store_file_content", _store_file, gives_file=True
+    ),
+    ("post", 3, "vector_stores", "file_batches", ""): _write("create_file_batch", _batch),
+    ("get", 4, "vector_stores", "file_batches", ""): _read("get_file_batch", _batch, is_poll=True),
+    ("post", 5, "vector_stores", "file_batches", "cancel"): _write("cancel_file_batch", _batch),
+    ("get", 5, "vector_stores", "file_batches", "files"): _list("list_file_batch_files", _batch),
+}
+
+
+def match(method: str, url: str) -> Match | None:
+    """The endpoint of a call, or None: then it is none of our business."""
+    if url.startswith(PREFIXES):
+        return _match(method, url)
+    return next(filter(None, (_match(method, path) for path in paths_from(url, _WORD))), None)
+
+
+def _match(method: str, path: str) -> Match | None:
+    segments = segments_of(path)
+    count, is_store = len(segments), segments[0] == "vector_stores"
+    third, fifth = segments[2] if count > 2 else "", segments[4] if count > 4 else ""
+    route = ROUTES.get((method.lower(), count, segments[0], third, fifth))
+    if route is None:
+        return None
+    second, fourth = segments[1] if count > 1 else None, segments[3] if count > 3 else None
+    return Match(route, store_id=second, object_id=fourth) if is_store else Match(route, object_id=second)
+
+
+_WORD = re.compile(r"/(files|vector_stores)(?=/|$)")
+
+
+# ---------------------------------------------------------------- helpers of the client
+
+# What a helper that uploads, creates and polls is, as one call: (resource, method) -> Route.
+HELPERS: Mapping[tuple[str, str], Route] = {
+    ("FileBatches", "upload_and_poll"): _write("upload_file_batch", _batch),
+    ("FileBatches", "create_and_poll"): _write("create_file_batch", _batch),
+    ("Files", "upload_and_poll"): _write("upload_vector_store_file", _store_file),
+    ("Files", "create_and_poll"): _write("create_vector_store_file", _store_file, reads_body=True),
+    ("Files", "wait_for_processing"): _read("get_file", _file),
+}
+
+API = Api(name="files", match=match, helpers=HELPERS)

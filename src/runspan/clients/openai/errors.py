@@ -1,0 +1,30 @@
+"""Exceptions of the client -> ApiError: the API's own code where there is one, else the exception's class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.exception_text import text_of
+from ...core.model import ApiError
+from ...core.redact import MAX_READ
+
+MAX_CODE = 256
+
+
+def read_error(error: BaseException) -> ApiError:
+    """`code`, else `type` of the error body; for errors that never reached the API the class name (`APITimeoutError`)."""
+    code = _text(getattr(error, "code", None)) or _text(getattr(error, "type", None))
+    return ApiError(code or type(error).__name__, _message(error))
+
+
+def _message(error: BaseException) -> str | None:
+    """The message of the API's error body; texts of the client repeat the whole body, with ids and hints."""
+    body: Any = getattr(error, "body", None)
+    message = body.get("message") if isinstance(body, dict) else None
+    if not isinstance(message, str):
+        message = getattr(error, "message", None)
+    return message[:MAX_READ] if isinstance(message, str) else text_of(error)
+
+
+def _text(value: object) -> str | None:
+    return value[:MAX_CODE] if isinstance(value, str) and value else None

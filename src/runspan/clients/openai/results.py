@@ -1,0 +1,251 @@
+"""A call of ours when it is over: what the app got, copied for the worker; streams and raw bodies are tapped.
+
+A poll that shows nothing new only touches its run's entry.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ...config import Config
+from ...core.model import Phase
+from ...core.sse import is_event_stream
+from ...guard import guarded, swallow
+from ...runtime import tool_claims
+from ...runtime.clock import now_ns
+from ...runtime.handoffs import Handoffs
+from ...runtime.records import Call, StreamRef, decode
+from ...runtime.registry import RunRegistry
+from . import result_copy
+from .errors import read_error
+from .holding import held
+from .server import ClientSecrets
+from .stream_taps import is_no_event_stream, tap_bytes, tap_events
+from .taps import BodyTap, ChunkTap, Tap
+
+_NOTHING: Mapping[str, Any] = {}
+AnyTap = TypeVar("AnyTap", bound=Tap)
+
+
+class Results:
+    """`put` hands records to the worker."""
+
+    def __init__(
+        self,
+        config: Config,
+        put: Callable[[Any], None],
+        registry: RunRegistry,
+        handoffs: Handoffs,
+        secrets: ClientSecrets,
+        count_unrecorded: Callable[[], None],
+    ) -> None:
+        self._joins = config.join == "alive"
+        self._counts_polls = (
+            config.calls != "all" and not self._joins
+        )  # else each has a span, or may be a first sight
+        self._put = put
+        self._registry = registry
+        self._handoffs = handoffs
+        self._secrets = secrets
+        self._count_unrecorded = count_unrecorded
+
+    def failed(self, call: Call, error: BaseException, client: Any) -> None:
+        try:
+            call.response_ns = now_ns()
+            self._secrets.note(client, error)
+            call.error = read_error(error)
+            self._let_go_unrecorded(call)
+            self._renew(call)
+            self._put(call)
+        except Exception as ours:
+            swallow("note a failed call", ours)
+            self._let_go(call)
+
+    def done(self, call: Call, result: Any, *, is_async: bool) -> None:
+        try:
+            call.response_ns = now_ns()
+            if call.match.route.is_apart:
+                self._done_apart(call, result)
+                return
+            self._renew(call)
+            is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
+            # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
+            http = getattr(result, "__dict__", _NOTHING).get("http_response")
+            if is_unrecorded_run and call.streams:
+                self._put(call)  # to be counted
+            elif http is not None:
+                self._raw(call, result, http)
+            elif isinstance(result, str):  # the client hands on what does not call itself JSON
+                self._body(call, result.encode("utf-8", "replace"), None)
+            elif not call.streams or call.api.events is None:
+                self._plain(call, result)
+            else:
+                self._stream(call, result, is_async=is_async)
+        except Exception as error:
+            swallow("observe a call", error)
+            self._let_go(call)
+
+    def _done_apart(self, call: Call, result: Any) -> None:
+        self._let_go_unrecorded(call)
+        if call.live is None:
+            return
+        http = getattr(result, "__dict__", _NOTHING).get("http_response")
+        if call.match.route.gives_file or call.match.route.is_list:
+            self._put(call)  # without its answer, which tells nothing more
+        elif http is not None:
+            self._raw(call, result, http)
+        else:
+            call.result = result_copy.copy(result)
+            self._put(call)
+
+    def _renew(self, call: Call) -> None:
+        """What a write did to its run, the next poll shows."""
+        match = call.match
+        if not match.route.is_write or match.run_id is None:
+            return
+        entry = self._registry.get(call.server.base_url, match.run_id)
+        if entry is not None:
+            entry.renew()
+            if match.route.answers_calls and call.error is None:
+                tool_claims.waits_no_more(entry)
+
+    def _let_go(self, call: Call) -> None:
+        """We failed on it, but its span is open: have the worker end it."""
+        with guarded("let go of a call"):
+            if call.live is not None:
+                self._put(call)
+
+    def _let_go_unrecorded(self, call: Call) -> bool:
+        """Sampled out: the run is neither followed nor fetched, a write makes no span."""
+        if call.live is None or call.live.span.is_recording():
+            return False
+        if call.match.route.starts_run:
+            self._count_unrecorded()
+            call.unsampled = call.live.span.get_span_context()
+        call.live = None
+        return True
+
+    # ------------------------------------------------------------ objects of the client
+
+    def _plain(self, call: Call, result: Any) -> None:
+        route = call.match.route
+        if route.is_poll:
+            self._polled(call, result)
+            return
+        self._share(call, result)
+        if route.is_list:
+            call.result = result_copy.page(
+                result, call.api, self._registry.knows if route.lists_runs else None
+            )
+        else:
+            call.result = result_copy.copy(result)
+            if route.starts_run:
+                self._learn(call, result)
+        self._waits(call, call.result, result)
+        self._put(call)
+
+    def _polled(self, call: Call, result: Any) -> None:
+        run_id = str(call.match.run_id)
+        self._share(call, result)
+        is_whole = self._joins or call.met is not None or run_id in self._registry.expected
+        shown = None if is_whole else result_copy.alive(result, call.api)
+        if shown is not None and self._counts_polls:
+            entry = self._registry.get(call.server.base_url, run_id)
+            if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
+                return
+        call.result = result_copy.copy(result) if shown is None else shown
+        self._waits(call, call.result, result)
+        self._put(call)
+
+    def _share(self, call: Call, result: Any) -> None:
+        """A run of another process may carry its identity."""
+        run_id = call.match.run_id
+        if run_id is not None and not self._registry.knows(run_id):
+            self._handoffs.share(call, result_copy.carried(result, call.api))
+
+    def _learn(self, call: Call, run: Any) -> None:
+        """From now on polls of this run are worth a copy, and its tools belong under its span.
+
+        One that the worker could not follow, as it names no conversation, is not learnt: nothing would ever forget it.
+        """
+        if not call.match.route.starts_run:
+            return
+        run_id = result_copy.word(run, "id")
+        conversation_id = call.match.conversation_id or result_copy.word(
+            run, call.api.conversation_field or ""
+        )
+        if run_id is None:
+            return
+        if call.live is None:
+            self._registry.unsampled.put(run_id, call.unsampled)
+        elif conversation_id is not None:
+            call.live.response_ns, call.live.conversation_id = call.response_ns, call.match.conversation_id
+            call.learnt = call.server.base_url, run_id
+            self._registry.learn(*call.learnt, call.live)
+
+    def _waits(self, call: Call, payload: Any, given: Any) -> None:
+        """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
+        api = call.api
+        if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
+            run = api.read_run(decode(payload), call.match.conversation_id)
+            key = (call.server.base_url, run.id) if run is not None else ("", "")
+            entry = self._registry.get(*key)
+            if entry is not None and run is not None and run.phase is Phase.WAITING:
+                self._registry.arrive(key, entry)
+                calls = tool_claims.calls_of(run, key, entry, now_ns())
+                tool_claims.saw(entry, calls, held(given, api.calls_path))
+        elif call.match.route.is_poll:
+            tool_claims.waits_no_more(self._registry.get(call.server.base_url, str(call.match.run_id)))
+
+    # ------------------------------------------------------------ streams and raw responses
+
+    def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
+        if not call.match.route.starts_run:
+            self._put(call)
+        response, tap = getattr(stream, "response", None), self._tap(Tap, call)
+        if response is None or not is_no_event_stream(response):
+            try:
+                if tap_events(stream, tap, is_async=is_async):
+                    return
+            except Exception as error:
+                swallow("look into a stream", error)
+        tap.disuse()
+        tap_bytes(response, self._tap(ChunkTap, call))
+
+    def _tap(self, kind: type[AnyTap], call: Call, given: weakref.ref[Any] | None = None) -> AnyTap:
+        return kind(
+            self._put,
+            StreamRef.of(call),
+            lambda run: self._learn(call, run),
+            lambda run, event_data: self._waits(call, run, given() if given else event_data),
+        )
+
+    def _raw(self, call: Call, result: Any, http: Any) -> None:
+        """A raw response: its bytes, now if they are read already, else while the app reads them."""
+        given = weakref.ref(result)
+        if call.streams:
+            tap_bytes(http, self._opened(call, given))
+        else:
+            tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
+
+    def _opened(self, call: Call, given: weakref.ref[Any] | None = None) -> ChunkTap:
+        """A stream that is read as bytes. What its call submitted counts at once; its run follows in events."""
+        if not call.match.route.starts_run:
+            self._put(call)
+        return self._tap(ChunkTap, call, given)
+
+    def _body(self, call: Call, body: bytes | None, given: Any) -> None:
+        """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
+        if body is not None and is_event_stream(body):
+            call.streams = True
+            tap = self._opened(call)
+            tap.see(body)
+            tap.close()
+            return
+        call.result = body
+        if body is not None and call.match.route.starts_run:
+            self._learn(call, result_copy.ids_of(body, call.api))
+        self._waits(call, body, given)
+        self._put(call)

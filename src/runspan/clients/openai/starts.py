@@ -1,0 +1,156 @@
+"""A call of ours before it is made: its record, and the span that begins with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...apis.api import Api, Match
+from ...config import Config
+from ...core.model import Agent, CallFacts, RunFacts, SpanData, SpanKind, Stored
+from ...guard import guarded, swallow
+from ...runtime import emitter as emit
+from ...runtime import helper_call
+from ...runtime.clock import now_ns
+from ...runtime.emitter import Emitter
+from ...runtime.handoffs import Handoffs
+from ...runtime.records import BackgroundClient, Call
+from ...runtime.registry import RunRegistry
+from . import background, metadata_key
+from . import request_options as options_of
+from .other_instrumentations import SUPPRESSING, request_on
+from .server import ClientSecrets, server_of
+
+AgentOf = Callable[[tuple[str, str]], "Agent | None"]  # (server, agent id) -> what is known of it
+
+
+class Starts:
+    """`look_around` is told what stands on a client itself in place of `request`: other tracers may have come."""
+
+    def __init__(
+        self,
+        config: Config,
+        emitter: Emitter,
+        registry: RunRegistry,
+        handoffs: Handoffs,
+        secrets: ClientSecrets,
+        agent_of: AgentOf,
+        look_around: Callable[[Any], None],
+    ) -> None:
+        self._calls = config.calls
+        self._joins = config.join == "alive"
+        self._propagates = config.propagate == "metadata"
+        self._emitter = emitter
+        self._registry = registry
+        self._handoffs = handoffs
+        self._secrets = secrets
+        self._agent_of = agent_of
+        self._look_around = look_around
+
+    def begin(
+        self, api: Api, match: Match, client: Any, options: Any, streams: bool, *, is_async: bool
+    ) -> Call | None:
+        """None: pass the call through."""
+        call: Call | None = None
+        try:
+            is_ours = options_of.header(options, background.OURS)  # ddtrace's contexts keep no suppression
+            if is_ours or (emit.is_suppressed() and not self._is_suppressed_by_tracer(client)):
+                return None
+            call = Call(api, match, server_of(client), now_ns())
+            return call if self._begin(call, client, options, streams, is_async=is_async) else None
+        except Exception as error:
+            swallow("begin to observe a call", error)
+            with guarded("let go of a call that could not be begun"):
+                if call is not None and (live := call.take_span()) is not None:
+                    live.span.end()
+            return None
+
+    def _is_suppressed_by_tracer(self, client: Any) -> bool:
+        """By one of the same client (Logfire), for those below it: not meant for us. Next time we go past it."""
+        if not emit.name_of_current_scope().startswith(SUPPRESSING):
+            return False
+        self._look_around(request_on(client))
+        return True
+
+    def _begin(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> bool:
+        """False: pass the call through."""
+        route = call.match.route
+        if options.params or "?" in options.url:
+            call.query = options_of.query(options)
+        if route.is_apart:
+            return self._begin_apart(call, options)
+        if self._registry.may_meet(call.match.run_id):
+            call.via = _background(call, client, options, is_async=is_async)
+        if route.is_write:
+            self._begin_write(call, client, options, streams, is_async=is_async)
+        elif self._calls == "all" or self._joins:
+            call.context = emit.slim_context()
+        return True
+
+    def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
+        call.streams = streams
+        route, sent = call.match.route, None
+        if route.reads_body:
+            with guarded("copy a request"):
+                sent = options_of.sent(options)
+                call.body = options_of.dumped(sent)
+        if route.starts_run:
+            self._secrets.note(client)
+            call.via = _background(call, client, options, is_async=is_async)
+            call.live = self._emitter.begin(run_data(call, sent, self._agent_of))
+            call.live.api = call.api
+            call.context = call.live.context
+            if self._propagates and call.live.span.is_recording():
+                metadata_key.put_key(call, call.live, options, self._handoffs)
+            self._look_around(request_on(client))
+        elif self._calls != "none":
+            call.context = emit.slim_context()
+            if self._calls == "all" or emit.is_under_recording_span():
+                call.live = self._emitter.begin(call_data(call))
+
+    def _begin_apart(self, call: Call, options: Any) -> bool:
+        """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
+        route, group = call.match.route, helper_call.current()
+        if group is not None:
+            group.saw(route, is_poll=not route.is_write)
+            return False
+        if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
+            return False
+        call.context = emit.slim_context()
+        if self._calls == "all" or emit.is_under_recording_span():
+            if route.reads_body:
+                call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
+            call.live = self._emitter.begin(call_data(call))
+        return True
+
+
+def _background(call: Call, client: Any, options: Any, *, is_async: bool) -> BackgroundClient | None:
+    """How to ask for more of this run later; None: not possible."""
+    with guarded("keep what a background request needs"):
+        headers = options_of.needed_headers(call.api, options)
+        return background.via(client, call.server.base_url, headers, is_async=is_async)
+    return None
+
+
+# ---------------------------------------------------------------- what samplers may want to know; all else is set at the end
+
+
+def run_data(call: Call, sent: Any, agent_of: AgentOf) -> SpanData:
+    """Of a run; `sent` is the body of its request."""
+    request = call.api.read_request(sent if isinstance(sent, dict) else {}, call.streams)
+    agent = agent_of((call.server.base_url, request.agent_id)) if request.agent_id else None
+    if agent is not None:
+        agent = replace(agent, description=None)  # a text: it goes out at the end, redacted
+    elif request.agent_id:
+        agent = Agent(request.agent_id)
+    facts = RunFacts(call.server, request, agent=agent, captured=False)
+    return SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts)
+
+
+def call_data(call: Call) -> SpanData:
+    """Of any other call."""
+    stored = Stored(store_id=call.match.store_id) if call.match.store_id else None
+    facts = CallFacts(call.server, call.match.conversation_id, call.match.run_id, stored=stored)
+    return SpanData(SpanKind.CALL, call.match.route.operation, call.request_ns, call.request_ns, facts)

@@ -1,0 +1,245 @@
+"""Where a stream is looked into: at `Stream._iterator`, whose events are typed, and at the response's own stream of bytes.
+
+Both are replaced on the instance by a small object that holds nothing above it, so neither the client's stream nor the
+response becomes part of a cycle. Streams that the app reads as raw bytes are seen at the response alone: that serves
+`.parse()`, `.iter_lines()` and `.read()` alike, and plain JSON bodies of `with_streaming_response`, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from ... import _compat
+from ...guard import guarded, swallow
+from ...runtime.clock import counter_ns
+from .encodings import decoder_of
+from .pace import Pace
+from .taps import BodyTap, ChunkTap, Tap
+
+
+class _Events:
+    """The sync iterator in place of `Stream._iterator`."""
+
+    __slots__ = ("_inner", "_next", "_tap", "see")
+
+    def __init__(self, inner: Iterator[Any], tap: Tap) -> None:
+        self._inner = inner
+        self._next = inner.__next__
+        self._tap = tap
+        self.see = tap.see
+
+    def __iter__(self) -> _Events:
+        return self
+
+    def __next__(self) -> Any:
+        tap = self._tap
+        tap.is_inside = True
+        try:
+            event = self._next()
+        except StopIteration:
+            tap.close()
+            raise
+        except BaseException as error:
+            tap.close(error)
+            raise
+        tap.is_inside = False
+        self.see(event)
+        return event
+
+    def __getattr__(self, name: str) -> Any:  # the generator's close, gi_frame ...
+        return getattr(self._inner, name)
+
+
+class _AsyncEvents:
+    """The async iterator in place of `AsyncStream._iterator`."""
+
+    __slots__ = ("_inner", "_next", "_tap", "see")
+
+    def __init__(self, inner: AsyncIterator[Any], tap: Tap) -> None:
+        self._inner = inner
+        self._next = inner.__anext__
+        self._tap = tap
+        self.see = tap.see
+
+    def __aiter__(self) -> _AsyncEvents:
+        return self
+
+    async def __anext__(self) -> Any:
+        tap = self._tap
+        tap.is_inside = True
+        try:
+            event = await self._next()
+        except StopAsyncIteration:
+            tap.close()
+            raise
+        except BaseException as error:
+            tap.close(error)
+            raise
+        tap.is_inside = False
+        self.see(event)
+        return event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> bool:
+    """Look into a `Stream` or `AsyncStream` of typed events from now on. False: this client's streams are of another make."""
+    events = _compat.events_of(stream)
+    if events is None:
+        return False
+    _compat.replace_events(stream, (_AsyncEvents if is_async else _Events)(events, tap))
+    response = getattr(stream, "response", None)
+    if response is not None:
+        with guarded("look at the close of a stream"):
+            response.stream = Body(response.stream, tap)
+    return True
+
+
+def tap_of(stream: Any) -> Tap | None:
+    """The tap of a stream that we look into."""
+    events = _compat.events_of(stream)
+    return events._tap if isinstance(events, _Events | _AsyncEvents) else None
+
+
+# ---------------------------------------------------------------- bytes
+
+
+def tap_bytes(response: Any, tap: BodyTap | ChunkTap) -> None:
+    """Look at the bytes of an HTTP response while the app reads them; at once, if the client has read them."""
+    if response.is_closed and response.is_stream_consumed:
+        tap.see(response.content)
+        tap.close()
+    else:
+        tap.decoder = decoder_of(response)
+        response.stream = ReadBody(response.stream, tap)
+
+
+def is_no_event_stream(response: Any) -> bool:
+    """A server answered with something else than events, of which the client's stream of events says nothing."""
+    kind = getattr(response, "headers", {}).get("content-type", "")
+    return bool(kind) and "event-stream" not in kind
+
+
+TIME_A_READ = "time a read of a stream"
+
+
+class _Reads:
+    """Each read of bytes, timed."""
+
+    __slots__ = ("_next", "_pace")
+
+    def __init__(self, inner: Iterator[bytes], pace: Pace) -> None:
+        self._next = inner.__next__
+        self._pace = pace
+
+    def __iter__(self) -> _Reads:
+        return self
+
+    def __next__(self) -> bytes:
+        asked = counter_ns()
+        data = self._next()
+        try:
+            self._pace.got(asked)
+        except Exception as error:
+            swallow(TIME_A_READ, error)
+        return data
+
+
+class _AsyncReads:
+    """The same of an async client."""
+
+    __slots__ = ("_next", "_pace")
+
+    def __init__(self, inner: AsyncIterator[bytes], pace: Pace) -> None:
+        self._next = inner.__anext__
+        self._pace = pace
+
+    def __aiter__(self) -> _AsyncReads:
+        return self
+
+    async def __anext__(self) -> bytes:
+        asked = counter_ns()
+        data = await self._next()
+        try:
+            self._pace.got(asked)
+        except Exception as error:
+            swallow(TIME_A_READ, error)
+        return data
+
+
+def _timed(kind: Any, inner: Any, pace: Pace) -> Any:
+    """`inner` with each read timed."""
+    try:
+        return kind(inner, pace)
+    except Exception as error:
+        swallow(TIME_A_READ, error)
+        return inner
+
+
+class Body:
+    """In place of `response.stream`: the client reads and closes it, and it is of the class that the client looks for."""
+
+    __slots__ = ("_inner", "_tap")
+
+    def __init__(self, inner: Any, tap: BodyTap | Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._inner)
+
+    def __iter__(self) -> Iterator[bytes]:
+        timed: Iterator[bytes] = _timed(_Reads, iter(self._inner), self._tap.pace)
+        return timed
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        timed: AsyncIterator[bytes] = _timed(_AsyncReads, self._inner.__aiter__(), self._tap.pace)
+        return timed
+
+    def close(self) -> Any:
+        try:
+            return self._inner.close()
+        finally:
+            self._tap.response_closed()
+
+    async def aclose(self) -> Any:
+        try:
+            return await self._inner.aclose()
+        finally:
+            self._tap.response_closed()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class ReadBody(Body):
+    """The same, and what is read of it is seen."""
+
+    __slots__ = ()
+
+    _tap: BodyTap | ChunkTap
+
+    def __iter__(self) -> Iterator[bytes]:
+        tap = self._tap
+        try:
+            for data in _timed(_Reads, iter(self._inner), tap.pace):
+                tap.see(data)
+                yield data
+        except BaseException as error:
+            tap.close(None if isinstance(error, GeneratorExit) else error)
+            raise
+        tap.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        tap = self._tap
+        try:
+            async for data in _timed(_AsyncReads, self._inner.__aiter__(), tap.pace):
+                tap.see(data)
+                yield data
+        except BaseException as error:
+            tap.close(None if isinstance(error, GeneratorExit) else error)
+            raise
+        tap.close()

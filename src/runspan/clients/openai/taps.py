@@ -1,0 +1,244 @@
+"""What one stream shows, event by event or in bytes, and that it ended. It is handed to the worker, which reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...apis.api import RUNS, EventKind
+from ...core.sse import Finder
+from ...guard import guarded, swallow
+from ...runtime.clock import now_ns
+from ...runtime.records import StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
+from .encodings import MAX_BYTES, Decoder
+from .errors import read_error
+from .pace import Pace
+from .result_copy import copy, fields_of
+
+Put = Callable[[Any], None]
+
+DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
+
+
+class Tap:
+    """What one stream has shown so far. Any method may be called from the app's thread; none raises.
+
+    `learn` is told the run at its first event, `waits` one that waits for tool outputs, and the object in which the app gets it.
+    """
+
+    __slots__ = (
+        "_deltas",
+        "_events",
+        "_has_learnt",
+        "_is_closed",
+        "_learn",
+        "_put",
+        "_raised",
+        "_step_deltas",
+        "_waits",
+        "is_inside",
+        "pace",
+        "stream",
+    )
+
+    def __init__(
+        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
+    ) -> None:
+        self._put = put
+        self._events = stream.events
+        self._waits = waits
+        self._learn = learn
+        self._has_learnt = False
+        self._is_closed = False
+        # Deltas matter only if the stream is cut before their message, or their step, completes.
+        self._deltas: list[Any] = []
+        self._step_deltas: list[Any] = []
+        self._raised: int | None = None  # identity of the error that broke the stream
+        self.is_inside = False  # the client is at work on the next event
+        self.pace = Pace(stream.call.request_ns)
+        self.stream = stream
+
+    def has_raised(self, error: BaseException) -> bool:
+        """Whether `error` came out of the stream itself (or is what the client made of that), not out of the app."""
+        causes = (error, error.__cause__, error.__context__)
+        return self._raised is not None and any(id(c) == self._raised for c in causes if c is not None)
+
+    def see(self, event: Any) -> None:
+        try:
+            events, name = self._events, getattr(event, "event", "")
+            kind = events.kind_of(name) if isinstance(name, str) else None
+            if kind is EventKind.TEXT_DELTA:  # nearly all of a stream
+                self._delta(event.data)
+                return
+            data = event if kind is None else event.data
+            if kind is None or events.is_wrapped(data):
+                name, data = events.opened(name, event)
+                kind = events.kind_of(name)
+            self._seen(name, kind, data)
+        except Exception as error:
+            swallow("look at a stream event", error)
+
+    def _delta(self, data: Any) -> None:
+        deltas = self._deltas
+        deltas.append(data)
+        if len(deltas) == 1 and self.stream.first_token_ns is None:
+            self.stream.first_token_since_ns, self.stream.first_token_ns = self.pace.moment()
+        elif len(deltas) >= DELTAS_AT_ONCE:
+            self._hand_over_deltas()
+
+    def _seen(self, name: str, kind: EventKind | None, data: Any) -> None:
+        if kind is EventKind.TEXT_DELTA:
+            self._delta(data)
+            return
+        if kind is EventKind.STEP_DELTA:
+            self._step_deltas.append(data)
+            if len(self._step_deltas) >= DELTAS_AT_ONCE:
+                self._hand_over_deltas()
+            return
+        if kind in (None, EventKind.ERROR) or self._is_closed:
+            return
+        since_ns, at_ns = self.pace.moment()
+        payload = copy(data)  # now: the app's handler lets some of them grow in place
+        if kind is EventKind.MESSAGE_ENDED:
+            if fields_of(data).get("content"):  # else the deltas are all there is
+                self._deltas = []
+        elif kind is EventKind.STEP_ENDED:
+            self._step_deltas = []
+        elif kind in RUNS:
+            self._run(kind, fields_of(data), payload, data)
+        self._put(StreamEvent(self.stream, name, at_ns, payload, since_ns))
+
+    def _run(self, kind: EventKind, run: Any, payload: Any, run_object: Any) -> None:
+        if not self._has_learnt:
+            self._has_learnt = True
+            self._learn(run)
+        if kind is EventKind.CALLS_WAIT:
+            self._waits(payload, run_object)
+
+    def _hand_over_deltas(self) -> None:
+        """The client does not let delta objects grow, so the worker can read them later."""
+        if self._deltas:
+            self._put(StreamDeltas(self.stream, self._deltas))
+            self._deltas = []
+        if self._step_deltas:
+            self._put(StreamDeltas(self.stream, self._step_deltas, of_steps=True))
+            self._step_deltas = []
+
+    def close(self, error: BaseException | None = None) -> None:
+        """The stream ended, broke, was closed, or was forgotten: once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._raised = None if error is None else id(error)
+        with guarded("read the end of a stream"):
+            self._hand_over_deltas()
+        broke = None
+        with guarded("read the error of a stream"):
+            # A cancelled or interrupted reader closed its stream; nothing is wrong with the run.
+            broke = read_error(error) if isinstance(error, Exception) else None
+        since_ns = at_ns = now_ns()
+        with guarded("place the end of a stream"):
+            since_ns, at_ns = self.pace.moment()
+        with guarded("note the end of a stream"):
+            self._put(StreamClosed(self.stream, at_ns, broke, since_ns))
+
+    def disuse(self) -> None:
+        """It was put nowhere; another one takes its place."""
+        self._is_closed = True
+
+    def response_closed(self) -> None:
+        """The client closes it also when it is about to give out, or to raise, the last thing."""
+        if not self.is_inside:
+            self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class ChunkTap(Tap):
+    """A tap of an event stream that is read as bytes: parsed on the worker, but for what the app's tools must know at once."""
+
+    __slots__ = ("_asks", "decoder")
+
+    def __init__(
+        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
+    ) -> None:
+        super().__init__(put, stream, learn, waits)
+        self._asks = Finder(stream.events.waits_mark)
+        self.decoder: Decoder | None = None
+
+    def see(self, data: bytes) -> None:
+        if self._is_closed:
+            return
+        try:
+            self._take(data if self.decoder is None else self.decoder.decode(data))
+        except Exception as error:
+            swallow("look at a chunk of a stream", error)
+
+    def _take(self, data: bytes) -> None:
+        for name, text in self._asks.feed(data):
+            self._asked(name, text)
+        since_ns, at_ns = self.pace.moment()
+        self._put(StreamChunk(self.stream, at_ns, data, since_ns))
+
+    def _asked(self, name: str, text: str) -> None:
+        name, run = self._events.opened(name, text)
+        if self._events.kind_of(name) is EventKind.CALLS_WAIT:
+            if not self._has_learnt and self.stream.run_id is None:  # the worker has not come to it yet
+                self._has_learnt = True
+                self._learn(run)
+            self._waits(copy(run), None)
+
+    def close(self, error: BaseException | None = None) -> None:
+        if not self._is_closed:
+            with guarded("look at the end of a stream"):
+                if self.decoder is not None and (rest := self.decoder.finish()):
+                    self._take(rest)
+                for name, text in self._asks.finish():
+                    self._asked(name, text)
+        super().close(error)
+
+
+class BodyTap:
+    """Keeps a copy of a body that the app reads itself; `done` is told it when it is over. None: too large, or nothing came."""
+
+    __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "pace")
+
+    def __init__(self, done: Callable[[bytes | None], None]) -> None:
+        self._done = done
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._is_closed = False
+        self.pace = Pace(0)
+        self.decoder: Decoder | None = None
+
+    def see(self, data: bytes) -> None:
+        if self._is_closed:
+            return
+        try:
+            self._take(data if self.decoder is None else self.decoder.decode(data))
+        except Exception as error:
+            swallow("look at a piece of a body", error)
+
+    def _take(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= MAX_BYTES:
+            self._chunks.append(data)
+        else:
+            self._chunks = []
+
+    def close(self, error: BaseException | None = None) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        with guarded("look at the end of a body"):
+            if self.decoder is not None:
+                self._take(self.decoder.finish())
+        with guarded("note the end of a body"):
+            self._done(b"".join(self._chunks) or None)
+
+    def response_closed(self) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()

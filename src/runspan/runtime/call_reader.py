@@ -1,0 +1,131 @@
+"""Calls and fetches on the worker's thread: records -> observations -> tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..apis.api import Exchange
+from ..core.model import Observation, Phase, Run, Source
+from ..guard import logger
+from .call_spans import CallSpans
+from .emitter import Emitter
+from .handoffs import Handoffs
+from .live_run import Live
+from .records import Call, Fetched, Page, Payload, decode, weight
+from .tracker import Tracker
+
+FOREIGN = (
+    "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
+    "instrument(join='alive') traces such runs, where their creator is not instrumented itself."
+)
+
+
+class Reader:
+    """Takes the calls in the order in which they ended."""
+
+    def __init__(
+        self, tracker: Tracker, calls: CallSpans, emitter: Emitter, handoffs: Handoffs, *, joins: bool
+    ) -> None:
+        self._tracker = tracker
+        self._calls = calls
+        self._emitter = emitter
+        self._custody = handoffs
+        self._joins = joins
+        self._named_foreign = False
+
+    def call(self, call: Call) -> None:
+        self._tracker.scheduler.earn(call.server.base_url, 1)
+        if call.match.route.starts_run:
+            self._start(call)
+        elif call.match.route.is_apart:
+            self._calls.write(call, call.match.route.read(_exchange(call, _response(call.result))))
+        elif call.error is not None:
+            self._calls.write(call, None)
+        else:  # tool outputs that a stream answers count at once; its run follows in events
+            seen = self._observe(call, _exchange(call, {} if call.streams else _response(call.result)))
+            self._calls.write(call, seen)
+
+    def _observe(self, call: Call, exchange: Exchange) -> Observation:
+        seen = call.match.route.read(exchange)
+        self._custody.meet(call.server, call.via, seen)
+        self._tracker.observe(call.server, seen, weight(call.result))
+        self.join(call, seen)
+        return seen
+
+    def join(self, call: Call, seen: Observation) -> Live | None:
+        """A live run of another process: followed from now on if it says so or we are to, else named once.
+
+        A page of runs is history; retrieve, cancel and submit take part in it.
+        """
+        if len(seen.runs) != 1 or call.match.run_id is None:
+            return None
+        run = seen.runs[0]
+        if not self._tracker.is_foreign(call.server, run):
+            return None
+        self._custody.remember(call, seen)
+        is_alive = run.phase not in (None, Phase.OVER)
+        live = self._take_part(call, run) if is_alive and not self._custody.is_declined(run.id) else None
+        if live is None:
+            self._custody.forget(call)
+            return None
+        if call.streams:  # what it submitted was read before there was a run to take it
+            self._tracker.observe(call.server, call.match.route.read(_exchange(call, {})))
+        self._tracker.observe(call.server, seen)
+        return live
+
+    def _take_part(self, call: Call, run: Run) -> Live | None:
+        live = self._custody.joined(call, run)
+        if live is not None:
+            return live
+        if not self._joins:
+            self._name_foreign(run)
+            return None
+        span = self._emitter.begin_joined(self._calls.joined(call, run), call.context)
+        return self._tracker.join(call, run, span) if span.span.is_recording() else None
+
+    def _name_foreign(self, run: Run) -> None:
+        if not self._named_foreign and not self._tracker.counts.unrecorded:  # it may be one of those
+            self._named_foreign = True
+            logger.info(FOREIGN, run.id)
+
+    def _start(self, call: Call) -> None:
+        request = call.api.read_request(decode(call.body), call.streams)
+        if call.live is None:
+            self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
+        if call.error is not None:
+            self._calls.failed_start(call, request, call.error)
+            return
+        seen = call.match.route.read(_exchange(call, _response(call.result)))
+        if seen.runs:
+            self._tracker.begin(call, request, seen)
+            self._tracker.observe(call.server, seen, weight(call.result) + weight(call.body))
+        else:
+            self._calls.lost_start(call, request, call.response_ns, "unread")
+            self._tracker.unlearn(call)
+
+    def fetched(self, fetched: Fetched) -> None:
+        live = self._tracker.get_by_key(fetched.key)
+        seen = None
+        if live is not None and fetched.payload is not None:
+            path, query = self._tracker.scheduler.where(live, fetched.what)
+            match = live.api.match("get", path)
+            if match is not None:
+                times = fetched.request_ns, fetched.response_ns
+                response = decode(fetched.payload)
+                seen = match.route.read(
+                    Exchange(match, *times, query=query, response=response, source=Source.FETCH)
+                )
+        self._tracker.fetched(fetched.key, fetched.what, seen)
+
+
+def _exchange(call: Call, response: Mapping[str, Any]) -> Exchange:
+    polls = int(call.match.route.is_poll)
+    times = call.request_ns, call.response_ns
+    return Exchange(call.match, *times, decode(call.body), call.query or {}, response, polls=polls)
+
+
+def _response(result: Payload | Page) -> Mapping[str, Any]:
+    if isinstance(result, Page):
+        return {"data": [decode(item) for item in result.data], "has_more": result.has_more}
+    return decode(result)

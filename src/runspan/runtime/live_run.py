@@ -1,0 +1,89 @@
+"""One live run of ours: its state, its span, and what it still waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec.structs import replace
+
+from ..apis.api import Api
+from ..core.ids import StreamIds
+from ..core.lifecycle import RunState
+from ..core.model import Observation, Run, RunKey, RunRequest
+from .records import BackgroundClient, Call, LiveSpan
+from .registry import RunEntry
+
+SECOND_NS = 1_000_000_000
+
+DEFAULT_LIFE_S = 15 * 60  # where the creating response has no expires_at
+GRACE_S = 60
+FIRST_LOOK_S = 60
+
+BASE_WEIGHT = 4_096  # bytes of one live run beside its texts, measured in `make bench`
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """The worker's own, but for `entry`. Times are on the one clock."""
+
+    api: Api
+    state: RunState
+    span: LiveSpan
+    entry: RunEntry  # what the app's threads know of it
+    via: BackgroundClient | None
+    expires_ns: int  # time to live: then it goes out as expired_unseen
+    last_heard_ns: int
+    look_after_ns: int = FIRST_LOOK_S * SECOND_NS  # silence before the owner looks itself; doubles
+    due_ns: int = 0  # the next thing to do for it; timers of other times are stale
+    ended_ns: int | None = None  # when its end came to our knowledge: the linger starts
+    open_streams: int = 0  # those that may still tell something
+    claim: Observation | None = None  # says that it is over, while a stream of it is open
+    claimed_ns: int = 0
+    message_ids: StreamIds = field(default_factory=StreamIds)  # of what its streams tell
+    step_ids: StreamIds = field(default_factory=StreamIds)
+    closed_early: bool = False  # a stream of it was closed before its end was seen
+    asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
+    tried: set[str] = field(default_factory=set)  # GETs answered, well or not
+    noted_error: int | None = None  # identity of the handler's exception that is noted already
+    weight: int = BASE_WEIGHT
+
+    @property
+    def key(self) -> RunKey:
+        return self.state.key
+
+    def ending(self, unseen: str) -> str | None:
+        """Why it goes out unfinished, if it does; `unseen` where no closed stream is the reason."""
+        if self.state.is_over:
+            return None
+        return "stream_closed" if self.closed_early and unseen != "evicted" else unseen
+
+
+def time_to_live_ns(state: RunState) -> int:
+    run = state.run
+    seconds = DEFAULT_LIFE_S
+    if (
+        run.expires_at is not None
+        and run.created_at is not None
+        and 0 < run.expires_at - run.created_at < 7 * 86_400
+    ):
+        seconds = run.expires_at - run.created_at
+    return (seconds + GRACE_S) * SECOND_NS
+
+
+def first_state(
+    call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int, **more: Any
+) -> RunState:
+    """Before its first status is taken in; that comes with the observation of the same response."""
+    return RunState(
+        key=key,
+        server=call.server,
+        vocabulary=call.api.vocabulary,
+        request=request,
+        request_ns=call.request_ns,
+        response_ns=response_ns,
+        run=replace(run, status=None, phase=None),
+        last_alive_ns=call.request_ns,
+        last_seen_ns=response_ns,
+        **more,
+    )

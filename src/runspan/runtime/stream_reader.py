@@ -1,0 +1,169 @@
+"""Streams on the worker's thread: typed events, or bytes that the app reads itself, become the same observations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..apis.api import EventKind, Exchange
+from ..core import sse
+from ..core.model import ApiError, Observation, Phase, Source, SpanEvent
+from ..core.redact import Texts
+from ..guard import guarded
+from . import told
+from .call_spans import CallSpans
+from .live_run import Live
+from .records import (
+    Call,
+    HandlerError,
+    StreamChunk,
+    StreamClosed,
+    StreamDeltas,
+    StreamEvent,
+    StreamRef,
+    decode,
+    weight,
+)
+from .tracker import Tracker
+
+When = tuple[int | None, int]  # since_ns, at_ns of an event
+Join = Callable[[Call, Observation], Live | None]
+
+
+class StreamReader:
+    """`join` follows a run of another process whose stream this one opened, where that is asked for."""
+
+    def __init__(self, tracker: Tracker, calls: CallSpans, texts: Texts, join: Join) -> None:
+        self._tracker = tracker
+        self._calls = calls
+        self._texts = texts
+        self._join = join
+
+    def event(self, event: StreamEvent) -> None:
+        when = (event.since_ns, event.at_ns)
+        self._event(event.stream, event.name, when, decode(event.payload), weight(event.payload))
+
+    def _event(
+        self, stream: StreamRef, name: str, when: When, data: Mapping[str, Any], weight_bytes: int
+    ) -> None:
+        since_ns, at_ns = when
+        call = stream.call
+        of = (stream.conversation_id or call.match.conversation_id, stream.run_id or call.match.run_id)
+        seen = stream.events.read(name, data, at_ns, *of, since_ns)
+        if seen.created_conversation:
+            stream.conversation_id = seen.conversation_id
+            sent = Exchange(call.match, call.request_ns, at_ns, decode(call.body), response=data)
+            seen = stream.events.complete(sent, seen)
+        if seen.runs and stream.run_id is None:
+            stream.run_id, stream.conversation_id = seen.runs[0].id, seen.runs[0].conversation_id
+            live = self._live(stream, seen)
+            if live is not None:
+                self._tracker.stream_opened(live)
+        live = self._of(stream)
+        if live is not None:
+            seen = told.keyed(live, stream, seen)
+        self._tracker.observe(call.server, seen, weight_bytes)
+        self._tracker.first_token(call.server, stream)
+        if live is not None and _is_last_word(seen):
+            self._tracker.stream_told(live, stream)
+
+    def _of(self, stream: StreamRef) -> Live | None:
+        """The run of ours that it tells of."""
+        return self._tracker.get(stream.call.server, stream.conversation_id, stream.run_id)
+
+    def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
+        call = stream.call
+        if call.match.route.starts_run:
+            return self._tracker.begin(call, call.api.read_request(decode(call.body), True), seen)
+        known = self._tracker.get(call.server, stream.conversation_id, stream.run_id)
+        return known or self._join(call, seen)
+
+    def deltas(self, deltas: StreamDeltas) -> None:
+        for data in deltas.data:
+            events = deltas.stream.events
+            _, delta = events.opened("", data) if events.is_wrapped(data) else ("", data)
+            told.piece(self._of(deltas.stream), deltas.stream, delta, of_steps=deltas.of_steps)
+
+    # ------------------------------------------------------------ bytes
+
+    def chunk(self, chunk: StreamChunk) -> None:
+        stream = chunk.stream
+        if stream.parser is None:
+            stream.parser = sse.Parser()
+        for name, text in stream.parser.feed(chunk.data):
+            self._sent(stream, name, text, (chunk.since_ns, chunk.at_ns))
+
+    def _sent(self, stream: StreamRef, name: str, text: str, when: When) -> None:
+        name, data = stream.events.opened(name, text)
+        kind = stream.events.kind_of(name)
+        if kind is None or not isinstance(data, dict):
+            return
+        if kind is EventKind.TEXT_DELTA:
+            if stream.first_token_ns is None:
+                stream.first_token_since_ns, stream.first_token_ns = when
+            told.piece(self._of(stream), stream, data, of_steps=False)
+        elif kind is EventKind.STEP_DELTA:
+            told.piece(self._of(stream), stream, data, of_steps=True)
+        elif kind is EventKind.ERROR:
+            stream.broken = stream.events.error(data)
+        else:
+            self._event(stream, name, when, data, len(text))
+
+    # ------------------------------------------------------------ ends
+
+    def closed(self, closed: StreamClosed) -> None:
+        stream, call = closed.stream, closed.stream.call
+        with guarded("read the end of a stream"):
+            for name, text in stream.parser.finish() if stream.parser is not None else ():
+                self._sent(stream, name, text, (closed.since_ns, closed.at_ns))
+        error = closed.error or stream.broken
+        if call.match.route.starts_run:
+            self._tracker.scheduler.earn(call.server.base_url, 1)
+        live = self._of(stream)
+        if live is not None:
+            with guarded("read the open steps of a stream"):
+                self._observe_open_steps(live, stream, closed.at_ns)
+            self._tracker.stream_closed(live, stream, closed, error)
+        elif call.match.route.starts_run:
+            if call.live is not None:  # it never came to a run that is followed
+                self._lost(call, error, closed.at_ns)
+            self._tracker.unlearn(call)
+
+    def _lost(self, call: Call, error: ApiError | None, at_ns: int) -> None:
+        request = call.api.read_request(decode(call.body), True)
+        call.response_ns = max(call.response_ns, at_ns)
+        if error is not None:
+            self._calls.failed_start(call, request, error)
+        else:
+            self._calls.lost_start(call, request, at_ns, "stream_closed")
+
+    def _observe_open_steps(self, live: Live, stream: StreamRef, at_ns: int) -> None:
+        """Calls whose step did not complete in this stream; one that ended to wait for tool outputs was not cut."""
+        steps = stream.steps.steps(is_cut=live.state.phase is not Phase.WAITING)
+        if steps:
+            key = live.key
+            seen = Observation(
+                request_ns=at_ns,
+                response_ns=at_ns,
+                source=Source.STREAM,
+                conversation_id=key.conversation_id,
+                run_id=key.run_id,
+                steps=steps,
+            )
+            self._tracker.observe(stream.call.server, seen)
+
+    def handler_error(self, failure: HandlerError) -> None:
+        stream = failure.stream
+        live = self._of(stream)
+        if live is not None and live.noted_error != failure.identity:
+            live.noted_error = failure.identity
+            message = self._texts.keep("error", failure.error.message)
+            attributes: dict[str, Any] = {"exception.type": failure.error.code, "exception.escaped": True}
+            if message:
+                attributes["exception.message"] = message
+            self._tracker.note(live, SpanEvent("exception", failure.at_ns, attributes))
+
+
+def _is_last_word(seen: Observation) -> bool:
+    """Whether the server closes the stream behind this event: the run is over, or waits for tool outputs."""
+    return seen.open_status is None and any(run.phase in (Phase.WAITING, Phase.OVER) for run in seen.runs)

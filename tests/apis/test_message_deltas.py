@@ -1,0 +1,63 @@
+"""Texts in pieces: of which message they are, and when they are needed no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runspan.apis.assistants.message_deltas import MessageDeltas
+from runspan.core.ids import shown
+
+
+def delta(id_: Any, text: str) -> dict[str, Any]:
+    return {"id": id_, "delta": {"content": [{"index": 0, "type": "text", "text": {"value": text}}]}}
+
+
+def taken(
+    *pieces: tuple[Any, str], announced: dict[str, str] | None = None, room: int = 100
+) -> MessageDeltas:
+    deltas = MessageDeltas(room)
+    for id_, text in pieces:
+        deltas.take(delta(id_, text), lambda id_: (announced or {}).get(id_, (announced or {}).get("*")))
+    return deltas
+
+
+@pytest.mark.parametrize(
+    ("pieces", "announced", "texts"),
+    [
+        (
+            [("m1", "He"), ("m1", "llo"), ("m2", "Bye")],
+            {"m1": "m1", "m2": "m2"},
+            {"m1": "Hello", "m2": "Bye"},
+        ),
+        ([("a", "He"), ("b", "llo")], {"*": "m1"}, {"m1": "Hello"}),  # an id for each piece
+        (
+            [("m1", "He"), ("m1", "llo"), ("m2", "Bye")],
+            {},
+            {"m1": "Hello", "m2": "Bye"},
+        ),  # nobody told of them
+        ([(5, "He"), (5, "llo")], {}, {"5": "Hello"}),
+        ([("m1", "Hello")], {}, {"": "Hello"}),
+        ([("a", "He"), ("b", "llo")], {}, {"": "Hello"}),
+        ([("", "He"), (None, "llo")], {}, {"": "Hello"}),
+        ([], {}, {}),
+    ],
+)
+def test_pieces_make_the_texts_of_messages(
+    pieces: list[tuple[Any, str]], announced: dict[str, str], texts: dict[str, str]
+) -> None:
+    found = taken(*pieces, announced=announced).texts()
+    assert {shown(key): text for key, text in found.items()} == texts
+
+
+def test_a_message_that_came_whole_takes_its_pieces_and_those_that_were_nobody_s() -> None:
+    deltas = taken(("m1", "He"), ("x", "llo"), ("m2", "Bye"), announced={"m1": "m1", "m2": "m2"})
+    deltas.ended("m1")
+    assert deltas.texts() == {"m2": "Bye"}
+
+
+def test_no_more_is_kept_than_there_is_room() -> None:
+    assert taken(("m", "12345"), ("m", "678"), ("m", "9"), room=8, announced={"m": "m"}).texts() == {
+        "m": "12345678"
+    }
