@@ -10,7 +10,7 @@ from runspan.runtime.pending import Claimable, of_run
 
 def test_runs_may_come_and_go_while_one_is_looked_for() -> None:
     """The collector runs where objects are made, and with it whatever changes the runs."""
-    runs = {("server", f"run_{n}"): Claimable(None) for n in range(1000)}
+    runs = {("server", f"run_{n}", "thread"): Claimable(None) for n in range(1000)}
     numbers = itertools.count()
 
     def come_and_go(*_: object) -> None:
@@ -24,5 +24,5 @@ def test_runs_may_come_and_go_while_one_is_looked_for() -> None:
     finally:
         gc.set_threshold(*before)
         gc.callbacks.remove(come_and_go)
-    assert found is runs["server", "run_999"]
+    assert found is runs["server", "run_999", "thread"]
     assert of_run(runs, "run_x") is None

@@ -20,7 +20,7 @@ from ..runtime import emit, grouped, pending
 from ..runtime.clock import now_ns
 from ..runtime.custody import Custody
 from ..runtime.emit import Emitter
-from ..runtime.pending import Claimable
+from ..runtime.pending import Claimable, Key
 from ..runtime.records import Call, LiveSpan, StreamRef, Via, decode
 from . import background, clients, propagate, snapshot, starts
 from . import options as options_of
@@ -52,7 +52,7 @@ class Patch:
         joins: bool,
         propagates: bool,
         count_unrecorded: Callable[[], None],
-        runs: dict[tuple[str, str], Claimable],
+        runs: dict[Key, Claimable],
         custody: Custody,
         on_run: Callable[[Any], None],
     ) -> None:
@@ -68,7 +68,7 @@ class Patch:
         self._custody = custody
         self._count_unrecorded = count_unrecorded
         self._on_run = on_run  # told what stands on the client itself in place of `request`
-        self._runs = runs  # those that live, by (server, run id)
+        self._runs = runs  # those that live
 
     # ------------------------------------------------------------ the two wrappers
 
@@ -247,7 +247,7 @@ class Patch:
                 self._done_apart(call, result)
                 return
             if call.match.route.operation == "submit_tool_outputs":
-                pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
+                pending.waits_no_more(self._asking(_key_of(call)))
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
             # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
             http = getattr(result, "__dict__", _NOTHING).get("http_response")
@@ -325,7 +325,7 @@ class Patch:
             self._custody.note_unsampled(run_id, call.unsampled)
         elif run_id is not None and thread_id is not None:
             call.live.response_ns, call.live.thread_id = call.response_ns, call.match.thread_id
-            call.learnt = call.server.base_url, run_id
+            call.learnt = call.server.base_url, run_id, thread_id
             self._ours.add(run_id)
             self._runs[call.learnt] = Claimable(call.live)
 
@@ -333,17 +333,17 @@ class Patch:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
             run = wire.run(decode(payload), call.match.thread_id)
-            key = (call.server.base_url, run.id) if run is not None else ("", "")
-            of = self._asking(*key)
+            key = (call.server.base_url, run.id, run.thread_id) if run is not None else ("", "", "")
+            of = self._asking(key)
             if of is not None and run is not None and run.status == "requires_action":
                 self._runs.setdefault(key, of)
                 pending.saw(of, pending.calls_of(run, key, of, now_ns()), held(given))
         elif call.match.route.is_poll:
-            pending.waits_no_more(self._asking(call.server.base_url, str(call.match.run_id)))
+            pending.waits_no_more(self._asking(_key_of(call)))
 
-    def _asking(self, base_url: str, run_id: str) -> Claimable | None:
+    def _asking(self, key: Key) -> Claimable | None:
         """The live run of that id, also one that was taken over and not read here yet."""
-        return self._runs.get((base_url, run_id)) or self._runs.get((pending.ANYWHERE, run_id))
+        return self._runs.get(key) or self._runs.get(pending.unread(key[1]))
 
     def _stream(self, call: Call, stream: Any, *, is_async: bool) -> None:
         if not call.match.route.starts_run:
@@ -393,6 +393,11 @@ class Patch:
             self._learn(call, snapshot.ids_of(body))
         self._waits(call, body, given)
         self._put(call)
+
+
+def _key_of(call: Call) -> Key:
+    """Of the run in its path."""
+    return call.server.base_url, str(call.match.run_id), str(call.match.thread_id)
 
 
 def _own_request(client: Any) -> Any:

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanContext
 from ..config import Config
 from ..conventions.extra import NONE, Extra
 from ..core.redact import Texts
-from .pending import Claimable
+from .pending import Claimable, Key
 
 MAX_TRACES = 10_000  # whose first span is remembered
 
@@ -27,7 +27,7 @@ class Active:
     config: Config
     texts: Texts
     provider: Callable[[], Any]  # the TracerProvider of a span that begins now
-    runs: Mapping[tuple[str, str], Claimable]  # (server, run id) of the runs that live
+    runs: Mapping[Key, Claimable]  # the runs that live
     ended: Callable[[str], Any]  # run id -> SpanContext of its span, while that is remembered
     custody: Any  # runs that come from other processes and go there
     extra: Extra = NONE  # what the backend of the preset wants more

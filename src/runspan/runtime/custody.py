@@ -24,7 +24,7 @@ from .emit import Emitter
 from .identity import Headers
 from .live import Live
 from .lru import Lru
-from .pending import ANYWHERE, Claimable, Pending
+from .pending import Claimable, Pending, unread
 from .recent import Recent
 from .records import Ask, Call, LiveSpan, Via
 from .tracker import Tracker
@@ -123,7 +123,8 @@ class Custody:
                 call.met = live
                 run_id = str(call.match.run_id)
                 self._tracker.ours.add(run_id)
-                self._tracker.runs.setdefault((call.server.base_url, run_id), Claimable(live))
+                key = call.server.base_url, run_id, call.match.thread_id or ""
+                self._tracker.runs.setdefault(key, Claimable(live))
 
     def line_of(self, live: LiveSpan) -> str:
         """The identity of a run that is about to be created, for its metadata; from now on it is a shared one."""
@@ -163,13 +164,12 @@ class Custody:
         of = Claimable(live)
         for call_id in carried.claimed:
             of.claim(call_id)
-        self._tracker.runs[ANYWHERE, run_id] = of
+        self._tracker.runs[unread(run_id)] = of
         self.expected.add(run_id)
         if carried.waiting:  # for the app's own tools, here
             since_ns = carried.waiting_since_ns or carried.request_ns
-            key = (ANYWHERE, run_id)
             calls = [
-                Pending(key, carried.thread_id, c.id, c.name or "", "{}", of, since_ns)
+                Pending(unread(run_id), carried.thread_id, c.id, c.name or "", "{}", of, since_ns)
                 for c in carried.waiting
             ]
             pending.saw(of, calls, unit=work_unit.here(identity.within(live)))
@@ -187,7 +187,7 @@ class Custody:
         known = self._tracker.find(run_id)
         if known is not None:  # shared until now, or adopted twice
             known.span.is_shared = False
-            self._tracker.runs.pop((ANYWHERE, run_id), None)
+            self._tracker.runs.pop(unread(run_id), None)
             return
         self.expected.add(run_id)
         self._tracker.follow(_first_state(run_id, carried, live), live, None)
@@ -249,7 +249,7 @@ class Custody:
     def forget(self, call: Call) -> None:
         """It was met, but is not to be followed here."""
         if call.met is not None:
-            key = (call.server.base_url, str(call.match.run_id))
+            key = (call.server.base_url, str(call.match.run_id), call.match.thread_id or "")
             of = self._tracker.runs.get(key)
             if of is not None and of.live is call.met:
                 self._tracker.runs.pop(key, None)

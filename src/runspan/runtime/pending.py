@@ -24,6 +24,7 @@ from ..core.model import ApiError, Run
 from . import work_unit
 from .work_unit import WorkUnit
 
+Key = tuple[str, str, str]  # server, run id, thread id: some servers number the runs of each thread anew
 ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_RUNS = 256  # of one context; beyond it the oldest goes
 
@@ -57,18 +58,23 @@ class Claimable:
         return str(self._claims.setdefault("", how))
 
 
-def of_run(runs: Mapping[tuple[str, str], Claimable], run_id: str) -> Claimable | None:
+def of_run(runs: Mapping[Key, Claimable], run_id: str) -> Claimable | None:
     """The run of that id, of whatever server. On any thread: keys are listed in one step, where items would each be a new object,
     with the collector, finalizers and other threads in between.
     """
     return next((found for key in list(runs) if key[1] == run_id and (found := runs.get(key))), None)
 
 
+def unread(run_id: str) -> Key:
+    """Of a run that was taken over and not read here yet."""
+    return ANYWHERE, run_id, ""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """One call that waits. `arguments` is what the model wrote, which may be no JSON at all."""
 
-    key: tuple[str, str]  # server, run id
+    key: Key
     thread_id: str | None
     call_id: str
     name: str
@@ -148,7 +154,7 @@ def waits_no_more(of: Claimable | None) -> None:
         of.waiting = frozenset()
 
 
-def calls_of(run: Run, key: tuple[str, str], of: Claimable, since_ns: int) -> list[Pending]:
+def calls_of(run: Run, key: Key, of: Claimable, since_ns: int) -> list[Pending]:
     """The function calls of a Run in `requires_action`."""
     return [
         Pending(key, run.thread_id, call.id, call.name, call.arguments or "{}", of, since_ns)
@@ -157,7 +163,7 @@ def calls_of(run: Run, key: tuple[str, str], of: Claimable, since_ns: int) -> li
     ]
 
 
-def take(name: str, given: Mapping[str, Any], runs: Mapping[tuple[str, str], Claimable]) -> Pending | None:
+def take(name: str, given: Mapping[str, Any], runs: Mapping[Key, Claimable]) -> Pending | None:
     """The waiting call that a function of this name, called with `given`, answers: same arguments first, else call order."""
     asked = [
         (sighting, calls)

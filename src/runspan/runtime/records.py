@@ -95,9 +95,7 @@ class Call(Struct, eq=False):
     merged: list[tuple[int, int, object]] | None = None  # made when the first may join
     newest: tuple[int, int] | None = None  # the last of them
     is_taken: bool = False
-    learnt: tuple[str, str] | None = (
-        None  # (server, run id) under which the app's threads know the run that it started
-    )
+    learnt: tuple[str, str, str] | None = None  # the key of the run that it started, among the claimable ones
 
     def take_span(self) -> LiveSpan | None:
         """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""

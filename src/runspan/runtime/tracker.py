@@ -36,7 +36,7 @@ from .live import Live, first_state, missing, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .patience import Patience
-from .pending import ANYWHERE, Claimable
+from .pending import Claimable, Key, unread
 from .records import Call, LiveSpan, StreamClosed, StreamRef, Via
 from .span_data import RunSpans
 
@@ -73,7 +73,7 @@ class Tracker:
         )
         self.ours: set[str] = set()  # run ids; read by the patches to tell what is worth a copy
         self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
-        self.runs: dict[tuple[str, str], Claimable] = {}  # (server, run id); for the app's own tool spans
+        self.runs: dict[Key, Claimable] = {}  # for the app's own tool spans
         self.ended: Lru[str, Any] = Lru(10_000)  # run id -> SpanContext, for scores that come later
         self.handed: Lru[str, dict[str, str]] = Lru(10_000)  # run id -> headers, of runs given away
 
@@ -86,7 +86,7 @@ class Tracker:
         if call.live is None:
             self._done.put(key, True)
             self.ours.discard(run.id)
-            self.runs.pop((key.server, run.id), None)
+            self.runs.pop(_claims_key(key), None)
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -110,7 +110,7 @@ class Tracker:
     def unlearn(self, call: Call) -> None:
         """The run that this call started is not followed."""
         key = call.learnt
-        if key is not None and not any((k.server, k.run_id) == key for k in list(self._live)):
+        if key is not None and not any(_claims_key(k) == key for k in list(self._live)):
             self.runs.pop(key, None)
             self.ours.discard(key[1])
 
@@ -146,8 +146,8 @@ class Tracker:
         key = live.key
         self._live[key] = live
         self.ours.add(key.run_id)
-        taken = self.runs.get((ANYWHERE, key.run_id))
-        self.runs.setdefault((key.server, key.run_id), taken or Claimable(live.span))
+        taken = self.runs.get(unread(key.run_id))
+        self.runs.setdefault(_claims_key(key), taken or Claimable(live.span))
         on_thread = (key.server, key.thread_id)
         self._on_thread[on_thread].add(key)
         if on_thread not in self._pinned:
@@ -316,9 +316,9 @@ class Tracker:
         key = live.key
         self.ours.discard(key.run_id)
         self.expected.discard(key.run_id)
-        tools = self.runs.pop((key.server, key.run_id), None)
-        if tools is not None and self.runs.get((ANYWHERE, key.run_id)) is tools:
-            del self.runs[ANYWHERE, key.run_id]
+        tools = self.runs.pop(_claims_key(key), None)
+        if tools is not None and self.runs.get(unread(key.run_id)) is tools:
+            del self.runs[unread(key.run_id)]
         self._weight -= live.weight
         log = self._unpin(key)
         self._done.put(key, True)
@@ -385,7 +385,7 @@ class Tracker:
     def give_away(self, run_id: str) -> None:
         """A run that the app handed off: another process will see to it."""
         live = self.find(run_id)
-        of = live and self.runs.get((live.key.server, run_id))
+        of = live and self.runs.get(_claims_key(live.key))
         if live and of and of.carrier is not None:
             self.finish(live)
 
@@ -395,3 +395,7 @@ class Tracker:
     @property
     def live(self) -> int:
         return len(self._live)
+
+
+def _claims_key(key: RunKey) -> Key:
+    return (key.server, key.run_id, key.thread_id) if key.server else unread(key.run_id)
