@@ -176,6 +176,20 @@ def test_every_envelope_in_every_way_of_reading(envelope: str, read: str, kind: 
         check(trace)
 
 
+@pytest.mark.parametrize("read", ["lines", "bytes", "raw bytes"])
+@pytest.mark.parametrize("prefix", ["data: ", ""])
+def test_events_without_a_blank_line_between_them(prefix: str, read: str, odd: Odd) -> None:
+    """The typed stream of the client can't read them; apps that read lines can."""
+    lines = [dumps({"event": name, "data": data}) for name, data in EVENTS]
+    odd.whole = (
+        {"content-type": "text/event-stream"},
+        pieces("".join(f"{prefix}{x}\n" for x in lines), 1_000),
+    )
+    with traced() as trace:
+        play(odd, "OpenAI", READS[read])
+        check(trace)
+
+
 @pytest.mark.parametrize("read", ["typed", "bytes"])
 @pytest.mark.parametrize("envelope", ENVELOPES)
 def test_the_pieces_of_a_message_that_was_cut_in_every_envelope(envelope: str, read: str, odd: Odd) -> None:
