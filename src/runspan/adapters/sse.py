@@ -142,7 +142,7 @@ def _event(block: str) -> Iterator[tuple[str, str]]:
 
 
 def _objects_in(lines: list[str]) -> list[str]:
-    """The lines, if each is a JSON object of its own; one object in several lines has others. The last may be no object: `[DONE]`."""
+    """The lines, if each is a JSON object of its own; one object in several lines has others. The last may be `[DONE]`."""
     said = [line for line in map(str.strip, lines) if line]
     if said and said[-1][:1] != "{":
         said.pop()
