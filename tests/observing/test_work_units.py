@@ -428,13 +428,29 @@ def test_a_run_that_was_answered_elsewhere_waits_no_more(traces: Traced, client:
     assert landings(traces) == [("", "")]
 
 
-def test_a_run_that_was_seen_to_end_waits_no_more(traces: Traced, client: Any, server: Server) -> None:
+@pytest.mark.parametrize("is_polled", [True, False])
+def test_a_run_that_was_cancelled_waits_no_more(is_polled: bool, traces: Traced, client: Any) -> None:
     user = User(client)
     with runspan.span("request"):
         user.ask()
         run = user.run
         user.runs.cancel(run.id, thread_id=run.thread_id)
-        assert user.runs.retrieve(run.id, thread_id=run.thread_id).status != "requires_action"
+        if is_polled:
+            assert user.runs.retrieve(run.id, thread_id=run.thread_id).status != "requires_action"
+        get_weather("Paris")
+    assert landings(traces) == [("", "")]
+
+
+def test_a_run_that_was_seen_to_end_waits_no_more_whatever_it_speaks_of(traces: Traced) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [call]}}
+    run = {"id": "run_1", "status": "requires_action", "required_action": action, "model": "requires_action"}
+    with odd_server() as odd, client_of("OpenAI", odd) as client:  # type: ignore[arg-type]
+        odd.bodies["POST", "runs"] = [run]
+        odd.bodies["GET", "runs/one"] = [{**run, "status": "expired"}]
+        runs = client.beta.threads.runs
+        kept = runs.create("thread_1", assistant_id="asst_1")
+        runs.retrieve(kept.id, thread_id="thread_1")
         get_weather("Paris")
     assert landings(traces) == [("", "")]
 

@@ -331,14 +331,16 @@ class Patch:
 
     def _waits(self, call: Call, payload: Any, given: Any) -> None:
         """A Run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
+        run = None
         if isinstance(payload, bytes) and b'"requires_action"' in payload:
             run = wire.run(decode(payload), call.match.thread_id)
-            key = (call.server.base_url, run.id, run.thread_id) if run is not None else ("", "", "")
+        if run is not None and run.status == "requires_action":
+            key = call.server.base_url, run.id, run.thread_id
             of = self._asking(key)
-            if of is not None and run is not None and run.status == "requires_action":
+            if of is not None:
                 self._runs.setdefault(key, of)
                 pending.saw(of, pending.calls_of(run, key, of, now_ns()), held(given))
-        elif call.match.route.is_poll:
+        elif call.match.route.is_poll or call.match.route.operation == "cancel_thread_run":
             pending.waits_no_more(self._asking(_key_of(call)))
 
     def _asking(self, key: Key) -> Claimable | None:
