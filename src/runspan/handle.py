@@ -331,7 +331,8 @@ class Handle:
 
 
 def _stay_interrupted() -> None:
-    """A Ctrl-C that ended the app ends the process by SIGINT, unless CPython has run the text of a program since; then it is status 1.
+    """A Ctrl-C that ended the app ends the process by SIGINT, unless CPython has run the text of a program since; then by status 1.
+
     Modules with dataclasses do so, and may be imported at the end (that of prices, say). So the interrupt is raised once more.
     """
     if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):  # nor at a prompt

@@ -57,3 +57,14 @@ def test_parts_that_are_no_text_stay_beside_the_pieces() -> None:
     state = replace(after(event(5, "completed")), partial={"m1": "It is 42."})
     (message,) = written(state, ThreadLog((replace(EMPTY, parts=(image,), status="in_progress"),)))
     assert message.parts == (image, Part("text", "It is 42."))
+
+
+@pytest.mark.parametrize(("is_cut", "status"), [(True, "incomplete"), (False, None)])
+def test_pieces_of_a_stream_that_was_left_are_not_whole_though_the_run_completed(
+    is_cut: bool, status: str | None
+) -> None:
+    """Its end was seen elsewhere."""
+    state = after(event(5, "completed"))
+    state = replace(state, partial={"m1": "It is"}, over_streamed=False, is_cut=is_cut)
+    (message,) = written(state, ThreadLog((BEGUN,)))
+    assert message.status == status

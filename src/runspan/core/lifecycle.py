@@ -119,6 +119,7 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
     partial: Mapping[str, str] = field(
         default_factory=dict
     )  # message id -> text of a stream cut before it completed
+    is_cut: bool = False  # a stream of it was left, or broke, before its end
     origin: str | None = None
 
     @property

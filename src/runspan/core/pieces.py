@@ -16,7 +16,8 @@ def written(state: RunState, log: ThreadLog) -> tuple[Message, ...]:
     whole = [_with_pieces(message, left.pop(message.id, "")) for message in outputs(log, state)]
     known = {message.id: message for message in log.messages}
     texts = [part.text for message in whole for part in message.parts if part.text]
-    status = None if state.run.status == "completed" else "incomplete"  # cut with its stream
+    is_whole = state.run.status == "completed" and (state.over_streamed or not state.is_cut)
+    status = None if is_whole else "incomplete"  # cut with its stream
     for key, text in left.items():
         begun = known.get(key)
         # A message may have come under another id than its pieces.

@@ -388,6 +388,7 @@ class Patch:
             call.streams = True
             tap = self._opened(call)
             tap.see(body)
+            tap.is_at_end = True
             tap.close()
             return
         call.result = body

@@ -181,6 +181,7 @@ class StreamClosed(Struct, eq=False):
     at_ns: int
     error: ApiError | None = None
     since_ns: int | None = None  # as of an event
+    is_cut: bool = False  # the app left it, or it broke, before its end
 
 
 class HandlerError(Struct, eq=False):

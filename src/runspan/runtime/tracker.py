@@ -249,6 +249,8 @@ class Tracker:
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
             state = replace(state, partial={**state.partial, **stream.texts.texts()})
+        if closed.is_cut and not stream.is_told:
+            state = replace(state, is_cut=True)
         if error is not None:
             state = replace(state, stream_error=error)
         live.state = state
