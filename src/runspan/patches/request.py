@@ -247,7 +247,7 @@ class Patch:
                 self._done_apart(call, result)
                 return
             if call.match.route.operation == "submit_tool_outputs":
-                pending.waits_no_more(self._asking(_key_of(call)))
+                pending.waits_no_more(self._asking(call.run_key))
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
             # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
             http = getattr(result, "__dict__", _NOTHING).get("http_response")
@@ -341,7 +341,7 @@ class Patch:
                 self._runs.setdefault(key, of)
                 pending.saw(of, pending.calls_of(run, key, of, now_ns()), held(given))
         elif call.match.route.is_poll or call.match.route.operation == "cancel_thread_run":
-            pending.waits_no_more(self._asking(_key_of(call)))
+            pending.waits_no_more(self._asking(call.run_key))
 
     def _asking(self, key: Key) -> Claimable | None:
         """The live run of that id, also one that was taken over and not read here yet."""
@@ -386,21 +386,13 @@ class Patch:
         """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
         if body is not None and is_event_stream(body):
             call.streams = True
-            tap = self._opened(call)
-            tap.see(body)
-            tap.is_at_end = True
-            tap.close()
+            self._opened(call).see_whole(body)
             return
         call.result = body
         if body is not None and call.match.route.starts_run:
             self._learn(call, snapshot.ids_of(body))
         self._waits(call, body, given)
         self._put(call)
-
-
-def _key_of(call: Call) -> Key:
-    """Of the run in its path."""
-    return call.server.base_url, str(call.match.run_id), str(call.match.thread_id)
 
 
 def _own_request(client: Any) -> Any:

@@ -111,9 +111,7 @@ def tap_of(stream: Any) -> Tap | None:
 def tap_bytes(response: Any, tap: BodyTap | ChunkTap) -> None:
     """Look at the bytes of an HTTP response while the app reads them; at once, if the client has read them."""
     if response.is_closed and response.is_stream_consumed:
-        tap.see(response.content)
-        tap.is_at_end = True
-        tap.close()
+        tap.see_whole(response.content)
     else:
         tap.decoder = decoder_of(response)
         response.stream = ReadBody(response.stream, tap)

@@ -174,6 +174,11 @@ class ChunkTap(Tap):
         except Exception as error:
             swallow("look at a chunk of a stream", error)
 
+    def see_whole(self, data: bytes) -> None:
+        self.see(data)
+        self.is_at_end = True
+        self.close()
+
     def _take(self, data: bytes) -> None:
         for name, text in self._asks.feed(data):
             self._asked(name, text)
@@ -219,6 +224,10 @@ class BodyTap:
             self._take(data if self.decoder is None else self.decoder.decode(data))
         except Exception as error:
             swallow("look at a piece of a body", error)
+
+    def see_whole(self, data: bytes) -> None:
+        self.see(data)
+        self.close()
 
     def _take(self, data: bytes) -> None:
         self._size += len(data)

@@ -20,7 +20,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.model import ApiError, Run
+from ..core.model import ApiError, Run, RunKey
 from . import work_unit
 from .work_unit import WorkUnit
 
@@ -63,6 +63,10 @@ def of_run(runs: Mapping[Key, Claimable], run_id: str) -> Claimable | None:
     with the collector, finalizers and other threads in between.
     """
     return next((found for key in list(runs) if key[1] == run_id and (found := runs.get(key))), None)
+
+
+def key_of(run: RunKey) -> Key:
+    return (run.server, run.run_id, run.thread_id) if run.server else unread(run.run_id)
 
 
 def unread(run_id: str) -> Key:

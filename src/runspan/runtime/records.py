@@ -97,6 +97,11 @@ class Call(Struct, eq=False):
     is_taken: bool = False
     learnt: tuple[str, str, str] | None = None  # the key of the run that it started, among the claimable ones
 
+    @property
+    def run_key(self) -> tuple[str, str, str]:
+        """Of the run in its path, among the claimable ones."""
+        return self.server.base_url, str(self.match.run_id), str(self.match.thread_id)
+
     def take_span(self) -> LiveSpan | None:
         """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""
         live, self.live = self.live, None

@@ -29,7 +29,7 @@ from ..core.model import (
 from ..core.redact import Texts
 from ..core.thread import ThreadLog
 from ..guard import guarded, swallow
-from . import claims, clock
+from . import claims, clock, pending
 from .calls import Assistants, Counts
 from .fetch import Fetcher
 from .live import Live, first_state, missing, time_to_live_ns
@@ -86,7 +86,7 @@ class Tracker:
         if call.live is None:
             self._done.put(key, True)
             self.ours.discard(run.id)
-            self.runs.pop(_claims_key(key), None)
+            self.runs.pop(pending.key_of(key), None)
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -110,7 +110,7 @@ class Tracker:
     def unlearn(self, call: Call) -> None:
         """The run that this call started is not followed."""
         key = call.learnt
-        if key is not None and not any(_claims_key(k) == key for k in list(self._live)):
+        if key is not None and not any(pending.key_of(k) == key for k in list(self._live)):
             self.runs.pop(key, None)
             self.ours.discard(key[1])
 
@@ -147,7 +147,7 @@ class Tracker:
         self._live[key] = live
         self.ours.add(key.run_id)
         taken = self.runs.get(unread(key.run_id))
-        self.runs.setdefault(_claims_key(key), taken or Claimable(live.span))
+        self.runs.setdefault(pending.key_of(key), taken or Claimable(live.span))
         on_thread = (key.server, key.thread_id)
         self._on_thread[on_thread].add(key)
         if on_thread not in self._pinned:
@@ -318,7 +318,7 @@ class Tracker:
         key = live.key
         self.ours.discard(key.run_id)
         self.expected.discard(key.run_id)
-        tools = self.runs.pop(_claims_key(key), None)
+        tools = self.runs.pop(pending.key_of(key), None)
         if tools is not None and self.runs.get(unread(key.run_id)) is tools:
             del self.runs[unread(key.run_id)]
         self._weight -= live.weight
@@ -387,7 +387,7 @@ class Tracker:
     def give_away(self, run_id: str) -> None:
         """A run that the app handed off: another process will see to it."""
         live = self.find(run_id)
-        of = live and self.runs.get(_claims_key(live.key))
+        of = live and self.runs.get(pending.key_of(live.key))
         if live and of and of.carrier is not None:
             self.finish(live)
 
@@ -397,7 +397,3 @@ class Tracker:
     @property
     def live(self) -> int:
         return len(self._live)
-
-
-def _claims_key(key: RunKey) -> Key:
-    return (key.server, key.run_id, key.thread_id) if key.server else unread(key.run_id)
