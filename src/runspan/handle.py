@@ -8,7 +8,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from . import _compat, guard
@@ -249,6 +249,8 @@ class Handle:
         atexit.unregister(self._close)
         ok = self._deliver(timeout_s)
         self._closed()
+        if timeout_s is None:
+            _stay_interrupted()
         return ok
 
     def _deliver(self, timeout_s: float | None = None) -> bool:
@@ -329,6 +331,16 @@ class Handle:
 
             self._is_finalized = True
             multiprocessing.util.Finalize(None, self._close, exitpriority=100)
+
+
+def _stay_interrupted() -> None:
+    """A Ctrl-C that ended the app ends the process by SIGINT, unless CPython has run the text of a program since; then by status 1.
+
+    Modules with dataclasses do so, and may be imported at the end (that of prices, say). So the interrupt is raised once more.
+    """
+    if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):  # nor at a prompt
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102 - nothing else tells CPython
 
 
 def _redaction_failed(error: Exception) -> None:

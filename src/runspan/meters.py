@@ -57,6 +57,8 @@ class Meters:
 
     def open(self) -> None:
         """Make ours, if the variables ask for it. Raises ConfigError; only `close` is left to do then."""
+        if self._config.meter_provider is None:
+            variables.check_provider("METER", metrics.get_meter_provider)
         if exporters.wanted() and not self._has_app_provider():
             self._own = (
                 self._made()

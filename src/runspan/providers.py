@@ -40,6 +40,8 @@ class Providers:
 
     def open(self) -> None:
         """Read and try all that our own provider goes by. Raises ConfigError; nothing of the process is changed."""
+        if self._config.tracer_provider is None:
+            variables.check_provider("TRACER", trace.get_tracer_provider)
         if self._config.file is not None:
             self._check_file(self._config.file)
         if not self.has_app_provider():

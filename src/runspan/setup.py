@@ -106,7 +106,10 @@ def flush(timeout: float = 5.0) -> bool:
 
 
 async def aflush(timeout: float = 5.0) -> bool:
-    """`flush()` for coroutines of asyncio, also with uvloop: the event loop goes on while this waits, at most `timeout` seconds."""
+    """`flush()` for coroutines of asyncio, also with uvloop: the event loop goes on while this waits, at most `timeout` seconds.
+
+    Under trio it is no more than `flush()`.
+    """
     handle = _handle
     return await handle.aflush(timeout) if handle is not None else True
 

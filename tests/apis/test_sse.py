@@ -62,6 +62,11 @@ def test_any_cutting_gives_the_same_events(seed: int) -> None:
         ("event: e\ndata: a: b\n\n", [("e", "a: b")]),
         ("event: e\ndata: not ended", [("e", "not ended")]),
         ("event: e\r\rdata: d\n\r\n", [("", "d")]),
+        ('data: {"a": 1}\ndata: {"b": 2}\ndata: [DONE]\n', [("", '{"a": 1}'), ("", '{"b": 2}')]),
+        ("event: e\ndata: {}\ndata:\nevent: f\ndata: {}\n\n", [("e", "{}"), ("f", "{}")]),
+        ('event: e\ndata: {\ndata: "a": {}\ndata: }\n\n', [("e", '{\n"a": {}\n}')]),
+        ('{"a": 1}\n{"b": 2}\n', [("", '{"a": 1}'), ("", '{"b": 2}')]),
+        ('{\n"a": [\n{}\n]}', [("", '{\n"a": [\n{}\n]}')]),
         ("event: e\ndata: \ud800\n\n", [("e", "???")]),
     ],
 )

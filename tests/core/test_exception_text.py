@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pathlib
 from typing import Any, NoReturn
 
 import pytest
@@ -24,9 +26,28 @@ class Slow:
     __str__ = __repr__
 
 
+class SlowText(str):
+    """The same for a text."""
+
+    __slots__ = ()
+    __repr__ = __str__ = Slow.__repr__
+
+
+class SubError(KeyError):
+    """Has the `__str__` of its base."""
+
+
 class OwnError(Exception):
     def __str__(self) -> str:
         return "own words"
+
+
+def of_a_missing_file() -> OSError:
+    try:
+        os.stat(pathlib.Path("/nowhere/at all"))
+    except OSError as error:
+        return error
+    raise AssertionError("it is there")
 
 
 SLOW = "<tests.core.test_exception_text.Slow>"
@@ -44,8 +65,15 @@ SAME_AS_STR = [
     OSError(2, "No such file", "name"),
     OSError("plain"),
     FileNotFoundError(2, "No such file"),
+    FileNotFoundError(2, "No such file", "from", None, "to"),
+    of_a_missing_file(),
+    KeyError("a", 1),
+    SubError("a"),
+    AttributeError("no such", name="x", obj=Slow()),
+    SyntaxError("bad", ("file.py", 3, 1, "text")),
     ConnectionError(ValueError("inner words")),
     UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+    UnicodeEncodeError("ascii", "ü" * 1_000_000, 0, 1_000_000, "ordinal not in range"),
     ImportError("no module", name="x"),
     SyntaxError("bad"),
     StopIteration(5),
@@ -72,11 +100,22 @@ def test_it_says_what_str_says(error: BaseException) -> None:
         (RuntimeError(ValueError(Slow())), SLOW),
         (ValueError([ValueError(Slow())]), f"[ValueError({SLOW!r})]"),
         (ValueError(10**5_000), "<int of 16610 bits>"),
+        (KeyError("a", Slow()), f"('a', {SLOW})"),
+        (SubError("a", Slow()), f"('a', {SLOW})"),
+        (FileNotFoundError(2, "No such file", Slow()), f"[Errno 2] No such file: {SLOW}"),
+        (FileNotFoundError(2, Slow(), "name"), f"[Errno 2] {SLOW}: 'name'"),
+        (OSError(2, "words", "from", None, Slow()), f"[Errno 2] words: 'from' -> {SLOW}"),
+        (ImportError(Slow()), SLOW),
+        (AttributeError(Slow()), SLOW),
+        (SyntaxError(Slow()), SLOW),
+        (UnicodeDecodeError("utf-8", b"", 0, 1, SlowText("bad")), None),
+        (AttributeError(SlowText("seen")), "seen"),
     ],
-    ids=map(str, range(8)),
+    ids=map(str, range(18)),
 )
-def test_no_repr_of_the_app_runs(error: BaseException, text: str) -> None:
-    assert text_of(error) == text
+def test_no_repr_of_the_app_runs(error: BaseException, text: str | None) -> None:
+    """None: whatever it says."""
+    assert text_of(error) == text if text is not None else text_of(error)
 
 
 def nested(levels: int) -> Any:
@@ -103,7 +142,10 @@ HUGE = "x" * 2_000_000
         ValueError(nested(10_000)),
         ValueError(ValueError(ValueError(HUGE))),
         OSError(HUGE),
+        OSError(2, HUGE, HUGE),
         ImportError(HUGE),
+        ImportError(HUGE, HUGE),
+        AttributeError((HUGE,) * 5),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -62,3 +62,14 @@ def test_parts_that_are_no_text_stay_beside_the_pieces() -> None:
         state, Conversation((replace(EMPTY, parts=(image,), is_growing=True, outcome=None),))
     )
     assert message.parts == (image, Part("text", "It is 42."))
+
+
+@pytest.mark.parametrize(("is_cut", "outcome"), [(True, Outcome.INCOMPLETE), (False, None)])
+def test_pieces_of_a_stream_that_was_left_are_not_whole_though_the_run_completed(
+    is_cut: bool, outcome: Outcome | None
+) -> None:
+    """Its end was seen elsewhere."""
+    state = after(event(5, "completed"))
+    state = replace(state, partial={"m1": "It is"}, over_streamed=False, is_cut=is_cut)
+    (message,) = written(state, Conversation((BEGUN,)))
+    assert (message.outcome, message.is_growing) == (outcome, False)

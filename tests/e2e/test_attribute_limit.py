@@ -68,3 +68,25 @@ def test_whole_spans_are_as_they_were(exporter: InMemorySpanExporter) -> None:
     whole = [dict(s.attributes or {}) for s in _spans(128, exporter)]
     exporter.clear()
     assert [set(a) for a in whole] == [set(s.attributes or {}) for s in _spans(1_000, exporter)]
+
+
+def test_observed_functions_keep_the_most_important_too(exporter: InMemorySpanExporter) -> None:
+    @runspan.observe(kind="tool", name="look_up", attributes={"least": 1})
+    def look_up(word: str) -> str:
+        runspan.update(attributes={"mine": 1, "yours": 2}, metadata={"a": "b"})
+        return word
+
+    provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=5), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with spans_of_app_go_to(provider):
+        runspan.instrument(tracer_provider=provider)
+        look_up("word")
+        runspan.uninstrument()
+    (span,) = exporter.get_finished_spans()
+    assert set(span.attributes or {}) == {
+        "gen_ai.operation.name",
+        "gen_ai.tool.name",
+        "openinference.span.kind",
+        "gen_ai.tool.call.arguments",
+        "gen_ai.tool.call.result",
+    }

@@ -12,7 +12,7 @@ import pytest
 from odd_objects import OVER, RUN, WAITING
 from tests.support.odd_server import Odd, odd_server
 from tests.support.playing import BOTH, App, client_of
-from tests.support.tracing import Traced, attribute, texts, traced
+from tests.support.tracing import Traced, attribute, messages, texts, traced
 
 import runspan
 
@@ -176,6 +176,20 @@ def test_every_envelope_in_every_way_of_reading(envelope: str, read: str, kind: 
         check(trace)
 
 
+@pytest.mark.parametrize("read", ["lines", "bytes", "raw bytes"])
+@pytest.mark.parametrize("prefix", ["data: ", ""])
+def test_events_without_a_blank_line_between_them(prefix: str, read: str, odd: Odd) -> None:
+    """The typed stream of the client can't read them; apps that read lines can."""
+    lines = [dumps({"event": name, "data": data}) for name, data in EVENTS]
+    odd.whole = (
+        {"content-type": "text/event-stream"},
+        pieces("".join(f"{prefix}{x}\n" for x in lines), 1_000),
+    )
+    with traced() as trace:
+        play(odd, "OpenAI", READS[read])
+        check(trace)
+
+
 @pytest.mark.parametrize("read", ["typed", "bytes"])
 @pytest.mark.parametrize("envelope", ENVELOPES)
 def test_the_pieces_of_a_message_that_was_cut_in_every_envelope(envelope: str, read: str, odd: Odd) -> None:
@@ -194,6 +208,37 @@ def check_cut(trace: Traced) -> None:
     assert attribute(run, "gen_ai.response.id") == "run_1"
     assert attribute(run, "runspan.run.unfinished") == "stream_closed"
     assert texts(chat, "output") == ["Grüße\n\naus Köln"]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("is_read_to_its_end", [True, False])
+def test_a_text_of_which_a_part_was_read_is_marked_though_the_run_completed(
+    is_read_to_its_end: bool, kind: str, odd: Odd
+) -> None:
+    """Its end is known from a poll. A stream that tells no more before its own end was not cut."""
+
+    async def read(app: App) -> None:
+        stream = await app.got(app.runs.create("thread_1", assistant_id="asst_1", stream=True))
+        if is_read_to_its_end:
+            await app.each(stream)
+        else:
+            events = stream.__aiter__() if app.is_async else iter(stream)
+            for _ in CUT:
+                await app.got(events.__anext__() if app.is_async else next(events))
+            await app.got(stream.close())
+        await app.got(app.runs.retrieve("run_1", thread_id="thread_1"))
+
+    odd.whole = (
+        {"content-type": "text/event-stream"},
+        pieces(sent("a line that names it", CUT if is_read_to_its_end else EVENTS), 1_000),
+    )
+    odd.bodies["GET", "runs/one"] = [OVER]
+    with traced() as trace:
+        play(odd, kind, read)
+        runspan.uninstrument()
+        (message,) = messages(trace.generation(), "output")
+    assert texts(trace.generation(), "output") == ["Grüße\n\naus Köln"]
+    assert message.get("incomplete") is (None if is_read_to_its_end else True)
 
 
 @pytest.mark.parametrize("size", [1, 7, 4_096])

@@ -232,9 +232,21 @@ def test_many_aflushes_at_once(server: Server, trace: Traced) -> None:
     assert [texts(s, "output") for s in trace.spans("chat")] == [[ANSWER]] * 4
 
 
-def test_aflush_needs_a_loop_of_asyncio(trace: Traced) -> None:
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        runspan.aflush().send(None)
+def test_without_a_loop_of_asyncio_aflush_waits_as_flush_does(server: Server, trace: Traced) -> None:
+    asyncio.run(a_run(server))
+    with pytest.raises(StopIteration) as done:
+        runspan.aflush(60).send(None)
+    assert done.value.value is True
+    assert output(trace) == [ANSWER]
+
+
+@pytest.mark.parametrize("timeout", [1e10, float("inf")])
+def test_a_flush_may_take_its_time(timeout: float, server: Server, trace: Traced) -> None:
+    """A lock of Python takes no such number."""
+    asyncio.run(a_run(server))
+    assert runspan.flush(timeout)
+    assert output(trace) == [ANSWER]
+    assert runspan.shutdown(timeout)
 
 
 # ---------------------------------------------------------------- the truth

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import math
+import socket
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from runspan.exporting.answers import Verdict, of_grpc_error
-from runspan.exporting.sending import GrpcSender, HttpSender, Tries
+from runspan.exporting.sending import MAX_REPLY_BYTES, GrpcSender, HttpSender, Tries, new_session, reply
 from tests.support.answering import answering
 from tests.support.children import nobody
 from tests.support.collector import serve_grpc
@@ -74,6 +80,7 @@ def rejecting_json(number: Any) -> bytes:
         (200, PROTOBUF, rejecting(2), TAKEN, 2),
         (200, {"Content-Type": "application/protobuf"}, rejecting(2), TAKEN, 2),
         (200, {}, rejecting(2), TAKEN, 2),
+        (200, {"Content-Type": "application/octet-stream"}, rejecting(2), TAKEN, 2),
         (200, PROTOBUF, rejecting(-5), TAKEN, 0),
         (200, JSON, rejecting_json(2), TAKEN, 2),
         (200, JSON, rejecting_json("2"), TAKEN, 2),
@@ -220,6 +227,59 @@ def test_a_receiver_that_is_busy_is_asked_again_when_it_says() -> None:
         assert Tries(sender, 60).send(b"").verdict is AGAIN
         sender.close()
     assert len(receiver.paths) == 6
+
+
+@pytest.mark.parametrize("said", ["0", "-5", "nan", "soon"])
+def test_a_pause_that_is_none_is_ours_to_choose(said: str) -> None:
+    with answering(429, {"Retry-After": said}) as receiver:
+        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        assert sender.post(b"", 20).pause_s is None
+        sender.close()
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (HTML, b"x" * 5_000_000),
+        ({**PROTOBUF, "Content-Encoding": "gzip"}, gzip.compress(bytes(50_000_000))),
+        ({**PROTOBUF, "Content-Encoding": "gzip"}, b"no gzip"),
+    ],
+    ids=["huge", "huge when decompressed", "not to be decompressed"],
+)
+def test_of_an_answer_no_more_is_read_than_a_receiver_says(
+    headers: Mapping[str, str], body: bytes, status: int
+) -> None:
+    with answering(status, headers, body) as receiver:
+        url = f"{receiver.endpoint}/v1/traces"
+        with new_session().post(url, stream=True) as response:
+            assert len(reply(response, math.inf).content) <= MAX_REPLY_BYTES + 1
+        sender = HttpSender(url, ExportTraceServiceResponse, headers={})
+        answer = sender.post(b"", 20)
+        sender.close()
+    assert (answer.verdict, answer.status) == (REFUSED, status)
+
+
+def test_an_answer_that_never_ends_is_waited_for_no_longer_than_for_any() -> None:
+    def drip(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.recv(65_536)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
+            while True:
+                client.sendall(b"x")
+                time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: drip(server.accept()[0]))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1/traces"
+        sender = HttpSender(url, ExportTraceServiceResponse, headers={})
+        began_s = time.monotonic()
+        assert sender.post(b"", 0.3).verdict is REFUSED
+        assert time.monotonic() - began_s < 5
+        sender.close()
+        thread.join(10)
+    assert not thread.is_alive()  # the connection was closed
 
 
 def test_what_the_libraries_raise_is_a_failure() -> None:

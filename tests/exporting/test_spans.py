@@ -77,6 +77,15 @@ def test_every_span_goes_out_and_no_request_is_too_large(max_bytes: int) -> None
     assert max(sender.sizes) <= max_bytes
 
 
+def test_what_a_receiver_says_of_spans_that_it_took_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    exporter = to(Taking(Answer(Verdict.TAKEN, 200, said="use another name")), 20_000)
+    with caplog.at_level(logging.WARNING, "runspan"):
+        assert [exporter.export(large(1, 10)) for _ in range(3)] == [OK] * 3
+    assert [r.getMessage() for r in caplog.records] == [
+        "runspan: the receiver took the spans, and says: use another name (Said once.)"
+    ]
+
+
 def test_a_batch_that_fits_goes_out_as_it_is() -> None:
     sender = Taking()
     to(sender, 3_500_000).export(large(512, 100))

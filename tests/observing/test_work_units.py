@@ -17,6 +17,7 @@ from openai import AssistantEventHandler
 
 import runspan
 from runspan.fake import FunctionCall, Message, Scenario, Server, SimulatedClock, Tools, serve
+from tests.support.odd_server import odd_server
 from tests.support.playing import client_of
 from tests.support.tracing import Traced, attribute
 
@@ -427,13 +428,29 @@ def test_a_run_that_was_answered_elsewhere_waits_no_more(traces: Traced, client:
     assert landings(traces) == [("", "")]
 
 
-def test_a_run_that_was_seen_to_end_waits_no_more(traces: Traced, client: Any, server: Server) -> None:
+@pytest.mark.parametrize("is_polled", [True, False])
+def test_a_run_that_was_cancelled_waits_no_more(is_polled: bool, traces: Traced, client: Any) -> None:
     user = User(client)
     with runspan.span("request"):
         user.ask()
         run = user.run
         user.runs.cancel(run.id, thread_id=run.thread_id)
-        assert user.runs.retrieve(run.id, thread_id=run.thread_id).status != "requires_action"
+        if is_polled:
+            assert user.runs.retrieve(run.id, thread_id=run.thread_id).status != "requires_action"
+        get_weather("Paris")
+    assert landings(traces) == [("", "")]
+
+
+def test_a_run_that_was_seen_to_end_waits_no_more_whatever_it_speaks_of(traces: Traced) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [call]}}
+    run = {"id": "run_1", "status": "requires_action", "required_action": action, "model": "requires_action"}
+    with odd_server() as odd, client_of("OpenAI", odd) as client:  # type: ignore[arg-type]
+        odd.bodies["POST", "runs"] = [run]
+        odd.bodies["GET", "runs/one"] = [{**run, "status": "expired"}]
+        runs = client.beta.threads.runs
+        kept = runs.create("thread_1", assistant_id="asst_1")
+        runs.retrieve(kept.id, thread_id="thread_1")
         get_weather("Paris")
     assert landings(traces) == [("", "")]
 
@@ -614,3 +631,32 @@ def test_each_round_of_a_run_is_its_own(traces: Traced) -> None:
     ids = {attribute(s, "gen_ai.tool.call.id") for s in traces.tools()}
     assert len(ids - {None}) == 2
     assert [is_one_of_a_run(landing) for landing in landings(traces)] == [True, True]
+
+
+def test_runs_of_one_id_on_two_threads_are_two(traces: Traced) -> None:
+    """Some servers number the runs of each thread anew."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [call]}}
+    run = {"id": "run_1", "object": "thread.run", "status": "requires_action", "required_action": action}
+    together = threading.Barrier(2, timeout=10)
+    with odd_server() as odd, client_of("OpenAI", odd) as client:  # type: ignore[arg-type]
+        odd.bodies["POST", "runs"] = odd.bodies["GET", "runs/one"] = [run]
+        runs = client.beta.threads.runs
+
+        def serve_user(thread_id: str) -> None:
+            runs.create(thread_id, assistant_id="asst_1")
+            together.wait()
+            kept = runs.retrieve("run_1", thread_id=thread_id)
+            together.wait()
+            get_weather("Paris", answers=thread_id)
+            together.wait()
+            assert kept.status == "requires_action"
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(serve_user, ["thread_a", "thread_b"]))
+    runspan.uninstrument()
+    spans = traces.exporter.get_finished_spans()
+    threads = {s.context.span_id: attribute(s, "gen_ai.conversation.id") for s in spans}
+    tools = [s for s in spans if attribute(s, "answers") is not None]
+    assert {attribute(s, "answers") for s in tools} == {"thread_a", "thread_b"}
+    assert all(s.parent and threads[s.parent.span_id] == attribute(s, "answers") for s in tools)

@@ -200,7 +200,7 @@ KINDS: dict[str, Callable[[], Any]] = {
         "get", "/threads/t/runs/r", result=BIG[:-9] + b"%09d" % next(NUMBERS)
     ),
     "tool outputs": lambda: call("post", "/threads/t/runs/r/submit_tool_outputs", result=BIG, body=BIG),
-    "a start": lambda: call("post", "/threads/t/runs", result=BIG, live=a_span(), learnt=("s", "r")),
+    "a start": lambda: call("post", "/threads/t/runs", result=BIG, live=a_span(), learnt=("s", "r", "t")),
     "an event of a message": lambda: StreamEvent(STREAM, "thread.message.completed", 1, BIG),
     "an event of a run": lambda: StreamEvent(STREAM, "thread.run.completed", 1, BIG),
     "deltas": lambda: StreamDeltas(STREAM, [BIG] * 100),

@@ -193,6 +193,21 @@ def test_what_does_not_matter_is_not_read(
         runspan.instrument(tracer_provider=provider, exit_timeout_s=0)
 
 
+@pytest.mark.parametrize("signal", ["TRACER", "METER"])
+@pytest.mark.parametrize("value", ["none_of_that_name", ""])
+def test_a_provider_that_the_api_cannot_make_is_named(value: str, signal: str) -> None:
+    name = f"OTEL_PYTHON_{signal}_PROVIDER"
+    script = """
+        import runspan
+        try:
+            runspan.instrument()
+        except runspan.ConfigError as error:
+            print(error)
+    """
+    done = run_child(script, env=environment(**{name: value}))
+    assert done.out.startswith(f"{name}={value!r}: no installed package has a provider of that name"), done
+
+
 @pytest.mark.parametrize("value", ["abc", "", "-1"])
 def test_one_that_the_sdk_reads_when_imported_is_named_at_instrument_too(value: str) -> None:
     script = f"""

@@ -29,6 +29,7 @@ class Route(Struct, frozen=True, gc=False):
     is_write: bool = False
     starts_run: bool = False
     is_poll: bool = False  # a GET of one run, or of something that is indexed in the background
+    cancels: bool = False  # the run waits for nothing any more
     answers_calls: bool = False  # brings the outputs of tool calls that the run waits for
     is_list: bool = False
     lists_runs: bool = False  # a page of runs is history, except for runs of this process
@@ -181,6 +182,7 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     read_run: Callable[[Wire, str | None], Run | None] = lambda _object, _conversation_id: None
     conversation_field: str | None = None  # of a run object: the id of its conversation
     status_field: str = "status"  # of a run object
+    paths_name_conversations: bool = False  # of runs: some servers number the runs of each conversation anew
     poll_fields: tuple[str, ...] = ()  # what is read of a polled run whose phase is neither WAITING nor OVER
     waits_mark: bytes = b""  # stands in the JSON of a run that waits for the outputs of tool calls
     calls_path: tuple[str, ...] = ()  # fields that lead from a run to what the app holds of its waiting calls
@@ -196,6 +198,10 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     version_header: str | None = None  # where the app chose a version, our GETs send the same
     metadata_keys: int = 0  # the most that a run's metadata holds; 0: it has none
     helpers: Mapping[tuple[str, str], Route] = field(default_factory=dict)  # (class, method) -> one call
+
+    def run_key(self, server: str, run_id: str, conversation_id: str | None) -> tuple[str, str, str]:
+        """Of a run in the registry."""
+        return server, run_id, (conversation_id or "") if self.paths_name_conversations else ""
 
     def phase_of(self, status: object) -> Phase | None:
         """None for no status, one of another type, or one that is not known."""

@@ -8,7 +8,7 @@ cases: it leads forward, or it was asked for after the present status had been s
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import astuple, replace
@@ -96,6 +96,7 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
     partial: Mapping[str, str] = field(
         default_factory=dict
     )  # message id -> text of a stream cut before it completed
+    is_cut: bool = False  # a stream of it was left, or broke, before its end
     origin: str | None = None
     vocabulary: Vocabulary = Vocabulary()
 
@@ -116,13 +117,12 @@ def advance(state: RunState, seen: Observation) -> RunState:
     return state
 
 
-def polled_unchanged(state: RunState, polls: Sequence[tuple[int, int]]) -> RunState:
-    """The Run after polls that show it alive, as the poll before them did; (request_ns, response_ns) of each."""
-    asked_ns = max(request_ns for request_ns, _ in polls)
+def polled_unchanged(state: RunState, number: int, asked_ns: int, answered_ns: int) -> RunState:
+    """The Run after so many polls that show it alive, as the poll before them did; times of the last one."""
     return replace(
         state,
-        polls=state.polls + len(polls),
-        last_seen_ns=max(state.last_seen_ns, *(response_ns for _, response_ns in polls)),
+        polls=state.polls + number,
+        last_seen_ns=max(state.last_seen_ns, answered_ns),
         last_alive_ns=max(state.last_alive_ns, asked_ns),
         sighted_ns=state.sighted_ns if state.is_over else max(state.sighted_ns, asked_ns),
     )

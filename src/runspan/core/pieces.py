@@ -16,13 +16,13 @@ def written(state: RunState, log: Conversation) -> tuple[Message, ...]:
     whole = [_with_pieces(message, left.pop(message.id, "")) for message in outputs(log, state)]
     known = {message.id: message for message in log.messages}
     texts = [part.text for message in whole for part in message.parts if part.text]
-    was_cut = state.run.outcome is not Outcome.COMPLETED  # with its stream
+    is_whole = state.run.outcome is Outcome.COMPLETED and (state.over_streamed or not state.is_cut)
     for key, text in left.items():
         begun = known.get(key)
         # A message may have come under another id than its pieces.
         if text and (begun is not None or not any(text in other for other in texts)):
             message = begun or Message(key, "assistant", run_id=state.key.run_id)
-            outcome = Outcome.INCOMPLETE if was_cut else None
+            outcome = None if is_whole else Outcome.INCOMPLETE  # cut with its stream
             whole.append(replace(message, parts=(Part("text", text),), is_growing=False, outcome=outcome))
     return tuple(whole)
 

@@ -1,6 +1,6 @@
 """Server-sent events out of raw bytes: `event:` and `data:` lines, ended by LF, CRLF or CR, cut anywhere.
 
-A body that is JSON, though events were asked for, is one event without a name.
+A body that is JSON, though events were asked for, is one event without a name; one that is JSON in lines is an event a line.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Parser:
         rest = b"".join(self._chunks).decode("utf-8", "replace")
         self._chunks, self._size = [], 0
         if self._is_json:
-            yield "", rest
+            yield from [("", text) for text in _objects_in(rest.split("\n")) or [rest]]
         else:
             yield from _event(rest)
 
@@ -124,7 +124,8 @@ class Finder:
 
 
 def _event(block: str) -> Iterator[tuple[str, str]]:
-    name, lines = "", []
+    """One event; or several, of servers that leave out the blank line between them."""
+    name, lines, names = "", [], []
     for line in block.split("\n"):
         key, _, value = line.partition(":")
         value = value.removeprefix(" ")
@@ -132,5 +133,17 @@ def _event(block: str) -> Iterator[tuple[str, str]]:
             name = value
         elif key == "data":
             lines.append(value)
-    if lines:
+            if value.strip():
+                names.append(name)
+    if len(objects := _objects_in(lines)) > 1:
+        yield from zip(names, objects, strict=False)  # one name more: that of the last, which is no object
+    elif lines:
         yield name, "\n".join(lines)
+
+
+def _objects_in(lines: list[str]) -> list[str]:
+    """The lines, if each is a JSON object of its own; one object in several lines has others. The last may be `[DONE]`."""
+    said = [line for line in map(str.strip, lines) if line]
+    if said and said[-1][:1] != "{":
+        said.pop()
+    return said if all(line[0] == "{" and line[-1] == "}" for line in said) else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -58,8 +59,22 @@ class Answer:
         return " ".join(filter(None, (status, said, cure)))
 
 
-def of_http(response: Any, kind: Any) -> Answer:
-    """`response`: of requests. `kind`: the class of the OTLP answer, such as ExportTraceServiceResponse."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back over HTTP: of its body no more than was read, `is_whole` where that is all."""
+
+    status_code: int
+    headers: Mapping[str, str]  # by names in any case
+    content: bytes
+    is_whole: bool = True
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
+
+
+def of_http(response: Reply, kind: Any) -> Answer:
+    """`kind`: the class of the OTLP answer, such as ExportTraceServiceResponse."""
     status = response.status_code
     if status == TOO_LARGE or (status == BAD_REQUEST and TOO_LARGE_IN_GO in response.content):
         return Answer(Verdict.TOO_LARGE, status)
@@ -90,20 +105,22 @@ def of_grpc_error(error: Any) -> Answer:
 
 # ---------------------------------------------------------------- HTTP
 
+_MAY_BE_PROTOBUF = ("protobuf", "octet-stream")
 
-def _of_success(response: Any, kind: Any) -> Answer:
+
+def _of_success(response: Reply, kind: Any) -> Answer:
     status, body = response.status_code, response.content
     content_type = response.headers.get("Content-Type", "").lower()
     code = response.headers.get("grpc-status")
     if code not in (None, "0") or (code is None and content_type.startswith("application/grpc")):
         words = unquote(response.headers.get("grpc-message", ""))
         return Answer(Verdict.REFUSED, status, said=_cut(f"It speaks gRPC (grpc-status {code}): {words}"))
-    if not body.strip():
+    if response.is_whole and not body.strip():
         return Answer(Verdict.TAKEN, status)
-    if "protobuf" in content_type or not content_type:
+    if response.is_whole and (not content_type or any(word in content_type for word in _MAY_BE_PROTOBUF)):
         with contextlib.suppress(Exception):  # protobuf's DecodeError
             return _counted(kind.FromString(body), status)
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         return _counted(_of_json(json.loads(body), kind), status)
     what = content_type.partition(";")[0] or "something"
     return Answer(
@@ -125,15 +142,16 @@ def _counted(answer: Any, status: int | str) -> Answer:
     return Answer(Verdict.TAKEN, status, max(0, rejected), _cut(partial.error_message))
 
 
-def _words(response: Any) -> str:
+def _words(response: Reply) -> str:
     """Text alone; a protobuf Status holds its message as text too."""
     content_type = response.headers.get("Content-Type", "").lower()
     return "" if "html" in content_type or "protobuf" in content_type else _cut(response.text)
 
 
-def _seconds(response: Any) -> float | None:
+def _seconds(response: Reply) -> float | None:
     with contextlib.suppress(ValueError):
-        return max(0.0, float(response.headers.get("Retry-After", "")))
+        seconds = float(response.headers.get("Retry-After", ""))
+        return seconds if seconds > 0 else None
     return None
 
 

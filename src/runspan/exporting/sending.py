@@ -19,9 +19,10 @@ from .._version import __version__
 from ..config import ConfigError
 from ..runtime import clock
 from . import answers
-from .answers import Answer, Verdict
+from .answers import Answer, Reply, Verdict
 
 TRIES = 6
+MAX_REPLY_BYTES = 65_536  # what an OTLP receiver says is far shorter
 USER_AGENT = f"runspan/{__version__}"
 _COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
@@ -77,6 +78,7 @@ class HttpSender:
 
     def post(self, body: bytes, timeout_s: float) -> Answer:
         session = self._session or self._open()  # another thread may close it meanwhile
+        until_s = clock.monotonic_s() + timeout_s
         try:
             response = session.post(
                 self.url,
@@ -84,8 +86,9 @@ class HttpSender:
                 headers=self._headers,
                 timeout=timeout_s,
                 allow_redirects=False,
+                stream=True,
             )
-            return answers.of_http(response, self._kind)
+            return answers.of_http(reply(response, until_s), self._kind)
         except requests.RequestException as error:
             return Answer(Verdict.AGAIN, said=reason(error))
 
@@ -107,6 +110,23 @@ class HttpSender:
 
     def door(self) -> tuple[str, int] | None:
         return door_of_url(self.url)
+
+
+def reply(response: requests.Response, until_s: float) -> Reply:
+    """What is read of it until that time: an answer may be huge, decompress to something huge, or never end."""
+    pieces: list[bytes] = []
+    size, is_whole = 0, True
+    with contextlib.closing(response):
+        try:
+            for piece in response.iter_content(1):  # more at once would wait for more
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAX_REPLY_BYTES or clock.monotonic_s() > until_s:
+                    is_whole = False
+                    break
+        except requests.exceptions.ContentDecodingError:
+            is_whole = False
+    return Reply(response.status_code, response.headers, b"".join(pieces), is_whole)
 
 
 def door_of_url(url: str) -> tuple[str, int] | None:

@@ -30,6 +30,7 @@ class OtlpSpanExporter(SpanExporter):
         self._max_bytes = max_bytes
         self._cure = cure
         self._problem: Answer | None = None
+        self._has_warned = False
         self._is_away = False  # nobody there: each further part would cost the whole time of its tries
 
     @property
@@ -62,6 +63,9 @@ class OtlpSpanExporter(SpanExporter):
             self.delivered += max(0, spans - answer.rejected)
             if answer.rejected:
                 self._problem = answer
+            elif answer.said and not self._has_warned:
+                self._has_warned = True
+                logger.warning("runspan: the receiver took the spans, and says: %s (Said once.)", answer.said)
         elif answer.verdict is Verdict.TOO_LARGE:
             self._send_less(part)
         else:

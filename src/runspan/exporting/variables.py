@@ -51,6 +51,18 @@ def read_otlp(name: str, signal: str, parse: Parse[T], default: T) -> T:
     return read(of_otlp(name, signal)[0], parse, default)
 
 
+def check_provider(signal: str, get: Callable[[], object]) -> None:
+    """`get` gives the provider of the app, which the API itself makes where this variable is set; it raises for unknown names."""
+    name = f"OTEL_PYTHON_{signal}_PROVIDER"
+    if name in os.environ:
+        try:
+            get()
+        except Exception:
+            raise ConfigError(
+                f"{name}={os.environ[name]!r}: no installed package has a provider of that name that can be made. Leave it out."
+            ) from None
+
+
 def shown(name: str, text: str) -> str:
     """The value, but no keys: those are in headers, and around the `@` and `?` of a URL."""
     if SECRET.search(name):

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
-from ..conventions import genai
+from ..conventions import essential, genai
 from ..conventions import observed as words
 from ..core.exception_text import text_of
 from ..core.model import ApiError
@@ -151,6 +151,9 @@ class Observed:
                 said = {key: value for key, value in said.items() if key not in held}
             if result is not UNSET and result is not None and self.takes_output and not self.has_output:
                 said = {**said, **_output(self.kind, self.target.capture.value("output", result))}
+            most = self.target.max_attributes
+            if most is not None and len(held or ()) + len(said) > most:
+                said = essential.kept({**(held or {}), **said}, most, (held or {}).keys())
             span.set_attributes(said)
         except Exception as error:
             swallow("describe a span of the app's own", error)

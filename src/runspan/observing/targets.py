@@ -25,6 +25,7 @@ class Target:
     tracer: Any
     capture: Capture
     asks_attributes: bool  # a sampler of the app's own may look at them
+    max_attributes: int | None  # that one span keeps; None: all, or not known
     drops_unsampled: bool  # below an unsampled span all is unsampled: nothing to ask, nothing to make
 
 
@@ -51,6 +52,7 @@ def _make(state: Active, provider: Any) -> Target:
         tracer,
         Capture(texts, max_chars),
         asks_attributes=not _is_of_sdk(getattr(provider, "sampler", None)),
+        max_attributes=_compat.max_attributes(provider),
         drops_unsampled=_drops_unsampled(provider),
     )
 

@@ -27,7 +27,7 @@ from .identity import Headers
 from .live_run import Live
 from .lru import Lru
 from .records import BackgroundClient, Call, LiveSpan, WorkerTask
-from .registry import ANYWHERE, RunEntry
+from .registry import RunEntry, unread
 from .tool_claims import Pending
 from .tracker import Tracker
 
@@ -122,8 +122,7 @@ class Handoffs:
             if live.span.is_recording():
                 live.is_shared = True
                 call.met = live
-                run_id = str(call.match.run_id)
-                self._registry.follow(call.server.base_url, run_id, live)
+                self._registry.follow(call.run_key, live)
 
     def line_of(self, live: LiveSpan) -> str:
         """The identity of a run that is about to be created, for its metadata; from now on it is a shared one."""
@@ -163,9 +162,8 @@ class Handoffs:
         of = self._registry.expect(run_id, live, carried.claimed)
         if carried.waiting:  # for the app's own tools, here
             since_ns = carried.waiting_since_ns or carried.request_ns
-            key = (ANYWHERE, run_id)
             calls = [
-                Pending(key, carried.conversation_id, c.id, c.name or "", "{}", of, since_ns)
+                Pending(unread(run_id), carried.conversation_id, c.id, c.name or "", "{}", of, since_ns)
                 for c in carried.waiting
             ]
             pending.saw(of, calls, unit=work_unit.here(identity.within(live)))
@@ -249,10 +247,9 @@ class Handoffs:
     def forget(self, call: Call) -> None:
         """It was met, but is not to be followed here."""
         if call.met is not None:
-            key = (call.server.base_url, str(call.match.run_id))
-            entry = self._registry.get(*key)
+            entry = self._registry.get(call.run_key)
             if entry is not None and entry.live is call.met:
-                self._registry.forget(*key)
+                self._registry.forget(call.run_key)
             call.met = None
 
 

@@ -91,9 +91,12 @@ class Call(Struct, eq=False):
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
     group: HelperCall | None = None  # of a helper
-    learnt: tuple[str, str] | None = (
-        None  # (server, run id) under which the app's threads know the run that it started
-    )
+    learnt: tuple[str, str, str] | None = None  # the key of the run that it started, in the registry
+
+    @property
+    def run_key(self) -> tuple[str, str, str]:
+        """Of the run in its path, in the registry."""
+        return self.api.run_key(self.server.base_url, str(self.match.run_id), self.match.conversation_id)
 
     def take_span(self) -> LiveSpan | None:
         """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""
@@ -157,6 +160,7 @@ class StreamClosed(Struct, eq=False):
     at_ns: int
     error: ApiError | None = None
     since_ns: int | None = None  # as of an event
+    is_cut: bool = False  # the app left it, or it broke, before its end
 
 
 class HandlerError(Struct, eq=False):

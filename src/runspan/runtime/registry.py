@@ -26,10 +26,12 @@ from .records import LiveSpan
 
 ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_GONE = 10_000  # runs of each kind that are remembered
-MAX_POLLS = 16  # counted ones that wait for the worker; the next poll is a record
+MAX_POLLS = 16  # that stand apart until the worker takes them; more of them are put together
 
-Key = tuple[str, str]  # server, run id
-Times = tuple[int, int]  # request_ns, response_ns
+Key = tuple[str, str, str]  # `Api.run_key`: server, run id, id of the conversation or ""
+Polls = tuple[
+    int, int, int, int
+]  # their number, request_ns of the first and the last, response_ns of the last
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +45,8 @@ class RunEntry:
     _claims: dict[str, object] = field(default_factory=dict)
     _outcome: dict[str, str] = field(default_factory=dict)
     _shown: object = None  # by the last poll
-    _polls: deque[Times] = field(default_factory=deque)
+    _shown_since_ns: int = 0  # request_ns of the first poll that showed it
+    _polls: deque[Polls] = field(default_factory=deque)
 
     def claim(self, call_id: str) -> bool:
         """Whether the caller makes the span of this tool call. True for the first who asks: one atomic step."""
@@ -59,54 +62,68 @@ class RunEntry:
         return self._outcome.setdefault("outcome", how)
 
     def touch(self, shown: object, request_ns: int, response_ns: int) -> bool:
-        """Count a poll. False: it shows something new (or too many wait), so the worker must read it."""
+        """Count a poll. False: it shows something new, so the worker must read it."""
         if shown != self._shown:
-            self._shown = shown
+            self._shown, self._shown_since_ns = shown, request_ns
             return False
+        polls = (1, request_ns, request_ns, response_ns)
         if len(self._polls) >= MAX_POLLS:
-            return False
-        self._polls.append((request_ns, response_ns))
+            polls = self._with_newest(polls)
+        self._polls.append(polls)
         return True
+
+    def _with_newest(self, polls: Polls) -> Polls:
+        """Put together with those that stand last: each is popped by one thread alone, so each counts once."""
+        try:
+            number, first_ns, asked_ns, answered_ns = self._polls.pop()
+        except IndexError:  # the worker took them
+            return polls
+        if first_ns < self._shown_since_ns:  # of what was shown before
+            self._polls.append((number, first_ns, asked_ns, answered_ns))
+            return polls
+        return number + 1, first_ns, max(asked_ns, polls[2]), max(answered_ns, polls[3])
 
     def renew(self) -> None:
         """The app made a call that may change the run."""
         self._shown = None
 
-    def take_polls(self, until_ns: int | None = None) -> list[Times]:
+    def take_polls(self, until_ns: int | None = None) -> list[Polls]:
         """Those counted since the worker last asked, as far as they were asked before `until_ns`."""
         polls, taken = self._polls, []
-        while polls and (until_ns is None or polls[0][0] < until_ns):
+        while polls and (until_ns is None or polls[0][1] < until_ns):
             taken.append(polls.popleft())
         return taken
+
+
+def unread(run_id: str) -> Key:
+    """Of a run that was taken over and not read here yet."""
+    return ANYWHERE, run_id, ""
 
 
 class RunRegistry:
     def __init__(self) -> None:
         self._entries: dict[Key, RunEntry] = {}
-        self._ids: set[str] = set()  # of runs whose server is known
         self.expected: set[str] = set()  # taken over and not read yet: worth a whole copy at the next call
         self.ended: Lru[str, Any] = Lru(MAX_GONE)  # run id -> SpanContext, for scores that come later
         self.handed: Lru[str, dict[str, str]] = Lru(MAX_GONE)  # run id -> headers, of runs given away
         self.unsampled = Recent[str, Any](MAX_GONE)  # run id -> SpanContext, of runs that are not recorded
 
-    def learn(self, server: str, run_id: str, live: LiveSpan) -> RunEntry:
+    def learn(self, key: Key, live: LiveSpan) -> RunEntry:
         """A run began with a call of this process."""
-        entry = self._entries[server, run_id] = RunEntry(live)
-        self._ids.add(run_id)
+        entry = self._entries[key] = RunEntry(live)
         return entry
 
-    def follow(self, server: str, run_id: str, live: LiveSpan) -> RunEntry:
+    def follow(self, key: Key, live: LiveSpan) -> RunEntry:
         """The entry of a run that this process accounts for, made if there is none."""
-        self._ids.add(run_id)
-        taken_over = self._entries.get((ANYWHERE, run_id))
-        return self._entries.setdefault((server, run_id), taken_over or RunEntry(live))
+        taken_over = self._entries.get(unread(key[1]))
+        return self._entries.setdefault(key, taken_over or RunEntry(live))
 
     def expect(self, run_id: str, live: LiveSpan, claimed: tuple[str, ...] = ()) -> RunEntry:
         """A run was taken over; `claimed`: its tool calls that have their span already."""
         entry = RunEntry(live)
         for call_id in claimed:
             entry.claim(call_id)
-        self._entries[ANYWHERE, run_id] = entry
+        self._entries[unread(run_id)] = entry
         self.expected.add(run_id)
         return entry
 
@@ -114,16 +131,16 @@ class RunRegistry:
         """A run was read here; it may have been taken over."""
         self._entries.setdefault(key, entry)
 
-    def knows(self, run_id: str | None) -> bool:
-        return run_id in self._ids
+    def knows(self, key: Key) -> bool:
+        return key in self._entries
 
-    def may_meet(self, run_id: str | None) -> bool:
+    def may_meet(self, key: Key) -> bool:
         """Whether a call may be the first here to see this run of another process."""
-        return run_id is not None and (run_id not in self._ids or run_id in self.expected)
+        return key not in self._entries or key[1] in self.expected
 
-    def get(self, server: str, run_id: str) -> RunEntry | None:
+    def get(self, key: Key) -> RunEntry | None:
         """Also of a run that was taken over and not read here yet."""
-        return self._entries.get((server, run_id)) or self._entries.get((ANYWHERE, run_id))
+        return self._entries.get(key) or self._entries.get(unread(key[1]))
 
     def holds(self, key: Key, entry: RunEntry) -> bool:
         return self._entries.get(key) is entry
@@ -135,18 +152,17 @@ class RunRegistry:
         keys = (key for key in list(self._entries) if key[1] == run_id)
         return next((entry for key in keys if (entry := self._entries.get(key))), None)
 
-    def forget(self, server: str, run_id: str) -> RunEntry | None:
-        self._ids.discard(run_id)
-        self.expected.discard(run_id)
-        entry = self._entries.pop((server, run_id), None)
-        if entry is not None and self._entries.get((ANYWHERE, run_id)) is entry:
-            self.forget_expected(run_id)
+    def forget(self, key: Key) -> RunEntry | None:
+        self.expected.discard(key[1])
+        entry = self._entries.pop(key, None)
+        if entry is not None and self._entries.get(unread(key[1])) is entry:
+            self.forget_expected(key[1])
         return entry
 
     def forget_expected(self, run_id: str) -> None:
         """What was taken over turned out to be a run that is followed already."""
-        self._entries.pop((ANYWHERE, run_id), None)
+        self._entries.pop(unread(run_id), None)
 
     def __len__(self) -> int:
         """How many live runs something is kept of."""
-        return max(len(self._entries), len(self._ids), len(self.expected))
+        return max(len(self._entries), len(self.expected))

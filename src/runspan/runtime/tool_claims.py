@@ -22,7 +22,7 @@ from typing import Any
 
 from ..core.model import Run
 from . import work_unit
-from .registry import RunEntry, RunRegistry
+from .registry import Key, RunEntry, RunRegistry
 from .work_unit import WorkUnit
 
 MAX_RUNS = 256  # of one context; beyond it the oldest goes
@@ -34,7 +34,7 @@ Held = list[weakref.ref[Any]]  # objects in which the app got a run's calls; mor
 class Pending:
     """One call that waits. `arguments` is what the model wrote, which may be no JSON at all."""
 
-    key: tuple[str, str]  # server, run id
+    key: Key
     conversation_id: str | None
     call_id: str
     name: str
@@ -114,7 +114,7 @@ def waits_no_more(of: RunEntry | None) -> None:
         of.waiting = frozenset()
 
 
-def calls_of(run: Run, key: tuple[str, str], of: RunEntry, since_ns: int) -> list[Pending]:
+def calls_of(run: Run, key: Key, of: RunEntry, since_ns: int) -> list[Pending]:
     """The function calls of a run that waits."""
     return [
         Pending(key, run.conversation_id, call.id, call.name, call.arguments or "{}", of, since_ns)

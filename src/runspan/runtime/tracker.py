@@ -28,7 +28,7 @@ from .live_run import Live, first_state, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
-from .registry import RunEntry, RunRegistry
+from .registry import Key, RunEntry, RunRegistry, unread
 from .scheduler import RunScheduler
 from .span_data import RunSpans
 
@@ -74,7 +74,7 @@ class Tracker:
         key = RunKey(call.server.base_url, run.conversation_id, run.id)
         if call.live is None:
             self._done.put(key, True)
-            self.registry.forget(key.server, run.id)
+            self.registry.forget(_key(call.api, key))
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -98,8 +98,8 @@ class Tracker:
     def unlearn(self, call: Call) -> None:
         """The run that this call started is not followed."""
         key = call.learnt
-        if key is not None and not any((k.server, k.run_id) == key for k in list(self._live)):
-            self.registry.forget(*key)
+        if key is not None and not any(_key(live.api, k) == key for k, live in list(self._live.items())):
+            self.registry.forget(key)
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
         """A Run of another process, first met alive by a call of this one."""
@@ -140,7 +140,7 @@ class Tracker:
     def _put(self, live: Live) -> None:
         key = live.key
         self._live[key] = live
-        live.entry = self.registry.follow(key.server, key.run_id, live.span)
+        live.entry = self.registry.follow(_key(live.api, key), live.span)
         in_conversation = (key.server, key.conversation_id)
         self._in_conversation[in_conversation].add(key)
         if in_conversation not in self._pinned:
@@ -192,11 +192,10 @@ class Tracker:
 
     def _catch_up(self, live: Live, until_ns: int | None = None) -> None:
         """Take in the polls that the app's threads counted. Those since `until_ns` may belong behind a record that comes next."""
-        polls = live.entry.take_polls(until_ns)
-        if polls:
-            live.state = polled_unchanged(live.state, polls)
-            live.last_heard_ns = max(live.last_heard_ns, live.state.last_seen_ns)
-            self.scheduler.earn(live.key.server, len(polls))
+        for number, _, asked_ns, answered_ns in live.entry.take_polls(until_ns):
+            live.state = polled_unchanged(live.state, number, asked_ns, answered_ns)
+            live.last_heard_ns = max(live.last_heard_ns, answered_ns)
+            self.scheduler.earn(live.key.server, number)
 
     def _note_times(self, live: Live) -> None:
         """Which messages another run of the thread could read depends on them."""
@@ -254,6 +253,8 @@ class Tracker:
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
             state = replace(state, partial={**state.partial, **stream.texts.texts()})
+        if closed.is_cut and not stream.is_told:
+            state = replace(state, is_cut=True)
         if error is not None:
             state = replace(state, stream_error=error)
         live.state = state
@@ -319,7 +320,7 @@ class Tracker:
 
     def _let_go(self, live: Live) -> Conversation:
         key = live.key
-        self.registry.forget(key.server, key.run_id)
+        self.registry.forget(_key(live.api, key))
         self._weight -= live.weight
         log = self._unpin(key)
         self._done.put(key, True)
@@ -395,3 +396,7 @@ class Tracker:
     @property
     def live(self) -> int:
         return len(self._live)
+
+
+def _key(api: Api, key: RunKey) -> Key:
+    return api.run_key(key.server, key.run_id, key.conversation_id) if key.server else unread(key.run_id)

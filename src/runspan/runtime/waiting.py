@@ -13,6 +13,7 @@ from . import loops
 from .flushes import Answer, Flush
 
 BLOCKED_S = 0.1  # the longest that a flush holds up an event loop
+LONGEST_S = 1e8  # three years; the system's clocks take no infinity
 
 Begin = Callable[[Flush], bool]  # False: it is too late, nobody will be answered
 
@@ -30,7 +31,7 @@ class Waiter:
             self._done.set()
 
     def wait(self, timeout_s: float) -> bool:
-        return self._done.wait(timeout_s) and self._ok
+        return self._done.wait(min(timeout_s, LONGEST_S)) and self._ok
 
 
 def wait(
@@ -47,10 +48,12 @@ def wait(
 
 
 async def await_(begin: Begin, timeout_s: float) -> bool:
-    """The same for a coroutine of asyncio. Where it is cancelled, the flush goes on."""
+    """The same for a coroutine of asyncio. Where it is cancelled, the flush goes on. Elsewhere (trio) it waits as a thread does."""
+    loop = loops.running()
+    if loop is None:
+        return wait(begin, timeout_s)
     import asyncio
 
-    loop = asyncio.get_running_loop()
     answered: asyncio.Future[bool] = loop.create_future()
 
     def answer(ok: bool) -> None:

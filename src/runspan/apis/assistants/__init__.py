@@ -16,6 +16,7 @@ API = Api(
     read_request=objects.run_request,
     read_run=objects.run,
     conversation_field="thread_id",
+    paths_name_conversations=True,
     poll_fields=("id", "status", "started_at", "expires_at"),
     waits_mark=b'"requires_action"',
     calls_path=("required_action", "submit_tool_outputs", "tool_calls", "function"),

@@ -41,7 +41,7 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
     ("get", 3, "threads", "runs", ""): _list("list_thread_runs", readers.runs, lists_runs=True),
     ("get", 4, "threads", "runs", ""): Route("get_thread_run", readers.run, is_poll=True),
     ("post", 4, "threads", "runs", ""): _write("update_thread_run", readers.run),
-    ("post", 5, "threads", "runs", "cancel"): _write("cancel_thread_run", readers.run),
+    ("post", 5, "threads", "runs", "cancel"): _write("cancel_thread_run", readers.run, cancels=True),
     ("post", 5, "threads", "runs", "submit_tool_outputs"): _write(
         "submit_tool_outputs", readers.tool_outputs, answers_calls=True, reads_body=True
     ),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...exporting.address import GRPC, Address
-from ...exporting.sending import new_session
+from ...exporting.sending import new_session, reply
 
 TIMEOUT_S = 3.0
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -57,13 +58,16 @@ def _over_http(to: Address, timeout_s: float) -> Answer:
     session = new_session()
     try:
         headers = {**to.headers, "Content-Type": "application/x-protobuf"}
-        answer = session.post(to.url, data=b"", headers=headers, timeout=timeout_s, allow_redirects=False)
+        answer = session.post(
+            to.url, data=b"", headers=headers, timeout=timeout_s, allow_redirects=False, stream=True
+        )
+        text = reply(answer, time.monotonic() + timeout_s).text
     except requests.RequestException as error:
         reason = f"it takes connections, but does not answer HTTP ({type(error).__name__})"
         raise NoAnswerError(reason) from None
     finally:
         session.close()
-    said = " ".join(f"{answer.reason}: {answer.text[:200]}".split()).rstrip(": ")
+    said = " ".join(f"{answer.reason}: {text[:200]}".split()).rstrip(": ")
     is_ours = answer.headers.get("Server") == "runspan"
     return Answer(answer.status_code, said, to.url.removesuffix("/v1/traces") if is_ours else None)
 

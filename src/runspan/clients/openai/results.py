@@ -105,7 +105,7 @@ class Results:
         match = call.match
         if not match.route.is_write or match.run_id is None:
             return
-        entry = self._registry.get(call.server.base_url, match.run_id)
+        entry = self._registry.get(call.run_key)
         if entry is not None:
             entry.renew()
             if match.route.answers_calls and call.error is None:
@@ -137,7 +137,7 @@ class Results:
         self._share(call, result)
         if route.is_list:
             call.result = result_copy.page(
-                result, call.api, self._registry.knows if route.lists_runs else None
+                result, call.api, self._is_ours(call) if route.lists_runs else None
             )
         else:
             call.result = result_copy.copy(result)
@@ -147,22 +147,27 @@ class Results:
         self._put(call)
 
     def _polled(self, call: Call, result: Any) -> None:
-        run_id = str(call.match.run_id)
         self._share(call, result)
-        is_whole = self._joins or call.met is not None or run_id in self._registry.expected
+        is_whole = self._joins or call.met is not None or call.match.run_id in self._registry.expected
         shown = None if is_whole else result_copy.alive(result, call.api)
         if shown is not None and self._counts_polls:
-            entry = self._registry.get(call.server.base_url, run_id)
+            entry = self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
         call.result = result_copy.copy(result) if shown is None else shown
         self._waits(call, call.result, result)
         self._put(call)
 
+    def _is_ours(self, call: Call) -> Callable[[str | None], bool]:
+        """Whether a run of a page is followed here."""
+        match = call.match
+        return lambda run_id: self._registry.knows(
+            call.api.run_key(call.server.base_url, run_id or "", match.conversation_id)
+        )
+
     def _share(self, call: Call, result: Any) -> None:
         """A run of another process may carry its identity."""
-        run_id = call.match.run_id
-        if run_id is not None and not self._registry.knows(run_id):
+        if call.match.run_id is not None and not self._registry.knows(call.run_key):
             self._handoffs.share(call, result_copy.carried(result, call.api))
 
     def _learn(self, call: Call, run: Any) -> None:
@@ -182,22 +187,23 @@ class Results:
             self._registry.unsampled.put(run_id, call.unsampled)
         elif conversation_id is not None:
             call.live.response_ns, call.live.conversation_id = call.response_ns, call.match.conversation_id
-            call.learnt = call.server.base_url, run_id
-            self._registry.learn(*call.learnt, call.live)
+            call.learnt = call.api.run_key(call.server.base_url, run_id, conversation_id)
+            self._registry.learn(call.learnt, call.live)
 
     def _waits(self, call: Call, payload: Any, given: Any) -> None:
         """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
-        api = call.api
+        api, run = call.api, None
         if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
             run = api.read_run(decode(payload), call.match.conversation_id)
-            key = (call.server.base_url, run.id) if run is not None else ("", "")
-            entry = self._registry.get(*key)
-            if entry is not None and run is not None and run.phase is Phase.WAITING:
+        if run is not None and run.phase is Phase.WAITING:
+            key = api.run_key(call.server.base_url, run.id, run.conversation_id)
+            entry = self._registry.get(key)
+            if entry is not None:
                 self._registry.arrive(key, entry)
                 calls = tool_claims.calls_of(run, key, entry, now_ns())
                 tool_claims.saw(entry, calls, held(given, api.calls_path))
-        elif call.match.route.is_poll:
-            tool_claims.waits_no_more(self._registry.get(call.server.base_url, str(call.match.run_id)))
+        elif call.match.route.is_poll or call.match.route.cancels:
+            tool_claims.waits_no_more(self._registry.get(call.run_key))
 
     # ------------------------------------------------------------ streams and raw responses
 
@@ -240,9 +246,7 @@ class Results:
         """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
         if body is not None and is_event_stream(body):
             call.streams = True
-            tap = self._opened(call)
-            tap.see(body)
-            tap.close()
+            self._opened(call).see_whole(body)
             return
         call.result = body
         if body is not None and call.match.route.starts_run:

@@ -38,6 +38,7 @@ class _Events:
         try:
             event = self._next()
         except StopIteration:
+            tap.is_at_end = True
             tap.close()
             raise
         except BaseException as error:
@@ -71,6 +72,7 @@ class _AsyncEvents:
         try:
             event = await self._next()
         except StopAsyncIteration:
+            tap.is_at_end = True
             tap.close()
             raise
         except BaseException as error:
@@ -109,8 +111,7 @@ def tap_of(stream: Any) -> Tap | None:
 def tap_bytes(response: Any, tap: BodyTap | ChunkTap) -> None:
     """Look at the bytes of an HTTP response while the app reads them; at once, if the client has read them."""
     if response.is_closed and response.is_stream_consumed:
-        tap.see(response.content)
-        tap.close()
+        tap.see_whole(response.content)
     else:
         tap.decoder = decoder_of(response)
         response.stream = ReadBody(response.stream, tap)
@@ -231,6 +232,7 @@ class ReadBody(Body):
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
+        tap.is_at_end = True
         tap.close()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -242,4 +244,5 @@ class ReadBody(Body):
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
+        tap.is_at_end = True
         tap.close()

@@ -36,6 +36,7 @@ class Tap:
         "_raised",
         "_step_deltas",
         "_waits",
+        "is_at_end",
         "is_inside",
         "pace",
         "stream",
@@ -54,6 +55,7 @@ class Tap:
         self._deltas: list[Any] = []
         self._step_deltas: list[Any] = []
         self._raised: int | None = None  # identity of the error that broke the stream
+        self.is_at_end = False  # all of it was read
         self.is_inside = False  # the client is at work on the next event
         self.pace = Pace(stream.call.request_ns)
         self.stream = stream
@@ -140,7 +142,7 @@ class Tap:
         with guarded("place the end of a stream"):
             since_ns, at_ns = self.pace.moment()
         with guarded("note the end of a stream"):
-            self._put(StreamClosed(self.stream, at_ns, broke, since_ns))
+            self._put(StreamClosed(self.stream, at_ns, broke, since_ns, not self.is_at_end))
 
     def disuse(self) -> None:
         """It was put nowhere; another one takes its place."""
@@ -175,6 +177,11 @@ class ChunkTap(Tap):
         except Exception as error:
             swallow("look at a chunk of a stream", error)
 
+    def see_whole(self, data: bytes) -> None:
+        self.see(data)
+        self.is_at_end = True
+        self.close()
+
     def _take(self, data: bytes) -> None:
         for name, text in self._asks.feed(data):
             self._asked(name, text)
@@ -202,7 +209,7 @@ class ChunkTap(Tap):
 class BodyTap:
     """Keeps a copy of a body that the app reads itself; `done` is told it when it is over. None: too large, or nothing came."""
 
-    __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "pace")
+    __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "is_at_end", "pace")
 
     def __init__(self, done: Callable[[bytes | None], None]) -> None:
         self._done = done
@@ -210,6 +217,7 @@ class BodyTap:
         self._size = 0
         self._is_closed = False
         self.pace = Pace(0)
+        self.is_at_end = False
         self.decoder: Decoder | None = None
 
     def see(self, data: bytes) -> None:
@@ -219,6 +227,10 @@ class BodyTap:
             self._take(data if self.decoder is None else self.decoder.decode(data))
         except Exception as error:
             swallow("look at a piece of a body", error)
+
+    def see_whole(self, data: bytes) -> None:
+        self.see(data)
+        self.close()
 
     def _take(self, data: bytes) -> None:
         self._size += len(data)
