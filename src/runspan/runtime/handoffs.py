@@ -122,7 +122,8 @@ class Handoffs:
             if live.span.is_recording():
                 live.is_shared = True
                 call.met = live
-                self._registry.follow(call.run_key, live)
+                if call.run_key is not None:
+                    self._registry.follow(call.run_key, live)
 
     def line_of(self, live: LiveSpan) -> str:
         """The identity of a run that is about to be created, for its metadata; from now on it is a shared one."""
@@ -248,7 +249,7 @@ class Handoffs:
         """It was met, but is not to be followed here."""
         if call.met is not None:
             entry = self._registry.get(call.run_key)
-            if entry is not None and entry.live is call.met:
+            if call.run_key is not None and entry is not None and entry.live is call.met:
                 self._registry.forget(call.run_key)
             call.met = None
 

@@ -91,12 +91,8 @@ class Call(Struct, eq=False):
     context: Any = None  # slim, where the call was made; for spans that are made afterwards
     streams: bool = False
     group: HelperCall | None = None  # of a helper
-    learnt: tuple[str, str, str] | None = None  # the key of the run that it started, in the registry
-
-    @property
-    def run_key(self) -> tuple[str, str, str]:
-        """Of the run in its path, in the registry."""
-        return self.api.run_key(self.server.base_url, str(self.match.run_id), self.match.conversation_id)
+    run_key: tuple[str, str, str] | None = None  # of the run in its path, in the registry
+    learnt: tuple[str, str, str] | None = None  # of the run that it started
 
     def take_span(self) -> LiveSpan | None:
         """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""

@@ -138,9 +138,9 @@ class RunRegistry:
         """Whether a call may be the first here to see this run of another process."""
         return key not in self._entries or key[1] in self.expected
 
-    def get(self, key: Key) -> RunEntry | None:
+    def get(self, key: Key | None) -> RunEntry | None:
         """Also of a run that was taken over and not read here yet."""
-        return self._entries.get(key) or self._entries.get(unread(key[1]))
+        return None if key is None else self._entries.get(key) or self._entries.get(unread(key[1]))
 
     def holds(self, key: Key, entry: RunEntry) -> bool:
         return self._entries.get(key) is entry

@@ -89,12 +89,18 @@ def carried(obj: Any, api: Api) -> str | None:
     return line if isinstance(line, str) and is_alive else None
 
 
-def alive(obj: Any, api: Api) -> Mapping[str, Any] | None:
-    """What is new in a polled or listed run that goes on: all else is known from its creation. None: it waits, or is over."""
+def alive(obj: Any, api: Api) -> tuple[Any, ...] | None:
+    """`api.poll_fields` of a run that goes on: all else is known from its creation. None: it waits, or is over."""
     fields = fields_of(obj)
     if api.phase_of(fields.get(api.status_field)) not in _LIVE:
         return None
-    return {name: fields.get(name) for name in api.poll_fields}
+    return tuple(map(fields.get, api.poll_fields))
+
+
+def run(obj: Any, api: Api) -> Payload:
+    """A polled or listed run: whole, or what is new in it."""
+    shown = alive(obj, api)
+    return copy(obj) if shown is None else dict(zip(api.poll_fields, shown, strict=True))
 
 
 def page(obj: Any, api: Api, is_ours: Callable[[str | None], bool] | None) -> Page | None:
@@ -105,7 +111,7 @@ def page(obj: Any, api: Api, is_ours: Callable[[str | None], bool] | None) -> Pa
     has_more = field(obj, "has_more")
     items = tuple(data)
     if is_ours is not None:
-        copies = tuple(alive(item, api) or copy(item) for item in items if is_ours(word(item, "id")))
+        copies = tuple(run(item, api) for item in items if is_ours(word(item, "id")))
     else:
         copies = tuple(copy(item) for item in items)
     return Page(copies, has_more if isinstance(has_more, bool) else None)

@@ -103,7 +103,7 @@ class Results:
     def _renew(self, call: Call) -> None:
         """What a write did to its run, the next poll shows."""
         match = call.match
-        if not match.route.is_write or match.run_id is None:
+        if not match.route.is_write:
             return
         entry = self._registry.get(call.run_key)
         if entry is not None:
@@ -154,7 +154,7 @@ class Results:
             entry = self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
-        call.result = result_copy.copy(result) if shown is None else shown
+        call.result = result_copy.run(result, call.api) if shown is not None else result_copy.copy(result)
         self._waits(call, call.result, result)
         self._put(call)
 
@@ -167,7 +167,7 @@ class Results:
 
     def _share(self, call: Call, result: Any) -> None:
         """A run of another process may carry its identity."""
-        if call.match.run_id is not None and not self._registry.knows(call.run_key):
+        if call.run_key is not None and not self._registry.knows(call.run_key):
             self._handoffs.share(call, result_copy.carried(result, call.api))
 
     def _learn(self, call: Call, run: Any) -> None:

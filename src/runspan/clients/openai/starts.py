@@ -81,7 +81,10 @@ class Starts:
             call.query = options_of.query(options)
         if route.is_apart:
             return self._begin_apart(call, options)
-        if call.match.run_id is not None and self._registry.may_meet(call.run_key):
+        match = call.match
+        if match.run_id is not None:
+            call.run_key = call.api.run_key(call.server.base_url, match.run_id, match.conversation_id)
+        if call.run_key is not None and self._registry.may_meet(call.run_key):
             call.via = _background(call, client, options, is_async=is_async)
         if route.is_write:
             self._begin_write(call, client, options, streams, is_async=is_async)
