@@ -31,7 +31,7 @@ PACKAGES = (
     "msgspec",
     "wrapt",
 )
-SUBJECTS = ("caller", "memory", "imports", "flood", "bursts", "rates", "fetching", "assembling")
+SUBJECTS = ("caller", "memory", "imports", "flood", "bursts", "rates", "processor", "fetching", "assembling")
 
 
 def main(arguments: list[str]) -> int:

@@ -22,10 +22,12 @@ from opentelemetry.sdk.trace import TracerProvider
 import runspan
 from benches.table import Row
 from benches.timing import CHUNKS, bare_spans, best_us
+from runspan.apis.assistants import API
 from runspan.clients.openai.stream_taps import tap_bytes
 from runspan.clients.openai.taps import ChunkTap
+from runspan.core.model import Server
 from runspan.fake import Message, Scenario, SimulatedClock, serve
-from runspan.runtime.records import StreamRef
+from runspan.runtime.records import Call, StreamRef
 
 CALLS, ROUNDS, CHUNKED = 50, 30, 500
 LONG_ANSWER = Scenario(phases=(Message("word " * 600),), queue_s=0)
@@ -163,6 +165,12 @@ def _events() -> Iterator[Row]:
         yield Row(f"added by {what}", added, "us", budget, bare=added / times["bare"])
 
 
+def _call() -> Call:
+    matched = API.match("post", "/threads/thread_1/runs")
+    assert matched is not None
+    return Call(API, matched, Server("", None, None, "openai"), 0)
+
+
 def _chunks() -> Row:
     """Of an event stream that the app reads itself (`with_streaming_response`), an event a chunk."""
     data = {
@@ -184,7 +192,7 @@ def _chunks() -> Row:
 
     seen = deque[object](maxlen=100)
     ours = Response()
-    tap = ChunkTap(seen.append, StreamRef(None), print, print)  # type: ignore[arg-type]
+    tap = ChunkTap(seen.append, StreamRef.of(_call()), print, print)
     tap_bytes(ours, tap)
 
     def drain(response: Response) -> Callable[[], None]:

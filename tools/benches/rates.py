@@ -59,17 +59,14 @@ def _client() -> Iterator[Row]:
     with fake() as base_url, openai.OpenAI(api_key="none", base_url=base_url, max_retries=0) as client:
         assistant = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
         for what, act in (("polls", _poll), ("whole runs (create, poll to the end, list)", _whole)):
-            rates, costs = {True: 0.0, False: 0.0}, {True: float("inf"), False: float("inf")}
+            rates = {True: 0.0, False: 0.0}
             for traced in (False, True) * ROUNDS:
                 with _instrumented() if traced else nullcontext():
-                    rate, cost = _slice(client, assistant.id, act)
-                rates[traced], costs[traced] = max(rates[traced], rate), min(costs[traced], cost)
+                    rates[traced] = max(rates[traced], _slice(client, assistant.id, act))
             note = f"{rates[True]:,.0f} of {rates[False]:,.0f} a second, {THREADS} threads, the fake in another process"
             yield Row(
                 f"rate of {what} of the real client, with : without", rates[True] / rates[False], note=note
             )
-            note = f"{costs[True] * 1e6:,.0f} us of {costs[False] * 1e6:,.0f}, the worker's thread included"
-            yield Row("  processor time of each, with : without", costs[True] / costs[False], note=note)
 
 
 @contextmanager
@@ -103,10 +100,10 @@ def _whole(client: Any, assistant_id: str, stop: float) -> int:
     return done
 
 
-def _slice(client: Any, assistant_id: str, act: Any) -> tuple[float, float]:
-    """How often a second by all threads together, and the processor time of one, with what it leaves to the worker."""
+def _slice(client: Any, assistant_id: str, act: Any) -> float:
+    """How often a second, by all threads together."""
     counts: list[int] = []
-    began, cpu = time.monotonic(), time.process_time()
+    began = time.monotonic()
     threads = [
         threading.Thread(target=lambda: counts.append(act(client, assistant_id, began + SECONDS)))
         for _ in range(THREADS)
@@ -117,7 +114,7 @@ def _slice(client: Any, assistant_id: str, act: Any) -> tuple[float, float]:
         thread.join()
     took_s = time.monotonic() - began
     runspan.flush()
-    return sum(counts) / took_s, (time.process_time() - cpu) / max(1, sum(counts))
+    return sum(counts) / took_s
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ..apis.api import Api, Events, Match, StepPieces, TextPieces
 from ..core.jsontext import loads
@@ -111,6 +111,7 @@ class StreamRef(Struct, eq=False):
     conversation_id: str | None = None
     first_token_ns: int | None = None
     first_token_since_ns: int | None = None
+    unread: list[StreamDeltas] = field(default_factory=list)  # worker's own
     is_told: bool = False  # worker's own: the event came behind which the server closes it
     parser: Parser | None = None  # worker's own, of a stream that the app reads as bytes
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes

@@ -30,6 +30,9 @@ When = tuple[int | None, int]  # since_ns, at_ns of an event
 Join = Callable[[Call, Observation], Live | None]
 
 
+MAX_UNREAD = 8  # batches of deltas of one stream, of 128 each
+
+
 class StreamReader:
     """`join` follows a run of another process whose stream this one opened, where that is asked for."""
 
@@ -47,9 +50,13 @@ class StreamReader:
         self, stream: StreamRef, name: str, when: When, data: Mapping[str, Any], weight_bytes: int
     ) -> None:
         since_ns, at_ns = when
-        call = stream.call
+        call, kind = stream.call, stream.events.kind_of(name)
+        if kind is EventKind.MESSAGE_BEGAN:  # those before it are of another message
+            self._read_all(stream)
         of = (stream.conversation_id or call.match.conversation_id, stream.run_id or call.match.run_id)
         seen = stream.events.read(name, data, at_ns, *of, since_ns)
+        if kind is EventKind.MESSAGE_ENDED and any(message.parts for message in seen.messages):
+            stream.unread = []
         if seen.created_conversation:
             stream.conversation_id = seen.conversation_id
             sent = Exchange(call.match, call.request_ns, at_ns, decode(call.body), response=data)
@@ -79,6 +86,21 @@ class StreamReader:
         return known or self._join(call, seen)
 
     def deltas(self, deltas: StreamDeltas) -> None:
+        """Pieces of texts wait unread: the message itself nearly always comes, and then nobody needs them."""
+        unread = deltas.stream.unread
+        if deltas.of_steps:
+            self._read(deltas)
+            return
+        unread.append(deltas)
+        if len(unread) > MAX_UNREAD:
+            self._read(unread.pop(0))
+
+    def _read_all(self, stream: StreamRef) -> None:
+        unread, stream.unread = stream.unread, []
+        for deltas in unread:
+            self._read(deltas)
+
+    def _read(self, deltas: StreamDeltas) -> None:
         for data in deltas.data:
             events = deltas.stream.events
             _, delta = events.opened("", data) if events.is_wrapped(data) else ("", data)
@@ -116,6 +138,7 @@ class StreamReader:
         with guarded("read the end of a stream"):
             for name, text in stream.parser.finish() if stream.parser is not None else ():
                 self._sent(stream, name, text, (closed.since_ns, closed.at_ns))
+            self._read_all(stream)
         error = closed.error or stream.broken
         if call.match.route.starts_run:
             self._tracker.scheduler.earn(call.server.base_url, 1)

@@ -1,0 +1,154 @@
+"""Processor time of the whole process, the worker and the exporter included, with runspan : without.
+
+Both are measured in turns within one run, and each pair is compared for itself: machines are noisy.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from statistics import median
+from typing import Any
+
+import openai
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+import runspan
+from benches.table import Row
+from runspan.exporting.encoding import encode
+from runspan.fake import Message, Scenario, SimulatedClock, serve
+
+PAIRS = 15
+THREADS = 4
+DELTAS = 600
+SPAWN = multiprocessing.get_context("spawn")
+
+Act = Callable[[Any, str, int], None]  # (client, assistant id, how often)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "eight polls": Scenario(phases=(Message("It is 391."),), queue_s=3),
+    "slow": Scenario(phases=(Message("It is 391."),), queue_s=600),
+    "long answer": Scenario(phases=(Message("word " * DELTAS),), queue_s=0),
+}
+
+
+def rows() -> Iterator[Row]:
+    for what, scenario, act, times, budget in (
+        ("a polled run (thread, create, polls, list)", "eight polls", _polled, 20, 1.05),
+        ("a poll of a live run, 4 threads", "slow", _polls, 400, 1.03),
+        (f"a streamed run of {DELTAS} deltas", "long answer", _streamed, 4, 1.05),
+    ):
+        with (
+            served(scenario) as base_url,
+            openai.OpenAI(api_key="none", base_url=base_url, max_retries=0) as client,
+        ):
+            assistant_id = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.").id
+            costs = _costs(partial(act, client, assistant_id), times)
+        ratio = median(traced / bare for bare, traced in costs)
+        bare_us, traced_us = (median(side) / times * 1e6 for side in zip(*costs, strict=True))
+        note = f"{traced_us:,.0f} us of {bare_us:,.0f}, all threads of the process; median of {PAIRS} pairs"
+        yield Row(f"processor time of {what}, with : without", ratio, "", budget, note=note)
+
+
+@contextmanager
+def served(scenario: str) -> Iterator[str]:
+    """The fake in a process of its own, whose time moves on with each poll; its base URL."""
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=_serve, args=(scenario, theirs), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.close()
+        process.join()
+
+
+def _serve(scenario: str, parent: Any) -> None:
+    clock = None if scenario == "slow" else SimulatedClock(poll_step_s=0.5)
+    with serve(SCENARIOS[scenario], clock) as server:
+        parent.send(server.base_url)
+        with suppress(EOFError):
+            parent.recv()
+
+
+def _costs(act: Callable[[int], None], times: int) -> list[tuple[float, float]]:
+    """(without, with) of each pair, in seconds of processor time; which comes first changes."""
+    pairs = []
+    for number in range(-1, PAIRS):
+        pair = {
+            traced: _cost(act, times, traced) for traced in ((False, True) if number % 2 else (True, False))
+        }
+        if number >= 0:  # the first one warms up
+            pairs.append((pair[False], pair[True]))
+    return pairs
+
+
+def _cost(act: Callable[[int], None], times: int, traced: bool) -> float:
+    with _instrumented() if traced else nullcontext():
+        act(THREADS)  # what is made once
+        began = time.process_time()
+        act(times)
+        if traced:
+            runspan.flush()
+        return time.process_time() - began
+
+
+class _Encoded(SpanExporter):
+    """Encodes as OTLP does, and sends nothing."""
+
+    def export(self, spans: Any) -> SpanExportResult:
+        encode(spans)
+        return SpanExportResult.SUCCESS
+
+
+@contextmanager
+def _instrumented() -> Iterator[None]:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(_Encoded()))
+    runspan.instrument(tracer_provider=provider)
+    try:
+        yield
+    finally:
+        runspan.uninstrument()
+        provider.shutdown()
+
+
+# ---------------------------------------------------------------- what an app does
+
+
+def _polled(client: Any, assistant_id: str, times: int) -> None:
+    threads = client.beta.threads
+    for _ in range(times):
+        thread = threads.create(messages=[{"role": "user", "content": "What is 17 * 23?"}])
+        run = threads.runs.create(thread.id, assistant_id=assistant_id)
+        while run.status in ("queued", "in_progress"):
+            run = threads.runs.retrieve(run.id, thread_id=thread.id)
+        threads.messages.list(thread.id)
+
+
+def _polls(client: Any, assistant_id: str, times: int) -> None:
+    run = client.beta.threads.create_and_run(assistant_id=assistant_id)
+
+    def look() -> None:
+        for _ in range(times // THREADS):
+            client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
+
+    threads = [threading.Thread(target=look) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _streamed(client: Any, assistant_id: str, times: int) -> None:
+    for _ in range(times):
+        thread = client.beta.threads.create(messages=[{"role": "user", "content": "Tell me all."}])
+        with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant_id) as events:
+            for _ in events:
+                pass
