@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from runspan.viewer.endings import reason
 from runspan.viewer.store import Run
 from runspan.viewer.web.render import count, money, took
 from runspan.viewer.web.results import Tool
@@ -36,6 +37,7 @@ TEXTS: Mapping[str, Callable[[Run], str]] = {
     "Assistant": lambda run: run.name,
     "Model": lambda run: run.model,
     "Error": lambda run: run.error,
+    "Why": lambda run: reason(run.status, run.unfinished, run.error),
 }
 
 

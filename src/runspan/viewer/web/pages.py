@@ -17,7 +17,7 @@ from runspan.viewer.store import Run, RunFilter, Store
 from runspan.viewer.store.numbers import totals
 from runspan.viewer.store.queries import MAX_COUNTED
 from runspan.viewer.store.records import GROUP_SORTS, TRACE_SORTS
-from runspan.viewer.web import comparing, otlp_json, overview, talk
+from runspan.viewer.web import comparing, manual, otlp_json, overview, talk
 from runspan.viewer.web.asking import Asked, asked
 from runspan.viewer.web.panel import exchange, panel
 from runspan.viewer.web.render import page, query_part
@@ -153,6 +153,7 @@ class Pages:
             root=next(entry.span for entry in entries if entry.span is not None),
             view=waterfall(tree, entries, {one: whole[one] for one in ids if one in whole}, first, kinds),
             runs=runs,
+            names={one.span: one.name for one in runs},
             run=run,
             older=newer_older[0],
             newer=newer_older[1],
@@ -230,6 +231,13 @@ class Pages:
             questions=[question for question, _ in said],
             answers=comparing.words(*(answer for _, answer in said)),
         )
+
+    def docs(self, request: Request) -> Response:
+        name = request.path_params.get("name", manual.FIRST[0])
+        text = manual.text(name)
+        if text is None:
+            return self.not_found(request)
+        return self._html(request, "docs.html", text=text, name=name, titles=manual.titles())
 
     def _with_spans(self, runs: Iterable[Run]) -> Iterable[tuple[Run, list[Span], list[LogRecord]]]:
         for run in runs:

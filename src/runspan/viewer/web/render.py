@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from runspan.viewer import endings, units
+from runspan.viewer import endings, pictures, units
 from runspan.viewer.messages import parse
 from runspan.viewer.web import markdown
 from runspan.viewer.web.plain import visible
@@ -44,7 +44,7 @@ def environment() -> Environment:
     made.filters |= {
         "took": took, "spread": spread, "count": count, "money": money, "when": when, "day": day, "q": query_part,
         "form": form, "markdown": markdown.rendered, "pretty": pretty, "long": is_long, "dotted": dotted,
-        "unmarked": markdown.unmarked, "hits": hits,
+        "unmarked": markdown.unmarked, "hits": hits, "shown": shown, "host": pictures.host,
     }  # fmt: skip
     made.globals |= {"asset": asset, "reason": endings.reason, "is_bad": endings.is_bad}
     return made
@@ -110,6 +110,11 @@ def form(text: str) -> str:
     if text[:64].lstrip()[:1] in ("{", "[") and isinstance(parse(text), dict | list):
         return "json"
     return "markdown" if markdown.is_marked(text) else "plain"
+
+
+def shown(source: str) -> Markup:
+    """A picture's address where a page may load it, whole however long it is; empty for others."""
+    return Markup(source if pictures.is_shown(source) else "")  # noqa: S704 - letters of base64 alone
 
 
 def is_long(text: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runspan.viewer.dialects import normal
 from runspan.viewer.forest import Entry, Trace
-from runspan.viewer.kinds import is_error, number, text, word
+from runspan.viewer.kinds import is_error, number, text, title, word
 from runspan.viewer.spans import Span
 from runspan.viewer.store.facts import SORTS, status, usage
 
@@ -192,7 +192,7 @@ def _row(
         entry.depth,
         entry.has_children,
         kind,
-        span.name or "(no name)",
+        title(span),
         span,
         is_error(span),
         shown,
