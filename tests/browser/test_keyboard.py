@@ -11,7 +11,7 @@ from .test_viewer import Page, page, phone, trip, viewer
 
 __all__ = ["page", "viewer"]  # fixtures
 
-TAB, BACK, ENTER, ESCAPE, DOWN, UP, SPACE = "\ue004", "\ue008\ue004\ue008", "\ue007", "\ue00c", "\ue015", "\ue013", " "
+TAB, SHIFT, ENTER, ESCAPE, DOWN, UP, SPACE = "\ue004", "\ue008", "\ue007", "\ue00c", "\ue015", "\ue013", " "
 
 # What a reader can do something with. Of the waterfall's rows one has the focus; its arrows reach the others.
 CONTROLS = """
@@ -38,27 +38,32 @@ def focus(page: Page) -> dict[str, Any] | None:
     return found
 
 
-def walk(page: Page, key: str) -> list[dict[str, Any]]:
-    """The focus after each press, until it leaves the page."""
+def walk(page: Page, *, is_back: bool = False) -> list[dict[str, Any]]:
+    """The focus after each press, until it leaves the page or begins anew."""
+    from selenium.webdriver import ActionChains
+
     steps: list[dict[str, Any]] = []
     for _ in range(400):
-        page.press(key)
+        if is_back:
+            ActionChains(page.driver).key_down(SHIFT).send_keys(TAB).key_up(SHIFT).perform()
+        else:
+            page.press(TAB)
         step = focus(page)
-        if step is None:
+        if step is None or (steps and step["at"] == steps[0]["at"]):
             return steps
         steps.append(step)
     raise AssertionError(f"the focus does not leave: {[step['what'] for step in steps[-3:]]}")
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/docs", "/nope"])
+@pytest.mark.parametrize("path", [*PATHS, "/docs"])
 def test_tab_reaches_every_control_and_shows_where_it_is(page: Page, path: str) -> None:
     page.open(address(page, path))
     controls = page.driver.execute_script(CONTROLS)
-    steps = walk(page, TAB)
+    steps = walk(page)
     assert "skip" in steps[0]["what"]
     assert [step["what"] for step in steps if not step["isSeen"]] == []
     assert set(controls) <= {step["at"] for step in steps}
-    back = walk(page, BACK)
+    back = walk(page, is_back=True)
     assert [step["at"] for step in back] == [step["at"] for step in steps[::-1]]
 
 
@@ -68,7 +73,9 @@ def test_the_skip_link_leads_past_the_head(page: Page, path: str) -> None:
     page.press(TAB, ENTER)
     page.until(lambda: page.path.endswith("#main"))
     page.press(TAB)
-    assert page.driver.execute_script("return document.getElementById('main').contains(document.activeElement)")
+    assert page.driver.execute_script(
+        "return document.getElementById('main').contains(document.activeElement)"
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/traces", "/threads", "/sessions"])
