@@ -29,7 +29,8 @@ FOCUS = """
     });
     const box = e.getBoundingClientRect();
     const inView = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-    return {at: e.dataset.at ?? '', what: e.outerHTML.slice(0, 120), isSeen: marked && inView && getComputedStyle(e).opacity !== '0'};
+    const isSeen = marked && inView && getComputedStyle(e).opacity !== '0';
+    return {at: e.dataset.at ?? '', what: e.outerHTML.slice(0, 120), isSeen};
 """
 
 
