@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 from runspan.viewer import endings, pictures, units
 from runspan.viewer.messages import parse
 from runspan.viewer.web import markdown
+from runspan.viewer.web.asking import SORTED_BY
 from runspan.viewer.web.plain import visible
 
 HERE = Path(__file__).parent
@@ -46,7 +47,12 @@ def environment() -> Environment:
         "form": form, "markdown": markdown.rendered, "pretty": pretty, "long": is_long, "dotted": dotted,
         "unmarked": markdown.unmarked, "hits": hits, "shown": shown, "host": pictures.host,
     }  # fmt: skip
-    made.globals |= {"asset": asset, "reason": endings.reason, "is_bad": endings.is_bad}
+    made.globals |= {
+        "asset": asset,
+        "reason": endings.reason,
+        "is_bad": endings.is_bad,
+        "sorted_by": SORTED_BY,
+    }
     return made
 
 
@@ -149,7 +155,7 @@ def pretty(value: Any) -> str:
 
 def dotted(name: str) -> Markup:
     """An attribute's name that may break after its dots and nowhere else."""
-    return Markup(escape(visible(name)).replace(".", ".<wbr>"))  # noqa: S704 - escaped above
+    return Markup(str(escape(visible(name))).replace(".", ".<wbr>"))  # noqa: S704 - escaped above
 
 
 @cache
