@@ -135,8 +135,8 @@ class Pages:
         outline, kinds = self._store.outline(trace_id)
         if not outline:
             return self.not_found(request)
-        (tree,) = forest.grow(outline)
-        entries = list(tree.entries())
+        tree = forest.whole(trace_id, outline)
+        entries = list(tree.entries(with_rails=False))
         runs = self._store.runs_of_trace(trace_id)
         order = {entry.span.span_id: at for at, entry in enumerate(entries) if entry.span is not None}
         wanted = request.query_params.get("span", "")

@@ -122,6 +122,9 @@ def skews(spans: Iterable[Span]) -> list[tuple[str, str, float]]:
 
     A cause comes before its effect, so the clocks of the two machines differ by at least that much.
     """
+    spans = list(spans)
+    if len({str(span.resource.get("service.name") or "") for span in spans}) < 2:
+        return []
     by_id = {span.span_id: span for span in spans}
     found: dict[tuple[str, str], int] = {}
     for span in by_id.values():
