@@ -50,6 +50,7 @@ CREATE INDEX runs_by_status ON runs (status, start_ns);
 CREATE INDEX runs_by_name ON runs (name, start_ns);
 CREATE INDEX runs_by_model ON runs (model, start_ns);
 CREATE INDEX runs_by_service ON runs (service, start_ns);
+CREATE INDEX runs_by_run_id ON runs (run_id) WHERE run_id <> '';
 CREATE INDEX runs_by_thread ON runs (thread, start_ns) WHERE thread <> '';
 CREATE INDEX runs_by_session ON runs (session, start_ns) WHERE session <> '';
 CREATE INDEX runs_by_user ON runs (user, start_ns) WHERE user <> '';
@@ -82,6 +83,7 @@ UPDATE runs SET is_bad = 1 WHERE status IN ('failed', 'expired', 'error') OR unf
 CREATE INDEX runs_of_trace ON runs (trace, start_ns);
 CREATE INDEX runs_by_bad ON runs (start_ns) WHERE is_bad = 1;
 CREATE INDEX runs_by_service ON runs (service, start_ns);
+CREATE INDEX runs_by_run_id ON runs (run_id) WHERE run_id <> '';
 ALTER TABLE traces ADD COLUMN root TEXT NOT NULL DEFAULT '';
 ALTER TABLE traces ADD COLUMN sums TEXT NOT NULL DEFAULT '';
 ALTER TABLE traces ADD COLUMN is_kept INTEGER NOT NULL DEFAULT 0;
