@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
@@ -24,32 +25,46 @@ def reader(page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
         yield page
 
 
+def soon(page: Page, act: Callable[[], Any]) -> None:
+    """Again where the page changes under the hand; a reader would, too."""
+    page.until(lambda: (act(), True)[1])
+
+
 def choose(page: Page, name: str, words: str) -> None:
     from selenium.webdriver.support.ui import Select
 
-    if not page.has(".morefilters[open]"):
-        page.one(".morefilters summary").click()
-    Select(page.one(f"select[name={name}]")).select_by_visible_text(words)
-    page.until(lambda: f"{name}=" in page.path and page.has("#live:not([hidden])"))
+    def act() -> None:
+        if not page.has(".morefilters[open]"):
+            page.one(".morefilters summary").click()
+        Select(page.one(f"select[name={name}]")).select_by_visible_text(words)
+
+    soon(page, act)
+    page.until(
+        lambda: f"{name}=" in page.path and page.has(".morefilters[open]") and page.has("#live:not([hidden])")
+    )
 
 
 def press(page: Page, selector: str, words: str = "") -> None:
-    found = next(
-        element for element in page.all(selector) if words in element.text and element.is_displayed()
-    )
-    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
-    found.click()
+    def act() -> None:
+        found = next(
+            element for element in page.all(selector) if words in element.text and element.is_displayed()
+        )
+        page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
+        found.click()
+
+    soon(page, act)
 
 
 def test_a_days_failed_runs_of_an_assistant(reader: Page) -> None:
     press(reader, ".check")
-    reader.until(lambda: "errors=1" in reader.path)
+    reader.until(lambda: "errors=1" in reader.path and reader.has(".chip"))
     choose(reader, "name", "Travel Desk")
     day = datetime.now(timezone.utc).date()
     reader.driver.execute_script(f"document.querySelector('input[name=day]').value = '{day}'")
     press(reader, ".filters > .button")
-    reader.until(lambda: f"day={day}" in reader.path)
-    assert reader.texts(".question-line") == ["Book me the moon."]
+    reader.until(
+        lambda: f"day={day}" in reader.path and reader.texts(".question-line") == ["Book me the moon."]
+    )
     press(reader, ".open")
     reader.until(lambda: reader.has(".answerline"))
     assert "time limit" in reader.one(".reason").text
@@ -69,6 +84,7 @@ def test_what_a_user_cost(reader: Page) -> None:
     reader.until(lambda: reader.has(".sums"))
     press(reader, ".sums th a", "grace")
     reader.until(lambda: "user=grace" in reader.path and reader.has("#live:not([hidden])"))
+    reader.until(lambda: reader.has(".strip"))
     cost = sum(run.cost or 0 for run in reader.viewer.store.runs(RunFilter(user="grace")))
     assert f"${cost:.4f}" in reader.one(".strip").text
 
