@@ -39,9 +39,7 @@ def choose(page: Page, name: str, words: str) -> None:
         Select(page.one(f"select[name={name}]")).select_by_visible_text(words)
 
     soon(page, act)
-    page.until(
-        lambda: f"{name}=" in page.path and page.has(".morefilters[open]") and page.has("#live:not([hidden])")
-    )
+    page.until(lambda: f"{name}=" in page.path and page.has("#live:not([hidden])"))
 
 
 def press(page: Page, selector: str, words: str = "") -> None:
