@@ -59,7 +59,7 @@ $(BASE)/.ready: pyproject.toml
 test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriver; skipped where there are none)
 	$(BIN)/python -m pytest -n 0 -rs $(BROWSER)
 
-fuzz-viewer: $(READY)  ## 20,000 broken bodies against a running viewer
+fuzz-viewer: $(READY)  ## 20,000 broken bodies and odd requests (HTTP, gRPC, the JSON API) against a running viewer
 	@$(BIN)/python tools/viewer/fuzz.py
 
 check: $(READY) $(AUDIT)/.ready  ## lint, format, types, and what is installed

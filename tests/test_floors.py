@@ -84,6 +84,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "genai_prices": ("pricing",),
     "msgspec": ("core", "apis", "runtime", "clients", "observing", "viewer"),
     "jinja2": ("viewer",),
+    "mcp": ("viewer.mcp",),
     "markdown_it": ("viewer",),
     "markupsafe": ("viewer",),
     "nh3": ("viewer",),

@@ -261,6 +261,35 @@ def test_a_tap_on_a_phone_opens_the_details_over_the_page(page: Page) -> None:
         assert not page.has("#panel.sheet")
 
 
+def test_pictures_show_and_no_other_server_is_asked(page: Page) -> None:
+    pixel = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+    web = "https://img.example/cat.png"
+    asked = messages(
+        (
+            "user",
+            [
+                {"type": "image_url", "image_url": {"url": pixel}},
+                {"type": "uri", "modality": "image", "uri": web},
+            ],
+        )
+    )
+    answered = messages(("assistant", f"Seen: ![one]({pixel}) ![two]({web})"))
+    call = operation("chat", {"gen_ai.input.messages": asked, "gen_ai.output.messages": answered})
+    assert post(page.viewer.port, export(span(1, 0, "chat", 0, 9, 980, **call))).status == 200
+    page.open(f"/trace/{980:032x}")
+    widths = page.driver.execute_script(
+        "return [...document.querySelectorAll('main img')].map((one) => one.naturalWidth)"
+    )
+    assert widths == [1, 1]
+    links = [(link.get_attribute("href"), link.get_attribute("rel")) for link in page.all(".chat a")]
+    assert links == [(web, "noopener noreferrer nofollow")] * 2
+    loaded = page.driver.execute_script(
+        "return performance.getEntriesByType('resource').map((one) => one.name)"
+    )
+    assert all(name.startswith((page.viewer.endpoint, "data:")) for name in loaded)
+    page.viewer.store.delete([f"{980:032x}"])
+
+
 def test_a_tools_arguments_are_copied(page: Page) -> None:
     trip(page)
     origin = page.viewer.endpoint

@@ -28,6 +28,7 @@ from benches.table import Row, draw
 from viewer.traffic import SPANS_PER_RUN, Traffic
 
 RUNS_AT_ONCE = 50
+LONG_TRACE = 100_000  # spans
 SERVE = """
 import sys, threading
 from runspan.viewer import serve
@@ -108,10 +109,11 @@ def _rows(db: Path, runs: int) -> Iterator[Row]:
         if is_new:
             yield from _ingest(server, traffic, runs)
         yield from _pages(server, traffic)
+        yield from _long_trace(server, traffic)
         yield Row("memory of the viewer's own", server.memory_mb("RssAnon"), "MB", 400)
         yield Row("memory with the mapped file", server.memory_mb(), "MB", 2_000)
         size = sum(path.stat().st_size for path in db.parent.glob(f"{db.name}*"))
-        yield Row("store on disk, a span", size / (runs * SPANS_PER_RUN), "bytes", 2_000)
+        yield Row("store on disk, a span", size / (runs * SPANS_PER_RUN + LONG_TRACE), "bytes", 2_000)
         yield Row("store on disk", size / 2**20, "MB", 2_048)
     finally:
         server.end()
@@ -126,7 +128,7 @@ def _ingest(server: Server, traffic: Traffic, runs: int) -> Iterator[Row]:
         body, _ids = traffic.export(RUNS_AT_ONCE)
         waited += server.post(body)
     spans = runs * SPANS_PER_RUN
-    yield Row("ingest", spans / waited, "spans/s", 3_000, at_least=True)
+    yield Row("ingest", spans / waited, "spans/s", 6_000, at_least=True)
     yield Row("CPU of the viewer, a span", (server.cpu_s() - cpu_s) / spans * 1e6, "us", 330)
 
 
@@ -144,13 +146,34 @@ def _pages(server: Server, traffic: Traffic) -> Iterator[Row]:
     searches += [f"/?q={quote(rnd.choice(rare)[:4])}&sort=cost" for _ in range(20)]
     yield from _timed("runs page", server, filters * 8, 150)
     yield from _timed("text search", server, searches, 150)
-    body, long_id = traffic.long_trace(1_000)
+    (body,), long_id = traffic.long_trace(1_000)
     server.post(body)
     yield from _timed("trace of 1,000 spans", server, [f"/trace/{long_id}"] * 30, 300)
     yield from _timed("traces, threads, sessions", server, ["/traces", "/threads", "/sessions"] * 10, 300)
     server.get("/threads")
     talks = [html.unescape(link) for link in re.findall(r'/thread\?id=[^"]+', server.body.decode())]
     yield from _timed("a thread", server, talks[:20], 300)
+
+
+def _long_trace(server: Server, traffic: Traffic) -> Iterator[Row]:
+    """One trace that grows: its last spans cost what its first ones did, and it is there whole."""
+    bodies, trace = traffic.long_trace(LONG_TRACE, 500)
+    began, tenth = server.cpu_s(), len(bodies) // 10
+    waited, cpu = 0.0, []
+    for body in bodies:
+        waited += server.post(body)
+        cpu.append(server.cpu_s())
+    first, last = cpu[tenth - 1] - began, cpu[-1] - cpu[-tenth - 1]
+    yield Row("ingest into one long trace", LONG_TRACE / waited, "spans/s", 6_000, at_least=True)
+    yield Row("its last tenth against its first, CPU", last / first, "x", 2)
+    pages = [
+        f"/trace/{trace}",
+        f"/trace/{trace}?rows={LONG_TRACE // 2_000}",
+        f"/trace/{trace}?rows={LONG_TRACE // 1_000}",
+    ]
+    yield from _timed(f"page of a trace of {LONG_TRACE:,} spans", server, pages * 7, 2_500)
+    server.get(f"/trace/{trace}/otlp.json")
+    yield Row("spans in its download", server.body.count(b'"spanId"'), "", LONG_TRACE, at_least=True)
 
 
 def _timed(what: str, server: Server, paths: list[str], budget_ms: float) -> Iterator[Row]:

@@ -1,229 +1,186 @@
-"""`make fuzz-viewer`: broken bodies against a running viewer, which must answer each in OTLP's own form
-and not grow.
+"""`make fuzz-viewer`: broken bodies and odd requests against a running viewer, which must answer each in the door's own form
+and not grow. Of ten, six go to OTLP over HTTP, two to OTLP over gRPC, two to the JSON API.
 
-python tools/viewer/fuzz.py [BODIES] [SEED]
+python tools/viewer/fuzz.py [REQUESTS] [SEED]
 """
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import json
-import random
+import re
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import grpc  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from runspan.viewer.otlp_answers import RPC_CODES
-from viewer.traffic import Traffic
+from viewer.broken import PROTOBUF, Mutator
 
-PROTOBUF, JSON = "application/x-protobuf", "application/json"
-EXPECTED = frozenset({200, 400, 413, 415})
+PATHS = ("/v1/traces", "/v1/traces", "/v1/traces", "/v1/logs", "/v1/metrics")
+SERVICES = tuple(
+    f"/opentelemetry.proto.collector.{n.lower()}.v1.{n}Service/Export"
+    for n in ("Trace", "Trace", "Logs", "Metrics")
+)
+EXPECTED: Mapping[str, frozenset[str]] = {
+    "http": frozenset({"200", "400", "413", "415"}),
+    "grpc": frozenset({"OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}),
+    "api": frozenset({"200", "307", "400", "404", "405", "413", "414"}),
+}
+MAX_BODY = 2**20
 MAX_GROWTH_MB = 60  # of the viewer's own memory, once it is warm
 SERVE = """
 import sys, threading
 from runspan.viewer import Limits, serve
-with serve(port=0, db=sys.argv[1], limits=Limits(request_bytes=2**20, decoded_bytes=2**22)) as viewer:
-    print(viewer.port, flush=True)
+with serve(port=0, db=sys.argv[1], limits=Limits(request_bytes=2**20, decoded_bytes=2**22), grpc_port=0) as viewer:
+    print(viewer.port, viewer.grpc_endpoint.rpartition(":")[2], flush=True)
     threading.Event().wait()
 """
 
 
-class Mutator:
-    """Good bodies, broken in one or several ways. The same for the same seed."""
+class Doors:
+    """The three ways in. Each method gives (status, what is wrong with the answer)."""
 
-    def __init__(self, seed: int) -> None:
-        from runspan.viewer.web import otlp_json
+    def __init__(self, port: int, grpc_port: int) -> None:
+        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._grpc = grpc.insecure_channel(f"127.0.0.1:{grpc_port}")
 
-        self._random = random.Random(seed)
-        body, ids = Traffic(seed).export(2)
-        from runspan.viewer.store import Store, rows
-
-        with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "t.db") as store:
-            store.add(rows.traces(body, PROTOBUF)).result()
-            text = otlp_json.export(store.packed(ids[0])) or b""
-        self._good = {PROTOBUF: body, JSON: text}
-        self._ways: Sequence[Callable[[bytes], bytes]] = (
-            self._flip, self._cut, self._repeat, self._insert, self._number, self._swap, self._nest, self._noise,
-        )  # fmt: skip
-
-    def next(self) -> tuple[bytes, dict[str, str]]:
-        """(body, headers)."""
-        rnd = self._random
-        content_type = rnd.choice((PROTOBUF, JSON))
-        body = self._good[content_type]
-        for _ in range(rnd.choice((0, 1, 1, 1, 2, 3, 8))):
-            body = rnd.choice(self._ways)(body)
-        headers = {"Content-Type": content_type}
-        packing = rnd.random()
-        if packing < 0.15:
-            headers["Content-Encoding"], body = "gzip", gzip.compress(body, 1)
-        elif packing < 0.2:
-            headers["Content-Encoding"], body = "deflate", zlib.compress(body, 1)
-        elif packing < 0.25:
-            headers["Content-Encoding"] = rnd.choice(("gzip", "br", "zstd", "x" * 50))
-        elif packing < 0.255:
-            headers["Content-Encoding"], body = "gzip", gzip.compress(b"\0" * 30_000_000, 1)
-        if "Content-Encoding" in headers and rnd.random() < 0.2:
-            body = self._flip(self._cut(body))
-        if rnd.random() < 0.02:
-            headers["Content-Type"] = rnd.choice(
-                (JSON, PROTOBUF, "text/plain", "", "application/json;charset=latin-1")
-            )
-        return body, headers
-
-    def _flip(self, body: bytes) -> bytes:
-        made = bytearray(body or b"\0")
-        for _ in range(self._random.choice((1, 1, 4, 64))):
-            made[self._random.randrange(len(made))] = self._random.randrange(256)
-        return bytes(made)
-
-    def _cut(self, body: bytes) -> bytes:
-        return body[: self._random.randrange(len(body) + 1)]
-
-    def _repeat(self, body: bytes) -> bytes:
-        start = self._random.randrange(len(body) + 1)
-        part = body[start : start + self._random.randrange(200)]
-        return body[:start] + part * self._random.choice((2, 3, 50)) + body[start:]
-
-    def _insert(self, body: bytes) -> bytes:
-        at = self._random.randrange(len(body) + 1)
-        odd = (
-            b"\x00" * 9,
-            b"\xff" * 12,
-            b"\xed\xa0\x80",
-            b'"\\ud800"',
-            b"1e999",
-            b"NaN",
-            b"null",
-            b"{}",
-            b"[[[[",
-            b"\xe2\x80\xae<script>",
+    def http(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[str, str]:
+        status, said, kind = self._ask("POST", path, body, headers)
+        is_ours = (
+            status == "200"
+            or "json" not in kind
+            or json.loads(said).get("code") == RPC_CODES.get(int(status), 2)
         )
-        return body[:at] + self._random.choice(odd) + body[at:]
+        return status, "" if is_ours else f"without OTLP's own error: {said[:200]!r}"
 
-    def _number(self, body: bytes) -> bytes:
-        """Another value where a number stands: lengths in protobuf, any number in JSON."""
-        value = self._random.choice((b"-1", b"18446744073709551616", b"1e400", b"0.5", b"9" * 400))
-        at = body.find(b"17", self._random.randrange(len(body) + 1))
-        return body if at < 0 else body[:at] + value + body[at + 2 :]
+    def grpc(self, path: str, body: bytes) -> tuple[str, str]:
+        how = (None, grpc.Compression.Gzip, grpc.Compression.Deflate)[len(body) % 3]
+        try:
+            answer = self._grpc.unary_unary(path)(body, timeout=60, compression=how)
+        except grpc.RpcError as error:
+            return error.code().name, "" if error.details() else "without a word"
+        return "OK", f"an answer of {len(answer)} bytes" if answer else ""
 
-    def _swap(self, body: bytes) -> bytes:
-        a, b = sorted(self._random.randrange(len(body) + 1) for _ in range(2))
-        return body[b:] + body[a:b] + body[:a]
+    def api(self, method: str, path: str, body: bytes) -> tuple[str, str]:
+        status, said, kind = self._ask(method, f"/api/v1{path}", body, {})
+        if status == "200":
+            lines = said.splitlines() if "jsonl" in kind else [said]
+            return status, "".join(filter(None, map(_fault_of_json, lines)))
+        if status in ("405", "414") or not said or "html" in kind:
+            return status, ""
+        fault = _fault_of_json(said) or (
+            "" if json.loads(said).keys() == {"error"} else f"without an error: {said[:200]!r}"
+        )
+        return status, fault
 
-    def _nest(self, body: bytes) -> bytes:
-        depth = self._random.choice((10, 90, 150, 5_000))
-        if self._random.random() < 0.5:
-            value: bytes = b'{"arrayValue":{"values":[' * depth + b"]}}" * depth
-            attribute = b'[{"key":"k","value":' + value + b"}]"
-            return b'{"resourceSpans":[{"resource":{"attributes":' + attribute + b"}}]}"
-        inner = b""
-        for _ in range(min(depth, 150)):  # any_value.array_value.values, each inside the last
-            inner = _field(5, _field(1, inner))
-        return _field(1, _field(1, _field(1, _field(1, b"k") + _field(2, inner))))
-
-    def _noise(self, body: bytes) -> bytes:
-        return self._random.randbytes(self._random.choice((0, 1, 7, 300)))
+    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[str, bytes, str]:
+        try:
+            self._http.request(method, path, body, headers)
+            answer = self._http.getresponse()
+            return str(answer.status), answer.read(), answer.headers.get("Content-Type") or ""
+        except (OSError, http.client.HTTPException) as error:
+            # A refused body that was not read to its end ends the connection, perhaps before we have sent it all.
+            self._http.close()
+            return ("413", b"", "") if len(body) > MAX_BODY else (repr(error), b"", "")
 
 
-def _field(number: int, value: bytes) -> bytes:
-    """A length-delimited protobuf field."""
-    length, size = bytearray(), len(value)
-    while size > 127:
-        length.append(size & 127 | 128)
-        size >>= 7
-    return bytes([number << 3 | 2]) + bytes(length) + bytes([size]) + value
+def _fault_of_json(text: bytes) -> str:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    try:
+        json.loads(text, parse_constant=refuse)
+    except ValueError as error:
+        return f"{error}: {text[:200]!r}"
+    return ""
 
 
 def main(arguments: list[str]) -> int:
-    bodies, seed = (int(value) for value in (*arguments, *("20000", "1")[len(arguments) :]))
+    requests, seed = (int(value) for value in (*arguments, *("20000", "1")[len(arguments) :]))
+    with _viewer() as (viewer, port, grpc_port):
+        return _fuzz(viewer, Doors(port, grpc_port), port, requests, seed)
+
+
+@contextmanager
+def _viewer() -> Iterator[tuple[subprocess.Popen[str], int, int]]:
     with tempfile.TemporaryDirectory(prefix="runspan-fuzz-") as folder:
-        db = Path(folder) / "traces.db"
-        viewer = subprocess.Popen([sys.executable, "-c", SERVE, str(db)], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", SERVE, str(Path(folder) / "traces.db")]
+        viewer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert viewer.stdout is not None
         try:
-            return _fuzz(int(viewer.stdout.readline()), viewer, bodies, seed)
+            port, grpc_port = map(int, viewer.stdout.readline().split())
+            yield viewer, port, grpc_port
         finally:
             viewer.kill()
             viewer.wait()
 
 
-def _fuzz(port: int, viewer: subprocess.Popen[str], bodies: int, seed: int) -> int:
+def _fuzz(viewer: subprocess.Popen[str], doors: Doors, port: int, requests: int, seed: int) -> int:
     mutator = Mutator(seed)
-    statuses: Counter[int] = Counter()
+    statuses: Counter[tuple[str, str]] = Counter()
     faults: list[str] = []
     warm_mb = 0.0
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    for n in range(bodies):
-        body, headers = mutator.next()
-        path = ("/v1/traces", "/v1/traces", "/v1/traces", "/v1/logs", "/v1/metrics")[n % 5]
-        try:
-            connection.request("POST", path, body, headers)
-            answer = connection.getresponse()
-            status, said, kind = answer.status, answer.read(), answer.headers.get("Content-Type") or ""
-        except (OSError, http.client.HTTPException) as error:
-            # A refused body that was not read to its end ends the connection, perhaps before we have sent it all.
-            connection.close()
-            status, said, kind = (413, b"", "") if len(body) > 2**20 else (0, repr(error).encode(), "")
-        statuses[status] += 1
-        if fault := _fault(status, said, kind):
-            faults.append(f"body {n} of seed {seed}: {fault}")
-        if n == bodies // 4:
+    for n in range(requests):
+        door = ("http", "http", "http", "grpc", "api")[n % 5]
+        if door == "api":
+            request = mutator.request()
+            status, fault = doors.api(*request)
+            what = " ".join(request[:2])
+        else:
+            body, headers = mutator.next()
+            what = PATHS[n // 5 % 5]
+            if door == "grpc":
+                headers = {"Content-Type": PROTOBUF}
+                status, fault = doors.grpc(SERVICES[n // 5 % 4], body)
+            else:
+                status, fault = doors.http(what, body, headers)
+        statuses[door, status] += 1
+        if fault or status not in EXPECTED[door]:
+            faults.append(f"{n} of seed {seed}, {door} {what}: {status} {fault}")
+        if n == requests // 4:
             warm_mb = _memory_mb(viewer.pid)
     grown_mb = _memory_mb(viewer.pid) - warm_mb
-    pages = {path: _get(port, path) for path in ("/", "/traces", "/threads", "/sessions")}
-    links = _trace_links(port)
-    pages |= {link: _get(port, link) for link in links}
+    pages = {path: _get(port, path)[0] for path in ("/", "/overview", "/traces", "/threads", "/sessions")}
+    pages |= {link: _get(port, link)[0] for link in _trace_links(port)}
     faults += [f"{path}: HTTP {status}" for path, status in pages.items() if status != 200]
     if viewer.poll() is not None:
         faults.append(f"the viewer ended with {viewer.returncode}")
     if grown_mb > MAX_GROWTH_MB:
         faults.append(f"the viewer grew by {grown_mb:.0f} MB")
+    for door in EXPECTED:
+        counts = (f"{count:,} x {status}" for (of, status), count in sorted(statuses.items()) if of == door)
+        print(f"{door:5} {', '.join(counts)}")
     print(
-        f"{bodies:,} bodies, seed {seed}: "
-        + ", ".join(f"{count:,} x {status}" for status, count in sorted(statuses.items()))
-    )
-    print(
-        f"pages of what was taken: {len(pages)}; memory after a quarter of it and at the end: {grown_mb:+.1f} MB"
+        f"{requests:,} requests, seed {seed}; pages of what was taken: {len(pages)};"
+        f" memory after a quarter of it and at the end: {grown_mb:+.1f} MB"
     )
     print("\n".join(faults[:20]) or "no fault")
     return 1 if faults else 0
 
 
-def _fault(status: int, said: bytes, kind: str) -> str:
-    if status not in EXPECTED:
-        return f"HTTP {status} {said[:200]!r}"
-    if status != 200 and "json" in kind and json.loads(said).get("code") != RPC_CODES.get(status, 2):
-        return f"HTTP {status} without OTLP's own error: {said[:200]!r}"
-    return ""
-
-
-def _get(port: int, path: str) -> int:
+def _get(port: int, path: str) -> tuple[int, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        return answer.status, answer.read().decode()
     finally:
         connection.close()
 
 
 def _trace_links(port: int) -> list[str]:
-    import re
-
-    found: list[str] = []
-    for page in range(1, 6):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.request("GET", f"/traces?page={page}")
-        found += re.findall(r"/trace/[0-9a-f]{32}", connection.getresponse().read().decode())
-        connection.close()
+    found = [
+        link
+        for page in range(1, 6)
+        for link in re.findall(r"/trace/[0-9a-f]{32}", _get(port, f"/traces?page={page}")[1])
+    ]
     return list(dict.fromkeys(found))[:200]
 
 

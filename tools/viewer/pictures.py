@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Set
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
@@ -18,18 +20,30 @@ import runspan  # noqa: E402
 from runspan.cli import scene  # noqa: E402
 from runspan.viewer import RunFilter, Store, Viewer, serve  # noqa: E402
 
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
 IMAGES = HOME / "docs" / "images"
-SIZES = {"desktop": (1360, 880, False), "phone": (390, 844, True)}
-MAX_BYTES = 250_000
+SIZES = {"desktop": (1400, 900, False), "phone": (390, 844, True)}
+# those that the documentation shows; `--all DIR` takes every page in both sizes and themes
+SHOWN = frozenset({
+    "overview-desktop-light", "runs-desktop-light", "trace-desktop-light", "trace-desktop-dark", "thread-desktop-light",
+    "compare-desktop-light", "failed-desktop-light", "runs-phone-light", "trace-phone-dark", "thread-phone-light",
+    "compare-phone-dark",
+})  # fmt: skip
+MAX_BYTES = 100_000
+QUALITY = 70
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    folder = Path(arguments[1]) if arguments[:1] == ["--all"] else IMAGES
+    wanted = SHOWN if folder == IMAGES else None
     if reason := missing():
         print(f"pictures: {reason}", file=sys.stderr)
         return 1
     warnings.filterwarnings("ignore", message="The Assistants API is deprecated|deprecated$")
-    IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, serve(port=0, db=Path(folder) / "traces.db") as viewer:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as store, serve(port=0, db=Path(store) / "traces.db") as viewer:
         runspan.instrument(endpoint=viewer.endpoint, service_name="support-app", prices=scene.PRICES)
         scene.play(print, [talk for talk in scene.TALKS if talk.user != "mei" or has_font("zh")])
         runspan.uninstrument()
@@ -45,7 +59,7 @@ def main() -> int:
                         is_phone=is_phone,
                     )
                     try:
-                        take(driver, viewer, f"{size}-{theme}")
+                        take(driver, viewer, folder, f"{size}-{theme}", wanted)
                     finally:
                         driver.quit()
     return 0
@@ -57,21 +71,20 @@ def has_font(language: str) -> bool:
     return bool(found.stdout)
 
 
-def take(driver: object, viewer: Viewer, suffix: str) -> None:
-    """Every page, as it is once the page's own script has said that it is live."""
+def take(driver: Chrome, viewer: Viewer, folder: Path, suffix: str, wanted: Set[str] | None) -> None:
+    """The wanted pages, or all, as they are once the page's own script has said that it is live."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     for name, path in pages(viewer.store).items():
+        if wanted is not None and f"{name}-{suffix}" not in wanted:
+            continue
         driver.get(viewer.endpoint + path)
         WebDriverWait(driver, 20).until(lambda d: d.find_elements("css selector", "#live:not([hidden])"))
-        shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": 88})
+        shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
         data = base64.b64decode(shot["data"])
-        target = IMAGES / f"{name}-{suffix}.webp"
+        target = folder / f"{name}-{suffix}.webp"
         target.write_bytes(data)
-        print(
-            f"{target.relative_to(HOME)}  {len(data) / 1000:.0f} kB"
-            + ("  TOO LARGE" if len(data) > MAX_BYTES else "")
-        )
+        print(f"{target.name}  {len(data) / 1000:.0f} kB" + ("  TOO LARGE" if len(data) > MAX_BYTES else ""))
 
 
 def pages(store: Store) -> dict[str, str]:
@@ -79,8 +92,16 @@ def pages(store: Store) -> dict[str, str]:
     (trip,) = store.runs(RunFilter(words="sea weekend Lyon"))
     by_rate = store.runs(RunFilter(words="1,480.24")) + store.runs(RunFilter(words="1,628.89"))
     first, second = by_rate[0], by_rate[-1]
+    (failed,) = store.runs(RunFilter(status="failed"))
     return {
+        "overview": "/overview",
         "runs": "/",
+        "traces": "/traces",
+        "threads": "/threads",
+        "sessions": "/sessions",
+        "failed": f"/trace/{failed.trace}?span={failed.span}",
+        "session": f"/session?id={trip.session}",
+        "docs": "/docs",
         "trace": f"/trace/{trip.trace}?span={trip.span}",
         "thread": f"/thread?id={trip.thread}",
         "compare": f"/compare?run={first.trace}.{first.span}&run={second.trace}.{second.span}",
@@ -88,4 +109,4 @@ def pages(store: Store) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

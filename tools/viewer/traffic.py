@@ -40,12 +40,14 @@ class Traffic:
             self._run(scope, trace, pool)
         return request.SerializeToString(), ids
 
-    def long_trace(self, spans: int) -> tuple[bytes, str]:
-        """One trace of this many spans, some levels deep."""
-        request, scope = _request()
+    def long_trace(self, spans: int, at_once: int = 10**9) -> tuple[list[bytes], str]:
+        """(bodies, trace id) of one trace of this many spans, some levels deep, so many in a body."""
         trace = self._random.randbytes(16)
         made: list[Span] = []
+        bodies: list[bytes] = []
         for n in range(spans):
+            if n % at_once == 0:
+                request, scope = _request()
             parent = self._random.choice(made[-40:]) if made else None
             start = 0 if parent is None else self._random.randrange(10**9)
             made.append(
@@ -53,7 +55,9 @@ class Traffic:
                     scope, trace, f"step {n}", parent, start, start + 10**9, {"input.value": f"item {n}"}
                 )
             )
-        return request.SerializeToString(), trace.hex()
+            if (n + 1) % at_once == 0 or n + 1 == spans:
+                bodies.append(request.SerializeToString())
+        return bodies, trace.hex()
 
     def _run(self, scope: Any, trace: bytes, pool: Any) -> None:
         rnd = self._random

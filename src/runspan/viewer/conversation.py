@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runspan.viewer.messages import parse, show
+from runspan.viewer.pictures import picture
 from runspan.viewer.spans import Attributes
 
 MAX_MESSAGES = 2_000  # of one attribute; what comes later is not read
@@ -18,13 +19,14 @@ MAX_MESSAGES = 2_000  # of one attribute; what comes later is not read
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a message. `kind`: text, refusal, reasoning, tool_call, tool_result, file, other."""
+    """A piece of a message. `kind`: text, refusal, reasoning, tool_call, tool_result, image, file, other."""
 
     kind: str
     text: str
     name: str = ""  # of the tool, or of the kind where it is "other"
     id: str = ""  # of the tool call
     notes: tuple[str, ...] = ()  # citations
+    source: str = ""  # of an image: a data URL or an http(s) address
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def _parts(data: Iterable[Any]) -> tuple[Part, ...]:
 def _part(part: Any) -> Part:
     if not isinstance(part, dict):
         return Part("text", show(part))
+    if found := picture(part):
+        return Part("image", found[0], "image", source=found[1])
     kind = show(part.get("type", "other"))
     return READERS.get(kind, _other)(part)
 
@@ -186,6 +190,11 @@ def _flattened(attributes: Attributes, prefix: str) -> Iterator[Said]:
             Part("text", show(value))
             for key, value in sorted(fields.items())
             if key.startswith("contents.") and key.endswith(".text")
+        ]
+        parts += [
+            _part({"type": "image", "url": show(value)})
+            for key, value in sorted(fields.items())
+            if key.startswith("contents.") and key.endswith(".image.url")
         ]
         names = sorted(key for key in fields if key.startswith("tool_calls.") and key.endswith(".name"))
         parts += [

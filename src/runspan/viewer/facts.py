@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from runspan.viewer import conversation
+from runspan.viewer.endings import is_bad, reason, sentences
 from runspan.viewer.kinds import is_error, number, text, word
 from runspan.viewer.messages import Message, parse, read_instructions, read_messages, show
 from runspan.viewer.paint import Piece
@@ -35,7 +36,12 @@ def lines(span: Span, parent: Span | None, has_children: bool, cells: int) -> li
     """The lines below the span's name. `cells` is the room of one line; longer ones are cut by the caller."""
     kind = word(span)[0]
     details = DETAILS.get(kind, _exchange)
-    return [*details(span, has_children, cells), *_errors(span, cells), *_misfits(span, parent)]
+    return [
+        *details(span, has_children, cells),
+        *_errors(span, cells),
+        *_why(span, kind),
+        *_misfits(span, parent),
+    ]
 
 
 def _run(span: Span, has_children: bool, cells: int) -> list[Line]:
@@ -44,7 +50,7 @@ def _run(span: Span, has_children: bool, cells: int) -> list[Line]:
     if status:
         line.append((one_line(status, 20), STATUS_STYLES.get(status, "yellow")))
     if unfinished:
-        line.append((f"end not seen: {one_line(unfinished, 20)}", "bold yellow"))
+        line.append(("end not seen", "bold yellow"))
     for label, key in RUN_TIMES.items():
         if (value := number(span, key)) is not None:
             line.append((f"{label} {value:,.2f} s", ""))
@@ -170,6 +176,19 @@ def _errors(span: Span, cells: int) -> list[Line]:
     message = span.status_message or raised.get("exception.message")
     said = ": ".join(one_line(show(fact), cells) for fact in (kind, message) if fact)
     return [[("✗ ", "bold red"), (said or "error", "red")]]
+
+
+def _why(span: Span, kind: str) -> list[Line]:
+    """Why a run ended badly and what to do, a sentence a line."""
+    status, unfinished = text(span, "runspan.run.status"), text(span, "runspan.run.unfinished")
+    error = text(span, "error.type")
+    if kind != "run" or not is_bad(status, unfinished, error):
+        return []
+    said = reason(one_line(status, 20), one_line(unfinished, 20), error)
+    return [
+        [("! " if at == 0 else "  ", "bold yellow"), (sentence, "yellow")]
+        for at, sentence in enumerate(sentences(said))
+    ]
 
 
 def _misfits(span: Span, parent: Span | None) -> list[Line]:

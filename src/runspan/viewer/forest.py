@@ -36,7 +36,7 @@ class Trace:
     start_ns: int
     end_ns: int
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, *, with_rails: bool = True) -> Iterator[Entry]:
         """The tree from top to bottom, without recursion: traces can be deeper than Python's stack."""
         known = {span.span_id for span in self.spans}
         roots = [span for span in self.spans if span.parent_id is None]
@@ -48,7 +48,7 @@ class Trace:
         circles = _one_per_circle(self.spans)
         notes = {span_id: f"missing parent {span_id}" for span_id in missing}
         notes |= {span_id: f"circle of parents at {span_id}" for span_id in circles}
-        yield from _walk(roots, notes, children)
+        yield from _walk(roots, notes, children, with_rails)
 
 
 def grow(spans: Iterable[Span]) -> tuple[Trace, ...]:
@@ -58,13 +58,14 @@ def grow(spans: Iterable[Span]) -> tuple[Trace, ...]:
         same_id = by_trace.setdefault(span.trace_id, {}).setdefault(span.span_id, [])
         if span not in same_id:
             same_id.append(span)
-    traces = [_trace(trace_id, list(chain(*by_id.values()))) for trace_id, by_id in by_trace.items()]
+    traces = [whole(trace_id, list(chain(*by_id.values()))) for trace_id, by_id in by_trace.items()]
     return tuple(sorted(traces, key=lambda trace: (trace.start_ns, trace.trace_id)))
 
 
-def _trace(trace_id: str, spans: list[Span]) -> Trace:
+def whole(trace_id: str, spans: Iterable[Span]) -> Trace:
+    """One trace from all of its spans, none of which came twice."""
     ordered = tuple(sorted(spans, key=lambda span: span.start_ns))
-    times = [time for span in spans for time in (span.start_ns, span.end_ns) if time]
+    times = [time for span in ordered for time in (span.start_ns, span.end_ns) if time]
     return Trace(trace_id, ordered, min(times, default=0), max(times, default=0))
 
 
@@ -90,7 +91,9 @@ def _one_per_circle(spans: tuple[Span, ...]) -> list[str]:
 Step = tuple[Span | None, str, Span | None, tuple[bool, ...], int]  # span, its id, parent, rails, depth
 
 
-def _walk(roots: list[Span], notes: Mapping[str, str], children: dict[str, list[Span]]) -> Iterator[Entry]:
+def _walk(
+    roots: list[Span], notes: Mapping[str, str], children: dict[str, list[Span]], with_rails: bool
+) -> Iterator[Entry]:
     tops: list[Step] = [(root, root.span_id, None, (), 0) for root in roots]
     tops += [(None, span_id, None, (), 0) for span_id in notes]
     stack = tops[::-1]
@@ -101,5 +104,5 @@ def _walk(roots: list[Span], notes: Mapping[str, str], children: dict[str, list[
         yield Entry(span, "" if span else notes[span_id], parent, rails, bool(below), depth)
         last = len(below) - 1
         for index in range(last, -1, -1):
-            child_rails = (*rails, index == last)[-MAX_RAILS:]
+            child_rails = (*rails, index == last)[-MAX_RAILS:] if with_rails else ()
             stack.append((below[index], below[index].span_id, span, child_rails, depth + 1))

@@ -74,7 +74,7 @@ def _entry(entry: Entry, trace: Trace, canvas: Canvas) -> Iterator[Line]:
     span = entry.span
     word, style = kinds.word(span)
     above, branch, on = _guides(entry.rails, canvas)
-    name = (one_line(span.name, canvas.width) or "(no name)", "bold red" if kinds.is_error(span) else "bold")
+    name = (one_line(kinds.title(span), canvas.width), "bold red" if kinds.is_error(span) else "bold")
     head: Line = [(above + branch, "dim"), (word, style), (" ", ""), name]
     start = f"+{seconds((span.start_ns - trace.start_ns) / 1e9)}" if span.start_ns else ""
     took = seconds((span.end_ns - span.start_ns) / 1e9) if 0 < span.start_ns <= span.end_ns else "?"

@@ -48,7 +48,9 @@ def test_a_run_a_trace_a_thread_and_a_session(get: Get, send: Send) -> None:
         {
             "role": "user",
             "is_cut": False,
-            "parts": [{"kind": "text", "text": "question 1", "name": "", "id": "", "notes": []}],
+            "parts": [
+                {"kind": "text", "text": "question 1", "name": "", "id": "", "notes": [], "source": ""}
+            ],
         }
     ]
     assert [tool["name"] for tool in run["tools"]] == ["get_weather"]

@@ -47,13 +47,22 @@ def test_the_runs_page_tells_each_runs_facts(get: Get, send: Send) -> None:
 @pytest.mark.parametrize(
     "query",
     ["sort=nonsense", "order=asc", "page=99999999999", "page=-1", "page=%00", "since=1y", "status=%27%3B--",
-     "q=%22", "q=" + "a" * 900, "q=%ff%fe",
+     "q=%22", "q=" + "a" * 900, "q=%ff%fe", "day=9999-12-31", "day=0001-01-01", "min=999999999h",
      "name=%F0%9F%8C%A4", "page=2&page=3"],
 )  # fmt: skip
 def test_whatever_is_asked_for_gets_a_page(get: Get, send: Send, query: str) -> None:
     send(*a_run(1))
-    for path in ("/", "/traces"):
-        assert get(f"{path}?{query}").status == 200
+    for path in (
+        "/",
+        "/traces",
+        "/threads",
+        "/overview",
+        "/api/v1/runs",
+        "/api/v1/traces",
+        "/api/v1/stats",
+        "/api/v1/export",
+    ):
+        assert get(f"{path}?{query}").status == 200, path
 
 
 @pytest.mark.parametrize(

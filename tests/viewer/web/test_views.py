@@ -8,7 +8,7 @@ from runspan.viewer import forest
 from runspan.viewer.spans import Event
 from runspan.viewer.web import comparing
 from runspan.viewer.web.plain import MAX_SHOWN, visible
-from runspan.viewer.web.render import count, money, page, pretty, query_part, took, when
+from runspan.viewer.web.render import count, dotted, money, page, pretty, query_part, took, when
 from runspan.viewer.web.waterfall import MAX_LEVEL, PAGE_ROWS, phases, scale_ns, waterfall
 
 from ..hand_made import TEN_O_CLOCK_NS, operation, run, span
@@ -56,6 +56,7 @@ def test_numbers_read_well() -> None:
     assert "2554-07-21" in when(2**64 - 1)
     assert 'datetime="2026-01-05T10:00:00.000Z"' in when(TEN_O_CLOCK_NS)
     assert pretty('{"a":1}') == '{\n  "a": 1\n}'
+    assert dotted("a.b<i>.c") == "a.<wbr>b&lt;i&gt;.<wbr>c"
     assert pretty("no { json") == "no { json"
     assert query_part("a b/?&#ä\ud800") == "a%20b%2F%3F%26%23%C3%A4%3F"
 
@@ -169,3 +170,8 @@ def test_long_answers_are_not_compared_word_by_word() -> None:
     long = "a " * 5_000
     assert comparing.words(long, "b") == ([(long, False)], [("b", False)])
     assert comparing.words("", "b") == ([("", False)], [("b", False)])
+
+
+def test_a_change_of_less_than_half_a_percent_is_none() -> None:
+    pairs = ((100.0, 100.4), (100.0, 99.6), (100.0, 101.0), (100.0, 50.0), (0.0, 1.0), (0.0, 0.0))
+    assert [comparing.change(*pair) for pair in pairs] == ["same", "same", "+1 %", "−50 %", "new", "same"]

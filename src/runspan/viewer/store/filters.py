@@ -14,6 +14,7 @@ SORTS: Mapping[str, str] = {
     "tokens": "tokens",
     "cost": "cost",
 }
+MAX_NS = 2**63 - 1
 NULLABLE = frozenset({"queue_s", "first_token_s", "tokens", "cost"})
 # filters of equality, each a column; the second term lets the planner take an index that leaves the empty ones out
 EQUAL = ("status", "name", "model", "service", "thread", "session", "user")
@@ -57,6 +58,15 @@ class RunFilter:
         nulls = " NULLS LAST" if self.is_ascending and column in NULLABLE else ""
         return f"{column} {direction}{nulls}, id {direction}"
 
+    def bounds(self, duration: str) -> list[tuple[str, int]]:
+        """(term, value) of the times that are asked for; those beyond SQLite's integers are its largest."""
+        asked = (
+            ("start_ns >= ?", self.since_ns),
+            ("start_ns < ?", self.until_ns),
+            (f"{duration} >= ?", self.min_duration_ns),
+        )
+        return [(term, min(number, MAX_NS)) for term, number in asked if number]
+
     def where(self, found: Callable[[str], list[Any]]) -> tuple[str, tuple[Any, ...]]:
         """(terms joined by AND, their values). `found`: ids of the runs in whose spans some words are."""
         terms: list[str] = []
@@ -65,14 +75,9 @@ class RunFilter:
             if value := getattr(self, name):
                 terms.append(f"{name} = ? AND {name} <> ''")
                 values.append(value)
-        for term, number in (
-            ("start_ns >= ?", self.since_ns),
-            ("start_ns < ?", self.until_ns),
-            ("duration_ns >= ?", self.min_duration_ns),
-        ):
-            if number:
-                terms.append(term)
-                values.append(number)
+        for term, number in self.bounds("duration_ns"):
+            terms.append(term)
+            values.append(number)
         if self.is_bad:
             terms.append("is_bad = 1")
         searched = [words for words in (self.words, self.phrase()) if words.strip()]
@@ -89,12 +94,7 @@ def where_traces(words: str, of: RunFilter, found: Callable[[str], list[Any]]) -
             ids = found(text)
             terms.append(f"trace IN ({', '.join('?' * len(ids))})")
             values += ids
-    for term, value in (
-        ("start_ns >= ?", of.since_ns),
-        ("start_ns < ?", of.until_ns),
-        ("end_ns - start_ns >= ?", of.min_duration_ns),
-        ("service = ?", of.service),
-    ):
+    for term, value in (*of.bounds("end_ns - start_ns"), ("service = ?", of.service)):
         if value:
             terms.append(term)
             values.append(value)

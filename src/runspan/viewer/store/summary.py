@@ -105,6 +105,7 @@ class Calls(msgspec.Struct, omit_defaults=True):
         changed: dict[str, Any] = known(self.amounts(own))
         if self.first is not None and self.last is not None:
             changed["model"] = self.last.model or own.model
+            changed["name"] = own.name or changed["model"]
             changed["question"] = own.question or self.first.question
             changed["answer"] = own.answer or self.last.answer
             changed["thread"] = own.thread or self.first.thread

@@ -27,6 +27,15 @@ LABELS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+# column -> how a choice of it reads, downwards
+SORTED_BY: Mapping[str, str] = {
+    "start": "Newest first", "last": "Newest first", "duration": "Longest first", "queue": "Longest queue first",
+    "first_token": "Slowest first token first", "tokens": "Most tokens first", "cost": "Most expensive first",
+    "spans": "Most spans first",
+    "errors": "Most errors first", "bad": "Most errors first", "runs": "Most runs first", "busy": "Longest running time first",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`shown`: the parameters that narrow the list, as they were given. `sort`: a column's name; empty for the default."""
@@ -35,6 +44,7 @@ class Asked:
     shown: Mapping[str, str]
     sort: str
     is_ascending: bool
+    sorts: tuple[str, ...] = ()  # the columns that this list can be sorted by, the default first
 
     @property
     def chips(self) -> list[tuple[str, str, str]]:
@@ -74,7 +84,7 @@ def asked(request: Request, sorts: Mapping[str, Any] = SORTS, default: str = "st
         sort=sort if sort in SORTS else "start",
         is_ascending=given.get("order") == "asc",
     )
-    return Asked(of, shown, sort, of.is_ascending)
+    return Asked(of, shown, sort, of.is_ascending, tuple(dict.fromkeys((default, *sorts))))
 
 
 def seconds(text: str) -> float:

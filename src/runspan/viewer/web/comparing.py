@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from runspan.viewer.endings import reason
 from runspan.viewer.store import Run
 from runspan.viewer.web.render import count, money, took
 from runspan.viewer.web.results import Tool
@@ -21,7 +22,7 @@ NUMBERS: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float | Non
     "Queued": (lambda run: run.queue_s, took),
     "Active": (lambda run: run.active_s, took),
     "Waiting for tools": (lambda run: run.tool_wait_s, took),
-    "Noticed after": (lambda run: run.lag_s, took),
+    "Until the app looked": (lambda run: run.lag_s, took),
     "First token": (lambda run: run.first_token_s, took),
     "Input tokens": (lambda run: run.input_tokens, count),
     "of them cached": (lambda run: run.cached_tokens, count),
@@ -36,6 +37,7 @@ TEXTS: Mapping[str, Callable[[Run], str]] = {
     "Assistant": lambda run: run.name,
     "Model": lambda run: run.model,
     "Error": lambda run: run.error,
+    "Why": lambda run: reason(run.status, run.unfinished, run.error),
 }
 
 
@@ -65,24 +67,24 @@ def _line(
     label: str, left: float | None, right: float | None, write: Callable[[float | None], str], is_fair: bool
 ) -> Line:
     top = max(left or 0.0, right or 0.0) or 1.0
-    change = ""
-    if left is not None and right is not None:
-        change = (
-            "same"
-            if left == right
-            else f"{100 * (right - left) / left:+,.0f} %".replace("-", "−")
-            if left
-            else "new"
-        )
+    moved = "" if left is None or right is None else change(left, right)
     bars = (100 * (left or 0.0) / top, 100 * (right or 0.0) / top)
     trend = (
         ""
-        if change in ("", "same") or label in NEITHER_BETTER or not is_fair
+        if moved in ("", "same") or label in NEITHER_BETTER or not is_fair
         else "less"
         if (right or 0.0) < (left or 0.0)
         else "more"
     )
-    return Line(label, write(left), write(right), bars, change, trend)
+    return Line(label, write(left), write(right), bars, moved, trend)
+
+
+def change(left: float, right: float) -> str:
+    """The second against the first; less than half a percent is the same."""
+    if not left:
+        return "new" if right else "same"
+    percent = f"{100 * (right - left) / left:+,.0f} %".replace("-", "−")
+    return "same" if percent[1:] == "0 %" else percent
 
 
 def texts(left: Run, right: Run) -> list[tuple[str, str, str, bool]]:

@@ -17,8 +17,9 @@ from runspan.viewer.store import Run, RunFilter, Store
 from runspan.viewer.store.numbers import totals
 from runspan.viewer.store.queries import MAX_COUNTED
 from runspan.viewer.store.records import GROUP_SORTS, TRACE_SORTS
-from runspan.viewer.web import comparing, otlp_json, overview, talk
+from runspan.viewer.web import comparing, manual, otlp_json, overview, talk
 from runspan.viewer.web.asking import Asked, asked
+from runspan.viewer.web.pager import Pager, page_of
 from runspan.viewer.web.panel import exchange, panel
 from runspan.viewer.web.render import page, query_part
 from runspan.viewer.web.results import tools
@@ -44,7 +45,7 @@ class Pages:
     # ---------------------------------------------------------------- lists
 
     def runs(self, request: Request) -> Response:
-        wanted, at = asked(request), _page(request)
+        wanted, at = asked(request), page_of(request)
         if jump := self._jump(wanted):
             return jump
         of = wanted.of
@@ -59,11 +60,11 @@ class Pages:
             choices=self._store.choices(),
             sums=totals(self._store.groups_of_numbers(of, [], SUMMED_RUNS)) if total else None,
             summed=min(total, SUMMED_RUNS),
-            pager=Pager(request, at, total),
+            pager=Pager(request, at, total, PAGE),
         )
 
     def traces(self, request: Request) -> Response:
-        wanted, at = asked(request, TRACE_SORTS), _page(request)
+        wanted, at = asked(request, TRACE_SORTS), page_of(request)
         if jump := self._jump(wanted):
             return jump
         found = self._store.traces(
@@ -82,12 +83,12 @@ class Pages:
             asked=wanted,
             choices=self._store.choices(),
             total=total,
-            pager=Pager(request, at, total),
+            pager=Pager(request, at, total, PAGE),
         )
 
     def overview(self, request: Request) -> Response:
         wanted = asked(request)
-        pager = Pager(request, 0, 0)
+        pager = Pager(request, 0, 0, PAGE)
         found = overview.overview(self._store, wanted.of, lambda name, value: pager.at("/", **{name: value}))
         return self._html(
             request,
@@ -106,7 +107,7 @@ class Pages:
         return self._groups(request, "session")
 
     def _groups(self, request: Request, column: str) -> Response:
-        wanted, at = asked(request, GROUP_SORTS, "last"), _page(request)
+        wanted, at = asked(request, GROUP_SORTS, "last"), page_of(request)
         if jump := self._jump(wanted):
             return jump
         found = self._store.groups(column, wanted.of, wanted.sort, wanted.is_ascending, PAGE + 1, at * PAGE)
@@ -117,7 +118,7 @@ class Pages:
             column=column,
             asked=wanted,
             choices=self._store.choices(),
-            pager=Pager(request, at, at * PAGE + len(found)),
+            pager=Pager(request, at, at * PAGE + len(found), PAGE),
         )
 
     def _jump(self, wanted: Asked) -> Response | None:
@@ -135,8 +136,8 @@ class Pages:
         outline, kinds = self._store.outline(trace_id)
         if not outline:
             return self.not_found(request)
-        (tree,) = forest.grow(outline)
-        entries = list(tree.entries())
+        tree = forest.whole(trace_id, outline)
+        entries = list(tree.entries(with_rails=False))
         runs = self._store.runs_of_trace(trace_id)
         order = {entry.span.span_id: at for at, entry in enumerate(entries) if entry.span is not None}
         wanted = request.query_params.get("span", "")
@@ -153,6 +154,7 @@ class Pages:
             root=next(entry.span for entry in entries if entry.span is not None),
             view=waterfall(tree, entries, {one: whole[one] for one in ids if one in whole}, first, kinds),
             runs=runs,
+            names={one.span: one.name for one in runs},
             run=run,
             older=newer_older[0],
             newer=newer_older[1],
@@ -231,6 +233,13 @@ class Pages:
             answers=comparing.words(*(answer for _, answer in said)),
         )
 
+    def docs(self, request: Request) -> Response:
+        name = request.path_params.get("name", manual.FIRST[0])
+        text = manual.text(name)
+        if text is None:
+            return self.not_found(request)
+        return self._html(request, "docs.html", text=text, name=name, titles=manual.titles())
+
     def _with_spans(self, runs: Iterable[Run]) -> Iterable[tuple[Run, list[Span], list[LogRecord]]]:
         for run in runs:
             yield run, self._store.run_spans(run.trace, run.span), self._store.logs(run.trace)
@@ -275,48 +284,10 @@ class Pages:
         return HTMLResponse(page(template, **{**here, **values}), status)
 
 
-class Pager:
-    """Where the reader is in a list, and the way on. `at` counts the pages before this one."""
-
-    def __init__(self, request: Request, at: int, total: int, size: int = PAGE, name: str = "page") -> None:
-        self._request = request
-        self._name = name
-        self.first = at * size + 1
-        self.last = min((at + 1) * size, total)
-        self.total = total
-        self.before = self.to(**{name: at if at > 1 else None}) if at else ""
-        self.after = self.to(**{name: at + 2}) if total > (at + 1) * size else ""
-
-    def at(self, path: str, **changes: str) -> str:
-        """Another page's address with the same filters, and these besides."""
-        url = self._request.url.remove_query_params([self._name, "sort", "order", *changes])
-        query = url.include_query_params(**changes).query
-        return f"{path}?{query}" if query else path
-
-    def to(self, **changes: Any) -> str:
-        """This page's address with these parameters instead; None or "" takes one out."""
-        kept = {self._name: None, **changes}
-        url = self._request.url.remove_query_params(
-            [key for key, value in kept.items() if value in (None, "")]
-        )
-        url = url.include_query_params(
-            **{key: value for key, value in kept.items() if value not in (None, "")}
-        )
-        return f"{url.path}?{url.query}" if url.query else url.path
-
-
-def _page(request: Request, name: str = "page") -> int:
-    """Zero for the first."""
-    asked = request.query_params.get(name, "1")
-    return (
-        min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1, 1), 100_000) - 1
-    )
-
-
 def _first_row(request: Request, total: int, chosen: int, is_wanted: bool) -> int:
     """Where the page of a waterfall begins: at the rows asked for, else so that the chosen span is on it."""
     if "rows" in request.query_params and not is_wanted:
-        return min(_page(request, "rows"), (total - 1) // PAGE_ROWS) * PAGE_ROWS
+        return min(page_of(request, "rows"), (total - 1) // PAGE_ROWS) * PAGE_ROWS
     return chosen // PAGE_ROWS * PAGE_ROWS
 
 

@@ -11,7 +11,7 @@ from runspan.viewer import conversation, units
 from runspan.viewer.conversation import Said
 from runspan.viewer.dialects import normal
 from runspan.viewer.endings import reason
-from runspan.viewer.kinds import number, word
+from runspan.viewer.kinds import number, title, word
 from runspan.viewer.messages import show
 from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import Run
@@ -42,6 +42,7 @@ class Panel:
 
     span: Span
     kind: str
+    title: str
     facts: Facts | None
     start: str
     took_s: float | None
@@ -83,9 +84,10 @@ def panel(
     made = Panel(
         span,
         kind,
+        title(span) if run is None or span.name != "invoke_agent" else f"{span.name} {run.name}",
         read(span, kind)[0],
         f"+{units.seconds((span.start_ns - trace_start_ns) / 1e9)}"
-        if span.start_ns >= trace_start_ns > 0
+        if span.start_ns > trace_start_ns > 0
         else "",
         (span.end_ns - span.start_ns) / 1e9 if is_timed else None,
         error(span),

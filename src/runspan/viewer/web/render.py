@@ -17,9 +17,10 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from runspan.viewer import endings, units
+from runspan.viewer import endings, pictures, units
 from runspan.viewer.messages import parse
 from runspan.viewer.web import markdown
+from runspan.viewer.web.asking import SORTED_BY
 from runspan.viewer.web.plain import visible
 
 HERE = Path(__file__).parent
@@ -44,9 +45,14 @@ def environment() -> Environment:
     made.filters |= {
         "took": took, "spread": spread, "count": count, "money": money, "when": when, "day": day, "q": query_part,
         "form": form, "markdown": markdown.rendered, "pretty": pretty, "long": is_long, "dotted": dotted,
-        "unmarked": markdown.unmarked, "hits": hits,
+        "unmarked": markdown.unmarked, "hits": hits, "shown": shown, "host": pictures.host,
     }  # fmt: skip
-    made.globals |= {"asset": asset, "reason": endings.reason, "is_bad": endings.is_bad}
+    made.globals |= {
+        "asset": asset,
+        "reason": endings.reason,
+        "is_bad": endings.is_bad,
+        "sorted_by": SORTED_BY,
+    }
     return made
 
 
@@ -112,6 +118,11 @@ def form(text: str) -> str:
     return "markdown" if markdown.is_marked(text) else "plain"
 
 
+def shown(source: str) -> Markup:
+    """A picture's address where a page may load it, whole however long it is; empty for others."""
+    return Markup(source if pictures.is_shown(source) else "")  # noqa: S704 - letters of base64 alone
+
+
 def is_long(text: str) -> bool:
     """Whether the text is folded at first."""
     return len(text) > LONG_CHARS or text.count("\n", 0, LONG_CHARS) > LONG_LINES
@@ -144,7 +155,7 @@ def pretty(value: Any) -> str:
 
 def dotted(name: str) -> Markup:
     """An attribute's name that may break after its dots and nowhere else."""
-    return Markup(escape(visible(name)).replace(".", ".<wbr>"))  # noqa: S704 - escaped above
+    return Markup(str(escape(visible(name))).replace(".", ".<wbr>"))  # noqa: S704 - escaped above
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runspan.viewer.dialects import normal
 from runspan.viewer.forest import Entry, Trace
-from runspan.viewer.kinds import is_error, number, text, word
+from runspan.viewer.kinds import is_error, number, text, title, word
 from runspan.viewer.spans import Span
 from runspan.viewer.store.facts import SORTS, status, usage
 
@@ -122,6 +122,9 @@ def skews(spans: Iterable[Span]) -> list[tuple[str, str, float]]:
 
     A cause comes before its effect, so the clocks of the two machines differ by at least that much.
     """
+    spans = list(spans)
+    if len({str(span.resource.get("service.name") or "") for span in spans}) < 2:
+        return []
     by_id = {span.span_id: span for span in spans}
     found: dict[tuple[str, str], int] = {}
     for span in by_id.values():
@@ -192,7 +195,7 @@ def _row(
         entry.depth,
         entry.has_children,
         kind,
-        span.name or "(no name)",
+        title(span),
         span,
         is_error(span),
         shown,

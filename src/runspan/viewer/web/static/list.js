@@ -4,19 +4,19 @@ const KEY = "runspan.chosen";
 export function list() {
   const tray = document.getElementById("tray");
   let chosen = tray ? JSON.parse(sessionStorage.getItem(KEY) ?? "[]") : [];
-  let at = -1;
 
   function rows() {
     return [...document.querySelectorAll("[data-row]")];
   }
 
+  // The row with the focus is the current one, so that keys of ours and Tab go on from the same place.
+  const current = () => document.activeElement.closest("[data-row]");
+
   function move(by) {
     const all = rows();
-    if (!all.length) return;
-    all[at]?.classList.remove("at");
-    at = Math.min(Math.max(at + by, 0), all.length - 1);
-    all[at].classList.add("at");
-    all[at].scrollIntoView({ block: "nearest" });
+    const next = all[Math.min(Math.max(all.indexOf(current()) + by, 0), all.length - 1)];
+    next.querySelector(".open").focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest" });
   }
 
   function show() {
@@ -60,21 +60,16 @@ export function list() {
     ArrowDown: () => move(1),
     k: () => move(-1),
     ArrowUp: () => move(-1),
-    Enter: () => rows()[at]?.querySelector(".open")?.click(),
-    x: () => rows()[at]?.querySelector(".pick input")?.click(),
+    x: () => current()?.querySelector(".pick input")?.click(),
     c: compare,
   };
   return {
     key(event) {
       const act = keys[event.key];
-      const isLink = event.key === "Enter" && event.target.closest("a, button, summary");
-      if (!act || isLink || (rows().length === 0 && event.key !== "c")) return false;
+      if (!act || (rows().length === 0 && event.key !== "c")) return false;
       act();
       return true;
     },
-    refreshed() {
-      rows()[at]?.classList.add("at");
-      show();
-    },
+    refreshed: show,
   };
 }

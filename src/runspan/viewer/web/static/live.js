@@ -33,6 +33,13 @@ export function watch(refreshed) {
   again();
 }
 
+// A selector that finds an element in a fresh copy of its part: the focus stays where it was.
+function likeness(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const name = ["href", "value", "data-url", "data-copy"].find((one) => element.getAttribute(one));
+  return name && `${element.localName}[${name}="${CSS.escape(element.getAttribute(name))}"]`;
+}
+
 async function refresh(refreshed) {
   // While something in it is chosen for copying, a part is left as it is.
   if (!document.getSelection().isCollapsed) return;
@@ -45,7 +52,9 @@ async function refresh(refreshed) {
     if (!other || other.outerHTML === part.dataset.seen) continue;
     const seen = other.outerHTML;
     if (part.dataset.seen !== undefined || part.textContent !== other.textContent) {
+      const held = part.contains(document.activeElement) ? likeness(document.activeElement) : null;
       part.replaceChildren(...other.childNodes);
+      if (held) part.querySelector(held)?.focus({ preventScroll: true });
       hasChanged = true;
     }
     part.dataset.seen = seen;

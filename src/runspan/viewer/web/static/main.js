@@ -9,12 +9,18 @@ import { actions } from "./actions.js";
 const page = document.getElementById("tree") ? tree() : list();
 
 const THEMES = ["", "light", "dark"];
-document.getElementById("theme").addEventListener("click", () => {
-  const root = document.documentElement;
+const theme = document.getElementById("theme");
+const root = document.documentElement;
+function nameTheme() {
+  theme.querySelector("span").textContent = `Theme: ${root.dataset.theme ?? "system"}`;
+}
+nameTheme();
+theme.addEventListener("click", () => {
   const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "") + 1) % THEMES.length];
   if (next) root.dataset.theme = next;
   else delete root.dataset.theme;
   localStorage.setItem("runspan.theme", next);
+  nameTheme();
 });
 
 const help = document.getElementById("help");

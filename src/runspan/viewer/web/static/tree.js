@@ -147,13 +147,15 @@ export function tree() {
     "]": () => follow("newer"),
     Escape: () => place.close(),
   };
+  const scrolled = root();
+  scrolled.scrollTop = current().offsetTop - scrolled.offsetTop - scrolled.clientHeight / 2;
   document.querySelector(".tools").addEventListener("click", (event) => {
     const act = { fit: "z", in: "+", out: "-", all: "0" }[event.target.closest("[data-zoom]")?.dataset.zoom];
     if (act) keys[act]();
   });
   return {
     key(event) {
-      if (event.key === "Escape" && place.isOpen()) return place.close(), true;
+      if (event.key === "Escape" && panel.contains(event.target)) return place.close(), current().focus(), true;
       if (panel.contains(event.target) && event.target !== document.body) return false;
       if (event.target.closest("#divider, .tools")) return false;
       if (event.key === "Enter" && event.target.closest("a, button, summary, pre")) return false;
