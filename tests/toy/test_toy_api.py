@@ -131,8 +131,8 @@ def test_what_the_app_does_not_read_is_fetched(client: openai.OpenAI, toy: Toy) 
     assert outputs(generation) == [ANSWER]
     assert attribute(tool, "gen_ai.tool.call.result") == "22 C"
     assert sorted(path for path in toy.seen if path.endswith(("/notes", "/parts"))) == [
-        "GET /talks/t5/notes",
         "GET /jobs/17/parts",
+        "GET /talks/t5/notes",
     ]
 
 
