@@ -12,7 +12,7 @@ from ..core.ids import StreamIds
 from ..core.lifecycle import RunState
 from ..core.model import Observation, Run, RunKey, RunRequest
 from .records import BackgroundClient, Call, LiveSpan
-from .registry import RunEntry
+from .registry import Key, RunEntry, unread
 
 SECOND_NS = 1_000_000_000
 
@@ -87,3 +87,7 @@ def first_state(
         last_seen_ns=response_ns,
         **more,
     )
+
+
+def registry_key(api: Api, key: RunKey) -> Key:
+    return api.run_key(key.server, key.run_id, key.conversation_id) if key.server else unread(key.run_id)

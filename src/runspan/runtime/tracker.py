@@ -24,11 +24,11 @@ from ..guard import guarded, swallow
 from . import claims, clock
 from .call_spans import Agents, Counts
 from .fetcher import Fetcher
-from .live_run import Live, first_state, time_to_live_ns
+from .live_run import Live, first_state, registry_key, time_to_live_ns
 from .lru import Lru
 from .outbox import Outbox
 from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
-from .registry import Key, RunEntry, RunRegistry, unread
+from .registry import RunEntry, RunRegistry
 from .scheduler import RunScheduler
 from .span_data import RunSpans
 
@@ -74,7 +74,7 @@ class Tracker:
         key = RunKey(call.server.base_url, run.conversation_id, run.id)
         if call.live is None:
             self._done.put(key, True)
-            self.registry.forget(_key(call.api, key))
+            self.registry.forget(registry_key(call.api, key))
             return None
         known = self._live.get(key)
         if known is not None:  # the server gave the id out again
@@ -98,7 +98,9 @@ class Tracker:
     def unlearn(self, call: Call) -> None:
         """The run that this call started is not followed."""
         key = call.learnt
-        if key is not None and not any(_key(live.api, k) == key for k, live in list(self._live.items())):
+        if key is not None and not any(
+            registry_key(live.api, k) == key for k, live in list(self._live.items())
+        ):
             self.registry.forget(key)
 
     def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
@@ -140,7 +142,7 @@ class Tracker:
     def _put(self, live: Live) -> None:
         key = live.key
         self._live[key] = live
-        live.entry = self.registry.follow(_key(live.api, key), live.span)
+        live.entry = self.registry.follow(registry_key(live.api, key), live.span)
         in_conversation = (key.server, key.conversation_id)
         self._in_conversation[in_conversation].add(key)
         if in_conversation not in self._pinned:
@@ -320,7 +322,7 @@ class Tracker:
 
     def _let_go(self, live: Live) -> Conversation:
         key = live.key
-        self.registry.forget(_key(live.api, key))
+        self.registry.forget(registry_key(live.api, key))
         self._weight -= live.weight
         log = self._unpin(key)
         self._done.put(key, True)
@@ -396,7 +398,3 @@ class Tracker:
     @property
     def live(self) -> int:
         return len(self._live)
-
-
-def _key(api: Api, key: RunKey) -> Key:
-    return api.run_key(key.server, key.run_id, key.conversation_id) if key.server else unread(key.run_id)
