@@ -46,7 +46,7 @@ LEFT_OUT = {
     *("runtime.emitter.leave", "runtime.otel_context.undo"),
     *("runtime.records.Call.take_span", "runtime.emitter.Emitter._finish"),
     *("runtime.tracker.Tracker._let_go", "runtime.tracker.Tracker._unpin"),
-    "runtime.registry.RunRegistry.forget",
+    *("runtime.registry.RunRegistry.forget", "clients.openai.results.Results._hand_over"),
     # sums of lengths, before a record has anywhere to be;
     *("runtime.admission._weight_of_call", "runtime.records.weight"),
     # the worker's own loop: its thread ends, and the next record starts it again (tests/runtime/test_worker.py).

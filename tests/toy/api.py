@@ -206,7 +206,14 @@ API = Api(
     calls_path=("wishes",),
     events=Events(
         *(KINDS, lambda name: None, "blocked", _opened, lambda data: False),
-        *(_event, lambda exchange, seen: seen, Pieces, Pieces, lambda data: ApiError("trouble")),
+        *(
+            _event,
+            lambda data: None,
+            lambda exchange, seen: seen,
+            Pieces,
+            Pieces,
+            lambda data: ApiError("trouble"),
+        ),
     ),
     follow_ups={
         RUN: FollowUp(lambda key: f"/jobs/{key.run_id}"),

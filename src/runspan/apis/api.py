@@ -97,7 +97,7 @@ class TextPieces(Protocol):
     """Puts the texts of one stream's messages together from their deltas, for messages that never come whole."""
 
     def take(self, delta: Any, key_of: KeyOf) -> None:
-        """One delta, as a dict or a model of the client."""
+        """One delta: a dict, a model of the client, or what `Events.piece` gave for it."""
 
     def ended(self, key: str) -> None:
         """The message itself came, whole."""
@@ -143,6 +143,9 @@ class Events(Struct, frozen=True, gc=False):
     opened: Callable[[Any, Any], tuple[str, Any]]  # (name, data) as they came -> (name, object), unwrapped
     is_wrapped: Callable[[Any], bool]  # whether data under a known name still has something around them
     read: EventReader
+    piece: Callable[
+        [Any], tuple[str, str] | None
+    ]  # (message id, text) of a usual TEXT_DELTA; None: keep it whole
     complete: Callable[[Exchange, Observation], Observation]  # adds what the request of the stream said
     new_texts: Callable[[int], TextPieces]  # given the most characters to keep
     new_steps: Callable[[int], StepPieces]

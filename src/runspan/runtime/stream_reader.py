@@ -103,7 +103,8 @@ class StreamReader:
     def _read(self, deltas: StreamDeltas) -> None:
         for data in deltas.data:
             events = deltas.stream.events
-            _, delta = events.opened("", data) if events.is_wrapped(data) else ("", data)
+            is_wrapped = not isinstance(data, tuple) and events.is_wrapped(data)
+            _, delta = events.opened("", data) if is_wrapped else ("", data)
             told.piece(self._of(deltas.stream), deltas.stream, delta, of_steps=deltas.of_steps)
 
     # ------------------------------------------------------------ bytes

@@ -12,7 +12,7 @@ from ..api import EventKind, Events, Exchange
 from . import objects as wire
 from . import pages, readers, statuses
 from .envelopes import PREFIX, is_wrapped, opened
-from .message_deltas import MessageDeltas
+from .message_deltas import MessageDeltas, piece
 from .step_deltas import StepDeltas
 
 _STEP_ENDS = tuple(f"thread.run.step.{status}" for status in statuses.STEP)
@@ -112,6 +112,7 @@ EVENTS = Events(
     opened=opened,
     is_wrapped=is_wrapped,
     read=read_event,
+    piece=piece,
     complete=complete,
     new_texts=MessageDeltas,
     new_steps=StepDeltas,

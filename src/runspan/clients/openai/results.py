@@ -14,6 +14,7 @@ from ...core.model import Phase
 from ...core.sse import is_event_stream
 from ...guard import guarded, swallow
 from ...runtime import tool_claims
+from ...runtime.admission import call_of
 from ...runtime.clock import now_ns
 from ...runtime.handoffs import Handoffs
 from ...runtime.records import Call, StreamRef, decode
@@ -115,7 +116,19 @@ class Results:
         """We failed on it, but its span is open: have the worker end it."""
         with guarded("let go of a call"):
             if call.live is not None:
-                self._put(call)
+                self._hand_over(call)
+
+    def _hand_over(self, record: Any) -> None:
+        """To the worker; where that fails, nothing may stay of what would have ended with the record."""
+        try:
+            self._put(record)
+        except Exception:
+            call = call_of(record)
+            if call is not None and (live := call.take_span()) is not None:
+                live.span.end()
+                if call.learnt is not None:
+                    self._registry.forget(call.learnt)
+            raise
 
     def _let_go_unrecorded(self, call: Call) -> bool:
         """Sampled out: the run is neither followed nor fetched, a write makes no span."""
@@ -222,7 +235,7 @@ class Results:
 
     def _tap(self, kind: type[AnyTap], call: Call, given: weakref.ref[Any] | None = None) -> AnyTap:
         return kind(
-            self._put,
+            self._hand_over,
             StreamRef.of(call),
             lambda run: self._learn(call, run),
             lambda run, event_data: self._waits(call, run, given() if given else event_data),

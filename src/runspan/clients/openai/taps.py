@@ -81,8 +81,8 @@ class Tap:
             swallow("look at a stream event", error)
 
     def _delta(self, data: Any) -> None:
-        deltas = self._deltas
-        deltas.append(data)
+        deltas, piece = self._deltas, self._events.piece(data)
+        deltas.append(data if piece is None else piece)
         if len(deltas) == 1 and self.stream.first_token_ns is None:
             self.stream.first_token_since_ns, self.stream.first_token_ns = self.pace.moment()
         elif len(deltas) >= DELTAS_AT_ONCE:
