@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..viewer.paint import Paint, Piece
-from ..viewer.text import cell_len, fit, one_line
+from ..viewer.text import cell_len, fit, one_line, wrapped
 from ..viewer.units import count, seconds
-from .drawing import wrapped
 from .output import shown
 from .summing import Group, totals
 

@@ -73,6 +73,27 @@ def text(span: Span, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+# what stands beside an operation in a span's name, the most telling first
+NAMED_BY: Mapping[str, tuple[str, ...]] = {
+    "invoke_agent": ("gen_ai.agent.name", "gen_ai.agent.id", "gen_ai.response.model", "gen_ai.request.model"),
+    "chat": ("gen_ai.request.model", "gen_ai.response.model"),
+    "execute_tool": ("gen_ai.tool.name",),
+}
+
+
+def title(span: Span) -> str:
+    """The span's name; a bare operation with what it is about: `invoke_agent asst_123`."""
+    about = next((found for key in NAMED_BY.get(span.name, ()) if (found := text(span, key))), "")
+    return f"{span.name} {about}".strip() or "(no name)"
+
+
+def assistant(span: Span) -> str:
+    """Whose run the span is: the assistant's name, else its id or model; empty where the span tells neither."""
+    if name := text(span, "gen_ai.agent.name") or text(span, "agent.name"):
+        return name
+    return title(span).removeprefix("invoke_agent").strip() if span.name else ""
+
+
 def number(span: Span, key: str) -> float | None:
     """A number that can be one of seconds, tokens or money, else None."""
     value = span.attributes.get(key)

@@ -11,7 +11,7 @@ import msgspec
 
 from runspan.viewer import conversation
 from runspan.viewer.conversation import Saids
-from runspan.viewer.kinds import is_error, number, text
+from runspan.viewer.kinds import assistant, is_error, number, text
 from runspan.viewer.messages import show
 from runspan.viewer.spans import Span
 
@@ -26,7 +26,7 @@ class Facts(msgspec.Struct, omit_defaults=True, frozen=True):
     """Times in seconds, money in US dollars; None where the sender did not say."""
 
     sort: str  # run, or llm: a model call
-    name: str = ""  # the assistant's
+    name: str = ""  # the assistant's; its id or model where it has none
     model: str = ""
     status: str = ""
     unfinished: str = ""
@@ -105,7 +105,7 @@ def facts(span: Span, sort: str, inputs: Saids, outputs: Saids) -> Facts:
     if found["session"] == found["thread"]:  # runspan's own default, which says nothing new
         found["session"] = ""
     if sort == "run" and not found["name"]:
-        found["name"] = span.name[:NAME]
+        found["name"] = assistant(span)[:NAME]
     question, answer = exchange(span, inputs, outputs)
     return Facts(
         sort=sort,
