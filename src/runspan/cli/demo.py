@@ -22,7 +22,7 @@ from . import recording, scene, tutor
 from .needed import viewer_serve
 from .output import Problem
 from .play import play
-from .units import PORT
+from .units import Port
 from .waiting import stopping
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ Next: start `runspan ui` (or any OTLP backend on localhost:4318) and run your ow
 
 @click.command("demo", short_help="Example conversations, shown.")
 @click.option("--terminal", is_flag=True, help="Draw it here and end, without the viewer.")
-@click.option("--port", type=PORT, help="Of the viewer; 0 takes a free one. [default: 4318, else a free one]")
+@click.option(
+    "--port", type=Port(), help="Of the viewer; 0 takes a free one. [default: 4318, else a free one]"
+)
 @click.option("--open", "is_opened", is_flag=True, help="Open the viewer in a browser.")
 @click.argument("recording", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(recording: Path | None, terminal: bool, port: int | None, is_opened: bool) -> None:

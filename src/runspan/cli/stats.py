@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from . import exits, selection
-from .output import Problem, say_json
-from .selection import Selection
+from . import selection
+from .output import say_json
+from .selection import Selection, nothing
 from .source import opened
 from .summing import BY, grouped, totals
 
@@ -43,8 +43,8 @@ def command(
     by = tuple(dict.fromkeys(by))
     with opened(source, db) as found:
         groups = grouped(found, selection, by)
-    if not groups:
-        raise Problem("no run matches" if selection.is_narrow else "there is no run in it", exits.NOT_WELL)
+        if not groups:
+            raise nothing(found, selection, "run")
     if as_json:
         say_json({"groups": [group.as_json() for group in groups], "total": totals(groups).as_json()})
         return
