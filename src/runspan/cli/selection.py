@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ..viewer.units import seconds
 from . import exits
 from .output import Problem, did_you_mean, shown
 from .source import Source
@@ -85,7 +86,11 @@ def nothing(source: Source, chosen: Selection, what: str) -> Problem:
         there = ", ".join(known[:MAX_NAMED]) + (" ..." if len(known) > MAX_NAMED else "")
         guess = did_you_mean(value, known + (list(STATUSES) if name == "status" else []))
         return Problem(f"no run has --{name} {value!r}.{guess} There is: {there or 'none'}", exits.NOT_WELL)
-    return Problem(f"no {what} of {source.name} matches all of the options", exits.NOT_WELL)
+    (longest,) = source.store.select("SELECT coalesce(max(duration_ns), 0) FROM runs WHERE sort = 'run'")[0]
+    if longest < chosen.min_duration_s * 1e9:
+        took = f"no run took {seconds(chosen.min_duration_s)} or longer; the longest took {seconds(longest / 1e9)}"
+        return Problem(took, exits.NOT_WELL)
+    return Problem(f"no {what} in {source.name} matches all of the options", exits.NOT_WELL)
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
