@@ -84,7 +84,8 @@ def nothing(source: Source, chosen: Selection, what: str) -> Problem:
         sql = f"SELECT {column} FROM runs WHERE {column} <> '' GROUP BY 1 ORDER BY count(*) DESC LIMIT 200"  # noqa: S608
         known = [shown(one) for (one,) in source.store.select(sql)]
         there = ", ".join(known[:MAX_NAMED]) + (" ..." if len(known) > MAX_NAMED else "")
-        guess = did_you_mean(value, known + (list(STATUSES) if name == "status" else []))
+        words = [*known, *(STATUSES if name == "status" else ())]
+        guess = "" if value in words else did_you_mean(value, words)
         return Problem(f"no run has --{name} {value!r}.{guess} There is: {there or 'none'}", exits.NOT_WELL)
     (longest,) = source.store.select("SELECT coalesce(max(duration_ns), 0) FROM runs WHERE sort = 'run'")[0]
     if longest < chosen.min_duration_s * 1e9:

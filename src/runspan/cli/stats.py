@@ -8,6 +8,7 @@ import click
 
 from . import selection
 from .output import say_json
+from .progress import progress
 from .selection import Selection, nothing
 from .source import opened
 from .summing import BY, grouped, totals
@@ -41,7 +42,7 @@ def command(
       runspan stats --json | jq '.groups[] | {assistant, p95: .latency_s.p95}'
     """
     by = tuple(dict.fromkeys(by))
-    with opened(source, db) as found:
+    with opened(source, db) as found, progress("summing up"):
         groups = grouped(found, selection, by)
         if not groups:
             raise nothing(found, selection, "run")

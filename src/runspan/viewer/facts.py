@@ -38,7 +38,12 @@ def lines(span: Span, parent: Span | None, is_answered: bool, cells: int) -> lis
     """
     kind = word(span)[0]
     details = DETAILS.get(kind, _exchange)
-    return [*details(span, is_answered, cells), *_errors(span, cells), *_misfits(span, parent)]
+    return [
+        *details(span, is_answered, cells),
+        *_errors(span, cells),
+        *_why(span, cells),
+        *_misfits(span, parent),
+    ]
 
 
 def took(span: Span) -> str:
@@ -67,9 +72,6 @@ def _run(span: Span, is_answered: bool, cells: int) -> list[Line]:
         line.append((count(polls, "poll"), ""))
     ids = [one_line(text(span, key), 40) for key in ("runspan.run.id", "gen_ai.conversation.id")]
     found = [*joined(line, cells), *joined([(id_, "dim") for id_ in ids if id_], cells)]
-    why = endings.reason(status, one_line(unfinished, 40), text(span, "error.type"))
-    for at, part in enumerate(wrapped(why, cells - 2) if why else ()):
-        found.append([("  " if at else "! ", "bold yellow"), (part, "yellow")])
     return found if is_answered else found + _exchange(span, is_answered, cells)
 
 
@@ -195,6 +197,18 @@ def _errors(span: Span, cells: int) -> list[Line]:
     message = span.status_message or raised.get("exception.message")
     said = ": ".join(one_line(show(fact), cells) for fact in (kind, message) if fact)
     return [[("✗ ", "bold red"), (said or "error", "red")]]
+
+
+def _why(span: Span, cells: int) -> list[Line]:
+    """Why a run ended as it did, or why its end was not seen, and what to do about it."""
+    unfinished = one_line(text(span, "runspan.run.unfinished"), 40)
+    why = endings.reason(text(span, "runspan.run.status"), unfinished, text(span, "error.type"))
+    if not why or not is_run(span):
+        return []
+    return [
+        [("  " if at else "! ", "bold yellow"), (part, "yellow")]
+        for at, part in enumerate(wrapped(why, cells - 2))
+    ]
 
 
 def _misfits(span: Span, parent: Span | None) -> list[Line]:

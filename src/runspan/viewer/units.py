@@ -37,10 +37,11 @@ def spread(value: float, width: float | None) -> str:
     """A duration known to lie in an interval of this width around it: `0.5 ± 0.2 s`, with no digit that is not true."""
     if width is None or not is_rough(value, width):
         return seconds(value)
-    half = width / 2
+    half = float(f"{width / 2:.0e}")
     unit, scale = ("s", 1.0) if max(value, half * 10) >= 0.9995 else ("ms", 1e-3)
-    digits = max(0, -math.floor(math.log10(half / scale)))
-    return f"{value / scale:.{digits}f} ± {half / scale:.{digits}f} {unit}"
+    digits = -math.floor(math.log10(half / scale))  # below zero: tens, hundreds
+    parts = (f"{round(part / scale, digits):.{max(0, digits)}f}" for part in (value, half))
+    return f"{' ± '.join(parts)} {unit}"
 
 
 def is_rough(value: float, width: float | None) -> bool:
