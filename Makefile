@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-RECORDING ?=
 PROCESSES := tests/processes tests/setup tests/endings
 WILD := tests/chaos tests/recipes tests/cli
 BACKENDS := tests/backends
 BROWSER := tests/browser
 INSTALL := tests/install
 BASE := .venvs/base
+DEMO := $(if $(wildcard $(READY)),$(VENV),.venvs/demo)
 UI ?=
 FUZZ := .venvs/fuzz
 AUDIT := .venvs/audit
@@ -38,8 +38,14 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## play the main job, no key, no network (RECORDING=path.jsonl: real recorded traffic; UI=1: in the viewer)
-	@$(BIN)/python -m runspan.cli demo $(if $(UI),,--terminal) $(RECORDING)
+demo: $(DEMO)/.ready  ## play example conversations, no key, no network (UI=1: in the viewer)
+	@$(DEMO)/bin/python -m runspan.cli demo $(if $(UI),,--terminal)
+
+.venvs/demo/.ready: pyproject.toml
+	@echo "Installing runspan and its viewer into .venvs/demo, once; about half a minute."
+	@$(PYTHON) -m venv .venvs/demo
+	@.venvs/demo/bin/python -m pip install --disable-pip-version-check -e '.[ui]'
+	@touch $@
 
 test: $(READY)  ## the tests, in parallel
 	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) $(WILD:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER) --ignore=$(INSTALL)

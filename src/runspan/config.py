@@ -331,10 +331,17 @@ def _is_path(value: Any) -> str | None:
 
 def _is_url(value: Any) -> str | None:
     if value is None or (
-        isinstance(value, str) and value.startswith(("http://", "https://")) and host_of(value)
+        isinstance(value, str) and value.startswith(("http://", "https://")) and _has_port(value)
     ):
         return None
     return "must be a URL such as 'http://localhost:4318'"
+
+
+def _has_port(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname) and urlsplit(url).port != 0  # raises for one that is none
+    except ValueError:
+        return False
 
 
 def host_of(url: str) -> str | None:

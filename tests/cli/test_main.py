@@ -23,7 +23,18 @@ from .conftest import Command
 from .saved import three_runs
 
 # Packages that only the extra brings, and those that the command had needed before.
-EXTRA = ("grpc", "jinja2", "markupsafe", "starlette", "uvicorn", "rich", "packaging", "platformdirs")
+EXTRA = (
+    "grpc",
+    "jinja2",
+    "markdown_it",
+    "markupsafe",
+    "nh3",
+    "starlette",
+    "uvicorn",
+    "rich",
+    "packaging",
+    "platformdirs",
+)
 HIDING = f"""
     import sys
     class Hidden:
@@ -96,7 +107,7 @@ def test_the_base_brings_click_and_the_extra_what_the_viewer_imports() -> None:
     names = {part: {re.match(r"[\w-]+", one)[0] for one in of} for part, of in  # type: ignore[index]
              (("base", project["dependencies"]), ("ui", project["optional-dependencies"]["ui"]))}  # fmt: skip
     assert "click" in names["base"]
-    assert names["ui"] == {"grpcio", "jinja2", "markupsafe", "starlette", "uvicorn"}
+    assert names["ui"] == {"grpcio", "jinja2", "markdown-it-py", "markupsafe", "nh3", "starlette", "uvicorn"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -123,6 +134,28 @@ def test_what_is_asked_wrongly_ends_in_2_with_a_reason_and_no_traceback(
     assert (ended.returncode, ended.stdout) == (exits.USAGE, "")
     assert "Error: " in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tre",), "there is no command 'tre'. Did you mean tree? (see runspan --help)"),
+        (("Stats", "x"), "there is no command 'Stats'. Did you mean stats? (see runspan --help)"),
+        (("zzz",), "there is no command 'zzz'. (see runspan --help)"),
+        (("tree", "--statsu", "failed"), "(see runspan tree --help)"),
+        (("stats", "--by", "modle"), "'modle' is not one of 'assistant', 'model'"),
+        (("tree", "--last", "0"), "0 is not in the range x>=1"),
+        (("replay", "nothing.jsonl"), "'nothing.jsonl' does not exist"),
+    ],
+)
+def test_what_is_misspelt_is_one_line_that_helps(
+    command: Command, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = command(*arguments)
+    assert (ended.returncode, ended.stdout) == (exits.USAGE, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert said in line
 
 
 def test_errors_quote_names_harmlessly(command: Command) -> None:

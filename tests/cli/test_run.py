@@ -185,7 +185,7 @@ def test_children_by_spawn_find_the_script(command: Command) -> None:
     ("options", "env", "said"),
     [
         ((), {"RUNSPAN_CALLS": "some"}, "RUNSPAN_CALLS='some'"),
-        (("--endpoint", "nonsense"), {}, "endpoint='nonsense'"),
+        ((), {"OTEL_EXPORTER_OTLP_ENDPOINT": "nonsense"}, "OTEL_EXPORTER_OTLP_ENDPOINT='nonsense'"),
         (("--backend", "langfuse"), {}, "LANGFUSE_"),
     ],
 )
@@ -203,7 +203,25 @@ def test_a_wrong_setting_leaves_the_app_running_and_is_said_once(
 def test_a_missing_script_is_named(command: Command) -> None:
     ended = command("run", "nowhere.py")
     assert (ended.returncode, ended.stderr) == (2, "Error: can't find nowhere.py\n")
-    assert "runspan run -m uvicorn" in command("run", "uvicorn").stderr
+    assert "a module? -m uvicorn" in command("run", "uvicorn").stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--endpoint", one)
+        for one in ("localhost:4318", "http://localhost:99999", "http://[::1", "http://", "ftp://x")
+    ]
+    + [("--file", "/nowhere/traces.jsonl"), ("--file", ".")],
+)
+def test_an_option_that_is_wrong_is_named_before_the_app_is_started(
+    command: Command, options: tuple[str, str]
+) -> None:
+    write(command.home / "app.py", "print('ran')")
+    ended = command("run", *options, "app.py")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (told,) = ended.stderr.splitlines()
+    assert told.startswith(f"Error: {options[0].strip('-')}={options[1]!r}")
 
 
 def test_ctrl_c_goes_to_the_app(command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sqlite3
@@ -62,10 +63,25 @@ def test_options_choose_runs(file: Path, options: list[str], expected: list[str]
     assert traces(tree(file, *options)) == expected
 
 
-@pytest.mark.parametrize("options", [["--status", "expired"], ["--min-duration", "1h"], ["--since", "1s"]])
-def test_where_none_matches_it_says_so_and_ends_in_1(file: Path, options: list[str]) -> None:
+THERE = "There is: completed, failed"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--status", "expired"], f"no run has --status 'expired'. {THERE}"),
+        (["--status", "faild"], f"no run has --status 'faild'. Did you mean failed? {THERE}"),
+        (["--status", "Completd"], f"no run has --status 'Completd'. Did you mean completed? {THERE}"),
+        (["--assistant", "Tutr"], "no run has --assistant 'Tutr'. There is: Weather, Math Tutor"),
+        (["--session", "s"], "no run has --session 's'. There is: none"),
+        (["--min-duration", "1h"], "no run took 3600 s or longer; the longest took 1.75 s"),
+        (["--since", "1s"], "no trace in {file} matches all of the options"),
+        (["--status", "completed", "--assistant", "tutor"], "no trace in {file} matches all of the options"),
+    ],
+)
+def test_where_none_matches_it_says_why_and_what_is_there(file: Path, options: list[str], said: str) -> None:
     drawn = tree(file, *options)
-    assert (drawn.exit_code, drawn.stdout, drawn.stderr) == (1, "", "Error: no trace matches\n")
+    assert (drawn.exit_code, drawn.stdout, drawn.stderr) == (1, "", f"Error: {said.format(file=file)}\n")
 
 
 @pytest.mark.parametrize("wrong", ["soon", "-1", "1e400", "2 weeks"])
@@ -137,7 +153,7 @@ def test_what_is_no_file_of_traces_is_refused(tmp_path: Path, content: str) -> N
 def test_a_file_without_spans_and_a_foreign_database_are_told(tmp_path: Path) -> None:
     empty, foreign = tmp_path / "empty.jsonl", tmp_path / "foreign.db"
     empty.write_text("{}\n")
-    assert (tree(empty).exit_code, tree(empty).stderr) == (1, "Error: there is no trace in it\n")
+    assert (tree(empty).exit_code, tree(empty).stderr) == (1, f"Error: there is no trace in {empty}\n")
     foreign.write_bytes(b"SQLite format 3\x00" + b"x" * 4_000)
     assert tree(foreign).exit_code == 2
     assert f"{foreign} is not a runspan store" in tree(foreign).stderr
@@ -190,6 +206,40 @@ def test_a_store_is_read_beside_its_writer_and_after_a_writer_that_was_killed(tm
     for name, content in left.items():
         (killed / name).write_bytes(content)
     assert traces(tree(killed / "ours.db")) == [OLDEST, FAILED, NEWEST]
+
+
+@pytest.mark.parametrize("command", ["tree", "stats"])
+@pytest.mark.parametrize("arguments", [("--db", "."), ("--db", ""), (".",)])
+def test_a_folder_is_named(command: str, arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, [command, *arguments])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: . is a folder")
+
+
+def test_files_are_read_packed_marked_and_in_utf_16(file: Path, tmp_path: Path) -> None:
+    text = file.read_text()
+    forms = {
+        "gz": gzip.compress(text.encode()),
+        "bom": b"\xef\xbb\xbf" + text.encode(),
+        "u16": text.encode("utf-16"),
+    }
+    for name, content in forms.items():
+        (tmp_path / name).write_bytes(content)
+        assert traces(tree(tmp_path / name)) == [OLDEST, FAILED, NEWEST]
+    (tmp_path / "cut.gz").write_bytes(forms["gz"][:300])
+    cut = tree(tmp_path / "cut.gz")
+    assert (cut.exit_code, cut.stdout, len(cut.stderr.splitlines())) == (2, "", 1)
+    assert "ends in the middle of its gzip data; copy it again" in cut.stderr
+
+
+def test_a_file_that_is_one_half_written_line_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "half.jsonl"
+    path.write_text('{"resourceSpans": [{"scopeSp')
+    drawn = tree(path)
+    assert drawn.exit_code == 1
+    assert drawn.stderr == (
+        f"{path}, line 1 is half-written and was left out.\nError: there is no trace in {path}\n"
+    )
 
 
 def test_a_half_written_line_is_told_and_the_others_are_drawn(file: Path) -> None:

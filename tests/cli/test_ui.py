@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import openai
@@ -86,26 +88,33 @@ def test_what_is_no_file_of_traces_is_refused(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("ui", "--port", "99999"), 2, "99999 is not in the range"),
-        (("ui", "--grpc-port", "-1"), 2, "-1 is not in the range"),
-        (("demo", "--port", "99999"), 2, "99999 is not in the range"),
-        (("fake", "--port", "99999"), 2, "99999 is not in the range"),
+        (("ui", "--port", "99999"), 2, "'99999' is no port: write a number from 0 (a free one) to 65535"),
+        (("ui", "--grpc-port", "-1"), 2, "'-1' is no port: write a number from 0 (a free one) to 65535"),
+        (("demo", "--port", "99999"), 2, "'99999' is no port: write a number from 0 (a free one) to 65535"),
+        (("fake", "--port", "99999"), 2, "'99999' is no port: write a number from 0 (a free one) to 65535"),
+        (("ui", "--port", "abc"), 2, "'abc' is no port"),
+        (("ui", "--port", "0", "--db", "foreign.sqlite"), 2, "foreign.sqlite is a database of another program"),
+        (("ui", "--port", "0", "foreign.sqlite"), 2, "foreign.sqlite is a database; a store of the viewer is opened with --db"),
         (("ui", "--port", "0", "--db", "."), 2, "the store . can't be written"),
         (("ui", "--port", "0", "--db", "/proc/nowhere/t.db"), 2, "the store /proc/nowhere/t.db can't be written"),
         (("ui", "--port", "0", "--db", "app.py"), 2, "app.py is not a runspan store"),
         (("ui", "--port", "0", "app.py"), 2, "app.py is no file of traces"),
-        (("ui", "--host", "no.such.host.invalid", "--token", "x"), 1, "can't listen on no.such.host.invalid:4318"),
+        (("ui", "--host", "no.such.host.invalid", "--token", "x"), 1, "can't listen on no.such.host.invalid:4318: "),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_in_a_line(
     command: Command, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     (command.home / "app.py").write_text("no traces\n" * 99)
+    with closing(sqlite3.connect(command.home / "foreign.sqlite")) as db:
+        db.execute("CREATE TABLE notes (text)")
+    before = (command.home / "foreign.sqlite").read_bytes()
     ended = command(*arguments)
     assert (ended.returncode, ended.stdout) == (code, "")
-    last = ended.stderr.splitlines()[-1]
-    assert last.startswith("Error: ")
-    assert said in last
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert said in line
+    assert (command.home / "foreign.sqlite").read_bytes() == before
 
 
 def test_a_grpc_port_that_is_taken_is_told_and_fatal_only_when_it_was_asked_for(command: Command) -> None:
@@ -152,6 +161,9 @@ def test_the_demo_in_the_terminal_prints_and_ends(command: Command) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "4 runs: 3 completed, 1 failed" in ended.stdout
     assert "runspan.instrument()" in ended.stdout
+    assert not re.search(r"^span |after its parent|create_agent", ended.stdout, re.MULTILINE)
+    longest = re.findall(r"^chain handle_message +\+0 ms +(\d.*?) ━", ended.stdout, re.MULTILINE)
+    assert len(longest) == 4
 
 
 def test_the_demo_fills_a_viewer(command: Command) -> None:
@@ -163,10 +175,3 @@ def test_the_demo_fills_a_viewer(command: Command) -> None:
         assert "find_trains" in page(f"{url}?q=find_trains") or "completed" in page(url)
         assert stop(child) == (0, "", "")
     assert not command.db.exists()
-
-
-def test_the_demo_refuses_what_is_no_recording(command: Command) -> None:
-    (command.home / "odd.jsonl").write_text('{"a": 1}\n')
-    ended = command("demo", "odd.jsonl", "--terminal")
-    assert ended.returncode == 2
-    assert "odd.jsonl, line 1: not a recorded exchange" in ended.stderr

@@ -25,7 +25,7 @@ def test_the_demo_stays_open_in_the_viewer_until_ctrl_c() -> None:
             said += line
             if line.startswith("Now look at"):
                 break
-        assert "grace: 2 run(s) with Travel Desk" in said
+        assert "grace: 2 runs with Travel Desk" in said
         address = urlsplit(line.split()[3])
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
         connection.request("GET", "/")

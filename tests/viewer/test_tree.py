@@ -189,3 +189,100 @@ def test_a_retrieval_tells_how_many_documents_it_found() -> None:
         "gen_ai.retrieval.documents": '[{"id":"a"},{"id":"b"}]',
     }
     assert "→ 2 documents" in tree.to_text([made.span(1, 0, "file_search", 0, 1, attributes=attributes)])
+
+
+def a_run_with(outputs: str, **facts: object) -> tuple[Span, ...]:
+    """A run of 0.5 s below a function that is over after 0.1 s, and its model call."""
+    call = {"gen_ai.request.model": "gpt-4o", "gen_ai.output.messages": outputs, "gen_ai.usage.cost": 1.53e-5}
+    return (
+        made.span(1, 0, "ask", 0, 100, **made.observed()),
+        made.span(2, 1, "invoke_agent", 0, 509, **made.run(**facts)),
+        made.span(3, 2, "chat gpt-4o", 200, 509, **made.operation("chat", call)),
+    )
+
+
+def test_the_answer_is_shown_however_many_tools_there_are() -> None:
+    call = [{"type": "tool_call", "name": "look", "arguments": "{}"}]
+    tools = [turn for n in range(12) for turn in (("assistant", call), ("tool", f"result {n}"))]
+    drawn = tree.to_text(a_run_with(made.messages(*tools, ("assistant", "The answer.")), status="completed"))
+    assert "… 20 messages in between" in drawn
+    assert "→ assistant  The answer." in drawn
+    assert "  tool       result 1\n" in drawn
+    assert "→ tool" not in drawn  # the model read it
+
+
+@pytest.mark.parametrize(
+    "below", [[], [made.span(3, 2, "execute_tool look", 10, 20, **made.operation("execute_tool"))]]
+)
+def test_a_run_without_a_model_call_shows_its_own_answer(below: list[Span]) -> None:
+    run = made.run(status="completed")
+    run["attributes"] |= {"input.value": "How much?", "output.value": "42."}
+    assert "How much? → 42." in tree.to_text([made.span(2, 0, "invoke_agent Bot", 0, 100, **run), *below])
+
+
+def test_times_have_the_digits_that_are_true() -> None:
+    """50 ms of work, polled each second: nobody knows when it was over."""
+    facts = {"queue_s": 0.0, "active_s": 0.26, "detection_lag_s": 0.51, "end_uncertainty_s": 0.98}
+    drawn = tree.to_text(a_run_with("[]", status="completed", polls=1, **facts), width=100)
+    head = next(line for line in drawn.splitlines() if "invoke_agent" in line)
+    assert "~0.5 s" in head
+    assert "completed in 0.5 ± 0.5 s · active 0.3 ± 0.5 s · noticed 0.5 ± 0.5 s later · 1 poll" in drawn
+    assert "queued" not in drawn
+    assert "after its parent" not in drawn  # a run may outlive the call that began it
+    exact = tree.to_text(
+        a_run_with("[]", status="completed", active_s=0.25, end_uncertainty_s=0.0), width=100
+    )
+    assert "completed · active 250 ms\n" in exact
+    assert "509 ms" in exact
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"status": "in_progress", "unfinished": "stream_closed"}, "Read the stream to its end, or retrieve"),
+        ({"status": "in_progress", "unfinished": "expired_unseen"}, "Poll runs until they end"),
+        ({"status": "queued", "unfinished": "new_reason"}, "did not see this run finish (new_reason)"),
+        ({"status": "expired"}, "submit them sooner, or start a new run"),
+        ({"status": "completed"}, ""),
+    ],
+)
+@pytest.mark.parametrize("width", [60, 200])
+def test_an_end_that_was_bad_or_not_seen_says_why_and_what_to_do(
+    facts: dict[str, str], said: str, width: int
+) -> None:
+    drawn = tree.to_text(a_run_with("[]", **facts), width=width)
+    assert said in re.sub(r"[\s│├└─!]+", " ", drawn)
+    assert ("! " in drawn) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "title"),
+    [
+        ({"gen_ai.agent.id": "asst_1", "gen_ai.request.model": "gpt-4o"}, "invoke_agent asst_1"),
+        ({"gen_ai.request.model": "gpt-4o"}, "invoke_agent gpt-4o"),
+        ({}, "invoke_agent"),
+    ],
+)
+def test_a_nameless_assistant_is_called_by_its_id_or_model(attributes: dict[str, str], title: str) -> None:
+    run = made.run(status="completed")
+    run["attributes"] |= attributes
+    assert f"run {title}  " in tree.to_text([made.span(1, 0, "invoke_agent", 0, 100, **run)])
+
+
+def test_money_and_counts_are_written_as_people_write_them() -> None:
+    drawn = tree.to_text(a_run_with("[]", status="failed", polls=12_345), width=100)
+    assert "$0.000015" in drawn
+    assert "12,345 polls" in drawn
+    failed = tree.to_text([made.span(n, 0, "x", 0, 1, **(made.ERROR if n < 3 else {})) for n in range(1, 4)])
+    assert failed.endswith("1 trace · 3 spans · 2 spans with errors\n")
+
+
+def test_parallel_tools_stand_in_the_order_of_the_run() -> None:
+    """They begin in the same moment; ids say nothing."""
+    names = ["e", "b", "d", "a", "c"]
+    tools = [
+        made.span(n, 1, f"execute_tool {name}", 10, 20)
+        for n, name in zip((9, 4, 7, 2, 5), names, strict=True)
+    ]
+    drawn = tree.to_text([*tools, made.span(1, 0, "run", 0, 100)])
+    assert re.findall(r"execute_tool (\w)", drawn) == names

@@ -47,6 +47,8 @@ def test_moment() -> None:
         (9.2, 1.0, "9.2 ± 0.5 s"),
         (0.05, 0.06, "50 ± 30 ms"),
         (120.0, 60.0, "120 ± 30 s"),
+        (0.679, 0.124, "680 ± 60 ms"),
+        (0.509, 1.98, "1 ± 1 s"),
     ],
 )
 def test_a_guessed_time_has_the_digits_that_are_true(

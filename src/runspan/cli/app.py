@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..config import ConfigError, resolve
+from ..exporting import file
 from .finding import Finding
+from .output import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +23,15 @@ class App:
     options: Mapping[str, Any] = field(default_factory=dict)  # of instrument()
     examined: tuple[Finding, ...] | None = None  # by the doctor, who goes on when the app has ended
     as_json: bool = False  # that report
+
+    def __post_init__(self) -> None:
+        """Raises Problem for what is not there, and for options that are wrong whatever the variables say."""
+        if not self.is_module and not os.path.exists(self.target):
+            module = "" if self.target.endswith(".py") else f" (a module? -m {self.target})"
+            raise Problem(f"can't find {self.target}{module}")
+        try:
+            config = resolve(self.options, {})
+            if config.file is not None:
+                file.check(config.file)
+        except ConfigError as error:
+            raise Problem(str(error)) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from . import exits
@@ -33,8 +35,8 @@ def command(
 
     Run it where your app runs: same Python, same variables. It looks at versions, settings and variables (secrets masked), at who
     else traces the openai client, and at the address that traces go to. Then it makes one run with the real client and a fake
-    server, sends its trace (service.name: runspan-doctor) the way your app would, and says whether it arrived: `runspan ui` is
-    asked for it, of others the answer to the export counts.
+    server, sends its trace (service.name: runspan-doctor) the way your app would, and says whether it arrived. `runspan ui` is
+    asked for the trace and deletes it again; of other receivers the answer to the export counts.
 
     The exit code is 1 when anything is marked XX.
 
@@ -51,6 +53,7 @@ def command(
     from .drawing import draw
     from .health import examine
 
+    app = None if target is None else App(target, arguments, is_module, as_json=as_json)
     findings: list[Finding] = []
     for finding in examine(
         of_app=target is not None, sends=not no_send and target is None, timeout_s=timeout
@@ -58,8 +61,8 @@ def command(
         findings.append(finding)
         if not as_json:
             draw(finding, to_stderr=target is not None)
-    if target is not None:
-        return App(target, arguments, is_module, examined=tuple(findings), as_json=as_json)
+    if app is not None:
+        return replace(app, examined=tuple(findings))
     is_well = all(finding.state is not State.BAD for finding in findings)
     if as_json:
         say_json({"ok": is_well, "findings": [finding.as_json() for finding in findings]})

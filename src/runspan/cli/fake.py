@@ -6,8 +6,9 @@ import click
 
 from ..fake import serve
 from ..fake.library import SCENARIOS
-from .output import Problem, say_json
-from .units import PORT
+from . import exits
+from .output import NO_LISTENING, Problem, reason, say_json
+from .units import Port
 from .waiting import stopping
 
 
@@ -17,7 +18,7 @@ from .waiting import stopping
     epilog=f"Scenarios: {', '.join(SCENARIOS)}.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=PORT, default=0, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=Port(), default=0, show_default=True, help="0 takes a free one.")
 @click.option(
     "--scenario",
     type=click.Choice(tuple(SCENARIOS)),
@@ -50,4 +51,4 @@ def command(host: str, port: int, scenario: str, as_json: bool) -> None:
                 )
             until_stopped()
     except OSError as error:
-        raise Problem(f"can't listen on {host}:{port}: {error.strerror or error}", 1) from None
+        raise Problem(NO_LISTENING.format(f"{host}:{port}", reason(error)), exits.NOT_WELL) from None

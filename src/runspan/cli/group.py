@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from . import exits
+from .output import did_you_mean
 
 COMMANDS = ("demo", "ui", "run", "tree", "stats", "replay", "doctor", "fake")  # in the order of the help
 
@@ -37,6 +38,13 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"runspan.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}.{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
 
 cli = Commands(

@@ -21,12 +21,15 @@ from .app import App
 
 def launch(app: App) -> int:
     """0 when the app ran to its end; what it raises comes out."""
-    _instrument(app)
     main = _new_main()
+    vars(main)["__spec__" if app.is_module else "__file__"] = (
+        ModuleSpec(app.target, None) if app.is_module else os.path.abspath(app.target)
+    )
+    sys.modules["__main__"] = main  # the service is named after it
+    _instrument(app)
     sys.argv[:] = [app.target, *app.arguments]
     try:
         code = _of_module(app.target, main) if app.is_module else _of_path(app.target, main)
-        sys.modules["__main__"] = main
         exec(code, vars(main))  # noqa: S102 - this is what a launcher does
     except Exception:
         _show_own_frames(main)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from . import exits
 from .app import App
+
+if TYPE_CHECKING:
+    import click
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,12 +32,24 @@ def _command(arguments: Sequence[str] | None) -> int | App:
     try:
         ended = cli.main(arguments, prog_name="runspan", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _say(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\n")
         return exits.INTERRUPTED
     return ended if isinstance(ended, App | int) else exits.DONE
+
+
+def _say(error: click.ClickException) -> None:
+    """In one line; click would put the usage before it."""
+    from ..viewer.text import neutral
+
+    context, message = getattr(error, "ctx", None), error.format_message()
+    if "\n" in message:  # the help, where no command was given
+        error.show()
+        return
+    more = f" (see {context.command_path} --help)" if context else ""
+    sys.stderr.write(f"Error: {neutral(message)}{more}\n")
 
 
 if __name__ == "__main__":

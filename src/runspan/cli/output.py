@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from ..viewer.text import isolate, neutral
 from . import exits
+
+NO_LISTENING = "can't listen on {}: {}. Name an address of this machine with --host, or another --port"
 
 
 class Problem(click.ClickException):
@@ -24,7 +28,18 @@ class Problem(click.ClickException):
         return self.code
 
     def format_message(self) -> str:
-        return "\n".join(map(neutral, self.message.splitlines()))
+        return " ".join(neutral(line.strip()) for line in self.message.splitlines())
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` Did you mean tree?`, or nothing where no known word is close."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without the numbers around it."""
+    return (error.strerror or str(error)).partition(" (while ")[0]
 
 
 def shown(text: str) -> str:

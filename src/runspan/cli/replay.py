@@ -19,6 +19,7 @@ from ..viewer.text import neutral
 from ..viewer.units import count
 from . import exits
 from .output import Problem, say_json
+from .progress import progress
 
 
 @click.command("replay", short_help="Send a file of traces on.")
@@ -69,17 +70,20 @@ def command(
     """
     sender, resource = _sender(endpoint, headers, backend)
     try:
-        for batch in batches(with_resource(_parts(file), resource), batch_bytes):
-            sender.send(batch)
+        with progress(f"sending {file} to {host_of(sender.url)}", "spans delivered") as seen:
+            for batch in batches(with_resource(_parts(file), resource), batch_bytes):
+                sender.send(batch)
+                seen(sender.sent.delivered)
     except (ValueError, OSError) as error:
-        _report(sender, as_json)
+        if sender.sent.requests:
+            _report(sender, as_json)
         raise Problem(f"{error}") from None
     finally:
         sender.close()
-    _report(sender, as_json)
     sent = sender.sent
     if not (sent.delivered or sent.rejected or sent.failed):
         raise Problem(f"there is no span in {file}", exits.NOT_WELL)
+    _report(sender, as_json)
     if sent.rejected or sent.failed:
         said = "; ".join(sent.problems) or "it did not say why"
         raise Problem(f"{host_of(sender.url)} did not take all of them: {said}", exits.NOT_WELL)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from ..config import BACKENDS
 from .app import App
-from .output import Problem
 
 
 @click.command(
@@ -47,11 +44,6 @@ def command(
       runspan run --file traces.jsonl app.py && runspan tree traces.jsonl
       runspan run --backend langfuse app.py
     """
-    if not is_module and not os.path.exists(target):
-        raise Problem(
-            f"can't find {target}"
-            + ("" if target.endswith(".py") else f" (a module? runspan run -m {target})")
-        )
     options = {"file": file, "endpoint": endpoint, "backend": backend, "service_name": service_name}
     given = {name: value for name, value in options.items() if value is not None}
     return App(target, arguments, is_module, {**given, **({"capture_content": False} if no_content else {})})

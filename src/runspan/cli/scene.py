@@ -1,4 +1,4 @@
-"""An hour in the life of a small app, in half a minute: what `make demo UI=1` and the viewer's tests and pictures show.
+"""An hour in the life of a small app, in a few seconds: what the demo and the viewer's tests and pictures show.
 
 Conversations of three assistants, each with the fake server through the official client: polled and streamed, with code, functions
 and file search, over threads and sessions, in several scripts, and with every way a run can end.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from typing import Any
 
 import runspan
@@ -164,6 +164,14 @@ TALKS = (
     )),
 )  # fmt: skip
 
+_TUTOR, _TRAVEL, _FAILS = TALKS[1], TALKS[2], TALKS[5]
+# For the terminal: polled, streamed with code, two functions at once, and failed.
+FEW = (
+    replace(_TUTOR, turns=_TUTOR.turns[:2]),
+    replace(_TRAVEL, turns=_TRAVEL.turns[:1]),
+    replace(_FAILS, turns=_FAILS.turns[:1]),
+)
+
 
 @runspan.observe(kind="tool")
 def get_weather(city: str) -> dict[str, Any]:
@@ -186,11 +194,18 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {"get_weather": get_weather, "find_tr
 
 
 def play(say: Callable[[str], None], talks: Sequence[Talk] = TALKS) -> None:
-    """Hold all conversations at once; returns when their spans are delivered."""
+    """Hold all conversations at once, and say which is over; returns when their spans are delivered."""
     with ThreadPoolExecutor(4) as pool:
-        for talk in pool.map(_hold, talks):
-            say(f"  {talk.user}: {len(talk.turns)} run(s) with {talk.assistant['name']}")
+        for held in as_completed([pool.submit(_hold, talk) for talk in talks]):
+            talk = held.result()
+            runs = "1 run" if len(talk.turns) == 1 else f"{len(talk.turns)} runs"
+            say(f"  {talk.user}: {runs} with {talk.assistant['name']}")
     runspan.flush(timeout=15.0)
+
+
+def warm_up() -> None:
+    """A client loads most of itself at its first calls: before tracing, so that no trace is the longer for it."""
+    _hold(replace(FEW[0], turns=((FEW[0].turns[0][0], answer("Warm.", queue_s=0.0), "poll"),)))
 
 
 def _hold(talk: Talk) -> Talk:
@@ -207,9 +222,10 @@ def _hold(talk: Talk) -> Talk:
     return talk
 
 
-@runspan.observe
+@runspan.observe(capture_input=False)
 def handle_message(client: Any, thread_id: str, assistant_id: str, question: str, way: str) -> str:
     """What an app does with a user's message."""
+    runspan.update(input=question)  # the client and the ids say nothing to a reader
     threads = client.beta.threads
     threads.messages.create(thread_id, role="user", content=question)
     if way == "stream":

@@ -11,16 +11,24 @@ from typing import Any
 
 import click
 
+from ..viewer.units import seconds
+from . import exits
+from .output import Problem, did_you_mean, shown
+from .source import Source
 from .units import Seconds
 
-# option -> (condition on a row of the store's table of runs, help)
-CONDITIONS: Mapping[str, tuple[str, str]] = {
-    "assistant": ("instr(lower(name), lower(?))", "Runs of assistants with this in their name."),
-    "model": ("instr(lower(model), lower(?))", "Runs of models with this in their name."),
-    "status": ("status = ?", "Runs with this status: completed, failed, expired, incomplete, cancelled ..."),
-    "thread": ("thread = ?", "Runs on this thread (its id)."),
-    "session": ("session = ?", "Runs of this session."),
-    "user": ("user = ?", "Runs of this user."),
+# option -> (column of the store's table of runs, condition on it, help)
+CONDITIONS: Mapping[str, tuple[str, str, str]] = {
+    "assistant": ("name", "instr(lower(name), lower(?))", "Runs of assistants with this in their name."),
+    "model": ("model", "instr(lower(model), lower(?))", "Runs of models with this in their name."),
+    "status": (
+        "status",
+        "status = ?",
+        "Runs with this status: completed, failed, expired, incomplete, cancelled ...",
+    ),
+    "thread": ("thread", "thread = ?", "Runs on this thread (its id)."),
+    "session": ("session", "session = ?", "Runs of this session."),
+    "user": ("user", "user = ?", "Runs of this user."),
 }
 
 
@@ -39,7 +47,7 @@ class Selection:
 
     def where(self) -> tuple[str, tuple[Any, ...]]:
         """Terms joined by AND, and their values."""
-        terms = [CONDITIONS[name][0] for name in self.equal]
+        terms = [CONDITIONS[name][1] for name in self.equal]
         values: list[Any] = list(self.equal.values())
         if self.errors:
             terms.append("error <> ''")
@@ -52,6 +60,40 @@ class Selection:
         return " AND ".join(terms), tuple(values)
 
 
+STATUSES = (
+    "completed",
+    "failed",
+    "expired",
+    "incomplete",
+    "cancelled",
+    "in_progress",
+    "queued",
+    "requires_action",
+)
+MAX_NAMED = 8
+
+
+def nothing(source: Source, chosen: Selection, what: str) -> Problem:
+    """Why no `what` ("run", "trace") is found: the option that no run answers to, and what is there instead."""
+    if not chosen.is_narrow:
+        return Problem(f"there is no {what} in {source.name}", exits.NOT_WELL)
+    for name, value in chosen.equal.items():
+        column, condition, _ = CONDITIONS[name]
+        if source.store.select(f"SELECT 1 FROM runs WHERE {condition} LIMIT 1", (value,)):  # noqa: S608 - ours
+            continue
+        sql = f"SELECT {column} FROM runs WHERE {column} <> '' GROUP BY 1 ORDER BY count(*) DESC LIMIT 200"  # noqa: S608
+        known = [shown(one) for (one,) in source.store.select(sql)]
+        there = ", ".join(known[:MAX_NAMED]) + (" ..." if len(known) > MAX_NAMED else "")
+        words = [*known, *(STATUSES if name == "status" else ())]
+        guess = "" if value in words else did_you_mean(value, words)
+        return Problem(f"no run has --{name} {value!r}.{guess} There is: {there or 'none'}", exits.NOT_WELL)
+    (longest,) = source.store.select("SELECT coalesce(max(duration_ns), 0) FROM runs WHERE sort = 'run'")[0]
+    if longest < chosen.min_duration_s * 1e9:
+        took = f"no run took {seconds(chosen.min_duration_s)} or longer; the longest took {seconds(longest / 1e9)}"
+        return Problem(took, exits.NOT_WELL)
+    return Problem(f"no {what} in {source.name} matches all of the options", exits.NOT_WELL)
+
+
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds them to a command, which gets `selection` and `db`."""
 
@@ -60,14 +102,22 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
         equal = {name: value for name in CONDITIONS if (value := rest.pop(name)) is not None}
         return function(selection=Selection(equal, errors, min_duration or 0.0, since), **rest)
 
-    added = [click.option(f"--{name}", metavar="TEXT", help=text) for name, (_, text) in CONDITIONS.items()]
+    added = [
+        click.option(f"--{name}", metavar="TEXT", help=text) for name, (_, _, text) in CONDITIONS.items()
+    ]
     added += [
         click.option("--errors", is_flag=True, help="Runs that ended in an error."),
         click.option(
-            "--min-duration", type=Seconds(), metavar="TIME", help="Runs that took so long: 500ms, 2s, 3m."
+            "--min-duration",
+            type=Seconds(),
+            metavar="TIME",
+            help="Runs that took so long or longer: 500ms, 2s, 3m; without a unit, seconds.",
         ),
         click.option(
-            "--since", type=Seconds(), metavar="TIME", help="Runs that began within the last 30m, 8h, 7d."
+            "--since",
+            type=Seconds(),
+            metavar="TIME",
+            help="Runs that began within the last 30m, 8h, 7d; without a unit, seconds.",
         ),
         click.option(
             "--db",

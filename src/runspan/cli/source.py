@@ -14,20 +14,22 @@ from tempfile import TemporaryDirectory
 import click
 
 from ..viewer import Bounds, NotOurFileError, Store, default_db, load
+from ..viewer.store.files import SQLITE
 from ..viewer.text import neutral
 from .output import Problem
+from .progress import progress
 
 TRACE_ID = re.compile(r"[0-9a-fA-F]{4,32}")
 RUN_ID = re.compile(r"run_\w{1,100}")
-SQLITE = b"SQLite format 3\x00"
 UNBOUNDED = Bounds(file_bytes=2**50)  # of a file that was asked for, nothing goes
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`trace`: the id of the one that was asked for; None: all that are there."""
+    """`trace`: the id of the one that was asked for; None: all that are there. `name`: what is read, for the user."""
 
     store: Store
+    name: str
     trace: str | None = None
 
 
@@ -53,14 +55,17 @@ def _open(name: str | None, db: Path | None, stack: ExitStack) -> Source:
             f"{name}: there is no such file, and it is no trace id (4 to 32 hex digits) or run id (run_...)"
         )
     if name is None or not is_file:
-        store = stack.enter_context(_kept(db or default_db()))
-        return Source(store, None if name is None else _trace(store, name))
+        path = default_db() if db is None else db
+        store = stack.enter_context(_kept(path))
+        return Source(store, str(path), None if name is None else _trace(store, name))
     if db is not None:
-        raise Problem("--db is for trace ids; a file needs none")
+        raise Problem(f"--db is for trace ids, and {name} is a file: leave --db out")
     path = Path(name)
     if name != "-" and path.is_file() and _begins_with(path, SQLITE):
-        return Source(stack.enter_context(_kept(path)))
-    return Source(stack.enter_context(_loaded(path)))
+        return Source(stack.enter_context(_kept(path)), name)
+    if path.is_dir():
+        raise Problem(f"{name} is a folder: name a file of traces in it")
+    return Source(stack.enter_context(_loaded(path)), "standard input" if name == "-" else name)
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:
@@ -68,7 +73,7 @@ def _begins_with(path: Path, magic: bytes) -> bool:
         with path.open("rb") as file:
             return file.read(len(magic)) == magic
     except OSError as error:
-        raise Problem(f"{path}: {error.strerror}") from None
+        raise Problem(f"{path} can't be read: {error.strerror}") from None
 
 
 def _kept(path: Path) -> Store:
@@ -88,11 +93,12 @@ def _loaded(path: Path) -> Iterator[Store]:
             path.write_bytes(sys.stdin.buffer.read())
         with Store(Path(folder) / "traces.db", UNBOUNDED) as store:
             try:
-                load(store, path, lambda said: click.echo(neutral(said), err=True))
+                with progress(f"reading {path}", "spans") as seen:
+                    load(store, path, lambda said: click.echo(neutral(said), err=True), seen)
             except (ValueError, NotOurFileError) as error:
                 raise Problem(str(error)) from None
             except OSError as error:
-                raise Problem(f"{path}: {error.strerror}") from None
+                raise Problem(f"{path} can't be read: {error.strerror}") from None
             yield store
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from . import exits, selection
-from .output import Problem, say_json
-from .selection import Selection
+from . import selection
+from .output import say_json
+from .progress import progress
+from .selection import Selection, nothing
 from .source import opened
 from .summing import BY, grouped, totals
 
@@ -41,10 +42,10 @@ def command(
       runspan stats --json | jq '.groups[] | {assistant, p95: .latency_s.p95}'
     """
     by = tuple(dict.fromkeys(by))
-    with opened(source, db) as found:
+    with opened(source, db) as found, progress("summing up"):
         groups = grouped(found, selection, by)
-    if not groups:
-        raise Problem("no run matches" if selection.is_narrow else "there is no run in it", exits.NOT_WELL)
+        if not groups:
+            raise nothing(found, selection, "run")
     if as_json:
         say_json({"groups": [group.as_json() for group in groups], "total": totals(groups).as_json()})
         return

@@ -1,19 +1,20 @@
-"""The sums of `runspan stats` in the terminal: a table where there is room for it, else a few lines for each group."""
+"""The sums of `runspan stats` in the terminal: one table, with as many columns as the terminal has room for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from ..viewer.paint import Paint, Piece
+from ..viewer.paint import Paint
 from ..viewer.text import cell_len, fit, one_line
-from ..viewer.units import count, seconds
-from .drawing import wrapped
+from ..viewer.units import money, seconds
 from .output import shown
 from .summing import Group, totals
 
 UNKNOWN = "–"
-TABLE_FROM = 110  # cells
-MAX_KEY = 28
+GAP = "  "
+MAX_KEY, MIN_KEY = 28, 5
+ENOUGH = 20  # runs; of fewer, the 95th percentile is hardly more than the longest one
 
 
 def _number(value: float | None) -> str:
@@ -23,12 +24,16 @@ def _number(value: float | None) -> str:
 def _money(group: Group) -> str:
     """At least so much, where some runs have no price."""
     cost = group.sums["cost_usd"]
-    return UNKNOWN if cost is None else f"{'≥ ' if group.unknown['cost_usd'] else ''}${cost:,.4g}"
+    return UNKNOWN if cost is None else f"{'≥ ' if group.unknown['cost_usd'] else ''}{money(cost)}"
 
 
 def _time(group: Group, name: str, percent: float) -> str:
     value = group.percentile(name, percent)
     return UNKNOWN if value is None else seconds(value)
+
+
+def _p95(group: Group) -> str:
+    return _time(group, "latency_s", 95) if group.runs >= ENOUGH else ""
 
 
 COLUMNS: Mapping[str, Callable[[Group], str]] = {
@@ -37,61 +42,73 @@ COLUMNS: Mapping[str, Callable[[Group], str]] = {
     "tokens in": lambda group: _number(group.sums["input_tokens"]),
     "out": lambda group: _number(group.sums["output_tokens"]),
     "cost": _money,
-    "p50": lambda group: _time(group, "latency_s", 50),
-    "p95": lambda group: _time(group, "latency_s", 95),
-    "p99": lambda group: _time(group, "latency_s", 99),
-    "queue p95": lambda group: _time(group, "queue_s", 95),
+    "median": lambda group: _time(group, "latency_s", 50),
+    "p95": _p95,
+    "longest": lambda group: _time(group, "latency_s", 100),
+    "queued": lambda group: _time(group, "queue_s", 50),
 }
+LEAST_WANTED = ("queued", "longest", "out", "tokens in", "p95", "median", "cost", "failed")  # the first to go
+
+
+@dataclass(slots=True)
+class Column:
+    """`cells`: the head, then one for each group, then that of the sums where there are several groups."""
+
+    cells: list[str]
+    is_key: bool = False
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, self.cells))
+
+    def cell(self, at: int) -> str:
+        text = self.cells[at]
+        blanks = " " * (self.width - cell_len(text))
+        return text + blanks if self.is_key else blanks + text
+
+    def style(self, at: int) -> str:
+        if at == 0:
+            return "dim"
+        return "bold" if self.is_key else "red" if self.cells[0] == "failed" else ""
 
 
 def draw(groups: Sequence[Group], by: Sequence[str]) -> None:
     """To standard output."""
     paint = Paint()
-    whole = totals(groups)
-    if paint.width >= TABLE_FROM:
-        for row in _table(groups, whole, by):
-            paint.line(row)
-        return
-    for group in groups:
-        _lines(paint, " · ".join(_key(group, name) for name in by), group)
-    if len(groups) > 1:
-        _lines(paint, "all", whole)
+    columns = _fitted(_columns(groups, by), paint.width)
+    for at in range(len(columns[0].cells)):
+        paint.line(
+            [piece for column in columns for piece in ((column.cell(at), column.style(at)), (GAP, ""))]
+        )
 
 
-def _table(groups: Sequence[Group], whole: Group, by: Sequence[str]) -> Iterator[list[Piece]]:
-    """Keys on the left, numbers to the right; the sums last, where there is more than one group."""
-    rows = [[(name, "dim") for name in (*by, *COLUMNS)]]
-    for group in groups:
-        numbers = [(cell(group), "red" if name == "failed" else "") for name, cell in COLUMNS.items()]
-        rows.append([*((_key(group, name), "bold") for name in by), *numbers])
-    if len(groups) > 1:
-        keys = ["all", *[""] * (len(by) - 1)]
-        rows.append([(text, "bold") for text in (*keys, *(cell(whole) for cell in COLUMNS.values()))])
-    widths = [max(cell_len(row[at][0]) for row in rows) for at in range(len(rows[0]))]
-    for row in rows:
-        line: list[Piece] = []
-        for at, ((text, style), width) in enumerate(zip(row, widths, strict=True)):
-            blanks = (" " * (width - cell_len(text)), "")
-            line += [("  ", "")] if at else []
-            line += [(text, style), blanks] if at < len(by) else [blanks, (text, style)]
-        yield line
+def _columns(groups: Sequence[Group], by: Sequence[str]) -> list[Column]:
+    """Keys on the left, numbers that any group has on the right."""
+    is_one = len(groups) == 1
+    sums = [*groups, *([] if is_one else [totals(groups)])]
+    keys = [[name, *(_key(group, name) for group in groups), *([] if is_one else [""])] for name in by]
+    if not is_one:
+        keys[0][-1] = "all"
+    numbers = [[name, *map(cell, sums)] for name, cell in COLUMNS.items()]
+    return [*(Column(one, True) for one in keys), *(Column(one) for one in numbers if any(one[1:]))]
+
+
+def _fitted(columns: list[Column], room: int) -> list[Column]:
+    """Without what is wanted least, then with shorter keys, so that a line has room."""
+    for name in LEAST_WANTED:
+        if _width(columns) <= room:
+            break
+        columns = [column for column in columns if column.cells[0] != name]
+    for column in sorted(columns, key=lambda column: -column.width):
+        if column.is_key and (over := _width(columns) - room) > 0:
+            most = max(MIN_KEY, column.width - over)
+            column.cells = [fit(cell, most) for cell in column.cells]
+    return columns
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(column.width + len(GAP) for column in columns) - len(GAP)
 
 
 def _key(group: Group, name: str) -> str:
     return shown(fit(one_line(group.keys[name], MAX_KEY), MAX_KEY)) or UNKNOWN
-
-
-def _lines(paint: Paint, title: str, group: Group) -> None:
-    failed = f", {group.failed:,} failed" if group.failed else ""
-    for line in wrapped(title, paint.width):
-        paint.line([(line, "bold")])
-    for text in (
-        f"{count(group.runs, 'run')}{failed}",
-        f"tokens {_number(group.sums['input_tokens'])} → {_number(group.sums['output_tokens'])}, cost {_money(group)}",
-        f"latency p50 {_time(group, 'latency_s', 50)}, p95 {_time(group, 'latency_s', 95)},"
-        f" p99 {_time(group, 'latency_s', 99)}",
-        f"queue p50 {_time(group, 'queue_s', 50)}, p95 {_time(group, 'queue_s', 95)}",
-    ):
-        for line in wrapped(text, paint.width - 2):
-            paint.line([("  ", ""), (line, "")])
-    paint.line()

@@ -10,9 +10,9 @@ import click
 from ..viewer.forest import Trace, grow
 from ..viewer.kinds import is_error, word
 from ..viewer.spans import Span
-from . import exits, selection
-from .output import Problem, say_json
-from .selection import Selection
+from . import selection
+from .output import say_json
+from .selection import Selection, nothing
 from .source import Source, opened
 
 
@@ -42,9 +42,7 @@ def command(source: str | None, selection: Selection, db: Path | None, last: int
     with opened(source, db) as found:
         traces, more = _chosen(found, selection, last)
         if not traces:
-            raise Problem(
-                "no trace matches" if selection.is_narrow else "there is no trace in it", exits.NOT_WELL
-            )
+            raise nothing(found, selection, "trace")
         if as_json:
             for trace in traces:
                 _say(found, trace)

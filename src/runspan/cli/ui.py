@@ -13,8 +13,8 @@ from ..viewer.ports import check_free, is_loopback
 from ..viewer.text import neutral
 from . import exits
 from .needed import viewer_serve
-from .output import Problem, say_json
-from .units import PORT
+from .output import NO_LISTENING, Problem, reason, say_json
+from .units import Port
 from .waiting import stopping
 
 if TYPE_CHECKING:
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 @click.command("ui", short_help="The viewer: traces in a browser.")
 @click.option(
-    "--port", type=PORT, default=HTTP_PORT, show_default=True, help="Pages and OTLP/HTTP; 0 takes a free one."
+    "--port",
+    type=Port(),
+    default=HTTP_PORT,
+    show_default=True,
+    help="Pages and OTLP/HTTP; 0 takes a free one.",
 )
 @click.option(
     "--grpc-port",
-    type=PORT,
+    type=Port(),
     help=f"OTLP/gRPC; 0 takes a free one. [default: {GRPC_PORT}, if nobody else has it]",
 )
 @click.option("--no-grpc", is_flag=True, help="Take OTLP over HTTP alone.")
@@ -94,7 +98,7 @@ def command(
     except (ValueError, NotOurFileError) as error:
         raise Problem(str(error)) from None
     except OSError as error:
-        raise Problem(f"can't listen on {host}:{port}: {error.strerror or error}", exits.NOT_WELL) from None
+        raise Problem(NO_LISTENING.format(f"{host}:{port}", reason(error)), exits.NOT_WELL) from None
 
 
 def _note(said: str) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 else:
     _Type = click.ParamType  # takes no parameter before click 8.2
 
-PORT = click.IntRange(0, 65_535)
 
 UNITS: Mapping[str, float] = {
     "ms": 1e-3,
@@ -25,11 +24,24 @@ UNITS: Mapping[str, float] = {
     "h": 3_600.0,
     "d": 86_400.0,
 }
+MAX_PORT = 65_535
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|min|m|h|d|)")
 
 
+class Port(_Type):
+    """A port to listen on; 0 takes a free one."""
+
+    name = "port"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= MAX_PORT):
+            self.fail(f"{value!r} is no port: write a number from 0 (a free one) to {MAX_PORT}", param, ctx)
+        return int(text)
+
+
 class Seconds(_Type):
-    """`1.5`, `500ms`, `2s`, `3m`, `1h`, `7d` -> seconds."""
+    """`1.5`, `500ms`, `2s`, `3m`, `1h`, `7d` -> seconds; a bare number counts seconds."""
 
     name = "duration"
 

@@ -21,9 +21,10 @@ from opentelemetry.sdk.trace.sampling import (
 from .. import _compat
 from ..config import Config, ConfigError
 from ..guard import logger
-from . import variables
+from . import program, variables
 from .address import destination
 
+NAMELESS = "unknown_service"  # what the SDK says then, with the interpreter's name behind it
 MOST_ATTRIBUTES = 64  # that a span of a run has, about
 
 _SAMPLERS: Mapping[str, Callable[[float], Sampler]] = {
@@ -50,10 +51,13 @@ def maker(config: Config) -> Callable[[], TracerProvider]:
 
 
 def resource(attributes: Mapping[str, str]) -> Resource:
-    """`attributes` beat those of the variables."""
+    """`attributes` beat those of the variables. A service that nobody names has the program's name."""
     variables.read("OTEL_RESOURCE_ATTRIBUTES", variables.attributes, variables.NOTHING)
     variables.read("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", _detectors, "")
-    return Resource.create(dict(attributes))
+    found = Resource.create(dict(attributes))
+    if str(found.attributes.get(SERVICE_NAME, NAMELESS)).startswith(NAMELESS):
+        return found.merge(Resource({SERVICE_NAME: program.name()}))
+    return found
 
 
 def _service(config: Config) -> Mapping[str, str]:

@@ -49,11 +49,11 @@ class Canvas:
         return [*fitted, (" " * gap, ""), *numbers, *self.line(bar)]
 
     def scale(self, trace: Trace) -> Line:
-        """The head of the bars: from zero to the length of the trace."""
+        """The head of the bars: how long the trace is."""
         if not self.bar_width:
             return []
-        end = seconds((trace.end_ns - trace.start_ns) / 1e9)
-        return [(f" 0{end:>{self.bar_width - 1}}", "dim")]
+        length = f" {seconds((trace.end_ns - trace.start_ns) / 1e9)} "
+        return [(f" ├{length:─^{self.bar_width - 2}}┤", "dim")]
 
     def bar(self, span: Span, parent: Span | None, trace: Trace, style: str) -> Line:
         """When the span was under way, as a part of the trace; dashed beyond its parent's end."""

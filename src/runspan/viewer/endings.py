@@ -38,11 +38,6 @@ def reason(status: str, unfinished: str = "", error: str = "") -> str:
     return ENDED.get(status, "")
 
 
-def sentences(said: str) -> list[str]:
-    """The sentences of a reason, one by one."""
-    return [f"{one}." for one in said.removesuffix(".").split(". ") if one]
-
-
 def is_bad(status: str, unfinished: str = "", error: str = "") -> bool:
     """Whether the end was a bad one: failed, expired, any other error, or an end that nobody saw."""
     return status in ("failed", "expired", "error") or bool(unfinished or error)

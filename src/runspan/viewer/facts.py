@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from runspan.viewer import conversation
-from runspan.viewer.endings import is_bad, reason, sentences
-from runspan.viewer.kinds import is_error, number, text, word
+from runspan.viewer import conversation, endings
+from runspan.viewer.kinds import is_error, is_run, number, text, word
 from runspan.viewer.messages import Message, parse, read_instructions, read_messages, show
 from runspan.viewer.paint import Piece
 from runspan.viewer.spans import Span
-from runspan.viewer.text import cell_len, fit, neutral, one_line
-from runspan.viewer.units import count, seconds
+from runspan.viewer.text import cell_len, fit, neutral, one_line, wrapped
+from runspan.viewer.units import count, is_rough, money, seconds, spread
 
 Line = list[Piece]
 
@@ -32,52 +31,72 @@ STATUS_STYLES: Mapping[str, str] = {
 ROLE_STYLES: Mapping[str, str] = {"system": "dim", "user": "green", "assistant": "cyan", "tool": "yellow"}
 
 
-def lines(span: Span, parent: Span | None, has_children: bool, cells: int) -> list[Line]:
-    """The lines below the span's name. `cells` is the room of one line; longer ones are cut by the caller."""
+def lines(span: Span, parent: Span | None, is_answered: bool, cells: int) -> list[Line]:
+    """The lines below the span's name. `cells` is the room of one line; longer ones are cut by the caller.
+
+    `is_answered`: the span's messages stand on a model call below it.
+    """
     kind = word(span)[0]
     details = DETAILS.get(kind, _exchange)
     return [
-        *details(span, has_children, cells),
+        *details(span, is_answered, cells),
         *_errors(span, cells),
-        *_why(span, kind),
+        *_why(span, cells),
         *_misfits(span, parent),
     ]
 
 
-def _run(span: Span, has_children: bool, cells: int) -> list[Line]:
+def took(span: Span) -> str:
+    """How long the span took, in one short word; `~` where digits are open, which the line below it tells."""
+    if not 0 < span.start_ns <= span.end_ns:
+        return "?"
+    value = (span.end_ns - span.start_ns) / 1e9
+    width = number(span, "runspan.run.end_uncertainty_s")
+    if width is None or not is_rough(value, width):
+        return seconds(value)
+    return f"~{spread(value, width).partition(' ')[0]} {spread(value, width).rpartition(' ')[2]}"
+
+
+def _run(span: Span, is_answered: bool, cells: int) -> list[Line]:
     status, unfinished = text(span, "runspan.run.status"), text(span, "runspan.run.unfinished")
+    width = number(span, "runspan.run.end_uncertainty_s")
     line: list[Piece] = []
     if status:
-        line.append((one_line(status, 20), STATUS_STYLES.get(status, "yellow")))
+        line.append((_ended(span, one_line(status, 20), width), STATUS_STYLES.get(status, "yellow")))
     if unfinished:
         line.append(("end not seen", "bold yellow"))
     for label, key in RUN_TIMES.items():
-        if (value := number(span, key)) is not None:
-            line.append((f"{label} {value:,.2f} s", ""))
-    if (polls := number(span, "runspan.run.polls")) is not None:
+        if value := number(span, key):  # none at all is no news
+            line.append((label.format(spread(value, width)), ""))
+    if polls := number(span, "runspan.run.polls"):
         line.append((count(polls, "poll"), ""))
     ids = [one_line(text(span, key), 40) for key in ("runspan.run.id", "gen_ai.conversation.id")]
     found = [*joined(line, cells), *joined([(id_, "dim") for id_ in ids if id_], cells)]
-    # The messages stand on the generation below; a run that never began has none.
-    return found if has_children else found + _exchange(span, has_children, cells)
+    return found if is_answered else found + _exchange(span, is_answered, cells)
+
+
+def _ended(span: Span, status: str, width: float | None) -> str:
+    """`completed`, and how long it took where the column of times has no room for what is open about that."""
+    value = (span.end_ns - span.start_ns) / 1e9
+    return f"{status} in {spread(value, width)}" if value > 0 and is_rough(value, width) else status
 
 
 RUN_TIMES: Mapping[str, str] = {
-    "queue": "runspan.run.queue_s",
-    "active": "runspan.run.active_s",
-    "tool wait": "runspan.run.tool_wait_s",
-    "lag": "runspan.run.detection_lag_s",
+    "queued {}": "runspan.run.queue_s",
+    "active {}": "runspan.run.active_s",
+    "waited {} for tools": "runspan.run.tool_wait_s",
+    "noticed {} later": "runspan.run.detection_lag_s",
 }
 
 
-def _generation(span: Span, has_children: bool, cells: int) -> list[Line]:
+def _generation(span: Span, is_answered: bool, cells: int) -> list[Line]:
     asked, used = text(span, "gen_ai.request.model"), text(span, "gen_ai.response.model")
     model = f"{used} (asked for {asked})" if used and asked and used != asked else used or asked
     line: list[Piece] = [(one_line(model, cells), "bold")] if model else []
     if used_tokens := tokens([span]):
         line.append((used_tokens, ""))
     if (cost := number(span, "gen_ai.usage.cost")) is not None:
-        line.append((f"${cost:.4g}", ""))
+        line.append((money(cost), ""))
     if (first := number(span, "gen_ai.response.time_to_first_chunk")) is not None:
         line.append((f"first token {seconds(first)}", ""))
     reasons = span.attributes.get("gen_ai.response.finish_reasons")
@@ -89,7 +108,7 @@ def _generation(span: Span, has_children: bool, cells: int) -> list[Line]:
     outputs = read_messages(attributes.get("gen_ai.output.messages")) or _said(
         conversation.answered(attributes)
     )
-    said = _conversation(system, inputs, outputs, cells) or _exchange(span, has_children, cells)
+    said = _conversation(system, inputs, outputs, cells) or _exchange(span, is_answered, cells)
     return [*joined(line, cells), *said]
 
 
@@ -124,12 +143,14 @@ TOKENS: Mapping[str, tuple[str, str, str]] = {
 def _conversation(
     system: list[Message], inputs: list[Message], outputs: list[Message], cells: int
 ) -> list[Line]:
-    earlier, later = max(0, len(inputs) - SHOWN_INPUTS), max(0, len(outputs) - SHOWN_OUTPUTS)
+    earlier, between = max(0, len(inputs) - SHOWN_INPUTS), max(0, len(outputs) - SHOWN_OUTPUTS)
     rows = [("", *message) for message in system]
     rows += [("", "", f"… {count(earlier, 'earlier message')}")] if earlier else []
     rows += [("", *message) for message in inputs[earlier:]]
-    rows += [("→", *message) for message in outputs[:SHOWN_OUTPUTS]]
-    rows += [("", "", f"… {count(later, 'more message')}")] if later else []
+    # The last one is the answer. A tool's result among them is what the model read.
+    said = [("" if message[0] == "tool" else "→", *message) for message in outputs]
+    rows += said[: SHOWN_OUTPUTS - 1] if between else said
+    rows += [("", "", f"… {count(between, 'message')} in between"), said[-1]] if between else []
     roles = [fit(neutral(one_line(role, 10)), 10) for _, role, _ in rows]
     width = max(map(cell_len, roles), default=0)
     return [
@@ -142,7 +163,7 @@ def _conversation(
     ]
 
 
-def _exchange(span: Span, has_children: bool, cells: int) -> list[Line]:
+def _exchange(span: Span, is_answered: bool, cells: int) -> list[Line]:
     """What went in and what came out, on one line if it fits."""
     given, got = (_first(span, keys, cells) for keys in (GIVEN, GOT))
     if not got and "gen_ai.retrieval.documents" in span.attributes:
@@ -178,27 +199,26 @@ def _errors(span: Span, cells: int) -> list[Line]:
     return [[("✗ ", "bold red"), (said or "error", "red")]]
 
 
-def _why(span: Span, kind: str) -> list[Line]:
-    """Why a run ended badly and what to do, a sentence a line."""
-    status, unfinished = text(span, "runspan.run.status"), text(span, "runspan.run.unfinished")
-    error = text(span, "error.type")
-    if kind != "run" or not is_bad(status, unfinished, error):
+def _why(span: Span, cells: int) -> list[Line]:
+    """Why a run ended as it did, or why its end was not seen, and what to do about it."""
+    unfinished = one_line(text(span, "runspan.run.unfinished"), 40)
+    why = endings.reason(text(span, "runspan.run.status"), unfinished, text(span, "error.type"))
+    if not why or not is_run(span):
         return []
-    said = reason(one_line(status, 20), one_line(unfinished, 20), error)
     return [
-        [("! " if at == 0 else "  ", "bold yellow"), (sentence, "yellow")]
-        for at, sentence in enumerate(sentences(said))
+        [("  " if at else "! ", "bold yellow"), (part, "yellow")]
+        for at, part in enumerate(wrapped(why, cells - 2))
     ]
 
 
 def _misfits(span: Span, parent: Span | None) -> list[Line]:
-    """Times that do not nest. Less than a millisecond is clocks, not news."""
+    """Times that do not nest. Less than a millisecond is clocks, not news; a run may outlive the call that began it."""
     found = [("has no end time", 1 if not span.end_ns else 0)]
     if span.start_ns and span.end_ns:
         found.append(("ends {} before its own start", span.start_ns - span.end_ns))
     if parent and parent.start_ns and span.start_ns:
         found.append(("starts {} before its parent", parent.start_ns - span.start_ns))
-    if parent and parent.end_ns and span.end_ns:
+    if parent and parent.end_ns and span.end_ns and not is_run(span):
         found.append(("ends {} after its parent", span.end_ns - parent.end_ns))
     return [
         [("! ", "bold yellow"), (sentence.format(seconds(ns / 1e9)), "yellow")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterator
 
 ELLIPSIS = "…"
 REPLACEMENT = "\ufffd"
@@ -24,7 +25,7 @@ MARKS = frozenset({"Mn", "Me"})
 WIDE = frozenset({"W", "F"})
 
 # For output that can not take Unicode: what we draw with, each one cell for one cell.
-ASCII = str.maketrans("├─└│…·→✗━┅⋯µ±", "|-`|.|>x=:.u~")
+ASCII = str.maketrans("├─└│┤…·→✗━┅⋯µ±≥", "|-`||.|>x=:.u~>")
 
 
 def cell_len(text: str) -> int:
@@ -92,6 +93,22 @@ def fit(text: str, cells: int) -> str:
     return text[:end].rstrip() + ELLIPSIS
 
 
+def wrapped(text: str, cells: int) -> Iterator[str]:
+    """The text in lines of at most `cells`, broken at blanks, and inside words that are longer than a line."""
+    line, used = "", 0
+    for word in text.split():
+        size = cell_len(word)
+        if line and used + 1 + size <= cells:
+            line, used = f"{line} {word}", used + 1 + size
+            continue
+        if line:
+            yield line
+        *full, line = _pieces(word, cells)
+        yield from full
+        used = cell_len(line)
+    yield line
+
+
 def isolate(text: str) -> str:
     """Text whose right-to-left letters can not move their neighbours on the line."""
     if text.isascii() or not any(unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in text):
@@ -104,6 +121,18 @@ def encodable(text: str, encoding: str) -> str:
     if encoding.lower().startswith("utf"):
         return text
     return text.translate(ASCII).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _pieces(word: str, cells: int) -> list[str]:
+    parts, used = [""], 0
+    for character in word:
+        size = cell_len(character)
+        if used + size > cells:
+            parts.append("")
+            used = 0
+        parts[-1] += character
+        used += size
+    return parts
 
 
 def _continues(character: str) -> bool:

@@ -10,7 +10,7 @@ In colour where the output is a terminal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import TextIO
 
 from runspan.viewer import facts, kinds
@@ -50,7 +50,7 @@ def _draw(spans: Iterable[Span], canvas: Canvas) -> Iterator[Line]:
 
 def _trace(trace: Trace, canvas: Canvas) -> Iterator[Line]:
     title: Line = [("trace ", "bold"), (trace.trace_id, "bold")]
-    yield canvas.columns(title, ("start", "dim"), ("time", "dim"), canvas.scale(trace))
+    yield canvas.columns(title, ("begins", "dim"), ("takes", "dim"), canvas.scale(trace))
     about = [(moment(trace.start_ns), "dim")] if trace.start_ns else []
     about += [
         (seconds((trace.end_ns - trace.start_ns) / 1e9), "dim"),
@@ -58,8 +58,9 @@ def _trace(trace: Trace, canvas: Canvas) -> Iterator[Line]:
     ]
     about += [(name, "dim") for name in _services(trace)]
     yield from map(canvas.line, joined(about, canvas.width))
+    answering = {span.parent_id for span in trace.spans if kinds.word(span)[0] == "llm"}
     for entry in trace.entries():
-        yield from _entry(entry, trace, canvas)
+        yield from _entry(entry, trace, canvas, answering)
 
 
 def _services(trace: Trace) -> list[str]:
@@ -67,7 +68,8 @@ def _services(trace: Trace) -> list[str]:
     return list(dict.fromkeys(one_line(name, 40) for name in named if isinstance(name, str)))
 
 
-def _entry(entry: Entry, trace: Trace, canvas: Canvas) -> Iterator[Line]:
+def _entry(entry: Entry, trace: Trace, canvas: Canvas, answering: Set[str | None]) -> Iterator[Line]:
+    """`answering`: the spans that have a model call right below, where the messages stand."""
     if entry.span is None:
         yield canvas.line([(entry.note, "bold yellow")])
         return
@@ -77,10 +79,10 @@ def _entry(entry: Entry, trace: Trace, canvas: Canvas) -> Iterator[Line]:
     name = (one_line(kinds.title(span), canvas.width), "bold red" if kinds.is_error(span) else "bold")
     head: Line = [(above + branch, "dim"), (word, style), (" ", ""), name]
     start = f"+{seconds((span.start_ns - trace.start_ns) / 1e9)}" if span.start_ns else ""
-    took = seconds((span.end_ns - span.start_ns) / 1e9) if 0 < span.start_ns <= span.end_ns else "?"
+    took = facts.took(span)
     yield canvas.columns(head, (start, "dim"), (took, ""), canvas.bar(span, entry.parent, trace, style))
     below = above + on + ("│  " if entry.has_children else "   ")
-    for line in facts.lines(span, entry.parent, entry.has_children, canvas.width - cell_len(below)):
+    for line in facts.lines(span, entry.parent, span.span_id in answering, canvas.width - cell_len(below)):
         yield canvas.line([(below, "dim"), *line])
 
 
@@ -98,7 +100,7 @@ def _summary(traces: tuple[Trace, ...], canvas: Canvas) -> Iterator[Line]:
     spans = [span for trace in traces for span in trace.spans]
     errors = sum(map(kinds.is_error, spans))
     parts: Line = [(count(len(traces), "trace"), "bold"), (count(len(spans), "span"), "")]
-    parts += [(f"{errors} with errors", "red")] if errors else []
+    parts += [(f"{count(errors, 'span')} with errors", "red")] if errors else []
     runs = Counter(map(kinds.outcome, filter(kinds.is_run, spans)))
     if runs:
         by_status = ", ".join(f"{number} {status}" for status, number in runs.most_common())

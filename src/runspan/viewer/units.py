@@ -18,6 +18,7 @@ SCALES: Mapping[float, tuple[str, float]] = {
     8_638_200.0: ("{:.0f} h", 3_600.0),
 }
 EXACT_SHARE = 0.02  # a spread below this share of the value changes no digit that is shown
+SMALLEST_SPREAD_S = 0.0005
 WHOLE_CENTS_FROM = 0.1  # dollars
 SMALLEST_DOLLARS = 1e-7
 
@@ -34,12 +35,18 @@ def seconds(value: float) -> str:
 
 def spread(value: float, width: float | None) -> str:
     """A duration known to lie in an interval of this width around it: `0.5 ± 0.2 s`, with no digit that is not true."""
-    half = (width or 0.0) / 2
-    if half < max(EXACT_SHARE * value, 0.0005):
+    if width is None or not is_rough(value, width):
         return seconds(value)
+    half = float(f"{width / 2:.0e}")
     unit, scale = ("s", 1.0) if max(value, half * 10) >= 0.9995 else ("ms", 1e-3)
-    digits = max(0, -math.floor(math.log10(half / scale)))
-    return f"{value / scale:.{digits}f} ± {half / scale:.{digits}f} {unit}"
+    digits = -math.floor(math.log10(half / scale))  # below zero: tens, hundreds
+    parts = (f"{round(part / scale, digits):.{max(0, digits)}f}" for part in (value, half))
+    return f"{' ± '.join(parts)} {unit}"
+
+
+def is_rough(value: float, width: float | None) -> bool:
+    """Whether an interval of this width leaves digits of the value open."""
+    return (width or 0.0) / 2 >= max(EXACT_SHARE * value, SMALLEST_SPREAD_S)
 
 
 def money(dollars: float) -> str:
@@ -54,8 +61,8 @@ def money(dollars: float) -> str:
 
 
 def count(number: float, what: str) -> str:
-    """`1 poll`, `7 polls`."""
-    return f"{number:g} {what}{'' if number == 1 else 's'}"
+    """`1 poll`, `12,345 polls`."""
+    return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
 def moment(time_ns: int) -> str:

@@ -109,7 +109,7 @@ def _confirmed(config: Config, trace_id: str, timeout_s: float) -> Finding:
     if found is None:
         return ok("delivery", "the receiver took the test trace")
     if found:
-        return ok("delivery", f"the viewer has the test trace: {page}/trace/{trace_id}")
+        return ok("delivery", f"the viewer at {page} had the test trace, which is deleted again")
     return bad(
         "delivery",
         "the viewer took the test trace, but does not have it",
@@ -118,7 +118,7 @@ def _confirmed(config: Config, trace_id: str, timeout_s: float) -> Finding:
 
 
 def _in_viewer(page: str, sent: Mapping[str, str], trace_id: str, timeout_s: float) -> bool | None:
-    """None: it can't be asked from here."""
+    """Whether it was there; it is deleted. None: the viewer can't be asked from here."""
     session = new_session()
     headers = {name: value for name, value in sent.items() if name.lower() == "authorization"}
     until = time.monotonic() + timeout_s
@@ -126,6 +126,7 @@ def _in_viewer(page: str, sent: Mapping[str, str], trace_id: str, timeout_s: flo
         while True:
             answer = session.get(f"{page}/trace/{trace_id}/otlp.json", headers=headers, timeout=timeout_s)
             if answer.status_code == 200:
+                session.delete(f"{page}/api/v1/traces/{trace_id}", headers=headers, timeout=timeout_s)
                 return True
             if time.monotonic() > until:
                 return False

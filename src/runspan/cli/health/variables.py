@@ -37,7 +37,10 @@ def masked(name: str, value: str) -> str:
     if SECRET.search(name):
         return MASK
     if "://" in value:
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:  # no URL: said when it is used
+            return MASK if "@" in value or "?" in value else value
         netloc = parts.netloc.rpartition("@")[2]
         hidden = f"{MASK}@" if "@" in parts.netloc else ""
         return f"{parts.scheme}://{hidden}{netloc}{parts.path}" + (f"?{MASK}" if parts.query else "")

@@ -192,6 +192,8 @@ def check(path: Path, *, may_be_new: bool = False) -> None:
 
 def _without_writing(path: Path) -> sqlite3.Connection:
     """Where nobody writes there is no log beside the file; SQLite would make one, even to read alone."""
+    if path.is_dir():
+        raise NotOurFileError(f"{path} is a folder; name the file of a store with --db")
     is_alone = not path.with_name(f"{path.name}-wal").exists()
     mode = "mode=ro&immutable=1" if is_alone else "mode=ro"
     return sqlite3.connect(
