@@ -195,7 +195,7 @@ class Handle:
             return ok
 
         def then(ok: bool) -> None:
-            atexit.unregister(self._close)  # not before: where nobody waits for the end, the exit does
+            atexit.unregister(self._exit_hook)  # not before: where nobody waits for the end, the exit does
             if not ok:
                 self._providers.give_up()
             self._closed()
@@ -221,7 +221,7 @@ class Handle:
             undo.callback(
                 self._endings.remove
             )  # not a part of `_take_off`: it stays on until all is delivered
-            undo.callback(atexit.unregister, self._close)
+            undo.callback(atexit.unregister, self._exit_hook)
             undo.callback(self._take_off)
             self._put_on()
             self._providers.publish()
@@ -246,21 +246,28 @@ class Handle:
 
     def _close(self, timeout_s: float | None = None) -> bool:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
-        atexit.unregister(self._close)
-        ok = self._deliver(timeout_s)
-        self._closed()
-        if timeout_s is None:
-            _stay_interrupted()
-        return ok
+        atexit.unregister(self._exit_hook)
+        try:
+            return self._deliver(timeout_s)
+        finally:
+            self._closed()
+
+    def _exit_hook(self) -> None:
+        with suppress(SystemExit):  # raised meanwhile; here it would change nothing, and be printed
+            self._close()
+        _stay_interrupted()
 
     def _deliver(self, timeout_s: float | None = None) -> bool:
         """The process is about to end: everything goes out, within the deadline. False: something was given up."""
         if not self._is_used():
             return True
         timeout_s = self._exit_time(self.config.exit_timeout_s if timeout_s is None else timeout_s)
-        ok = waiting.wait(self._worker.begin, timeout_s, closing=True, always=True)
-        if not ok:
-            self._providers.give_up()
+        ok = False
+        try:
+            ok = waiting.wait_to_the_end(self._worker.begin, timeout_s)
+        finally:
+            if not ok:
+                self._providers.give_up()
         return ok
 
     async def _arrive(self) -> None:
@@ -300,8 +307,8 @@ class Handle:
         """
         if not threading.main_thread().is_alive():
             return
-        atexit.unregister(self._close)
-        atexit.register(self._close)
+        atexit.unregister(self._exit_hook)
+        atexit.register(self._exit_hook)
         if self.is_launched:  # registered after it, so called before it
             atexit.unregister(launched.end_refused)
             atexit.register(launched.end_refused)
