@@ -37,6 +37,7 @@ from .runtime.call_spans import Agents, CallSpans
 from .runtime.emitter import Emitter
 from .runtime.endings import Endings
 from .runtime.fetcher import Fetcher
+from .runtime.flushes import Flush
 from .runtime.handoffs import Handoffs
 from .runtime.lru import Lru
 from .runtime.metrics import Metrics
@@ -72,7 +73,7 @@ class Handle:
         self._is_finalized = False
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
         self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
-        self._endings = Endings(self._deliver, self._arrive)
+        self._endings = Endings(self._deliver, self._arrive, self._set_out)
         self._page: str | None = None  # where a trace is shown
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
@@ -276,6 +277,11 @@ class Handle:
             began_s = clock.monotonic_s()
             if not await waiting.await_(self._worker.begin, self._exit_time(self.config.exit_timeout_s)):
                 self._waiting_since_s = began_s
+
+    def _set_out(self) -> None:
+        """What is over sets out; nobody waits for it."""
+        if self._is_used():
+            self._worker.begin(Flush.within(self.config.exit_timeout_s, lambda ok: None))
 
     def _exit_time(self, timeout_s: float) -> float:
         """`timeout_s`, less what a server's end just before has waited for in vain: both are one end."""

@@ -34,9 +34,7 @@ class Waiter:
         return self._done.wait(min(timeout_s, LONGEST_S)) and self._ok
 
 
-def wait(
-    begin: Begin, timeout_s: float, *, closing: bool = False, then: Answer | None = None
-) -> bool:
+def wait(begin: Begin, timeout_s: float, *, closing: bool = False, then: Answer | None = None) -> bool:
     """The flush's answer within `timeout_s`; within `BLOCKED_S` where an event loop runs in this thread. The flush goes on then."""
     waiter = Waiter()
     blocks = loops.running() is not None
@@ -45,7 +43,7 @@ def wait(
 
 
 def wait_to_the_end(begin: Begin, timeout_s: float) -> bool:
-    """A closing flush's answer within `timeout_s`, for a process that ends. It waits in an event loop's thread, too: nobody comes back.
+    """A closing flush's answer within `timeout_s`, for a process that ends: it waits in an event loop's thread, too.
 
     Supervisors ask more than once: gunicorn's master sends SIGQUIT after the terminal's Ctrl-C, a pool's parent SIGTERM. A handler
     that raises SystemExit says no more than what is under way, so the wait goes on and the exit is raised after it. Anything else
