@@ -6,8 +6,8 @@
 - **uvicorn** shuts down before that. It catches signals meanwhile, but not afterwards: then a second one, which a supervisor sends
   after a Ctrl-C, ends the process at any moment. So what is over goes out at the end of `Server.shutdown`.
 - A child of **Celery's pool** leaves by `os._exit`, after a signal of Celery's own. Where Celery uses its broker in threads, one of
-  them renews the children, and as soon as it ends the kernel kills them (Celery asks for that: PR_SET_PDEATHSIG). That is early in a
-  warm shutdown, even within a task, and unannounced. So what is over sets out at the end of each of their tasks.
+  them renews the children, and as soon as it ends the kernel kills them, as Celery asks for (PR_SET_PDEATHSIG): early in a warm
+  shutdown, even within a task, and unannounced. So what is over sets out at the end of each of their tasks.
 """
 
 from __future__ import annotations
