@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import math
 import sys
@@ -321,7 +322,9 @@ class Handle:
         self._endings.look_around()
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
-            self._finalize_in_child()
+            import multiprocessing.util
+
+            self._finalize_in_child(multiprocessing.util)
 
     def _after_fork(self) -> None:
         """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
@@ -333,17 +336,16 @@ class Handle:
         self._build()
         if was_active:
             active.now = self._active
-        util = sys.modules.get("multiprocessing.util")
-        if util is not None:  # its children leave without atexit; registered anew once it has cleared its own
-            util.register_after_fork(self, Handle._finalize_in_child)
+        for name in ("multiprocessing.util", "billiard.util"):  # whose children leave without atexit
+            util = sys.modules.get(name)
+            if util is not None:  # registered anew once it has cleared its own
+                util.register_after_fork(self, functools.partial(Handle._finalize_in_child, util=util))
 
-    def _finalize_in_child(self) -> None:
-        """Children of multiprocessing, but for spawned ones, leave without atexit."""
+    def _finalize_in_child(self, util: Any) -> None:
+        """Children of multiprocessing and billiard (Celery's), but for spawned ones, leave without atexit."""
         if not self._is_finalized:
-            import multiprocessing.util
-
             self._is_finalized = True
-            multiprocessing.util.Finalize(None, self._close, exitpriority=100)
+            util.Finalize(None, self._close, exitpriority=100)
 
 
 def _stay_interrupted() -> None:
