@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import logging
 import math
 import sys
@@ -322,9 +321,7 @@ class Handle:
         self._endings.look_around()
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
-            import multiprocessing.util
-
-            self._finalize_in_child(multiprocessing.util)
+            self._finalize_in_child()
 
     def _after_fork(self) -> None:
         """A forked child: its parent emits the parent's runs, and ends the spans that were open."""
@@ -336,16 +333,20 @@ class Handle:
         self._build()
         if was_active:
             active.now = self._active
-        for name in ("multiprocessing.util", "billiard.util"):  # whose children leave without atexit
-            util = sys.modules.get(name)
-            if util is not None:  # registered anew once it has cleared its own
-                util.register_after_fork(self, functools.partial(Handle._finalize_in_child, util=util))
+        # Children of multiprocessing leave without atexit. Registered anew once they have cleared their own finalizers. billiard shares
+        # them, and may import them in the child alone.
+        if "multiprocessing.util" in sys.modules or "billiard" in sys.modules:
+            from multiprocessing import util
 
-    def _finalize_in_child(self, util: Any) -> None:
-        """Children of multiprocessing and billiard (Celery's), but for spawned ones, leave without atexit."""
+            util.register_after_fork(self, Handle._finalize_in_child)
+
+    def _finalize_in_child(self) -> None:
+        """Children of multiprocessing and billiard, but for spawned ones, leave without atexit."""
         if not self._is_finalized:
+            import multiprocessing.util
+
             self._is_finalized = True
-            util.Finalize(None, self._close, exitpriority=100)
+            multiprocessing.util.Finalize(None, self._close, exitpriority=100)
 
 
 def _stay_interrupted() -> None:
