@@ -333,8 +333,8 @@ class Handle:
         self._build()
         if was_active:
             active.now = self._active
-        # Children of multiprocessing leave without atexit. Registered anew once they have cleared their own finalizers. billiard shares
-        # them, and may import them in the child alone.
+        # Children of multiprocessing leave without atexit. Registered anew once they have cleared their own finalizers, which
+        # billiard's children share, but may import in the child alone.
         if "multiprocessing.util" in sys.modules or "billiard" in sys.modules:
             from multiprocessing import util
 
