@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import socket
 import ssl
 import traceback
@@ -23,6 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update", action="store_true", help="rewrite tests/traces/*.json from what the tests see"
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_of_a_terminal() -> None:
+    """A background job begins with Ctrl-C ignored, and so do its children: twisted (daphne) and Python itself then leave it so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -37,6 +37,7 @@ from .runtime.call_spans import Agents, CallSpans
 from .runtime.emitter import Emitter
 from .runtime.endings import Endings
 from .runtime.fetcher import Fetcher
+from .runtime.flushes import Flush
 from .runtime.handoffs import Handoffs
 from .runtime.lru import Lru
 from .runtime.metrics import Metrics
@@ -72,7 +73,7 @@ class Handle:
         self._is_finalized = False
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
         self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
-        self._endings = Endings(self._deliver, self._arrive)
+        self._endings = Endings(self._deliver, self._arrive, self._set_out)
         self._page: str | None = None  # where a trace is shown
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
@@ -195,7 +196,7 @@ class Handle:
             return ok
 
         def then(ok: bool) -> None:
-            atexit.unregister(self._close)  # not before: where nobody waits for the end, the exit does
+            atexit.unregister(self._exit_hook)  # not before: where nobody waits for the end, the exit does
             if not ok:
                 self._providers.give_up()
             self._closed()
@@ -221,7 +222,7 @@ class Handle:
             undo.callback(
                 self._endings.remove
             )  # not a part of `_take_off`: it stays on until all is delivered
-            undo.callback(atexit.unregister, self._close)
+            undo.callback(atexit.unregister, self._exit_hook)
             undo.callback(self._take_off)
             self._put_on()
             self._providers.publish()
@@ -246,21 +247,28 @@ class Handle:
 
     def _close(self, timeout_s: float | None = None) -> bool:
         """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
-        atexit.unregister(self._close)
-        ok = self._deliver(timeout_s)
-        self._closed()
-        if timeout_s is None:
-            _stay_interrupted()
-        return ok
+        atexit.unregister(self._exit_hook)
+        try:
+            return self._deliver(timeout_s)
+        finally:
+            self._closed()
+
+    def _exit_hook(self) -> None:
+        with suppress(SystemExit):  # raised meanwhile; here it would change nothing, and be printed
+            self._close()
+        _stay_interrupted()
 
     def _deliver(self, timeout_s: float | None = None) -> bool:
         """The process is about to end: everything goes out, within the deadline. False: something was given up."""
         if not self._is_used():
             return True
         timeout_s = self._exit_time(self.config.exit_timeout_s if timeout_s is None else timeout_s)
-        ok = waiting.wait(self._worker.begin, timeout_s, closing=True, always=True)
-        if not ok:
-            self._providers.give_up()
+        ok = False
+        try:
+            ok = waiting.wait_to_the_end(self._worker.begin, timeout_s)
+        finally:
+            if not ok:
+                self._providers.give_up()
         return ok
 
     async def _arrive(self) -> None:
@@ -269,6 +277,11 @@ class Handle:
             began_s = clock.monotonic_s()
             if not await waiting.await_(self._worker.begin, self._exit_time(self.config.exit_timeout_s)):
                 self._waiting_since_s = began_s
+
+    def _set_out(self) -> None:
+        """What is over sets out; nobody waits for it."""
+        if self._is_used():
+            self._worker.begin(Flush.within(self.config.exit_timeout_s, lambda ok: None))
 
     def _exit_time(self, timeout_s: float) -> float:
         """`timeout_s`, less what a server's end just before has waited for in vain: both are one end."""
@@ -300,8 +313,8 @@ class Handle:
         """
         if not threading.main_thread().is_alive():
             return
-        atexit.unregister(self._close)
-        atexit.register(self._close)
+        atexit.unregister(self._exit_hook)
+        atexit.register(self._exit_hook)
         if self.is_launched:  # registered after it, so called before it
             atexit.unregister(launched.end_refused)
             atexit.register(launched.end_refused)
@@ -320,12 +333,15 @@ class Handle:
         self._build()
         if was_active:
             active.now = self._active
-        util = sys.modules.get("multiprocessing.util")
-        if util is not None:  # its children leave without atexit; registered anew once it has cleared its own
+        # Children of multiprocessing leave without atexit. Registered anew once they have cleared their own finalizers, which
+        # billiard's children share, but may import in the child alone.
+        if "multiprocessing.util" in sys.modules or "billiard" in sys.modules:
+            from multiprocessing import util
+
             util.register_after_fork(self, Handle._finalize_in_child)
 
     def _finalize_in_child(self) -> None:
-        """Children of multiprocessing, but for spawned ones, leave without atexit."""
+        """Children of multiprocessing and billiard, but for spawned ones, leave without atexit."""
         if not self._is_finalized:
             import multiprocessing.util
 

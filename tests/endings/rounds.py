@@ -25,10 +25,16 @@ class Ended:
     code: int  # the exit status; below zero: the signal that ended the process
     seconds: float  # from the signal to the end
     log: list[str]  # lines, sorted, their digits taken out
+    killed: frozenset[str] = frozenset()  # pids of processes that the server itself ended by SIGKILL
 
     @property
     def run_ids(self) -> list[str]:
         return sorted(answer.split()[1] for answer in self.answers)
+
+    @property
+    def may_lack(self) -> set[str]:
+        """Runs that only a process knew which was killed."""
+        return {run_id for pid, run_id, _ in map(str.split, self.answers) if pid in self.killed}
 
 
 def terminate(child: subprocess.Popen[str]) -> None:
@@ -51,14 +57,16 @@ def play(server: Server, env: Mapping[str, str], end: Callable[[subprocess.Popen
             answers = list(pool.map(_get, [f"{url}{server.path}"] * REQUESTS))
         began_s = time.monotonic()
         end(child)
-        said, _ = child.communicate(timeout=PATIENCE_S)
+        said, complained = child.communicate(timeout=PATIENCE_S)
         seconds = time.monotonic() - began_s
     finally:
         if child.poll() is None:
-            child.kill()
-            child.wait()
+            os.killpg(child.pid, signal.SIGKILL)  # with the processes that it started
+            child.communicate()
     log = sorted(re.sub(r"\d+", "0", line) for line in said.splitlines())
-    return Ended(answers, child.returncode, seconds, log)
+    pids = {answer.split()[0] for answer in answers} if seconds >= server.kills_after_s else set()
+    killed = {pid for pid in pids if server.leaves.format(pid=pid) not in complained}
+    return Ended(answers, child.returncode, seconds, log, frozenset(killed))
 
 
 def _get(url: str) -> str:

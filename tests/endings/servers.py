@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ class Server:
     needs: tuple[str, ...]  # modules
     instruments: str = "module"  # where instrument() stands in the app
     path: str = "/"
+    kills_after_s: float = math.inf  # how long it waits for its processes before it kills them
+    leaves: str = ""  # what the process with this `{pid}` writes, unless it is killed
 
     def argv(self, port: int) -> list[str]:
         return ["-m", *(part.format(port=port) for part in self.command)]
@@ -30,7 +33,7 @@ def _uvicorn(name: str, *more: str, app: str = "app", instruments: str = "module
 
 def _gunicorn(name: str, app: str, *more: str, needs: tuple[str, ...] = ()) -> Server:
     command = (*GUNICORN, f"{SERVED}:{app}", "--bind", "127.0.0.1:{port}", *more)
-    return Server(name, command, ("gunicorn", *needs))
+    return Server(name, command, ("gunicorn", *needs), kills_after_s=30, leaves="Worker exiting (pid: {pid})")
 
 
 def _hypercorn(name: str, workers: int) -> Server:
@@ -48,6 +51,8 @@ SERVERS = (
     _uvicorn("uvicorn --workers 2", "--workers", "2"),
     _uvicorn("uvicorn --reload", "--reload", "--reload-dir", os.path.dirname(__file__)),
     _gunicorn("gunicorn", "application"),
+    # Two signals to quit within a moment lock a worker with threads up for good, with and without us: the handler waits for a lock
+    # of its ThreadPoolExecutor, which the main thread holds. The master kills such a worker after 30 s.
     _gunicorn("gunicorn --threads 4", "application", "--threads", "4"),
     _gunicorn(
         "gunicorn -k uvicorn_worker.UvicornWorker",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.endings.rounds import Ended
 
-HEAD = ("ended by", "spans", "status without", "with", "median s without", "with")
+HEAD = ("ended by", "spans", "killed by the server", "status without", "with", "median s without", "with")
 rows: list[Row] = []
 
 
@@ -16,14 +16,14 @@ rows: list[Row] = []
 class Row:
     name: str
     arrived: int
-    expected: int
     bare: Sequence[Ended]
     traced: Sequence[Ended]
 
     def cells(self) -> tuple[str, ...]:
         statuses = (" ".join(sorted({str(e.code) for e in ended})) for ended in (self.bare, self.traced))
         seconds = (f"{statistics.median(e.seconds for e in ended):.2f}" for ended in (self.bare, self.traced))
-        return (self.name, f"{self.arrived} of {self.expected}", *statuses, *seconds)
+        killed = " and ".join(str(sum(len(e.killed) for e in ended)) for ended in (self.bare, self.traced))
+        return (self.name, f"{self.arrived} of {30 * len(self.traced)}", killed, *statuses, *seconds)
 
 
 def text() -> str:

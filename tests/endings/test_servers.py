@@ -22,15 +22,10 @@ ROUNDS = 20 if os.environ.get("RUNSPAN_ENDINGS") else 1
 AT_THE_END_ALONE = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}  # no span leaves before
 
 
-def arrived(receiver: Receiver) -> int:
-    return sum(
-        len(spans)
-        for spans in (
-            runs(receiver),
-            generations(receiver),
-            [s for s in receiver.spans if s.name == "answer"],
-        )
-    )
+def arrived(receiver: Receiver) -> tuple[int, int, int]:
+    """Of each kind, how many: an observed function, a Run and a model call for each request."""
+    answers = [s for s in receiver.spans if s.name == "answer"]
+    return len(answers), len(runs(receiver)), len(generations(receiver))
 
 
 def one_round(server: Server, instruments: str, end: Any) -> tuple[Ended, Receiver]:
@@ -54,12 +49,13 @@ def test_every_requests_spans_arrive_and_the_end_is_the_same(server: Server, end
         pytest.skip(f"{missing[0]} is not installed")
     bare = [one_round(server, "", ENDS[end])[0] for _ in range(max(1, ROUNDS // 4))]
     traced = [one_round(server, server.instruments, ENDS[end]) for _ in range(ROUNDS)]
-    spans = [arrived(receiver) for _, receiver in traced]
     name = f"{server.name}, {end}"
-    table.rows.append(table.Row(name, sum(spans), 30 * ROUNDS, bare, [ended for ended, _ in traced]))
+    spans = sum(sum(arrived(receiver)) for _, receiver in traced)
+    table.rows.append(table.Row(name, spans, bare, [ended for ended, _ in traced]))
     for ended, receiver in traced:
-        assert run_ids(receiver) == ended.run_ids
+        # A server that kills its own process does so without us, too: that round says nothing of the process's runs.
+        assert set(ended.run_ids) - ended.may_lack <= set(run_ids(receiver)) <= set(ended.run_ids)
+        assert arrived(receiver) == (len(run_ids(receiver)),) * 3
         assert unfinished(receiver) == {}
         assert all(ANSWER in str(g.attributes.get("gen_ai.output.messages")) for g in generations(receiver))
-    assert spans == [30] * ROUNDS
     assert {ended.code for ended, _ in traced} <= {ended.code for ended in bare}

@@ -110,8 +110,7 @@ def test_sigint_from_outside_ends_the_app_as_always_and_the_run_arrives(
 ) -> None:
     child = start(
         """
-        import signal, time
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with it ignored
+        import time
         import runspan
         runspan.instrument(exit_timeout_s=20, fetch="never")
         from tests.support import app

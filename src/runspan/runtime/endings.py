@@ -5,7 +5,9 @@
   twistd, and many a script. The kernel ends the process inside that call. So the wrappers here deliver right before the call.
 - **uvicorn** shuts down before that. It catches signals meanwhile, but not afterwards: then a second one, which a supervisor sends
   after a Ctrl-C, ends the process at any moment. So what is over goes out at the end of `Server.shutdown`.
-- A child of **Celery's pool** leaves by `os._exit`, after a signal of Celery's own.
+- A child of **Celery's pool** leaves by `os._exit`, after a signal of Celery's own. Where Celery uses its broker in threads, one of
+  them renews the children, and as soon as it ends the kernel kills them, as Celery asks for (PR_SET_PDEATHSIG): early in a warm
+  shutdown, even within a task, and unannounced. So what is over sets out at the end of each of their tasks.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
@@ -59,14 +62,23 @@ LOOK_S = 0.05  # how often a server that waits for us is asked whether it has be
 
 
 class Endings:
-    """Between `install()` and `remove()`, `deliver()` runs before such an end, and `arrive()` when uvicorn shuts down."""
+    """Between `install()` and `remove()`, `deliver()` runs before such an end, and `arrive()` when uvicorn shuts down.
 
-    def __init__(self, deliver: Callable[[], object], arrive: Callable[[], Awaitable[object]]) -> None:
+    `set_out()` begins to send what is over, and waits for nothing.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[], object],
+        arrive: Callable[[], Awaitable[object]],
+        set_out: Callable[[], object],
+    ) -> None:
         self._deliver = deliver
         self._arrive = arrive
+        self._set_out = set_out
         self._patched: list[tuple[Any, str, Any, Any]] = []  # module or class, name, original, ours
         self._uvicorn: Any = None
-        self._pool_signal: Any = None
+        self._pool_signals: dict[Any, Callable[..., None]] = {}  # Celery's, with what hears them
 
     def install(self) -> None:
         for module, name, raised in RAISING:
@@ -87,12 +99,16 @@ class Endings:
                 original = getattr(self._uvicorn, "shutdown", None)
                 if original is not None:
                     self._patch(self._uvicorn, "shutdown", original, self._arriving(original))
-        if self._pool_signal is None and "celery" in sys.modules:
+        if not self._pool_signals and "celery" in sys.modules:
             with guarded("connect to Celery's pool"):
                 signals = sys.modules.get("celery.signals")
-                self._pool_signal = getattr(signals, "worker_process_shutdown", None)
-                if self._pool_signal is not None:
-                    self._pool_signal.connect(self._leaves_pool, weak=False)
+                for name, hears in (
+                    ("worker_process_shutdown", self._leaves_pool),
+                    ("task_postrun", self._ends_task),
+                ):
+                    if (heard := getattr(signals, name, None)) is not None:
+                        heard.connect(hears, weak=False)
+                        self._pool_signals[heard] = hears
 
     def remove(self) -> None:
         """Every attribute is what it was. Where somebody wrapped ours since, ours steps aside inside."""
@@ -101,14 +117,19 @@ class Endings:
                 setattr(owner, name, original)
         self._patched.clear()
         self._uvicorn = None
-        if self._pool_signal is not None:
+        for heard, hears in self._pool_signals.items():
             with guarded("disconnect from Celery's pool"):
-                self._pool_signal.disconnect(self._leaves_pool)
-            self._pool_signal = None
+                heard.disconnect(hears)
+        self._pool_signals.clear()
 
     def _leaves_pool(self, **_: Any) -> None:
         with guarded("deliver before a process of Celery's pool ends"):
             self._deliver()
+
+    def _ends_task(self, **_: Any) -> None:
+        if threading.main_thread().name != "MainThread":  # a thread has forked this process
+            with guarded("send what is over at the end of a task"):
+                self._set_out()
 
     def _arriving(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         @functools.wraps(original)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from . import loops
+from . import clock, loops
 from .flushes import Answer, Flush
 
 BLOCKED_S = 0.1  # the longest that a flush holds up an event loop
@@ -34,17 +34,33 @@ class Waiter:
         return self._done.wait(min(timeout_s, LONGEST_S)) and self._ok
 
 
-def wait(
-    begin: Begin, timeout_s: float, *, closing: bool = False, always: bool = False, then: Answer | None = None
-) -> bool:
-    """The flush's answer within `timeout_s`; within `BLOCKED_S` where an event loop runs in this thread. The flush goes on then.
-
-    `always` waits there, too: an exit hook has nobody to come back to.
-    """
+def wait(begin: Begin, timeout_s: float, *, closing: bool = False, then: Answer | None = None) -> bool:
+    """The flush's answer within `timeout_s`; within `BLOCKED_S` where an event loop runs in this thread. The flush goes on then."""
     waiter = Waiter()
-    blocks = not always and loops.running() is not None
+    blocks = loops.running() is not None
     flush = Flush.within(timeout_s, waiter, closing=closing, patient=blocks, then=then)
     return begin(flush) and waiter.wait(min(timeout_s, BLOCKED_S) if blocks else timeout_s)
+
+
+def wait_to_the_end(begin: Begin, timeout_s: float) -> bool:
+    """A closing flush's answer within `timeout_s`, for a process that ends: it waits in an event loop's thread, too.
+
+    Supervisors ask more than once: gunicorn's master sends SIGQUIT after the terminal's Ctrl-C, a pool's parent SIGTERM. A handler
+    that raises SystemExit says no more than what is under way, so the wait goes on and the exit is raised after it. Anything else
+    ends the wait, such as the KeyboardInterrupt of a second Ctrl-C.
+    """
+    until_s = clock.monotonic_s() + timeout_s
+    asked: SystemExit | None = None
+    while True:
+        try:
+            waiter, left_s = Waiter(), max(0.0, until_s - clock.monotonic_s())
+            ok = begin(Flush.within(left_s, waiter, closing=True)) and waiter.wait(left_s)
+            break
+        except SystemExit as error:
+            asked = error
+    if asked is not None:
+        raise asked
+    return ok
 
 
 async def await_(begin: Begin, timeout_s: float) -> bool:
