@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,3 +250,10 @@ def test_every_module_says_what_it_is_for() -> None:
         if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
     ]
     assert without == []
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    picture = SOURCE.parents[1] / "tools" / "import_picture.py"
+    done = subprocess.run([sys.executable, picture], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith(" modules, no circle\n")
