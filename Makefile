@@ -72,6 +72,7 @@ check: $(READY) $(AUDIT)/.ready  ## lint, format, types, and what is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typed_calls.py
 	@$(MAKE) --no-print-directory audit
 
 audit: $(READY) $(AUDIT)/.ready  ## requirements, licences, known vulnerabilities (SKIPPED, in so many letters, where PyPI is not reached)

@@ -83,7 +83,7 @@ ALLOWED = {  # of the packages that are not the standard library's
     "click": ("cli",),
     "pytest": ("testing",),
     "genai_prices": ("pricing",),
-    "msgspec": ("core", "apis", "runtime", "clients", "observing", "viewer"),
+    "msgspec": ("config", "core", "apis", "runtime", "clients", "observing", "viewer"),
     "jinja2": ("viewer",),
     "mcp": ("viewer.mcp",),
     "markdown_it": ("viewer",),

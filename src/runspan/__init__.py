@@ -14,6 +14,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .config import ConfigError as ConfigError
+    from .config import Limits as Limits
     from .observing.context import context as context
     from .observing.current import current_span_id as current_span_id
     from .observing.current import current_trace_id as current_trace_id
@@ -38,6 +39,7 @@ __all__ = [
     "Adopted",
     "ConfigError",
     "Handle",
+    "Limits",
     "Stats",
     "__version__",
     "adopt",
@@ -60,7 +62,7 @@ __all__ = [
 
 # Loaded when first used: `import runspan` costs an app nothing, and the fake server needs no OpenTelemetry.
 _HOMES = {
-    "ConfigError": ".config",
+    **dict.fromkeys(("ConfigError", "Limits"), ".config"),
     "context": ".observing.context",
     "observe": ".observing.decorator",
     "score": ".observing.score",
@@ -75,14 +77,16 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'runspan' has no attribute {name!r}")
-    import_module("._compat", __name__).import_sdk()
-    home = import_module(_HOMES[name], __name__)
-    # All of its names: at the end of the interpreter, a finalizer that wants to flush can import nothing any more.
-    globals().update({of: getattr(home, of) for of, where in _HOMES.items() if where == _HOMES[name]})
-    return globals()[name]
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'runspan' has no attribute {name!r}")
+        import_module("._compat", __name__).import_sdk()
+        home = import_module(_HOMES[name], __name__)
+        # All of its names: at the end of the interpreter, a finalizer that wants to flush can import nothing any more.
+        globals().update({of: getattr(home, of) for of, where in _HOMES.items() if where == _HOMES[name]})
+        return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -90,21 +90,25 @@ class Handle:
             }
         )
         self._neighbours = OtherInstrumentations(
-            APIS, passes=config.other_instrumentations == "past", ours=self._installer.ours
+            APIS, self._installer, bypasses=config.bypass_other_instrumentations
         )
 
     def _build(self) -> None:
         """The moving parts, new: at start and in a forked child, which forgets its parent's runs."""
-        config = self.config
+        config, limits = self.config, self.config.limits
         self._metrics = Metrics(self._meters.current, self._dropped)
         extra = EXTRAS.get(config.backend or "", NONE)
         emitter = Emitter(
-            self._providers.current, config.max_attribute_chars, extra, config.max_span_chars, self._metrics
+            self._providers.current,
+            limits.max_attribute_chars,
+            extra,
+            limits.max_span_chars,
+            self._metrics,
         )
         flusher = Flusher(self._providers.flush, self._meters.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
-        texts = Texts(config.capture_content, config.redact, config.max_text_chars, _redaction_failed)
+        texts = Texts(config.capture_content, config.redact, limits.max_text_chars, _redaction_failed)
         agents: Agents = Lru(5_000)
         registry = RunRegistry()
         self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, registry, self._price)
@@ -112,8 +116,8 @@ class Handle:
         self._custody = handoffs = Handoffs(
             tracker, emitter, calls, lambda record: self._worker.put(record), APIS, extra
         )
-        reader = Reader(tracker, calls, emitter, handoffs, joins=config.join == "alive")
-        streams = StreamReader(tracker, calls, texts, reader.join)
+        reader = Reader(tracker, calls, emitter, handoffs)
+        streams = StreamReader(tracker, calls, texts, reader.meet)
         handlers: Mapping[type, Callable[[Any], None]] = {
             Call: reader.call,
             Fetched: reader.fetched,
@@ -189,7 +193,7 @@ class Handle:
         if not self.config.enabled:
             return True
         self._take_off()
-        timeout_s = self.config.exit_timeout_s if timeout is None else timeout
+        timeout_s = self.config.limits.exit_timeout_s if timeout is None else timeout
         if loops.running() is None or not self._is_used():
             ok = self._close(timeout_s)
             self._worker.stop(self._close_providers)
@@ -235,8 +239,7 @@ class Handle:
         self._at_exit()
         self._installer.install()
         self._neighbours.look()
-        if self.config.threads:
-            self._pools.install()
+        self._pools.install()
 
     def _take_off(self) -> None:
         if active.now is self._active:
@@ -262,7 +265,7 @@ class Handle:
         """The process is about to end: everything goes out, within the deadline. False: something was given up."""
         if not self._is_used():
             return True
-        timeout_s = self._exit_time(self.config.exit_timeout_s if timeout_s is None else timeout_s)
+        timeout_s = self._exit_time(self.config.limits.exit_timeout_s if timeout_s is None else timeout_s)
         ok = False
         try:
             ok = waiting.wait_to_the_end(self._worker.begin, timeout_s)
@@ -275,13 +278,15 @@ class Handle:
         """A server has ended in this process, which may go on: what is over goes out."""
         if self._is_used():
             began_s = clock.monotonic_s()
-            if not await waiting.await_(self._worker.begin, self._exit_time(self.config.exit_timeout_s)):
+            if not await waiting.await_(
+                self._worker.begin, self._exit_time(self.config.limits.exit_timeout_s)
+            ):
                 self._waiting_since_s = began_s
 
     def _set_out(self) -> None:
         """What is over sets out; nobody waits for it."""
         if self._is_used():
-            self._worker.begin(Flush.within(self.config.exit_timeout_s, lambda ok: None))
+            self._worker.begin(Flush.within(self.config.limits.exit_timeout_s, lambda ok: None))
 
     def _exit_time(self, timeout_s: float) -> float:
         """`timeout_s`, less what a server's end just before has waited for in vain: both are one end."""

@@ -26,12 +26,13 @@ _MAX_KNOWN = 1_000
 
 
 def pricer(config: Config) -> Pricer:
-    """What `cost=` and `prices=` ask for. Raises ConfigError for prices that cannot be read."""
+    """What `prices=` asks for. Raises ConfigError for prices that cannot be read."""
+    if config.prices is False:
+        return cost.no_price
     try:
-        prices = cost.read(config.prices or {})
+        return Pricing(cost.read(config.prices or {}))
     except ValueError as error:
         raise ConfigError(f"prices= (or RUNSPAN_PRICES): {error}.") from None
-    return Pricing(prices) if config.cost else cost.no_price
 
 
 class Pricing:

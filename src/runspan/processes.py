@@ -30,7 +30,7 @@ def handoff(run_id: str) -> dict[str, str]:
     return {}
 
 
-def adopt(run_id: str, carrier: Mapping[str, Any]) -> Adopted:
+def adopt(run_id: str, carrier: Mapping[str, object]) -> Adopted:
     """Take over the run that another process handed off: this process emits it, once, as a part of the creator's trace.
 
         with runspan.adopt(run_id, headers):

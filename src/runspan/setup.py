@@ -2,30 +2,102 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
 import weakref
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, cast
+
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
 
 from . import guard
-from .config import resolve
+from .config import Backend, Calls, Content, Limits, Prices, Redact, resolve
 from .handle import Handle as Handle
 
 logger = logging.getLogger("runspan")
+
+P = ParamSpec("P")
 
 _lock = threading.RLock()  # a signal handler or finalizer may come in between
 _handle: Handle | None = None
 _forks: weakref.WeakSet[Handle] = weakref.WeakSet()
 
 
-def instrument(**options: Any) -> Handle:
-    """Trace every Run of every `openai` client in this process, from now on.
+def _as_given(face: Callable[P, Handle]) -> Callable[P, Handle]:
+    """`face` with its types and docstring; `_start` gets the options that the caller wrote, the names of 0.1.0 among them.
 
-    Options are the fields of `Config` (see `docs/configuration.md`); they beat `RUNSPAN_*` variables, which beat the defaults.
-    Raises ConfigError, with the cure, for options that are wrong; nothing of runspan raises later. Twice is once: the second
-    call gives the first one's handle.
+    A default that the caller did not write must not beat a variable.
     """
+
+    @functools.wraps(face)
+    def instrument(**options: Any) -> Handle:
+        return _start(options)
+
+    return cast("Callable[P, Handle]", instrument)
+
+
+@_as_given
+def instrument(
+    *,
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    service_name: str | None = None,
+    backend: Backend | None = None,
+    file: str | None = None,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    calls: Calls = "auto",
+    capture_content: Content = True,
+    redact: Redact | None = None,
+    background_fetch: bool = True,
+    propagate_in_metadata: bool = False,
+    bypass_other_instrumentations: bool = False,
+    prices: Prices | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - it is frozen
+    enabled: bool = True,
+    set_global: bool = False,
+) -> Handle:
+    """Trace every run of every `openai` client in this process from now on.
+
+    An option beats its `RUNSPAN_*` variable, which beats the default (see `docs/configuration.md`). A second call returns the
+    handle of the first one and changes nothing.
+
+    Args:
+        endpoint: OTLP/HTTP base URL for runspan's own provider. Beats `OTEL_EXPORTER_OTLP_ENDPOINT`.
+        headers: OTLP headers for runspan's own provider. They beat `OTEL_EXPORTER_OTLP_HEADERS`.
+        service_name: `service.name` for runspan's own provider. Beats `OTEL_SERVICE_NAME`.
+        backend: Name of the backend to send to. Its address, keys and extra attributes come from the backend's own variables.
+        file: Write OTLP JSON lines to this file, in place of the default address, or beside an address that is given.
+        tracer_provider: OpenTelemetry TracerProvider to use in place of the global one or runspan's own.
+        meter_provider: OpenTelemetry MeterProvider to use in place of the global one or runspan's own.
+        calls: Which calls around runs get a span: `auto` (writes under a recording span, and failures), `all` (reads too), `none`.
+        capture_content: Record instructions, messages, tool arguments and results, metadata and error texts. `events` puts them on
+            log records (`gen_ai.client.inference.operation.details`) of the app's LoggerProvider, `spans_and_events` on both.
+        redact: `redact(kind, text) -> text` is called for each text before it is exported.
+        background_fetch: Fetch in the background what runspan still lacks about an ended run.
+        propagate_in_metadata: Add one key to the metadata of new runs, so that the process whose app sees the end exports the run.
+        bypass_other_instrumentations: Bypass other OpenAI instrumentations for Assistants calls, so that a backend does not count
+            the tokens twice. Without it, they record what they record without runspan.
+        prices: Prices in USD per million tokens, by model, in place of those of `runspan[cost]`:
+            `{'gpt-4o': {'input': 2.5, 'output': 10, 'cached': 1.25}, 'my-deployment': 'gpt-4o'}`. `False`: no costs.
+            As a variable: JSON.
+        limits: `runspan.Limits(...)`: how much runspan keeps, sends and waits for.
+        enabled: `False`: runspan does nothing (`OTEL_SDK_DISABLED=true` does the same).
+        set_global: Make runspan's own providers the global ones.
+
+    Returns:
+        The handle: `stats()`, `config` and what `runspan.flush()` and `runspan.uninstrument()` act on.
+
+    Raises:
+        ConfigError: An option or a variable is wrong. The message says what to write instead.
+    """
+    raise NotImplementedError  # `_start` does it
+
+
+def _start(options: Mapping[str, Any]) -> Handle:
     with _lock:
         if _handle is not None:
             if options and resolve(options, os.environ) != _handle.config:
@@ -46,7 +118,7 @@ def instrument(**options: Any) -> Handle:
         handle._providers.describe(),
         handle._meters.describe(),
         "on" if config.capture_content else "off",
-        "on" if config.fetch == "auto" else "off",
+        "on" if config.background_fetch else "off",
     )
     return handle
 

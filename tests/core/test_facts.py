@@ -39,7 +39,7 @@ TOLD = replace(
         state=begun(0, S, request=ASKED),
     ),
     first_token_ns=3 * S,
-    origin="joined",
+    origin="adopted",
     noticed_ns=10 * S,
     polls=5,
 )
@@ -48,7 +48,7 @@ ALL_FACTS = RunFacts(
     request=replace(ASKED, additional_instructions=None, additional_messages=()),
     run=replace(TOLD.run, instructions=None, required=()),
     agent=ASSISTANT,
-    origin="joined",
+    origin="adopted",
     finish_reason="stop",
     queue_s=2.0,
     active_s=5.0,

@@ -125,7 +125,7 @@ def test_what_a_poll_of_the_same_status_adds() -> None:
 
 @pytest.mark.parametrize(
     ("origin", "created_at", "expected"),
-    [("adopted", None, A), ("adopted", A - 5, A - 5), ("joined", None, None), (None, None, None)],
+    [("adopted", None, A), ("adopted", A - 5, A - 5), (None, None, None)],
 )
 def test_only_a_run_that_was_taken_over_learns_late_when_it_was_created(
     origin: str | None, created_at: int | None, expected: int | None

@@ -203,10 +203,7 @@ def test_errors_have_the_apis_code(fault: Any, code: str, kind: str) -> None:
 
 
 @both_clients
-@pytest.mark.parametrize("threads", [True, False])
-def test_upload_and_poll_of_a_batch_is_one_span_with_its_polls_and_file_counts(
-    kind: str, threads: bool
-) -> None:
+def test_upload_and_poll_of_a_batch_is_one_span_with_its_polls_and_file_counts(kind: str) -> None:
     seen: dict[str, Any] = {}
 
     async def case(app: App) -> None:
@@ -218,13 +215,13 @@ def test_upload_and_poll_of_a_batch_is_one_span_with_its_polls_and_file_counts(
         )
         seen["requests"] = [f"{r.method} {r.path.split('/')[-2]}" for r in app.server.requests][-99:]
 
-    app_span, _, span = played(kind, case, threads=threads)
+    app_span, _, span = played(kind, case)
     batch = seen["batch"]
     polls = seen["requests"].count("GET file_batches")
     assert polls > 1
     assert span.name == "upload_file_batch"
     assert attribute(span, "runspan.indexing.polls") == polls
-    assert attribute(span, "runspan.indexing.uploads") == (3 if threads or "Async" in kind else None)
+    assert attribute(span, "runspan.indexing.uploads") == 3
     assert attribute(span, "runspan.indexing.status") == "completed" == batch.status
     counts = {key: attribute(span, f"runspan.indexing.files.{key}") for key in batch.file_counts.model_dump()}
     assert counts == batch.file_counts.model_dump() == {

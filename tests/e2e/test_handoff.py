@@ -559,7 +559,7 @@ def test_a_run_that_its_creator_does_not_record_is_not_recorded_by_who_adopts_it
             run = await app.started() if has_parent else app.runs.create(**app.asked)
             headers = runspan.handoff(run.id)
             assert not int(headers["traceparent"][-2:], 16) & 1
-        with relay.process("worker", join="alive"), runspan.adopt(run.id, headers), runspan.span("inside"):
+        with relay.process("worker"), runspan.adopt(run.id, headers), runspan.span("inside"):
             await app.polled(run, span="outside")
 
     with playing("OpenAI") as app:
@@ -593,7 +593,7 @@ def test_a_sampler_that_drops_all_where_it_is_adopted_has_the_last_word() -> Non
         with relay.process("creator"):
             run = await app.started()
             headers = runspan.handoff(run.id)
-        with relay.process("worker", sampler=ALWAYS_OFF, join="alive"):
+        with relay.process("worker", sampler=ALWAYS_OFF):
             runspan.adopt(run.id, headers)
             await finished(app, run)
 

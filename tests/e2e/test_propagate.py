@@ -182,7 +182,7 @@ def test_the_process_that_saw_it_alive_and_sees_its_end_emits_it(way: str, kind:
             else:
                 await app.polled(await read(app, run))
             await app.listed()
-        with relay.process("reader", join="alive"):
+        with relay.process("reader"):
             await read(app, run)
             await app.got(app.runs.list(run.thread_id))
             await app.listed()
@@ -205,7 +205,7 @@ def test_a_process_that_saw_it_alive_and_not_its_end_leaves_it_to_others(kind: s
             run = await app.started()
             await app.flushed()
             assert trace.handle.stats().live == 1
-        with relay.process("looker", join="alive", fetch="auto", settle_s=0.0):
+        with relay.process("looker", fetch="auto", settle_s=0.0):
             await read(app, run)
 
     with playing(kind) as app:

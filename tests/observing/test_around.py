@@ -141,16 +141,11 @@ def test_nothing_is_kept_of_a_call_that_is_over(traces: Traced) -> None:
         gc.enable()
 
 
-def test_pools_are_as_they_were_after_uninstrument_and_with_the_switch_off() -> None:
+def test_pools_are_as_they_were_after_uninstrument() -> None:
     before = vars(ThreadPoolExecutor)["submit"]
     with traced():
         assert vars(ThreadPoolExecutor)["submit"] is not before
     assert vars(ThreadPoolExecutor)["submit"] is before
-    with traced(threads=False) as traces:
-        assert vars(ThreadPoolExecutor)["submit"] is before
-        with ThreadPoolExecutor(1) as pool, runspan.span("caller"):
-            pool.submit(step, 1).result()
-        assert tree(traces) == [("caller", None), ("step", None)]
 
 
 def test_a_forked_child_leaves_its_parents_open_spans_to_the_parent(traces: Traced) -> None:

@@ -169,24 +169,3 @@ def test_with_neither_the_creators_own_look_finds_the_end(start: Start, receiver
         child.end()
     run = check(receiver, order["run"], "creator")
     assert "runspan.run.detection_lag_s" not in run.attributes
-
-
-def test_with_join_the_worker_traces_the_run_of_a_creator_that_is_not_instrumented(
-    start: Start, receiver: Receiver
-) -> None:
-    creator, worker, reader = (
-        start("creator", enabled=False),
-        start("worker", join="alive"),
-        start("reader", join="alive"),
-    )
-    order = creator.do("create")
-    assert worker.do("work", {**order, "observes": False})["status"] == "completed"
-    assert reader.do("show", order)["answer"] == "It is 12 °C."
-    assert (worker.do("stats")["emitted"], reader.do("stats")["started"]) == (1, 0)
-    for child in (creator, worker, reader):
-        child.end()
-    (run,), (generation,), (tool,) = runs(receiver), generations(receiver), of(receiver, "execute_tool")
-    assert (run.parent_id, generation.parent_id, tool.parent_id) == (None, run.span_id, run.span_id)
-    assert run.attributes["runspan.run.origin"] == "joined"
-    assert run.resource["service.name"] == "worker"
-    assert generation.attributes["gen_ai.usage.input_tokens"] == 600

@@ -12,7 +12,7 @@ from opentelemetry.trace import INVALID_SPAN
 
 from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
-from runspan.config import Config
+from runspan.config import resolve
 from runspan.core.model import Observation, Run, RunFacts, RunRequest, Source, SpanData
 from runspan.core.redact import Texts
 from runspan.runtime import clock
@@ -59,8 +59,8 @@ class Desk:
         monkeypatch.setattr(clock, "now_ns", lambda: self.now_ns)
         monkeypatch.setattr(clock, "wall_offset_ns", lambda: 0)
         self.outbox, self.fetcher = Outbox([]), Fetcher([])
-        config = Config(**options)
-        texts = Texts(config.capture_content, config.redact, config.max_text_chars)
+        config = resolve(options, {})
+        texts = Texts(config.capture_content, config.redact, config.limits.max_text_chars)
         self.tracker = Tracker(config, texts, Lru(100), self.outbox, self.fetcher, RunRegistry())  # type: ignore[arg-type]
         self.scheduler = self.tracker.scheduler
 

@@ -201,7 +201,7 @@ def shared(office: Office) -> Call:
     assert matched is not None
     call = Call(API, matched, SERVER, office.now_ns, office.now_ns)
     found = run("queued", carried=encode(CARRIED, 512))
-    assert office.handoffs.joined(call, found) is not None
+    assert office.handoffs.follow_shared(call, found) is not None
     office.tracker.observe(SERVER, office.seen(found))
     return call
 

@@ -1,4 +1,4 @@
-"""Other tracers of the same client: named once, passed by on the paths of runs, left alone on all others.
+"""Other tracers of the same client: named once, left alone; bypassed on the paths of runs where the app asks for it.
 
 Real ones patch their whole process, so each case runs in a child; `make test-matrix` has an environment for each. What needs no
 neighbour but its name is tested with a made-up one, here.
@@ -58,7 +58,7 @@ PEERS = {
     "logfire": ("logfire", "Logfire", LOGFIRE, "logfire.instrument_openai()"),
 }
 ASSISTANTS = """
-    handle = runspan.instrument(fetch="never", exit_timeout_s=20)
+    handle = runspan.instrument(background_fetch=False, limits=runspan.Limits(exit_timeout_s=20))
     from tests.support import app
     client = app.client()
 """
@@ -140,7 +140,7 @@ def seen(peer: str, server: Server, order: tuple[str, ...], **env: str) -> dict[
         )
     )
     lines = "\n".join(line[4:] for line in script.splitlines())
-    ended = run(lines, environment(server, **env), strict=False)
+    ended = run(lines, environment(server, **{"RUNSPAN_NEIGHBOURS": "past", **env}), strict=False)
     assert ended.code == 0, ended.err
     found: dict[str, Any] = json.loads(ended.out.splitlines()[-1])
     assert found["ok"] is True
@@ -210,12 +210,17 @@ def test_one_that_comes_between_two_runs_is_noticed_with_the_next(peer: str, ser
     assert sum(name == "invoke_agent Math Tutor" for _, name, _ in found["spans"]) == 6
 
 
+@pytest.mark.parametrize("order", [("runspan", "peer", "runs"), ("peer", "runspan", "runs")])
 @pytest.mark.parametrize(
     "peer", sorted(PEERS.keys() - {"openllmetry"})
 )  # which breaks the app there, alone as well
-def test_left_alone_it_has_its_own_spans_and_the_advice_says_so(peer: str, server: Server) -> None:
-    found = seen(peer, server, ("runspan", "peer", "runs"), RUNSPAN_NEIGHBOURS="leave")
-    assert [level for level, line in found["lines"] if "neighbours" in line] == ["WARNING"]
+def test_by_default_it_has_its_own_spans_and_the_advice_says_so(
+    peer: str, order: tuple[str, ...], server: Server
+) -> None:
+    found = seen(peer, server, order, RUNSPAN_NEIGHBOURS="")
+    (advice,) = [(level, line) for level, line in found["lines"] if "neighbours" in line]
+    assert advice[0] == "INFO"
+    assert "bypass_other_instrumentations=True" in advice[1]
     assert len([1 for scope, _, _ in found["spans"] if scope != "runspan"]) > 3
     assert (
         sum(name == "invoke_agent Math Tutor" for scope, name, _ in found["spans"] if scope == "runspan") == 2
@@ -309,7 +314,10 @@ def test_runs_go_past_it_and_all_else_through_it(
         if comes == "before":
             owner.request = of_openinference(WRAP)(owner.request, calls)
             theirs = owner.request
-        with traced() as trace, spans_of_app_go_to(trace.provider):
+        with (
+            traced(bypass_other_instrumentations=True) as trace,
+            spans_of_app_go_to(trace.provider),
+        ):
             if comes == "after":
                 owner.request = theirs = of_openinference(WRAP)(owner.request, calls)
                 _look(trace)
@@ -319,6 +327,30 @@ def test_runs_go_past_it_and_all_else_through_it(
         assert {"/models", "/files"} <= set(calls)
         assert vars(owner)["request"] is theirs, "put back"
     assert [r.levelname for r in caplog.records if "OpenInference" in r.getMessage()] == ["INFO"]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("comes", ["before", "after"])
+def test_by_default_it_sees_every_call_and_runspan_sees_every_run(
+    comes: str, kind: str, class_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, calls = class_of(kind), []
+    with playing(kind) as app, caplog.at_level(logging.INFO, "runspan"):
+        if comes == "before":
+            owner.request = theirs = of_openinference(WRAP)(owner.request, calls)
+        with traced() as trace, spans_of_app_go_to(trace.provider):
+            if comes == "after":
+                owner.request = theirs = of_openinference(WRAP)(owner.request, calls)
+            app.play(_whole_run)
+            assert [attribute(run, "runspan.run.status") for run in trace.runs()] == ["completed"]
+            seen_at_server = [request.path.removeprefix("/v1") for request in app.server.requests]
+        assert calls == [path.partition("?")[0] for path in seen_at_server][-len(calls) :]
+        assert any(url.endswith("/runs") for url in calls)
+        assert vars(owner)["request"] is theirs, "put back"
+    advice = [r for r in caplog.records if "OpenInference" in r.getMessage()]
+    assert [(r.levelname, "bypass_other_instrumentations=True" in r.getMessage()) for r in advice] == [
+        ("INFO", True)
+    ]
 
 
 def test_of_two_that_wrap_the_same_method_both_are_named(
@@ -360,7 +392,11 @@ def test_a_run_under_a_neighbours_own_suppression_is_seen_and_the_next_goes_past
     owner = class_of("OpenAI")
     namespace: dict[str, Any] = {"__name__": "logfire._internal.made_up"}
     exec(SUPPRESSING, namespace)
-    with playing("OpenAI") as app, traced() as trace, spans_of_app_go_to(trace.provider):
+    with (
+        playing("OpenAI") as app,
+        traced(bypass_other_instrumentations=True) as trace,
+        spans_of_app_go_to(trace.provider),
+    ):
         owner.request = namespace["wrap"](owner.request, trace.provider.get_tracer("logfire.openai"))
         app.play(_two_runs)
         theirs = [span for span in trace.spans() if span.name == "theirs"]

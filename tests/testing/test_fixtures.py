@@ -183,7 +183,7 @@ def test_an_app_that_was_instrumented_is_so_again_with_the_same_options(assistan
                 assert traces.only.status == "completed"
             handle = runspan.current_handle()
             assert handle is not None
-            assert handle.config.settle_s == 7.0
+            assert handle.config.limits.settle_s == 7.0
             assert received.spans == ()
             ask()
             assert runspan.flush()

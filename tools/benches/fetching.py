@@ -82,7 +82,7 @@ def _busy(base_url: str) -> Iterator[Row]:
     what = f"polled code-interpreter runs at {A_SECOND} a second, messages read: whole traces"
     yield Row(what, (RUNS - lacking) / RUNS * 100, "%", 100, at_least=True, note=note)
     late_s = sorted(arrivals.at_s[run_id] - ended_s for run_id, ended_s in done)
-    note = f"the app is waited for {handle.config.settle_s:g} s of it"
+    note = f"the app is waited for {handle.config.limits.settle_s:g} s of it"
     yield Row("  a run span goes out after the app's last call, median", median(late_s), "s", note=note)
     yield Row("    worst", late_s[-1], "s")
 

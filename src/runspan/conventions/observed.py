@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from . import genai, openinference
 
@@ -24,6 +25,18 @@ class Words:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+# The keys of KINDS, for type checkers.
+Kind = Literal[
+    "span",
+    "chain",
+    "agent",
+    "tool",
+    "retriever",
+    "generation",
+    "embedding",
+    "evaluator",
+    "guardrail",
+]
 KINDS: Mapping[str, Words] = {
     "span": Words("CHAIN"),
     "chain": Words("CHAIN"),

@@ -298,7 +298,7 @@ class RunFacts(Struct, frozen=True, gc=False):
     agent: Agent | None = None
     unfinished: str | None = None  # why the end was never seen
     missing: tuple[str, ...] = ()  # of `messages`, `steps`: what was neither read nor fetched
-    origin: str | None = None  # joined, adopted
+    origin: str | None = None  # adopted
     finish_reason: str | None = None
     queue_s: float | None = None
     active_s: float | None = None

@@ -41,7 +41,7 @@ def exporter(config: Config) -> Made:
     def make() -> SpanExporter:
         from .spans import OtlpSpanExporter
 
-        return OtlpSpanExporter(tries(), config.max_batch_bytes, cure)
+        return OtlpSpanExporter(tries(), config.limits.max_batch_bytes, cure)
 
     return to.shown, make
 

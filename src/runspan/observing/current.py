@@ -35,7 +35,7 @@ class span:  # noqa: N801 - reads as a statement
         self,
         name: str,
         *,
-        kind: str = "span",
+        kind: words.Kind = "span",
         input: Any = UNSET,  # noqa: A002
         attributes: Mapping[str, Any] | None = None,
     ) -> None:

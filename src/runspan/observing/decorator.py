@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
 from .. import _compat
-from ..conventions.observed import KINDS
+from ..conventions.observed import KINDS, Kind
 from ..guard import guarded, swallow
 from ..runtime import active
 from ..runtime.active import Active
@@ -34,7 +34,7 @@ def observe(function: Function, /) -> Function: ...
 def observe(
     *,
     name: str | None = None,
-    kind: str = "span",
+    kind: Kind = "span",
     capture_input: bool = True,
     capture_output: bool = True,
     attributes: Mapping[str, Any] | None = None,
@@ -49,7 +49,7 @@ def observe(
     /,
     *,
     name: str | None = None,
-    kind: str = "span",
+    kind: Kind = "span",
     capture_input: bool = True,
     capture_output: bool = True,
     attributes: Mapping[str, Any] | None = None,

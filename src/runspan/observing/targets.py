@@ -42,7 +42,9 @@ def target(state: Active) -> Target:
 def _make(state: Active, provider: Any) -> Target:
     of_sdk = _compat.max_text_chars(provider)
     max_chars = (
-        state.config.max_attribute_chars if of_sdk is None else min(state.config.max_attribute_chars, of_sdk)
+        state.config.limits.max_attribute_chars
+        if of_sdk is None
+        else min(state.config.limits.max_attribute_chars, of_sdk)
     )
     texts = replace(state.texts, on_error=_redaction_failed)
     tracer = tracers.of(provider, SCOPE)

@@ -17,21 +17,18 @@ from .tracker import Tracker
 
 FOREIGN = (
     "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
-    "instrument(join='alive') traces such runs, where their creator is not instrumented itself."
+    "Call instrument() where it is created, and runspan.handoff() and adopt() to trace it here."
 )
 
 
 class Reader:
     """Takes the calls in the order in which they ended."""
 
-    def __init__(
-        self, tracker: Tracker, calls: CallSpans, emitter: Emitter, handoffs: Handoffs, *, joins: bool
-    ) -> None:
+    def __init__(self, tracker: Tracker, calls: CallSpans, emitter: Emitter, handoffs: Handoffs) -> None:
         self._tracker = tracker
         self._calls = calls
         self._emitter = emitter
         self._custody = handoffs
-        self._joins = joins
         self._named_foreign = False
 
     def call(self, call: Call) -> None:
@@ -50,11 +47,11 @@ class Reader:
         seen = call.match.route.read(exchange)
         self._custody.meet(call.server, call.via, seen)
         self._tracker.observe(call.server, seen, weight(call.result))
-        self.join(call, seen)
+        self.meet(call, seen)
         return seen
 
-    def join(self, call: Call, seen: Observation) -> Live | None:
-        """A live run of another process: followed from now on if it says so or we are to, else named once.
+    def meet(self, call: Call, seen: Observation) -> Live | None:
+        """A live run of another process: followed from now on if it carries its identity, else named once.
 
         A page of runs is history; retrieve, cancel and submit take part in it.
         """
@@ -65,24 +62,17 @@ class Reader:
             return None
         self._custody.remember(call, seen)
         is_alive = run.phase not in (None, Phase.OVER)
-        live = self._take_part(call, run) if is_alive and not self._custody.is_declined(run.id) else None
+        is_ours = is_alive and not self._custody.is_declined(run.id)
+        live = self._custody.follow_shared(call, run) if is_ours else None
         if live is None:
+            if is_ours:
+                self._name_foreign(run)
             self._custody.forget(call)
             return None
         if call.streams:  # what it submitted was read before there was a run to take it
             self._tracker.observe(call.server, call.match.route.read(_exchange(call, {})))
         self._tracker.observe(call.server, seen)
         return live
-
-    def _take_part(self, call: Call, run: Run) -> Live | None:
-        live = self._custody.joined(call, run)
-        if live is not None:
-            return live
-        if not self._joins:
-            self._name_foreign(run)
-            return None
-        span = self._emitter.begin_joined(self._calls.joined(call, run), call.context)
-        return self._tracker.join(call, run, span) if span.span.is_recording() else None
 
     def _name_foreign(self, run: Run) -> None:
         if not self._named_foreign and not self._tracker.counts.unrecorded:  # it may be one of those

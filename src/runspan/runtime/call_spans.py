@@ -101,12 +101,6 @@ class CallSpans:
         facts = RunFacts(call.server, request)
         return self.named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.response_ns, facts))
 
-    def joined(self, call: Call, run: Run) -> SpanData:
-        """The span of a Run of another process, as it begins."""
-        request = RunRequest(agent_id=run.agent_id)
-        facts = RunFacts(call.server, request, Run("", run.conversation_id, model=run.model), origin="joined")
-        return self.named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts))
-
     def named(self, data: SpanData) -> SpanData:
         """The run span with what is known of its assistant."""
         facts = data.facts

@@ -137,12 +137,6 @@ class Emitter:
         span = self._started(tracer, data, context, None, offset_ns)
         return LiveSpan(span, context, tracer, data.start_ns, asked=asked, wall_offset_ns=offset_ns)
 
-    def begin_joined(self, data: SpanData, context: Context | None) -> LiveSpan:
-        """Start a span on the worker, under the context of the call that met the run."""
-        under, tracer, offset_ns = context or Context(), self._tracer(), clock.wall_offset_ns()
-        span = self._started(tracer, data, under, under, offset_ns)
-        return LiveSpan(span, under, tracer, wall_offset_ns=offset_ns)
-
     def begin_adopted(self, data: SpanData, carried: RunContext, context: Context) -> LiveSpan:
         """Take on the run span of another process, begun in `context` there."""
         tracer, under = identity.taking_on(self._tracer(), carried, context)

@@ -224,7 +224,7 @@ class Handoffs:
         """Read by an app that may take it over later."""
         self._strangers.put(seen.runs[0].id, (call.server, call.via, seen))
 
-    def joined(self, call: Call, run: Run) -> Live | None:
+    def follow_shared(self, call: Call, run: Run) -> Live | None:
         """Keep account of a shared run from its first sighting on."""
         if call.met is None and run.carried is not None:
             self.share(call, run.carried)

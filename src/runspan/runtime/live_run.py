@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -71,9 +70,7 @@ def time_to_live_ns(state: RunState) -> int:
     return (seconds + GRACE_S) * SECOND_NS
 
 
-def first_state(
-    call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int, **more: Any
-) -> RunState:
+def first_state(call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int) -> RunState:
     """Before its first status is taken in; that comes with the observation of the same response."""
     return RunState(
         key=key,
@@ -85,7 +82,7 @@ def first_state(
         run=replace(run, status=None, phase=None),
         last_alive_ns=call.request_ns,
         last_seen_ns=response_ns,
-        **more,
+        created_at=run.created_at,
     )
 
 

@@ -41,7 +41,7 @@ class RunScheduler:
         self._finish = finish
         self._give_up = give_up
         self._catch_up = catch_up
-        self._linger_ns = int(config.settle_s * SECOND_NS)
+        self._linger_ns = int(config.limits.settle_s * SECOND_NS)
         self._timers: list[tuple[int, int, RunKey]] = []
         self._numbers = itertools.count()
 
@@ -89,7 +89,7 @@ class RunScheduler:
         if live.claim is not None and live.claim.source is not Source.STREAM:  # its stream may be forgotten
             return min(live.expires_ns, live.claimed_ns + FIRST_LOOK_S * SECOND_NS)
         is_others = live.span.is_shared  # nobody waits for what we would find
-        if self._config.fetch == "never" or is_others or live.open_streams or RUN in live.asked:
+        if not self._config.background_fetch or is_others or live.open_streams or RUN in live.asked:
             return live.expires_ns
         is_first_look = live.closed_early and RUN not in live.tried
         return min(
@@ -128,12 +128,12 @@ class RunScheduler:
 
     def prepare(self, live: Live) -> None:
         """A run begins that may lack something when it is over."""
-        if self._config.fetch != "never" and live.via is not None:
+        if self._config.background_fetch and live.via is not None:
             self._fetcher.prepare()
 
     def ask(self, live: Live) -> bool:
         """Send the GETs for what is missing. False: nothing is on its way."""
-        if self._config.fetch == "never" or live.via is None:
+        if not self._config.background_fetch or live.via is None:
             return False
         if not self._fetcher.is_paused(live.via):
             for what in self._missing(live):
@@ -145,7 +145,7 @@ class RunScheduler:
     def where(self, live: Live, what: str) -> tuple[str, dict[str, object]]:
         """Path and query of the GET for `what`."""
         follow_up = live.api.follow_ups[what]
-        return follow_up.path(live.key), dict(follow_up.query(self._config.max_input_messages))
+        return follow_up.path(live.key), dict(follow_up.query(self._config.limits.max_input_messages))
 
     def is_waiting(self) -> bool:
         """Whether GETs are on their way."""

@@ -21,7 +21,8 @@ class RunSpans:
         self._agents = agents
         self._price = price
         self._limits = Limits(
-            max_input_messages=config.max_input_messages, max_message_chars=config.max_message_chars
+            max_input_messages=config.limits.max_input_messages,
+            max_message_chars=config.limits.max_message_chars,
         )
         self._event_texts = replace(texts, captures=True) if config.content_events else None
         self._keeps_texts = config.capture_content or config.content_events

@@ -46,7 +46,7 @@ class Tracker:
         registry: RunRegistry,
         price: Pricer = no_price,
     ) -> None:
-        self._config = config
+        self._limits = config.limits
         self.registry = registry
         self._outbox = outbox
         self._agents = agents
@@ -56,7 +56,7 @@ class Tracker:
         self._in_conversation: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
         self._pinned: dict[tuple[str, str], Conversation] = {}  # threads of live runs
         self._conversations = Lru[tuple[str, str], Conversation](
-            2_000, attrgetter("weight_bytes"), config.max_live_bytes // 2
+            2_000, attrgetter("weight_bytes"), config.limits.max_live_bytes // 2
         )
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
         self._weight = 0
@@ -80,7 +80,7 @@ class Tracker:
         if known is not None:  # the server gave the id out again
             self.finish(known, known.ending("evicted"))
         self._done.pop(key)
-        state = first_state(call, key, request, run, seen.response_ns, created_at=run.created_at)
+        state = first_state(call, key, request, run, seen.response_ns)
         try:
             return self.follow(call.api, state, call.live, call.via)
         finally:
@@ -102,13 +102,6 @@ class Tracker:
             registry_key(live.api, k) == key for k, live in list(self._live.items())
         ):
             self.registry.forget(key)
-
-    def join(self, call: Call, run: Run, live: LiveSpan) -> Live:
-        """A Run of another process, first met alive by a call of this one."""
-        key = RunKey(call.server.base_url, run.conversation_id, run.id)
-        request = RunRequest(agent_id=run.agent_id)
-        state = first_state(call, key, request, run, call.response_ns, origin="joined")
-        return self.follow(call.api, state, live, call.via)
 
     def follow(self, api: Api, state: RunState, span: LiveSpan, via: BackgroundClient | None) -> Live:
         """From now on this Run is ours to account for."""
@@ -154,7 +147,7 @@ class Tracker:
     def _keep_within_bounds(self) -> None:
         """The oldest go out before memory does; the newest stays whatever it weighs."""
         while len(self._live) > 1 and (
-            len(self._live) > self._config.max_live_runs or self._weight > self._config.max_live_bytes
+            len(self._live) > self._limits.max_live_runs or self._weight > self._limits.max_live_bytes
         ):
             oldest = next(iter(self._live.values()))
             self.finish(oldest, oldest.ending("evicted"))
@@ -202,8 +195,7 @@ class Tracker:
     def _note_times(self, live: Live) -> None:
         """Which messages another run of the thread could read depends on them."""
         in_conversation = (live.key.server, live.key.conversation_id)
-        if live.state.origin != "joined":  # when that one began is not known
-            self._pin(in_conversation, threads.with_run(self._pinned[in_conversation], live.state))
+        self._pin(in_conversation, threads.with_run(self._pinned[in_conversation], live.state))
 
     def _record(self, in_conversation: tuple[str, str], seen: Observation) -> None:
         if not self._keeps_texts:

@@ -28,7 +28,7 @@ def findings() -> Iterator[Finding]:
     yield from _loaded_by_the_launcher()
     before = [f"{owner.__name__}.request" for owner, name in _requests() if _is_wrapped(owner, name)]
     # A provider of our own that exports nothing: where traces go is looked at later.
-    handle = runspan.instrument(threads=False, tracer_provider=TracerProvider(shutdown_on_exit=False))
+    handle = runspan.instrument(tracer_provider=TracerProvider(shutdown_on_exit=False))
     try:
         missing = [f"{owner.__name__}.{name}" for owner, name in _requests() if not _is_wrapped(owner, name)]
     finally:

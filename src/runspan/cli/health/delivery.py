@@ -32,9 +32,10 @@ def findings(timeout_s: float) -> Iterator[Finding]:
     said = _Said()
     logging.getLogger("runspan").addHandler(said)
     os.environ["OTEL_TRACES_SAMPLER"] = "always_on"
+    os.environ.pop("RUNSPAN_CONSOLE", None)
     config = resolve({"service_name": SERVICE}, os.environ)
     provider, used = private_provider(config)
-    handle = runspan.instrument(tracer_provider=provider, fetch="never", threads=False, console=False)
+    handle = runspan.instrument(tracer_provider=provider, background_fetch=False)
     try:
         trace_id, status = _converse()
         is_out = handle.flush(timeout_s)

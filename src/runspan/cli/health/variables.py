@@ -5,16 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from urllib.parse import urlsplit
 
-from ...config import Config
+from ...config import COST, JOIN, THREADS, VARIABLES
 from ...presets import PRESETS
 from ..finding import Finding, bad, note, warn
 
-OURS = frozenset(spec.metadata["env"] for spec in fields(Config) if spec.metadata["env"]) | {
-    "RUNSPAN_UI_TOKEN"
-}
+OURS = frozenset({*VARIABLES.values(), COST, JOIN, THREADS, "RUNSPAN_UI_TOKEN"})
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|HEADERS|CREDENTIAL", re.IGNORECASE)
 MASK = "********"
 

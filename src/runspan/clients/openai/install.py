@@ -84,6 +84,13 @@ class Installer(MetaPathFinder):
         """Our patch of it; None: there is none."""
         return next((ours for o, n, _, ours in self._patched if o is owner and n == name), None)
 
+    def around(self, theirs: Any, base: Any) -> Any:
+        """Our patch of the `request` of `base`, around a wrapper that does not lead to it."""
+        import wrapt
+
+        which = "arequest" if base.__name__.startswith("Async") else "request"
+        return wrapt.FunctionWrapper(theirs, self._wrappers[which], enabled=lambda: self._is_on)
+
     # ------------------------------------------------------------ the import hook
     # Not `wrapt.when_imported`: its hooks are called once, so a module that is reloaded, or imported anew, goes unpatched; they
     # cannot be taken off again; and a module whose spec another thread looks up meanwhile is imported without them.

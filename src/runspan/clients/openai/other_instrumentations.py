@@ -1,9 +1,10 @@
-"""Other tracers of the same client: named once, and passed by on the paths of runs.
+"""Other tracers of the same client: each is named in one line. By default they record what they record without runspan.
 
 They wrap `OpenAI.request` (OpenInference, Logfire) or methods of the resources (OpenLLMetry, AgentOps). On the Assistants paths
-that would give a second set of spans with the same tokens, and with OpenLLMetry 0.62 exceptions in the app's own calls. And an
-`OpenAI.request` that was wrapped before us does not lead to `SyncAPIClient.request`, where we listen. So runs go past them; chat,
-responses, embeddings and files go through them as before. They may come after us, so we look whenever a run begins, on the worker.
+that gives a second set of spans with the same tokens, and with OpenLLMetry 0.62 exceptions in the app's own calls.
+`bypass_other_instrumentations` takes Assistants calls past them; chat, responses, embeddings and files go through them as before.
+An `OpenAI.request` that was wrapped before runspan came does not lead to `SyncAPIClient.request`, where runspan listens: then
+runspan also listens around that wrapper. Other tracers may come later, so runspan looks whenever a run begins, on the worker.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from ... import _compat
 from ...apis.api import Apis
 from ...guard import guarded
+from .install import Installer
 
 logger = logging.getLogger("runspan")
 
@@ -53,11 +55,14 @@ CHAT = ("openai.resources.chat.completions.completions", "openai.resources.chat.
 MAX_LAYERS = 20
 
 PASSED = (
-    "runspan: %s traces the openai client, too. Runs, threads and messages are left to runspan, everything else (chat, responses, "
-    "embeddings, files) to it; neighbours='leave' keeps both. See docs/neighbours.md."
+    "runspan: %s traces the openai client, too. Assistants calls bypass it, everything else (chat, responses, embeddings, files) "
+    "goes through it; bypass_other_instrumentations=False keeps both. See docs/neighbours.md."
 )
 BESIDE = "runspan: %s traces the openai client, too. It has no spans of runs, so nothing is counted twice. See docs/neighbours.md."
-TWICE = "runspan: %s traces Assistants calls, too, so a backend that adds up tokens counts them twice. See docs/neighbours.md."
+TWICE = (
+    "runspan: %s traces Assistants calls, too, so a backend that adds up tokens counts them twice. "
+    "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it. See docs/neighbours.md."
+)
 ONE_CLIENT = (
     "runspan: %s wraps single clients, which can't be passed by: Assistants calls have its spans, too. Have it wrap all clients "
     "at once (logfire.instrument_openai() without a client). See docs/neighbours.md."
@@ -69,12 +74,12 @@ BLIND = (
 
 
 class OtherInstrumentations:
-    """`look()` for them; `remove()` puts back what was passed by."""
+    """`look()` finds them; `remove()` puts back what was replaced. `installer` has our patches."""
 
-    def __init__(self, apis: Apis, *, passes: bool, ours: Callable[[Any, str], Any]) -> None:
+    def __init__(self, apis: Apis, installer: Installer, *, bypasses: bool) -> None:
         self._apis = apis
-        self._passes = passes
-        self._ours = ours  # (class, method) -> our patch of it
+        self._installer = installer
+        self._bypasses = bypasses
         self._told: set[str] = set()
         self._seen: dict[tuple[Any, str], Any] = {}
         self._put: list[tuple[Any, str, Any, Any]] = []  # owner, name, theirs, ours
@@ -82,7 +87,7 @@ class OtherInstrumentations:
         self._is_on = True
 
     def look(self, request_of_client: Any = None) -> None:
-        """Name those that are there, once each, and go past them. `request_of_client`: what stands on a client itself."""
+        """Name those that are there, once each. `request_of_client`: what stands on a client itself."""
         if not self._lock.acquire(blocking=False):
             return
         try:
@@ -95,7 +100,7 @@ class OtherInstrumentations:
         if self._is_on:
             one = known(request_of_client)
             if one is not None:
-                self._tell(one.name, logging.WARNING, ONE_CLIENT)
+                self._tell_of(one, ONE_CLIENT)
             for owner, base in _clients():
                 self._look_at_request(owner, base)
             for owner in _resources():
@@ -124,17 +129,17 @@ class OtherInstrumentations:
         theirs = vars(owner).get("request")
         if theirs is None or any(theirs is ours for _, _, _, ours in self._put):
             return
-        listening = self._ours(base, "request")
+        listening = self._installer.ours(base, "request")
         layers = list(_layers(theirs))
         there = list(dict.fromkeys(filter(None, map(known, layers))))
         for one in there:
             self._tell_of(one)
-        if there:
-            if self._passes:
-                self._replace(
-                    owner, "request", theirs, _past(theirs, base, self._is_of_runs, lambda: self._is_on)
-                )
-        elif _leads_past(listening, layers):
+        if there and self._bypasses:
+            past = _past(theirs, base, self._is_of_runs, lambda: self._is_on)
+            self._replace(owner, "request", theirs, past)
+        elif there and _leads_past(listening, layers):
+            self._replace(owner, "request", theirs, self._installer.around(theirs, base))
+        elif not there and _leads_past(listening, layers):
             self._tell(owner.__name__, logging.WARNING, BLIND, _module(theirs))
 
     def _look_at_method(self, owner: Any, name: str, theirs: Any) -> None:
@@ -145,7 +150,7 @@ class OtherInstrumentations:
         if one is None:
             return
         self._tell_of(one)
-        if self._passes:
+        if self._bypasses:
             inner = next((layer for layer in _layers(theirs) if known(layer) is None), None)
             if inner is not None:
                 self._replace(owner, name, theirs, inner)
@@ -161,11 +166,10 @@ class OtherInstrumentations:
             return found is not None and not found[1].route.is_apart
         return False
 
-    def _tell_of(self, one: Neighbour) -> None:
-        if not one.traces_runs:
-            self._tell(one.name, logging.INFO, BESIDE)
-        else:
-            self._tell(one.name, *((logging.INFO, PASSED) if self._passes else (logging.WARNING, TWICE)))
+    def _tell_of(self, one: Neighbour, bypassed: str = PASSED) -> None:
+        twice = bypassed if self._bypasses else TWICE
+        text = twice if one.traces_runs else BESIDE
+        self._tell(one.name, logging.WARNING if text is ONE_CLIENT else logging.INFO, text)
 
     def _tell(self, name: str, level: int, text: str, *more: object) -> None:
         if name not in self._told:

@@ -42,10 +42,7 @@ class Results:
         secrets: ClientSecrets,
         count_unrecorded: Callable[[], None],
     ) -> None:
-        self._joins = config.join == "alive"
-        self._counts_polls = (
-            config.calls != "all" and not self._joins
-        )  # else each has a span, or may be a first sight
+        self._counts_polls = config.calls != "all"  # else each has a span
         self._put = put
         self._registry = registry
         self._handoffs = handoffs
@@ -161,7 +158,7 @@ class Results:
 
     def _polled(self, call: Call, result: Any) -> None:
         self._share(call, result)
-        is_whole = self._joins or call.met is not None or call.match.run_id in self._registry.expected
+        is_whole = call.met is not None or call.match.run_id in self._registry.expected
         shown = None if is_whole else result_copy.alive(result, call.api)
         if shown is not None and self._counts_polls:
             entry = self._registry.get(call.run_key)

@@ -44,8 +44,7 @@ class Starts:
         look_around: Callable[[Any], None],
     ) -> None:
         self._calls = config.calls
-        self._joins = config.join == "alive"
-        self._propagates = config.propagate == "metadata"
+        self._propagates = config.propagate_in_metadata
         self._emitter = emitter
         self._registry = registry
         self._handoffs = handoffs
@@ -101,7 +100,7 @@ class Starts:
             call.via = _background(call, client, options, is_async=is_async)
         if route.is_write:
             self._begin_write(call, client, options, streams, is_async=is_async)
-        elif self._calls == "all" or self._joins:
+        elif self._calls == "all":
             call.context = emit.slim_context()
         return True
 
