@@ -102,7 +102,7 @@ def test_it_appends(path: Path) -> None:
 def test_a_path_is_meant_where_the_app_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
-    runspan.instrument(file="traces.jsonl", fetch="never", exit_timeout_s=20)
+    runspan.instrument(file="traces.jsonl", background_fetch=False, limits=runspan.Limits(exit_timeout_s=20))
     try:
         monkeypatch.chdir(tmp_path / "elsewhere")
         begin_runs(canned_client(), 1)
@@ -127,7 +127,9 @@ def test_a_provider_and_a_file_contradict_each_other(path: Path) -> None:
 
 
 def test_a_full_disk_is_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    handle = runspan.instrument(file="/dev/full", fetch="never", exit_timeout_s=20)
+    handle = runspan.instrument(
+        file="/dev/full", background_fetch=False, limits=runspan.Limits(exit_timeout_s=20)
+    )
     try:
         begin_runs(canned_client(), 2)
     finally:

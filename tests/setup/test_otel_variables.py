@@ -117,7 +117,7 @@ def test_none_exports_nothing_and_says_nothing(
 def test_the_console_prints_the_spans_and_several_exporters_work_at_once(receiver: Receiver) -> None:
     script = """
         import runspan
-        runspan.instrument(exit_timeout_s=20, fetch="never")
+        runspan.instrument(limits=runspan.Limits(exit_timeout_s=20), background_fetch=False)
         from tests.support import app
         app.begin_runs(app.canned_client(), 1)
     """

@@ -269,7 +269,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "limits": lambda limits: isinstance(limits, Limits),
 }
 _CURES: Mapping[str, str] = {
-    "endpoint": "use a URL such as 'http://localhost:4318'",
+    "endpoint": "must be a URL such as 'http://localhost:4318'",
     "headers": "use a dict that maps header names to strings",
     "file": "use the path of a file",
     "tracer_provider": "use an OpenTelemetry TracerProvider (an instance, no class)",

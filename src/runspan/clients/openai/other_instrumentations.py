@@ -60,7 +60,7 @@ PASSED = (
 )
 BESIDE = "runspan: %s traces the openai client, too. It has no spans of runs, so nothing is counted twice. See docs/neighbours.md."
 TWICE = (
-    "runspan: %s traces Assistants calls, too, so a backend that adds up tokens counts them twice. "
+    "runspan: %s traces the openai client, too. It records Assistants calls with their tokens, so a backend counts them twice; "
     "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it. See docs/neighbours.md."
 )
 ONE_CLIENT = (
