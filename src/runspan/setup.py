@@ -14,7 +14,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from . import guard
-from .config import Backend, Calls, Content, Limits, Prices, Redact, resolve
+from .config import Backend, Calls, Config, Content, Limits, Prices, Redact, resolve
 from .handle import Handle as Handle
 
 logger = logging.getLogger("runspan")
@@ -106,7 +106,12 @@ def _start(options: Mapping[str, Any]) -> Handle:
                     "Call runspan.uninstrument() first to change them."
                 )
             return _handle
-        config = resolve(options, os.environ)
+        return start_with(resolve(options, os.environ))
+
+
+def start_with(config: Config) -> Handle:
+    """`instrument()` with settings that are read already."""
+    with _lock:
         handle = Handle(config, _forget)
         if not config.enabled:
             return handle

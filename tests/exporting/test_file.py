@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def use(number: int = 1, **options: Any) -> None:
-    runspan.instrument(**{"exit_timeout_s": 20, "fetch": "never", **options})
+    runspan.instrument(**{"limits": runspan.Limits(exit_timeout_s=20), "background_fetch": False, **options})
     try:
         begin_runs(canned_client(), number)
     finally:

@@ -31,7 +31,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     def run(variables: Mapping[str, str], **options: Any) -> None:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        runspan.instrument(**{"exit_timeout_s": 20, "fetch": "never", **options})
+        runspan.instrument(
+            **{"limits": runspan.Limits(exit_timeout_s=20), "background_fetch": False, **options}
+        )
         begin_runs(canned_client(), 1)
         runspan.uninstrument()
 

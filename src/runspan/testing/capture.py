@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, overload
 
 import pytest
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 def capture_runs(**options: Any) -> Iterator[RunTraces]:
     """The runs of a block, as the fixture `run_traces` has them of a test. `options` are those of `runspan.instrument()`.
 
-    Nothing is fetched in the background unless `fetch="auto"` says so: what a trace lacks then is what the app did not read, and
-    the server sees the app's requests only. A process that was instrumented already is so again afterwards, with the same options.
+    Nothing is fetched in the background unless `background_fetch=True` says so: what a trace lacks then is what the app did not
+    read, and the server sees the app's requests only. A process that was instrumented already is so again afterwards, with the same options.
     """
     with warnings.catch_warnings():  # of the modules we import; the test's own code may have them as errors
         warnings.simplefilter("ignore")
@@ -37,7 +36,7 @@ def capture_runs(**options: Any) -> Iterator[RunTraces]:
             earlier.uninstrument()
         with _without_variables():
             provider, spans = _provider()
-            wanted = {"fetch": "never", "tracer_provider": provider, **options}
+            wanted: dict[str, Any] = {"background_fetch": False, "tracer_provider": provider, **options}
             handle: Handle = setup.instrument(**wanted)
     try:
         yield RunTraces(handle, spans)
@@ -45,7 +44,7 @@ def capture_runs(**options: Any) -> Iterator[RunTraces]:
         handle.uninstrument()
         provider.shutdown()
         if earlier is not None:
-            setup.instrument(**{f.name: getattr(earlier.config, f.name) for f in fields(earlier.config)})
+            setup.start_with(earlier.config)
 
 
 class RunTraces(Sequence[RunTrace]):

@@ -60,8 +60,12 @@ def _loaded_by_the_launcher() -> Iterator[Finding]:
         if known is None:
             continue
         if known.traces_runs:
-            text = f"{known.name} is installed and traces Assistants calls, too; where it is started, runs go past it"
-            yield note("client", text, "docs/neighbours.md; neighbours='leave' keeps both.")
+            text = f"{known.name} is installed and traces Assistants calls, too"
+            yield note(
+                "client",
+                text,
+                "RUNSPAN_NEIGHBOURS=true makes Assistants calls bypass it. See docs/neighbours.md.",
+            )
         else:
             yield note(
                 "client", f"{known.name} is installed; it has no spans of runs, so nothing is counted twice"
