@@ -106,7 +106,7 @@ def _start(options: Mapping[str, Any]) -> Handle:
                     "Call runspan.uninstrument() first to change them."
                 )
             return _handle
-        return start_with(resolve(options, os.environ))
+    return start_with(resolve(options, os.environ))
 
 
 def start_with(config: Config) -> Handle:

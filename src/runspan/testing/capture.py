@@ -25,7 +25,8 @@ def capture_runs(**options: Any) -> Iterator[RunTraces]:
     """The runs of a block, as the fixture `run_traces` has them of a test. `options` are those of `runspan.instrument()`.
 
     Nothing is fetched in the background unless `background_fetch=True` says so: what a trace lacks then is what the app did not
-    read, and the server sees the app's requests only. A process that was instrumented already is so again afterwards, with the same options.
+    read, and the server sees the app's requests only. A process that was instrumented already is so again afterwards, with the
+    same options.
     """
     with warnings.catch_warnings():  # of the modules we import; the test's own code may have them as errors
         warnings.simplefilter("ignore")
