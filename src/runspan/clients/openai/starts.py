@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +24,7 @@ from . import request_options as options_of
 from .other_instrumentations import SUPPRESSING, request_on
 from .server import ClientSecrets, server_of
 
-LOOK_S = 1.0  # between two looks for other tracers, where no sign says that one came
+LOOK_NS = 1_000_000_000  # between two looks for other tracers, where no sign says that one came
 
 AgentOf = Callable[[tuple[str, str]], "Agent | None"]  # (server, agent id) -> what is known of it
 
@@ -51,7 +50,7 @@ class Starts:
         self._secrets = secrets
         self._agent_of = agent_of
         self._look_around = look_around
-        self._looked_s = -LOOK_S
+        self._looked_ns = 0
         self._signs: tuple[Any, ...] = ()
 
     def begin(
@@ -82,8 +81,8 @@ class Starts:
     def _look_for_tracers(self, client: Any) -> None:
         """Others may have come since the last look, which costs the worker 0.3 ms: too much for each run of a busy app."""
         signs = len(sys.modules), request_on(client), type(client).request
-        if signs != self._signs or time.monotonic() > self._looked_s + LOOK_S:
-            self._signs, self._looked_s = signs, time.monotonic()
+        if signs != self._signs or now_ns() > self._looked_ns + LOOK_NS:
+            self._signs, self._looked_ns = signs, now_ns()
             self._look_around(signs[1])
 
     def _begin(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> bool:

@@ -23,7 +23,7 @@ FIRST = (
     "configuration",
 )  # what a reader of the viewer most often wants
 PICTURES = re.compile(r"^!\[.*$\n?|^\|.*!\[.*$\n?", re.MULTILINE)  # not in the wheel
-LINKS = re.compile(r"(?<!!)\[([^\]]+)\]\(((?!https?:)[^)\s]+)\)")
+LINKS = re.compile(r"(?<!!)\[([^\]\[]+)\]\(((?!https?:)[^()\s]+)\)")
 
 
 @cache

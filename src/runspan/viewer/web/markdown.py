@@ -24,7 +24,7 @@ MAX_RENDERED = 20_000  # characters; longer texts stand as they are
 MARKS = re.compile(r"[*_`#|\[<~]|^[ \t]{0,8}(?:[-+>]|\d{1,9}[.)])\s|^-{3,}$|https?://", re.MULTILINE)
 BREAKS = re.compile(r"`{3}\w*|(?<!\S)#{1,6} |\|[\s:|-]*\|")  # fences, headings, rules of tables
 LINKS = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*\)")
-TABLES = re.compile(r"\|[\s:-]*-{3}[\s|:-]*\|")
+TABLES = re.compile(r"\|[\s:]*-{3,}[\s:]*\|")
 SIGNS = re.compile(r"\*\*|__|`|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 TAGS = frozenset(
     {"a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img", "li", "ol", "p", "pre", "s",
