@@ -50,8 +50,8 @@ class Told2Spans:
         for one in told:
             for record in self.records.of(one):
                 worker._handle(record)
-                assert tracker.live <= config.max_live_runs
-                assert tracker.live <= 1 or tracker._weight <= config.max_live_bytes
+                assert tracker.live <= config.limits.max_live_runs
+                assert tracker.live <= 1 or tracker._weight <= config.limits.max_live_bytes
             tracker.scheduler.tick(clock.now_ns())
         for record in self.records.ends():
             worker._handle(record)

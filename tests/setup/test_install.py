@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import wrapt
+from opentelemetry.sdk.trace import TracerProvider
 
 import runspan
 from runspan.clients.openai.install import TARGETS, Installer
@@ -222,3 +223,15 @@ def test_a_client_module_without_what_we_patch_costs_one_line_and_nothing_else(
     assert module.SyncAPIClient().request() == "answer"
     installer.remove()
     assert vars(module.SyncAPIClient)["request"] is was
+
+
+def test_nothing_is_put_on_a_server_once_we_are_off() -> None:
+    """A call that was in flight at `uninstrument()` may still bring spans."""
+    server = importlib.import_module("uvicorn.server").Server
+    before = server.shutdown
+    handle = runspan.instrument(tracer_provider=TracerProvider(shutdown_on_exit=False))
+    handle._at_exit()
+    assert server.shutdown is not before
+    runspan.uninstrument()
+    handle._at_exit()
+    assert server.shutdown is before

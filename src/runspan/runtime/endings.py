@@ -92,7 +92,12 @@ class Endings:
         self._patched.append((owner, name, original, ours))
 
     def look_around(self) -> None:
-        """Connect to uvicorn and Celery, where they are imported by now. They are, once a process of theirs has spans."""
+        """Connect to uvicorn and Celery, where they are imported by now. They are, once a process of theirs has spans.
+
+        A call that was in flight at `remove()` may still bring spans: then nothing may be put on that nobody takes off.
+        """
+        if not self._patched:
+            return
         if self._uvicorn is None and "uvicorn.server" in sys.modules:
             with guarded("see the end of uvicorn"):
                 self._uvicorn = getattr(sys.modules["uvicorn.server"], "Server", None)
