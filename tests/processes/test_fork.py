@@ -35,7 +35,7 @@ FORK = """
     handle = runspan.instrument(exit_timeout_s=20, fetch="never")
     from tests.support import app
     {before}
-    print("parent", app.begin_run(app.client()).id, flush=True)
+    print("parent", app.begin_one().id, flush=True)
     {between}
     pid = os.fork()
     if pid == 0:
@@ -52,7 +52,7 @@ def forking(child: str, before: str = "", between: str = "") -> str:
 def test_a_bare_fork_that_leaves_through_the_interpreter_delivers_its_run(
     server: Server, receiver: Receiver
 ) -> None:
-    script = forking('print("child", app.begin_run(app.client()).id, flush=True)')
+    script = forking('print("child", app.begin_one().id, flush=True)')
     lines = said(run(script, environment(server, receiver)))
     assert lines.pop("code") == "0"
     assert run_ids(receiver) == sorted(lines.values())
@@ -88,7 +88,7 @@ def test_a_fork_while_the_worker_is_busy_leaves_a_child_that_works(
 ) -> None:
     """The worker and the exporter may hold any lock of ours at that moment; the child must not wait for them."""
     script = forking(
-        'print("child", app.begin_run(app.client()).id, flush=True)',
+        'print("child", app.begin_one().id, flush=True)',
         between="app.begin_runs(app.canned_client(), 200)",
     )
     lines = said(run(script, environment(server, receiver)))
@@ -109,7 +109,7 @@ def test_forks_from_many_threads_at_once_lose_and_repeat_nothing(server: Server,
             app.begin_run(client)
             pid = os.fork()
             if pid == 0:
-                app.begin_run(app.client())
+                app.begin_one()
                 os.write(1, f"{runspan.uninstrument()}\\n".encode())  # unbuffered: fork copies what print holds
                 os._exit(0)
             os.write(1, f"{os.waitpid(pid, 0)[1]}\\n".encode())
@@ -131,7 +131,7 @@ def test_what_a_parent_emitted_before_the_fork_is_exported_by_the_parent_only(
     """The batch processor's queue is copied by the fork, too."""
     server.play_next("text")
     script = forking(
-        "app.begin_run(app.client()); sys.exit(0)",
+        "app.begin_one(); sys.exit(0)",
         before='print("first", app.whole_run(app.client()).id, flush=True)',
         between="import time; handle._worker.put; time.sleep(0.1)",
     )

@@ -28,6 +28,12 @@ def begin_run(client: OpenAI) -> Any:
     )
 
 
+def begin_one() -> Any:
+    """A Run of a client of its own, which is closed then."""
+    with client() as made:
+        return begin_run(made)
+
+
 def whole_run(client: OpenAI) -> Any:
     """A Run that the app sees completed, its messages read."""
     run = begin_run(client)
