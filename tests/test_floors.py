@@ -5,13 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-SOURCE = Path(__file__).parents[1] / "src" / "runspan"
-MODULES = sorted(SOURCE.rglob("*.py"))
+from tools.import_picture import MODULES, SOURCE, imports, inner, is_in, name_of
 
 # The first matching prefix decides. None: apart, imports nothing of the rest and is imported by floor 6 only.
 FLOORS: tuple[tuple[str, int | None], ...] = (
@@ -94,56 +91,8 @@ ALLOWED = {  # of the packages that are not the standard library's
 }
 
 
-def name_of(path: Path) -> str:
-    """ "core.model" for src/runspan/core/model.py; "" for the face."""
-    parts = path.relative_to(SOURCE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def is_in(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(f"{prefix}.")
-
-
 def floor(name: str) -> int | None:
     return next(number for prefix, number in FLOORS if is_in(name, prefix))
-
-
-def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
-    """(absolute name, at import time, line), also those inside functions; not those for type checkers only."""
-    tree = ast.parse(path.read_text("utf-8"))
-    package = ["runspan", *path.relative_to(SOURCE).parent.parts]
-    typing_only = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for part in node.body
-        for inner in ast.walk(part)
-    }
-    late = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if node in typing_only:
-            continue
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node not in late, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            for alias in node.names:
-                yield f"{module}.{alias.name}", node not in late, node.lineno
-
-
-def inner(full: str) -> str | None:
-    """Which of our modules a `from ... import name` means: the submodule if there is one, else the module. None: not ours."""
-    if not is_in(full, "runspan"):
-        return None
-    name = full.removeprefix("runspan").lstrip(".")
-    known = {name_of(path) for path in MODULES}
-    return name if name in known else name.rpartition(".")[0]
 
 
 def may_import(own: str, target: str) -> bool:

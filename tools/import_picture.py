@@ -13,17 +13,16 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "runspan"
-FACE = "runspan"  # `__init__` shows things of all rooms, lazily: it is above all of them
+FACE = ""  # `__init__` shows things of all rooms, lazily: it is above all of them
 
 
 def main() -> int:
-    modules = {name_of(path): path for path in SOURCE.rglob("*.py")}
-    graph = {name: set(imported(name, path, modules)) for name, path in modules.items()}
+    graph = {name_of(path): set(imported(path)) for path in MODULES}
     rooms: dict[str, set[str]] = defaultdict(set)
     for name, targets in graph.items():
         rooms[room_of(name)] |= {room_of(target) for target in targets} - {room_of(name)}
     for room in sorted(rooms, key=lambda room: -len(below(room, rooms))):
-        print(f"{room:<12} -> {', '.join(sorted(rooms[room])) or '-'}")
+        print(f"{room or 'runspan':<12} -> {', '.join(sorted(rooms[room])) or '-'}")
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -31,11 +30,6 @@ def main() -> int:
         return 1
     print(f"\n{len(order)} modules, no circle")
     return 0
-
-
-def name_of(path: Path) -> str:
-    parts = path.relative_to(SOURCE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or FACE
 
 
 def room_of(name: str) -> str:
@@ -53,27 +47,65 @@ def below(room: str, rooms: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def imported(name: str, path: Path, modules: dict[str, Path]) -> Iterator[str]:
-    package = ["runspan", *path.relative_to(SOURCE).parent.parts]
+def imported(path: Path) -> Iterator[str]:
+    """The modules of ours that one imports, the face aside."""
+    own = name_of(path)
+    targets = (inner(full) for full, _, _ in imports(path)) if own != FACE else ()
+    yield from (target for target in targets if target not in (None, own, FACE))
+
+
+# ---------------------------------------------------------------- what a file imports
+
+
+def name_of(path: Path) -> str:
+    """ "core.model" for src/runspan/core/model.py; "" for the face."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = sorted(SOURCE.rglob("*.py"))
+NAMES = frozenset(map(name_of, MODULES))
+
+
+def is_in(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
+    """(absolute name, at import time, line), also those inside functions; not those for type checkers only."""
     tree = ast.parse(path.read_text("utf-8"))
-    for_types = {
+    package = ["runspan", *path.relative_to(SOURCE).parent.parts]
+    typing_only = {
         inner
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    late = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or node in for_types:
+        if node in typing_only:
             continue
-        base = package[: len(package) - node.level + 1] if node.level else []
-        full = ".".join([*base, *([node.module] if node.module else [])])
-        if full.partition(".")[0] != "runspan" or name == FACE:
-            continue
-        for alias in node.names:
-            inside = f"{full}.{alias.name}".removeprefix("runspan").lstrip(".")
-            target = inside if inside in modules else full.removeprefix("runspan").lstrip(".") or FACE
-            if target not in (name, FACE):
-                yield target
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node not in late, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield f"{module}.{alias.name}", node not in late, node.lineno
+
+
+def inner(full: str) -> str | None:
+    """Which of our modules a `from ... import name` means: the submodule if there is one, else the module. None: not ours."""
+    if not is_in(full, "runspan"):
+        return None
+    name = full.removeprefix("runspan").lstrip(".")
+    return name if name in NAMES else name.rpartition(".")[0]
 
 
 if __name__ == "__main__":

@@ -138,7 +138,9 @@ class Handle:
             ),
         )
         results = Results(
-            *(config, self._worker.put, registry, handoffs, secrets), self._tracker.count_unrecorded
+            *(config, self._worker.put, registry, handoffs, secrets),
+            self._tracker.count_unrecorded,
+            self._tracker.lose,
         )
         self._patch = Patch(APIS, starts, results)
         self._active = Active(

@@ -113,6 +113,7 @@ _CONTENT_MODES: Mapping[str, Any] = {
     "span_and_event": "spans_and_events",
 }
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}  # beside true, false, 1 and 0
+_OFF = ("0", "false", "no", "off")
 _OF_OUR_PROVIDER = ("endpoint", "headers", "service_name", "set_global", "file")
 _PRICES = '{"gpt-4o": {"input": 2.5, "output": 10, "cached": 1.25}, "my-deployment": "gpt-4o"}'
 
@@ -131,9 +132,9 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     for name, (written, value) in given.items():
         values[name] = _checked(name, written, value)
     limits = {name: values.pop(name) for name in LIMITS & values.keys()}
-    explicit = values.pop("limits", Limits())
-    for name, value in asdict(explicit).items():
-        if value != getattr(Limits(), name) and name not in given:
+    defaults = Limits()
+    for name, value in asdict(values.pop("limits", defaults)).items():
+        if value != getattr(defaults, name) and name not in given:
             limits[name] = _checked(name, f"limits.{name}", value)
     config = Config(**{**values, **_content(values, environ)}, limits=Limits(**limits))
     _check_consistent(config)
@@ -144,7 +145,7 @@ def _is_off(options: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or options.get("enabled") is False:
         return True
     text = environ.get("RUNSPAN_ENABLED", "").strip().lower()
-    return "enabled" not in options and text in ("0", "false", "no", "off")
+    return "enabled" not in options and text in _OFF
 
 
 def _check_consistent(config: Config) -> None:
@@ -185,16 +186,15 @@ def _read(name: str, environ: Mapping[str, str]) -> Any:
     """The value of a variable."""
     variable = VARIABLES[name]
     text = environ[variable].strip()
-    if name == "prices" and text.lower() not in ("0", "false", "no", "off"):
-        try:
-            return _checked(name, variable, json.loads(text))
-        except ValueError as error:
-            raise (
-                error
-                if isinstance(error, ConfigError)
-                else ConfigError(f"{variable}={text!r}: write JSON, such as {_PRICES}.")
-            ) from None
-    return False if name == "prices" else _converted(name, variable, text)
+    if name != "prices":
+        return _converted(name, variable, text)
+    if text.lower() in _OFF:
+        return False
+    try:
+        prices = json.loads(text)
+    except ValueError:
+        raise ConfigError(f"{variable}={text!r}: write JSON, such as {_PRICES}.") from None
+    return _checked(name, variable, prices)
 
 
 def _converted(name: str, variable: str, text: str) -> Any:

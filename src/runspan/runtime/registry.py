@@ -29,9 +29,8 @@ MAX_GONE = 10_000  # runs of each kind that are remembered
 MAX_POLLS = 16  # that stand apart until the worker takes them; more of them are put together
 
 Key = tuple[str, str, str]  # `Api.run_key`: server, run id, id of the conversation or ""
-Polls = tuple[
-    int, int, int, int
-]  # their number, request_ns of the first and the last, response_ns of the last
+# The number of polls, request_ns of the first and of the last, response_ns of the last.
+Polls = tuple[int, int, int, int]
 
 
 @dataclass(slots=True, eq=False)

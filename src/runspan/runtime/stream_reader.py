@@ -68,7 +68,7 @@ class StreamReader:
                 self._tracker.stream_opened(live)
         live = self._of(stream)
         if live is not None:
-            seen = told.keyed(live, stream, seen)
+            seen = told.keyed(live, stream, seen, kind)
         self._tracker.observe(call.server, seen, weight_bytes)
         self._tracker.first_token(call.server, stream)
         if live is not None and _is_last_word(seen):

@@ -13,9 +13,8 @@ from .live_run import Live
 from .records import StreamRef
 
 
-def keyed(live: Live, stream: StreamRef, seen: Observation) -> Observation:
+def keyed(live: Live, stream: StreamRef, seen: Observation, kind: EventKind | None) -> Observation:
     """`seen` with keys of the run's own in the place of ids; what has come whole is not kept in pieces."""
-    kind = stream.events.kind_of(seen.event or "")
     if seen.messages:
         seen = replace(seen, messages=tuple(_message(live, stream, m, kind) for m in seen.messages))
     if seen.steps:

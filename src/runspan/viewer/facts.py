@@ -54,7 +54,8 @@ def took(span: Span) -> str:
     width = number(span, "runspan.run.end_uncertainty_s")
     if width is None or not is_rough(value, width):
         return seconds(value)
-    return f"~{spread(value, width).partition(' ')[0]} {spread(value, width).rpartition(' ')[2]}"
+    digits, *_, unit = spread(value, width).split(" ")
+    return f"~{digits} {unit}"
 
 
 def _run(span: Span, is_answered: bool, cells: int) -> list[Line]:

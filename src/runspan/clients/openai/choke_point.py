@@ -19,6 +19,7 @@ from .results import Results
 from .starts import Starts
 
 Wrapped = Callable[..., Any]
+Found = tuple[Api, Match]
 
 
 class Patch:
@@ -30,7 +31,8 @@ class Patch:
         self._results = results
 
     def request(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call = self._begin(client, args, kwargs, is_async=False)
+        found = self._match(args, kwargs)
+        call = None if found is None else self._begin(found, client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
         if call.sends is not None:
@@ -49,14 +51,15 @@ class Patch:
         return result
 
     def arequest(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._match(args, kwargs) is None:
+        found = self._match(args, kwargs)
+        if found is None:
             return wrapped(*args, **kwargs)
-        return self._arequest(wrapped, client, args, kwargs)
+        return self._arequest(found, wrapped, client, args, kwargs)
 
     async def _arequest(
-        self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, found: Found, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call = self._begin(client, args, kwargs, is_async=True)
+        call = self._begin(found, client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
         if call.sends is not None:
@@ -75,12 +78,9 @@ class Patch:
         return result
 
     def _begin(
-        self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_async: bool
+        self, found: Found, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_async: bool
     ) -> Call | None:
         """The record of a call of ours, with its span begun; None: pass it through."""
-        found = self._match(args, kwargs)
-        if found is None:
-            return None
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
             return self._starts.begin(*found, client, options, bool(kwargs.get("stream")), is_async=is_async)
@@ -88,7 +88,7 @@ class Patch:
             swallow("begin to observe a call", error)
             return None
 
-    def _match(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Api, Match] | None:
+    def _match(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
             return self._apis.match(options.method, options.url)

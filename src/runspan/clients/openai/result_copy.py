@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from ...apis.api import Api
+from ...core.fields import member
 from ...core.model import Phase
 from ...core.run_context import KEY
 from ...runtime.records import Page, Payload
@@ -48,13 +49,9 @@ def _fields(obj: Any) -> Any:
     return {**fields, **extra} if isinstance(fields, dict) else str(type(obj).__name__)
 
 
-def field(obj: Any, name: str) -> Any:
-    return obj.get(name) if isinstance(obj, dict) else getattr(obj, name, None)
-
-
 def word(obj: Any, name: str) -> str | None:
     """A field that is to be looked up somewhere: servers send lists where words belong."""
-    value = field(obj, name)
+    value = member(obj, name)
     return value if isinstance(value, str) else None
 
 
@@ -97,21 +94,20 @@ def alive(obj: Any, api: Api) -> tuple[Any, ...] | None:
     return tuple(map(fields.get, api.poll_fields))
 
 
-def run(obj: Any, api: Api) -> Payload:
-    """A polled or listed run: whole, or what is new in it."""
-    shown = alive(obj, api)
+def run(obj: Any, api: Api, shown: tuple[Any, ...] | None) -> Payload:
+    """A polled or listed run: what is `alive` in it, or whole where that is None."""
     return copy(obj) if shown is None else dict(zip(api.poll_fields, shown, strict=True))
 
 
 def page(obj: Any, api: Api, is_ours: Callable[[str | None], bool] | None) -> Page | None:
     """A list page of the client or a dict of that shape. `is_ours`: it is a page of runs; those of others are history."""
-    data = field(obj, "data")
+    data = member(obj, "data")
     if not isinstance(data, list | tuple):
         return None
-    has_more = field(obj, "has_more")
+    has_more = member(obj, "has_more")
     items = tuple(data)
     if is_ours is not None:
-        copies = tuple(run(item, api) for item in items if is_ours(word(item, "id")))
+        copies = tuple(run(item, api, alive(item, api)) for item in items if is_ours(word(item, "id")))
     else:
         copies = tuple(copy(item) for item in items)
     return Page(copies, has_more if isinstance(has_more, bool) else None)

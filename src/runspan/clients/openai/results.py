@@ -31,7 +31,7 @@ AnyTap = TypeVar("AnyTap", bound=Tap)
 
 
 class Results:
-    """`put` hands records to the worker."""
+    """`put` hands records to the worker; `lose` ends what a call that never reaches it has begun."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Results:
         handoffs: Handoffs,
         secrets: ClientSecrets,
         count_unrecorded: Callable[[], None],
+        lose: Callable[[Call], object],
     ) -> None:
         self._counts_polls = config.calls != "all"  # else each has a span
         self._put = put
@@ -48,6 +49,7 @@ class Results:
         self._handoffs = handoffs
         self._secrets = secrets
         self._count_unrecorded = count_unrecorded
+        self._lose = lose
 
     def failed(self, call: Call, error: BaseException, client: Any) -> None:
         try:
@@ -121,10 +123,8 @@ class Results:
             self._put(record)
         except Exception:
             call = call_of(record)
-            if call is not None and (live := call.take_span()) is not None:
-                live.span.end()
-                if call.learnt is not None:
-                    self._registry.forget(call.learnt)
+            if call is not None:
+                self._lose(call)
             raise
 
     def _let_go_unrecorded(self, call: Call) -> bool:
@@ -164,7 +164,7 @@ class Results:
             entry = self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
-        call.result = result_copy.run(result, call.api) if shown is not None else result_copy.copy(result)
+        call.result = result_copy.run(result, call.api, shown)
         self._waits(call, call.result, result)
         self._put(call)
 

@@ -38,8 +38,7 @@ class _Events:
         try:
             event = self._next()
         except StopIteration:
-            tap.is_at_end = True
-            tap.close()
+            tap.close(is_whole=True)
             raise
         except BaseException as error:
             tap.close(error)
@@ -72,8 +71,7 @@ class _AsyncEvents:
         try:
             event = await self._next()
         except StopAsyncIteration:
-            tap.is_at_end = True
-            tap.close()
+            tap.close(is_whole=True)
             raise
         except BaseException as error:
             tap.close(error)
@@ -232,8 +230,7 @@ class ReadBody(Body):
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
-        tap.is_at_end = True
-        tap.close()
+        tap.close(is_whole=True)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         tap = self._tap
@@ -244,5 +241,4 @@ class ReadBody(Body):
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
-        tap.is_at_end = True
-        tap.close()
+        tap.close(is_whole=True)

@@ -36,7 +36,6 @@ class Tap:
         "_raised",
         "_step_deltas",
         "_waits",
-        "is_at_end",
         "is_inside",
         "pace",
         "stream",
@@ -55,7 +54,6 @@ class Tap:
         self._deltas: list[Any] = []
         self._step_deltas: list[Any] = []
         self._raised: int | None = None  # identity of the error that broke the stream
-        self.is_at_end = False  # all of it was read
         self.is_inside = False  # the client is at work on the next event
         self.pace = Pace(stream.call.request_ns)
         self.stream = stream
@@ -126,8 +124,8 @@ class Tap:
             self._put(StreamDeltas(self.stream, self._step_deltas, of_steps=True))
             self._step_deltas = []
 
-    def close(self, error: BaseException | None = None) -> None:
-        """The stream ended, broke, was closed, or was forgotten: once."""
+    def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
+        """The stream ended, broke, was closed, or was forgotten: once. `is_whole`: all of it was read."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -142,7 +140,7 @@ class Tap:
         with guarded("place the end of a stream"):
             since_ns, at_ns = self.pace.moment()
         with guarded("note the end of a stream"):
-            self._put(StreamClosed(self.stream, at_ns, broke, since_ns, not self.is_at_end))
+            self._put(StreamClosed(self.stream, at_ns, broke, since_ns, not is_whole))
 
     def disuse(self) -> None:
         """It was put nowhere; another one takes its place."""
@@ -179,8 +177,7 @@ class ChunkTap(Tap):
 
     def see_whole(self, data: bytes) -> None:
         self.see(data)
-        self.is_at_end = True
-        self.close()
+        self.close(is_whole=True)
 
     def _take(self, data: bytes) -> None:
         for name, text in self._asks.feed(data):
@@ -196,20 +193,20 @@ class ChunkTap(Tap):
                 self._learn(run)
             self._waits(copy(run), None)
 
-    def close(self, error: BaseException | None = None) -> None:
+    def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
         if not self._is_closed:
             with guarded("look at the end of a stream"):
                 if self.decoder is not None and (rest := self.decoder.finish()):
                     self._take(rest)
                 for name, text in self._asks.finish():
                     self._asked(name, text)
-        super().close(error)
+        super().close(error, is_whole=is_whole)
 
 
 class BodyTap:
     """Keeps a copy of a body that the app reads itself; `done` is told it when it is over. None: too large, or nothing came."""
 
-    __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "is_at_end", "pace")
+    __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "pace")
 
     def __init__(self, done: Callable[[bytes | None], None]) -> None:
         self._done = done
@@ -217,7 +214,6 @@ class BodyTap:
         self._size = 0
         self._is_closed = False
         self.pace = Pace(0)
-        self.is_at_end = False
         self.decoder: Decoder | None = None
 
     def see(self, data: bytes) -> None:
@@ -230,7 +226,7 @@ class BodyTap:
 
     def see_whole(self, data: bytes) -> None:
         self.see(data)
-        self.close()
+        self.close(is_whole=True)
 
     def _take(self, data: bytes) -> None:
         self._size += len(data)
@@ -239,7 +235,7 @@ class BodyTap:
         else:
             self._chunks = []
 
-    def close(self, error: BaseException | None = None) -> None:
+    def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
         if self._is_closed:
             return
         self._is_closed = True
