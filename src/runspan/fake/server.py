@@ -78,7 +78,7 @@ class Server:
 
     @scenario.setter
     def scenario(self, which: Scenario | str) -> None:
-        self._api.scenarios.scenario = which  # type: ignore[assignment]  # mypy knows no setters of another type
+        self._api.scenarios.scenario = which
 
     def play_next(self, *scenarios: Scenario | str) -> None:
         """One scenario for each of the next runs, in order."""

@@ -11,7 +11,7 @@ import pytest
 from runspan.fake import Server, SimulatedClock
 from runspan.fake.responses import SCENARIOS, FunctionCall, Message, Scenario
 from tests.fake.responses.wire import LOOKUP, QUESTION
-from tests.fake.test_client import each, ready
+from tests.fake.test_client import each, opened, ready
 
 pytest.importorskip("openai.types.conversations", reason="this openai has no conversations")
 
@@ -59,7 +59,7 @@ async def resumes(client: Any, server: Server) -> None:
 
     stream = await ready(client.responses.create(**ASK, background=True, stream=True))
     for _ in range(2):
-        with pytest.raises(Exception, match="peer closed|Connection"):
+        with pytest.raises(Exception, match=r"peer closed|Connection"):
             await read(stream)
         id_, after = seen[0].response.id, seen[-1].sequence_number
         stream = await ready(client.responses.retrieve(id_, stream=True, starting_after=after))
@@ -124,7 +124,36 @@ async def parses(client: Any, server: Server) -> None:
     assert response.output_parsed == Answer(x=1)
 
 
-CASES = [polls, waits, streams, resumes, calls_functions, cancels, lists_input_items, parses]
+async def streams_by_the_helper(client: Any, server: Server) -> None:
+    async with opened(client.responses.stream(**ASK, background=True)) as stream:
+        response = await ready(stream.get_final_response())
+    assert response.output_text == f"you said: {QUESTION}"
+
+
+async def searches_the_clients_own_files(client: Any, server: Server) -> None:
+    file = await ready(client.files.create(file=("birds.txt", b"Heron: waits"), purpose="assistants"))
+    store = await ready(client.vector_stores.create(file_ids=[file.id]))
+    tools = [{"type": "file_search", "vector_store_ids": [store.id]}]
+    wanted = ["file_search_call.results"]
+    response = await ready(
+        client.responses.create(model="gpt-4o", input="Who is Heron?", tools=tools, include=wanted)
+    )
+    assert [one.filename for one in response.output[0].results] == ["birds.txt"]
+    assert response.output_text == "the files say: Heron: waits"
+
+
+CASES = [
+    streams_by_the_helper,
+    searches_the_clients_own_files,
+    polls,
+    waits,
+    streams,
+    resumes,
+    calls_functions,
+    cancels,
+    lists_input_items,
+    parses,
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)

@@ -78,6 +78,8 @@ def test_the_other_endpoints_answer_in_the_clients_types(fake: Callable[..., Ser
     post(server, conversation=conversation["id"])
     items = made("GET", f"{at}/items?order=asc")
     assert [one["type"] for one in items["data"]] == ["message"] * 3
+    compacted = made("POST", "/responses/compact", {"model": "gpt-4o", "input": "Hi"})
+    assert compacted["output"].pop(0)["role"] == "user"  # recorded; the types know output items alone
     answers = [
         (conversations.Conversation, conversation),
         (conversations.Conversation, made("GET", at)),
@@ -90,7 +92,7 @@ def test_the_other_endpoints_answer_in_the_clients_types(fake: Callable[..., Ser
         (conversations.ConversationItem, made("GET", f"{at}/items/{items['data'][0]['id']}")),
         (conversations.Conversation, made("DELETE", f"{at}/items/{items['data'][0]['id']}")),
         (conversations.ConversationDeletedResource, made("DELETE", at)),
-        (responses.CompactedResponse, made("POST", "/responses/compact", {"model": "gpt-4o", "input": "Hi"})),
+        (responses.CompactedResponse, compacted),
         (
             responses.InputTokenCountResponse,
             made("POST", "/responses/input_tokens", {"model": "gpt-4o", "input": "Hi"}),

@@ -9,7 +9,17 @@ from typing import Any
 from runspan.fake.store import Object
 
 FOUNDRY = re.compile(r"^/api/projects/[^/]+/")
-ABSENT = ("previous_response_id", "billing", "frequency_penalty", "presence_penalty")  # where unset
+ABSENT = (  # where unset
+    "completed_at",
+    "frequency_penalty",
+    "max_output_tokens",
+    "max_tool_calls",
+    "presence_penalty",
+    "previous_response_id",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+)
 AGENT = ("agent", "agent_reference")
 
 
@@ -27,7 +37,7 @@ def agent_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def view(body: Object, request: Mapping[str, Any]) -> Object:
     """No usage while queued, zeros in progress, an alias beside null details; the model is dated later."""
-    shown = {name: value for name, value in body.items() if value is not None or name not in ABSENT}
+    shown = {name: value for name, value in body.items() if value or name not in ABSENT}
     shown.setdefault("conversation", None)
     if body["status"] == "queued":
         shown["model"] = request.get("model") or body["model"]

@@ -34,6 +34,7 @@ class Kind:
 
 SEARCH = ("in_progress", "searching", WORK, END)
 CALL = ("name",)
+PICTURE = ("size", "quality", "background", "output_format")
 KINDS: dict[str, Kind] = {
     "function_call": Kind(
         "fc_", (WORK, WRITE), ("arguments", "function_call_arguments"), CALL, has_call_id=True
@@ -107,7 +108,8 @@ def _tool(run: ResponseRun, item: Item, ends: Ends) -> Script:
         elif stage == WRITE and kind.text:
             yield from _written(*kind.text, body, final, at)
         elif stage == "partial_image":
-            image = {"partial_image_index": 0, "partial_image_b64": final["result"]}
+            image = {name: final[name] for name in PICTURE if name in final}
+            image |= {"partial_image_index": 0, "partial_image_b64": final["result"]}
             yield f"response.{item.type}.{stage}", {**at, **image}
         else:
             failed = item.ends == "failed" and item.type.startswith("mcp_")  # only theirs can
@@ -156,11 +158,12 @@ def _message(run: ResponseRun, message: Message, ends: Ends) -> Script:
     at = {**place, "item_id": body["id"]}
     for index, part in enumerate(_parts(run, message)):
         here = {**at, "content_index": index}
+        more: Object = {}
         if isinstance(part, Text):
             kind, name, value, more = "output_text", "text", part.text, {"logprobs": []}
             content: Object = {"type": kind, "annotations": [], "logprobs": [], name: ""}
         else:
-            kind, name, value, more = "refusal", "refusal", part.refusal, {}
+            kind, name, value = "refusal", "refusal", part.refusal
             content = {"type": kind, name: ""}
         body["content"].append(content)
         yield "response.content_part.added", {**here, "part": content}

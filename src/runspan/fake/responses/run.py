@@ -39,6 +39,7 @@ class ResponseRun(Course):
         self.foundry = foundry  # speaks as Azure's Foundry does
         self.include: Collection[str] = request.get("include") or ()
         self.items: list[Object] = []  # shown as `output` once it is over (recorded)
+        self.searched: tuple[Object, ...] = ()  # what it found in files
         self.pieces = 0  # written so far
         self.events = 0  # sent so far
         self.log: list[bytes] | None = [] if request.get("stream") else None
@@ -111,5 +112,5 @@ class ResponseRun(Course):
                 for one in self.body["tools"]
             ),
             outputs=tuple(one if isinstance(one, str) else json.dumps(one) for one in outputs),
-            searched=(),
+            searched=self.searched,
         )

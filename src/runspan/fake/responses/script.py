@@ -13,8 +13,9 @@ from runspan.fake.responses import objects
 from runspan.fake.responses.items import Ends, write
 from runspan.fake.responses.run import ResponseRun
 from runspan.fake.responses.scenarios import Ending, Item, Message, Output
-from runspan.fake.scenarios import Auto, CodeInterpreter, FileSearch, FunctionCall, Logs, Tools
+from runspan.fake.scenarios import Auto, CodeInterpreter, FunctionCall, Logs, ToolCall, Tools
 from runspan.fake.scenarios import Message as RunMessage
+from runspan.fake.tools import search
 
 # What the app answers with the next create, and under which of its names.
 ANSWERED = {
@@ -71,7 +72,7 @@ def _decided(run: ResponseRun, auto: Auto) -> Sequence[Output]:
     items: list[Output] = []
     for phase in phases:
         if isinstance(phase, Tools):
-            calls = [_item(call, phase.seconds) for call in phase.calls]
+            calls = [_item(run, call, phase.seconds) for call in phase.calls]
             items += calls
             if any(isinstance(call, FunctionCall) for call in calls):
                 return items
@@ -80,15 +81,22 @@ def _decided(run: ResponseRun, auto: Auto) -> Sequence[Output]:
     return items
 
 
-def _item(call: object, seconds: float) -> Output:
+def _item(run: ResponseRun, call: ToolCall, seconds: float) -> Output:
     if isinstance(call, FunctionCall):
         return call
     if isinstance(call, CodeInterpreter):
         outputs = [{"type": "logs", "logs": one.logs} for one in call.outputs if isinstance(one, Logs)]
         fields = {"code": call.input, "container_id": "cntr_fake", "outputs": outputs}
         return Item("code_interpreter_call", fields, seconds)
-    assert isinstance(call, FileSearch)  # noqa: S101  (the tutor knows no other)
-    return Item("file_search_call", {"queries": ["*"], "results": []}, seconds)
+    question = run.turn().question
+    stores = [id_ for tool in run.body["tools"] for id_ in tool.get("vector_store_ids") or ()]
+    found = search(run.state, stores, question)
+    run.searched = tuple({"content": [{"text": one.content}]} for one in found)
+    results = [
+        {"file_id": one.file_id, "filename": one.file_name, "score": one.score, "text": one.content}
+        for one in found
+    ]
+    return Item("file_search_call", {"queries": [question], "results": results}, seconds)
 
 
 def _cancel(run: ResponseRun) -> Script:
