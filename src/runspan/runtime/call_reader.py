@@ -12,7 +12,7 @@ from .call_spans import CallSpans
 from .emitter import Emitter
 from .handoffs import Handoffs
 from .live_run import Live
-from .records import Call, Fetched, Page, Payload, decode, weight
+from .records import Answered, Call, Fetched, Page, Payload, decode, weight
 from .tracker import Tracker
 
 FOREIGN = (
@@ -80,7 +80,7 @@ class Reader:
             logger.info(FOREIGN, run.id)
 
     def _start(self, call: Call) -> None:
-        request = call.api.read_request(decode(call.body), call.streams)
+        request = call.request(streams=call.streams)
         if call.live is None:
             self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
@@ -93,6 +93,9 @@ class Reader:
         else:
             self._calls.lost_start(call, request, call.response_ns, "unread")
             self._tracker.unlearn(call)
+
+    def answered(self, answered: Answered) -> None:
+        self._tracker.open_calls.answered(answered.server, answered.outputs, answered.at_ns)
 
     def fetched(self, fetched: Fetched) -> None:
         live = self._tracker.get_by_key(fetched.key)
