@@ -102,19 +102,18 @@ class Starts:
             call.query = options_of.query(options)
         if route.is_apart:
             return self._begin_apart(call, options)
-        match = call.match
+        call.streams, match = streams, call.match
         if match.run_id is not None:
             call.run_key = call.api.run_key(call.server.base_url, match.run_id, match.conversation_id)
         if call.run_key is not None and self._registry.may_meet(call.run_key):
             call.via = _background(call, client, options, is_async=is_async)
         if route.is_write:
-            self._begin_write(call, client, options, streams, is_async=is_async)
+            self._begin_write(call, client, options, is_async=is_async)
         elif self._calls == "all":
             call.context = emit.slim_context()
         return True
 
-    def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
-        call.streams = streams
+    def _begin_write(self, call: Call, client: Any, options: Any, *, is_async: bool) -> None:
         route, sent = call.match.route, None
         if route.reads_body:
             with guarded("copy a request"):
