@@ -53,7 +53,6 @@ class Route(Struct, frozen=True, gc=False):
     # Where one URL is several endpoints: what is sent tells which. `sent(name)`: a field of the body.
     by_body: Callable[[Callable[[str], Any]], Match | None] | None = None
     only_answers: bool = False  # it is of no run; all that matters is that it brings outputs of tool calls
-    deletes: bool = False  # the run is gone
 
 
 class Match(Struct, frozen=True, gc=False):

@@ -265,7 +265,7 @@ def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
     if "content_filter" in reasons or is_refused:
         return "content_filter"
     if run.outcome is Outcome.INCOMPLETE:
-        return "length" if "length" in reasons else "error"
+        return "length" if "length" in reasons else run.finish_reason or "error"
     if run.phase is Phase.WAITING or (run.required and run.outcome is Outcome.COMPLETED):
         return "tool_call"  # of an unfinished run the last thing seen
     return FINISH_REASONS.get(run.outcome, "error")

@@ -107,8 +107,7 @@ def _looks_like_base64(body: str) -> bool:
     marks = sum(map(body.count, "/-_+"))
     return (
         marks < len(body) / 10
-        and not body.isupper()
-        and not body.islower()
+        and body not in (body.upper(), body.lower())  # as a long number is
         and any(digit in body for digit in "0123456789")
     )
 

@@ -84,6 +84,7 @@ class Call(Struct, eq=False):
     query: Mapping[str, Any] | None = None
     result: Payload | Page = None
     error: ApiError | None = None
+    is_not_found: bool = False  # the server knows no such thing
     live: LiveSpan | None = None
     unsampled: Any = None  # the SpanContext of a run span that is not recorded
     met: LiveSpan | None = None  # of a shared run that this call is the first here to see

@@ -39,7 +39,7 @@ async def polled(app: App, response: Any) -> Any:
 
 def of_responses(trace: Traced) -> list[ReadableSpan]:
     """The one span of each response."""
-    return [span for span in trace.spans() if attribute(span, "runspan.run.id")]
+    return [span for span in trace.spans() if attribute(span, "runspan.run.status")]
 
 
 def the_one(trace: Traced) -> ReadableSpan:

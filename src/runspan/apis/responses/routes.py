@@ -41,7 +41,7 @@ def _if_background(sent: Callable[[str], Any]) -> Match | None:
 BACKGROUND: Table = {
     ("post", 1, "responses", ""): Route("chat", readers.nothing, by_body=_if_background),
     ("get", 2, "responses", ""): Route("get_response", readers.run, is_poll=True),
-    ("delete", 2, "responses", ""): _write("delete_response", readers.deleted, deletes=True),
+    ("delete", 2, "responses", ""): _write("delete_response", readers.deleted),
     ("post", 3, "responses", "cancel"): _write("cancel_response", readers.run, cancels=True),
     ("get", 3, "responses", "input_items"): Route("list_input_items", readers.input_items),
     ("post", 1, "conversations", ""): _apart("create_conversation", is_write=True),

@@ -32,6 +32,8 @@ FINISH_REASONS: Mapping[str, str] = {
     "max_output_tokens": "length",
     "max_tokens": "length",
     "max_tool_calls": "length",
+    "max_messages": "length",
+    "steered": "stop",  # the app sent it another way
 }
 
 # How long the server may take: `background_options.completion_window`. One that is not stored is deleted after ten minutes.

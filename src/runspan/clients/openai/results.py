@@ -27,6 +27,7 @@ from .stream_taps import is_no_event_stream, tap_bytes, tap_events
 from .taps import BodyTap, ChunkTap, Tap
 
 _NOTHING: Mapping[str, Any] = {}
+NOT_FOUND = 404
 AnyTap = TypeVar("AnyTap", bound=Tap)
 
 
@@ -56,6 +57,7 @@ class Results:
             call.response_ns = now_ns()
             self._secrets.note(client, error)
             call.error = read_error(error)
+            call.is_not_found = getattr(error, "status_code", None) == NOT_FOUND
             self._let_go_unrecorded(call)
             self._renew(call)
             self._put(call)
