@@ -63,8 +63,9 @@ class Reader:
         if not self._tracker.is_foreign(call.server, run):
             return None
         self._custody.remember(call, seen)
-        is_alive = run.phase not in (None, Phase.OVER)
-        is_ours = is_alive and not self._custody.is_declined(run.id)
+        # Of one that is over already, whoever was told of its end is the first to see it.
+        is_news = run.phase not in (None, Phase.OVER) or self._tracker.registry.is_announced(run.id)
+        is_ours = is_news and not self._custody.is_declined(run.id)
         live = self._custody.follow_shared(call, run) if is_ours else None
         if live is None:
             if is_ours:

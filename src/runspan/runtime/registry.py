@@ -175,6 +175,10 @@ class RunRegistry:
         """Whether a run that is over, or nearly so, may wait for outputs of tool calls."""
         return bool(self._entries) or len(self._parked) > 0
 
+    def is_announced(self, run_id: str | None) -> bool:
+        """Whether this process was told that the run is over."""
+        return run_id is not None and self.announced.get(run_id) is not None
+
     def is_in(self, server: str, run_id: str, conversation_id: str) -> None:
         """The run belongs to this conversation."""
         self._conversations.put((server, run_id), conversation_id)

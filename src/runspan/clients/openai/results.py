@@ -180,7 +180,8 @@ class Results:
     def _share(self, call: Call, result: Any) -> None:
         """A run of another process may carry its identity."""
         if call.run_key is not None and not self._registry.knows(call.run_key):
-            self._handoffs.share(call, result_copy.carried(result, call.api))
+            is_announced = self._registry.is_announced(call.match.run_id)
+            self._handoffs.share(call, result_copy.carried(result, call.api, is_announced=is_announced))
 
     def _learn(self, call: Call, run: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span.
