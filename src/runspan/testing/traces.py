@@ -44,7 +44,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTrace:
-    """One Run, from its run span and its generation span. Times are Unix seconds, durations seconds."""
+    """One Run, from its span (and the generation span of a run of an agent). Times are Unix seconds, durations seconds."""
 
     name: str
     id: str | None  # None: the request that should have created it failed
@@ -77,7 +77,7 @@ class RunTrace:
     @property
     def answer(self) -> str:
         """The texts that the run wrote."""
-        return "\n".join(message.text for message in self.output)
+        return "\n".join(message.text for message in self.output if message.text)
 
     @property
     def duration_s(self) -> float:
@@ -87,28 +87,39 @@ class RunTrace:
 # ---------------------------------------------------------------- spans -> runs
 
 
+STATUS = "runspan.run.status"
+
+
 def read(spans: Sequence[ReadableSpan], parents: Mapping[int, str]) -> list[RunTrace]:
-    runs = [
-        s for s in spans if _of(s, "openinference.span.kind") == "AGENT" and _operation(s) == "invoke_agent"
-    ]
+    runs = [s for s in spans if _of(s, "runspan.api")]  # the one span of each run that has its facts
     below: dict[int, list[ReadableSpan]] = {}
     for span in spans:
         if span.parent is not None:
             below.setdefault(span.parent.span_id, []).append(span)
+    tools = {_of(span, "gen_ai.tool.call.id"): span for span in spans if _operation(span) == "execute_tool"}
     found = [
-        _run(run, below.get(run.context.span_id, []), parents) for run in runs if run.context is not None
+        _run(run, below.get(run.context.span_id, []), tools, parents)
+        for run in runs
+        if run.context is not None
     ]
     return sorted(found, key=lambda run: run.start_s)
 
 
-def _run(run: ReadableSpan, children: list[ReadableSpan], parents: Mapping[int, str]) -> RunTrace:
+def _run(
+    run: ReadableSpan,
+    children: list[ReadableSpan],
+    by_call: Mapping[Any, ReadableSpan],
+    parents: Mapping[int, str],
+) -> RunTrace:
     both: dict[str, Any] = {**(run.attributes or {})}
     for child in children:
         if _operation(child) == "chat":
             both = {**(child.attributes or {}), **both}
-    tools = sorted(
-        (c for c in children if _operation(c) == "execute_tool"), key=lambda span: span.start_time or 0
-    )
+    output = _messages(both.get("gen_ai.output.messages"))
+    asked = (part.get("id") for message in output for part in message.parts if part["type"] == "tool_call")
+    beside = [by_call[id_] for id_ in asked if id_ in by_call]  # of a run that was over when they ran
+    own = [child for child in children if _operation(child) == "execute_tool"]
+    tools = sorted({id(s): s for s in (*own, *beside)}.values(), key=lambda span: span.start_time or 0)
     texts = [part.get("content", "") for part in _json(both.get("gen_ai.system_instructions"), [])]
     return RunTrace(
         name=run.name,
@@ -124,11 +135,11 @@ def _run(run: ReadableSpan, children: list[ReadableSpan], parents: Mapping[int, 
         agent=both.get("gen_ai.agent.name"),
         instructions="\n".join(texts),
         input=_messages(both.get("gen_ai.input.messages")),
-        output=_messages(both.get("gen_ai.output.messages")),
+        output=output,
         tools=tuple(map(_tool, tools)),
         metadata=_json(both.get("runspan.run.metadata"), {}),
         statuses=tuple(
-            e.name.removeprefix("thread.run.") for e in run.events if e.name.startswith("thread.run.")
+            str(e.attributes[STATUS]) for e in run.events if e.attributes and STATUS in e.attributes
         ),
         polls=both.get("runspan.run.polls", 0),
         start_s=(run.start_time or 0) / 1e9,
@@ -151,9 +162,13 @@ def _usage(attributes: Mapping[str, Any]) -> Usage | None:
 
 def _messages(value: Any) -> tuple[Message, ...]:
     return tuple(
-        Message(m["role"], "\n".join(p["content"] for p in m["parts"] if p.get("content")), tuple(m["parts"]))
+        Message(m["role"], "\n".join(p["content"] for p in m["parts"] if _is_said(p)), tuple(m["parts"]))
         for m in _json(value, [])
     )
+
+
+def _is_said(part: Mapping[str, Any]) -> bool:
+    return bool(part.get("content")) and part["type"] != "reasoning"
 
 
 def _tool(span: ReadableSpan) -> ToolCall:
