@@ -231,9 +231,9 @@ class Api(Struct, frozen=True, gc=False, eq=False):
         """Of a run in the registry."""
         return server, run_id, (conversation_id or "") if self.paths_name_conversations else ""
 
-    def conversation_of(self, run: Run, asked: RunRequest) -> str:
+    def conversation_of(self, run_id: str, conversation_id: str, asked: RunRequest) -> str:
         """As it is told to others. `asked`: where runs are apart, its conversation is the one that is known here."""
-        return asked.conversation_id or run.id if self.runs_apart else run.conversation_id
+        return asked.conversation_id or run_id if self.runs_apart else conversation_id
 
     def phase_of(self, status: object) -> Phase | None:
         """None for no status, one of another type, or one that is not known."""
