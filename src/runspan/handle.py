@@ -13,6 +13,7 @@ from typing import Any
 
 from . import _compat, guard
 from .apis import APIS
+from .clients.openai.announcements import Announcements
 from .clients.openai.choke_point import Patch
 from .clients.openai.helper_calls import Helpers
 from .clients.openai.install import Installer
@@ -89,6 +90,7 @@ class Handle:
                 "aexit": lambda *call: self._exits.exit(*call),
                 "helper": lambda *call: self._helpers.helper(*call),
                 "ahelper": lambda *call: self._helpers.ahelper(*call),
+                "unwrap": lambda *call: self._announcements.unwrap(*call),
             }
         )
         self._neighbours = OtherInstrumentations(
@@ -114,7 +116,8 @@ class Handle:
         agents: Agents = Lru(5_000)
         registry = RunRegistry()
         self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, registry, self._price)
-        calls = CallSpans(config.calls, texts, agents, outbox, tracker.counts, tracker.dropped)
+        counted = tracker.counts, tracker.dropped
+        calls = CallSpans(config.calls, texts, agents, outbox, *counted, registry.conversation_of)
         self._custody = handoffs = Handoffs(
             tracker, emitter, calls, lambda record: self._worker.put(record), self._apis, extra
         )
@@ -157,6 +160,7 @@ class Handle:
             self._page,
         )
         self._exits = StreamManagerHook(self._worker.put)
+        self._announcements = Announcements(self._apis, registry)
         self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, self._apis)
 
     # ------------------------------------------------------------ the owner's side

@@ -78,7 +78,7 @@ class RunTrace:
     @property
     def answer(self) -> str:
         """The texts that the run wrote."""
-        return "\n".join(message.text for message in self.output)
+        return "\n".join(message.text for message in self.output if message.text)
 
     @property
     def duration_s(self) -> float:
@@ -88,18 +88,20 @@ class RunTrace:
 # ---------------------------------------------------------------- spans -> runs
 
 
+STATUS = "runspan.run.status"
+
+
 def read(spans: Sequence[ReadableSpan], parents: Mapping[int, str]) -> list[RunTrace]:
-    """A span that names its API is a run's own: of a run of an assistant, or the generation that is a Response."""
+    runs = [s for s in spans if _of(s, "runspan.api")]  # the one span of each run that has its facts
     below: dict[int, list[ReadableSpan]] = {}
-    tools: dict[Any, list[ReadableSpan]] = {}
     for span in spans:
         if span.parent is not None:
             below.setdefault(span.parent.span_id, []).append(span)
-        tools.setdefault(_of(span, "gen_ai.tool.call.id"), []).append(span)
+    tools = {_of(span, "gen_ai.tool.call.id"): span for span in spans if _operation(span) == "execute_tool"}
     found = [
         _run(run, below.get(run.context.span_id, []), tools, parents)
-        for run in spans
-        if run.context is not None and _of(run, "runspan.api")
+        for run in runs
+        if run.context is not None
     ]
     return sorted(found, key=lambda run: run.start_s)
 
@@ -107,7 +109,7 @@ def read(spans: Sequence[ReadableSpan], parents: Mapping[int, str]) -> list[RunT
 def _run(
     run: ReadableSpan,
     children: list[ReadableSpan],
-    by_call: Mapping[Any, list[ReadableSpan]],
+    by_call: Mapping[Any, ReadableSpan],
     parents: Mapping[int, str],
 ) -> RunTrace:
     both: dict[str, Any] = {**(run.attributes or {})}
@@ -115,15 +117,10 @@ def _run(
         if _operation(child) == "chat":
             both = {**(child.attributes or {}), **both}
     output = _messages(both.get("gen_ai.output.messages"))
-    # The app's functions run beside a Response that asked for them, and below a run of an assistant.
-    asked = [part["id"] for message in output for part in message.parts if part.get("type") == "tool_call"]
-    its_own = {
-        id(span): span for span in (*children, *(one for call in asked for one in by_call.get(call, ())))
-    }
-    tools = sorted(
-        (one for one in its_own.values() if _operation(one) == "execute_tool"),
-        key=lambda span: span.start_time or 0,
-    )
+    asked = (part.get("id") for message in output for part in message.parts if part["type"] == "tool_call")
+    beside = [by_call[id_] for id_ in asked if id_ in by_call]  # of a run that was over when they ran
+    own = [child for child in children if _operation(child) == "execute_tool"]
+    tools = sorted({id(s): s for s in (*own, *beside)}.values(), key=lambda span: span.start_time or 0)
     texts = [part.get("content", "") for part in _json(both.get("gen_ai.system_instructions"), [])]
     return RunTrace(
         name=run.name,
@@ -144,9 +141,7 @@ def _run(
         tools=tuple(map(_tool, tools)),
         metadata=_json(both.get("runspan.run.metadata"), {}),
         statuses=tuple(
-            str((event.attributes or {})["runspan.run.status"])
-            for event in run.events
-            if "runspan.run.status" in (event.attributes or {})
+            str(e.attributes[STATUS]) for e in run.events if e.attributes and STATUS in e.attributes
         ),
         polls=both.get("runspan.run.polls", 0),
         start_s=(run.start_time or 0) / 1e9,
@@ -169,9 +164,13 @@ def _usage(attributes: Mapping[str, Any]) -> Usage | None:
 
 def _messages(value: Any) -> tuple[Message, ...]:
     return tuple(
-        Message(m["role"], "\n".join(p["content"] for p in m["parts"] if p.get("content")), tuple(m["parts"]))
+        Message(m["role"], "\n".join(p["content"] for p in m["parts"] if _is_said(p)), tuple(m["parts"]))
         for m in _json(value, [])
     )
+
+
+def _is_said(part: Mapping[str, Any]) -> bool:
+    return bool(part.get("content")) and part["type"] != "reasoning"
 
 
 def _tool(span: ReadableSpan) -> ToolCall:
