@@ -98,6 +98,27 @@ def test_the_apps_function_stands_in_the_response_that_asked_for_it(
     assert first.thread_id == second.thread_id == first.id
 
 
+def test_a_function_that_is_not_observed_is_read_from_the_answer(
+    responses_server: Server, run_traces: RunTraces
+) -> None:
+    responses_server.responses.scenario = FORECAST
+    with openai.OpenAI() as client:
+        first = over(client, input=QUESTION, tools=[WEATHER])
+        output = {"type": "function_call_output", "call_id": first.output[-1].call_id, "output": "rain"}
+        over(client, input=[output], previous_response_id=first.id, tools=[WEATHER])
+    one, two = run_traces
+    assert [(tool.name, tool.arguments, tool.result) for tool in one.tools] == [
+        ("get_weather", {"city": "Oslo"}, "rain")
+    ]
+    assert (one.answer, one.finish_reason, two.answer, two.tools) == (
+        "",
+        "tool_call",
+        "Take an umbrella.",
+        (),
+    )
+    assert [message.role for message in two.input] == ["tool"]
+
+
 def test_tools_of_the_server_come_with_what_they_did(responses_server: Server, run_traces: RunTraces) -> None:
     responses_server.responses.scenario = "web_search"
     ask()

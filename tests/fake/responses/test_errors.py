@@ -10,7 +10,7 @@ import pytest
 
 from runspan.fake import Server, SimulatedClock
 from runspan.fake.responses import SCENARIOS, FunctionCall, Message, Scenario
-from tests.fake.responses.wire import LOOKUP, data_of, get, polled, post
+from tests.fake.responses.wire import LOOKUP, data_of, get, needs_a_client, polled, post
 from tests.fake.test_errors import FAULTS, said
 from tests.fake.wire import call
 
@@ -139,6 +139,7 @@ def test_polled_and_streamed_it_ends_alike(fake: Callable[..., Server], name: st
     assert [item["status"] for item in read["output"]] == (["incomplete"] if read["output"] else [])
 
 
+@needs_a_client
 def test_the_failure_behind_an_error_event_is_never_seen_by_the_apps_loop(
     fake: Callable[..., Server], client: Callable[[Server], Any]
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_cancelled_stream_ends_in_an_event_whose_data_say_so(fake: Callable[..
     assert (last["type"], last["response"]["status"]) == ("response.failed", "cancelled")
 
 
+@needs_a_client
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("stream", [False, True], ids=["polled", "streamed"])
 def test_a_scenario_can_refuse_the_create(
@@ -181,6 +183,7 @@ def test_an_unknown_model_is_refused_as_recorded(fake: Callable[..., Server]) ->
     assert (status, answer["error"]["code"], answer["error"]["param"]) == (400, "model_not_found", "model")
 
 
+@needs_a_client
 def test_a_client_that_leaves_its_stream_does_not_stop_a_background_response(
     fake: Callable[..., Server], client: Callable[[Server], Any]
 ) -> None:

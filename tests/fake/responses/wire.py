@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from itertools import groupby
 from typing import Any, TypeAlias
+
+import pytest
 
 from runspan.fake import Server
 from tests.fake.wire import call
 
 Events: TypeAlias = "list[dict[str, Any]]"
 
+needs_a_client = pytest.mark.skipif(
+    importlib.util.find_spec("openai.resources.responses") is None, reason="this openai has no Responses API"
+)
 LOOKUP = {
     "type": "function",
     "name": "lookup",
