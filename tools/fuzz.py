@@ -58,10 +58,11 @@ def main(seconds: str, where: str = "", child: str = "") -> int:
     crashes = sorted((folder / "crashes").iterdir())
     pulses = re.findall(r"#\d+\s+\w+\s+cov:.*", done.stdout)
     print(*pulses[:1], *pulses[-1:], *re.findall("stat::.*", done.stdout), sep="\n")
-    if done.returncode or crashes:
+    is_fault = bool(done.returncode or crashes)
+    if is_fault:
         print("\n".join(done.stdout.splitlines()[-40:]), *crashes, sep="\n")
-    print(f"{len(crashes)} faults found")
-    return done.returncode or bool(crashes)
+    print("a fault" if is_fault else "no fault")
+    return is_fault
 
 
 if __name__ == "__main__":

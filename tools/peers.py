@@ -19,7 +19,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from matrix import ROOT, Environment, installed, prepared
+from matrix import Environment, installed, prepared
+from processes import ROOT
 from table import columns
 
 CALLS, ROUNDS = 50, 8
@@ -33,7 +34,9 @@ HEAD = (
     "it / bare",
     "runspan / bare",
     "it / runspan",
+    "",
 )
+NOTE = "Added to one call of a function of two arguments; both and the result captured. Best of many, thread's own time."
 
 Answer = Callable[[str, int], str]
 Tool = tuple[Answer, AbstractContextManager[Any]]  # its decorated function, a root of its own
@@ -41,32 +44,29 @@ Tool = tuple[Answer, AbstractContextManager[Any]]  # its decorated function, a r
 
 def main(wanted: list[str]) -> int:
     rows = [_row(name) for name in PEERS if not wanted or name in wanted]
-    print("\n" + columns(HEAD, *rows))
-    print(
-        "\nAdded to one call of a function of two arguments; both and the result captured. Best of many, thread's own time."
-    )
-    return 0 if all(row[-1] for row in rows) else 1
+    print("\n" + columns(HEAD, *rows), NOTE, sep="\n\n")
+    return 0 if all(row[2] for row in rows) else 1
 
 
 def _row(name: str) -> tuple[str, ...]:
     print(f"{name} ...", flush=True)
     _, call, requirements = PEERS[name]
-    nothing = ("",) * (len(HEAD) - 2)
     try:
         python = prepared(Environment(f"peer-{name}", requirements), tools=())
+        child = [python, "-W", "ignore", __file__, "--child", name]
+        done = subprocess.run(child, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     except subprocess.CalledProcessError as error:
-        return f"{name} {call}", f"SKIPPED: pip ended with {error.returncode}", *nothing
-    done = subprocess.run(
-        [python, "-W", "ignore", __file__, "--child", name], cwd=ROOT, capture_output=True, text=True
-    )
-    if done.returncode:
-        return f"{name} {call}", f"FAILED: {done.stderr.strip().splitlines()[-1]}", *nothing
+        return (
+            f"{name} {call}",
+            f"SKIPPED: {error.cmd[1:4]} ended with {error.returncode}",
+            *[""] * (len(HEAD) - 2),
+        )
     versions, package = installed(python), requirements[0].partition("==")[0]
     using = f"{package} {versions[package]}, opentelemetry-sdk {versions['opentelemetry-sdk']}"
     us = json.loads(done.stdout.splitlines()[-1])
     it, our, bare = us[name], us["runspan"], us["bare"]
     ratios = (f"{ratio:.1f}" for ratio in (it / bare, our / bare, it / our))
-    return f"{name} {call}", using, *(f"{value:.1f} us" for value in (it, our, bare)), *ratios
+    return f"{name} {call}", using, *(f"{value:.1f} us" for value in (it, our, bare)), *ratios, ""
 
 
 # ---------------------------------------------------------------- in the environment of one tool
@@ -76,8 +76,8 @@ def answer(question: str, limit: int) -> str:
     return ANSWER
 
 
-def bare(last: Any) -> Tool:
-    tracer = _provider(last).get_tracer("bare")
+def bare(last: Any, provider: Any) -> Tool:
+    tracer = provider.get_tracer("bare")
 
     def spanned(question: str, limit: int) -> str:
         with tracer.start_as_current_span("bare"):
@@ -86,27 +86,23 @@ def bare(last: Any) -> Tool:
     return spanned, tracer.start_as_current_span("root")
 
 
-def ours(last: Any) -> Tool:
+def ours(last: Any, provider: Any) -> Tool:
     import runspan
 
-    runspan.instrument(tracer_provider=_provider(last), fetch="never")
+    runspan.instrument(tracer_provider=provider, fetch="never")
     return runspan.observe(answer), runspan.span("root")
 
 
-def langfuse(last: Any) -> Tool:
+def langfuse(last: Any, provider: Any) -> Tool:
     from langfuse import Langfuse, observe
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    where = {
-        "base_url": "http://127.0.0.1:9",
-        "tracer_provider": _provider(last),
-        "span_exporter": InMemorySpanExporter(),
-    }
-    client = Langfuse(public_key="pk", secret_key="sk", **where)
+    keys = {"public_key": "pk", "secret_key": "sk", "base_url": "http://127.0.0.1:9"}
+    client = Langfuse(**keys, tracer_provider=provider, span_exporter=InMemorySpanExporter())
     return observe()(answer), client.start_as_current_observation(as_type="span", name="root")
 
 
-def logfire(last: Any) -> Tool:
+def logfire(last: Any, provider: Any) -> Tool:
     import logfire
 
     quiet = {"send_to_logfire": False, "console": False, "inspect_arguments": False, "metrics": False}
@@ -114,7 +110,7 @@ def logfire(last: Any) -> Tool:
     return logfire.instrument("answer", record_return=True)(answer), logfire.span("root")
 
 
-def traceloop(last: Any) -> Tool:
+def traceloop(last: Any, provider: Any) -> Tool:
     from opentelemetry import trace
     from traceloop.sdk import Traceloop
     from traceloop.sdk.decorators import task
@@ -123,21 +119,21 @@ def traceloop(last: Any) -> Tool:
     return task(name="answer")(answer), trace.get_tracer("bench").start_as_current_span("root")
 
 
-def mlflow(last: Any) -> Tool:
+def mlflow(last: Any, provider: Any) -> Tool:
     import mlflow
     from mlflow.entities.trace_location import MlflowExperimentLocation
-    from mlflow.tracing import provider
+    from mlflow.tracing import provider as own
 
     mlflow.set_tracking_uri("http://127.0.0.1:9")
     mlflow.tracing.set_destination(MlflowExperimentLocation("0"))  # else it asks the server which
-    provider.provider.get_or_init_tracer("bench")
-    provider.provider.get().add_span_processor(last)
+    own.provider.get_or_init_tracer("bench")
+    own.provider.get().add_span_processor(last)
     return mlflow.trace(answer), mlflow.start_span("root")
 
 
 # The versions that docs/complaints.md speaks of. mlflow-tracing is MLflow's own distribution of its tracing alone; traceloop needs
 # httpx and does not ask for it.
-PEERS: dict[str, tuple[Callable[[Any], Tool], str, tuple[str, ...]]] = {
+PEERS: dict[str, tuple[Callable[[Any, Any], Tool], str, tuple[str, ...]]] = {
     "langfuse": (langfuse, "@observe()", ("langfuse==5.0.4",)),
     "logfire": (logfire, "@instrument(record_return=True)", ("logfire==5.2.0",)),
     "traceloop": (traceloop, "@task", ("traceloop-sdk==0.62.4", "httpx")),
@@ -145,17 +141,11 @@ PEERS: dict[str, tuple[Callable[[Any], Tool], str, tuple[str, ...]]] = {
 }
 
 
-def _provider(last: Any) -> Any:
-    from benches.timing import provider_with
-
-    return provider_with(last)
-
-
 def measure(name: str) -> None:
     """Print the microseconds that a call costs more than one of the plain function, by tool."""
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from benches.timing import best_us
+    from benches.timing import best_us, provider_with
 
     class Last(SpanProcessor):
         """Remembers the span that ended last, and does nothing else."""
@@ -165,15 +155,18 @@ def measure(name: str) -> None:
         def on_end(self, span: Any) -> None:
             self.span = span
 
-    variants = {"plain": _calls(answer)}
+    def calls(function: Answer) -> None:
+        for _ in range(CALLS):
+            function(QUESTION, 2)
+
+    variants = {"plain": partial(calls, answer)}
     roots = []  # never left: nobody waits for a server that is not there
     for tool, make in {"bare": bare, name: PEERS[name][0], "runspan": ours}.items():
-        last = Last()
-        function, root = make(last)
-        inside = copy_context()
+        last, inside = Last(), copy_context()
+        function, root = make(last, provider_with(last))
         inside.run(root.__enter__)
         roots.append(root)
-        variants[tool] = partial(inside.run, _calls(function))
+        variants[tool] = partial(inside.run, calls, function)
         variants[tool]()
         captured = str(dict(last.span.attributes or {}))
         if tool != "bare" and not (QUESTION in captured and ANSWER in captured):
@@ -182,14 +175,6 @@ def measure(name: str) -> None:
     times = best_us(variants, calls=CALLS, rounds=ROUNDS)
     print(json.dumps({tool: us - times["plain"] for tool, us in times.items()}), flush=True)
     os._exit(0)
-
-
-def _calls(function: Answer) -> Callable[[], None]:
-    def make() -> None:
-        for _ in range(CALLS):
-            function(QUESTION, 2)
-
-    return make
 
 
 if __name__ == "__main__":
