@@ -31,7 +31,7 @@ class Environment:
 
 
 NEWEST = "openai>=3,<4"
-NEIGHBOURS = "tests/setup/test_neighbours.py"
+NEIGHBOURS = "tests/setup/test_other_instrumentations.py"
 FOREIGN_PROVIDERS = ("tests/setup/test_foreign_providers.py", "tests/setup/test_foreign_observe.py")
 LOGFIRE = "logfire==5.2.0"
 OPENINFERENCE = "openinference-instrumentation-openai==0.1.66"
@@ -82,7 +82,7 @@ ENVIRONMENTS = (
         ("tests/recipes",),
     ),
 )  # fmt: skip
-TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4")
+TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.130,<7")
 ALWAYS_SHOWN = (
     "httpx",
     "httpx2",
