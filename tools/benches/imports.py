@@ -6,39 +6,35 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from benches.table import Row
+from table import Row
 
 ROUNDS = 12
 SDK = "import opentelemetry.sdk.trace"
-TIMED = (
-    "from time import perf_counter as t; a = t(); {before}; b = t(); {after}; c = t(); print(b - a, c - b)"
+TIMED = "from time import perf_counter as t; a = t(); {}; b = t(); {}; c = t(); print(b - a, c - b)"
+LOADED = (
+    "import sys, runspan; runspan.instrument(); print(sum(m in sys.modules for m in ('openai', 'wrapt')))"
 )
 
 
 def rows() -> Iterator[Row]:
-    sdk, own = _best(SDK, "import runspan")
+    sdk, own = _best_ms(SDK, "import runspan")
     yield Row(
-        "import runspan, beyond opentelemetry.sdk.trace",
-        own * 1000,
+        "import runspan, beyond opentelemetry.sdk.trace", own, "ms", 15, note=f"the SDK's own {sdk:.0f} ms"
+    )
+    sdk, own = _best_ms(SDK, "import runspan; runspan.instrument")
+    yield Row("  with all that instrument() needs", own, "ms", note=f"{own / sdk:.2f} of the SDK's import")
+    yield Row(
+        "  the pytest plugin, beyond pytest",
+        _best_ms("import pytest", "import runspan.testing.plugin")[1],
         "ms",
-        15,
-        note=f"the SDK's own {sdk * 1000:.0f} ms",
     )
-    sdk, own = _best(SDK, "import runspan; runspan.instrument")
-    yield Row(
-        "  with all that instrument() needs", own * 1000, "ms", note=f"{own / sdk:.2f} of the SDK's import"
-    )
-    _, own = _best("import pytest", "import runspan.testing.plugin")
-    yield Row("  the pytest plugin, beyond pytest", own * 1000, "ms")
-    loaded = (
-        "import sys, runspan; runspan.instrument(); print(sum(m in sys.modules for m in ('openai', 'wrapt')))"
-    )
-    yield Row("openai and wrapt imported by instrument()", float(_python(loaded)), "", 0)
+    yield Row("openai and wrapt imported by instrument()", float(_python(LOADED)), "", 0)
 
 
-def _best(before: str, after: str) -> tuple[float, float]:
-    rounds = [_python(TIMED.format(before=before, after=after)).split() for _ in range(ROUNDS)]
-    return min(float(b) for b, _ in rounds), min(float(a) for _, a in rounds)
+def _best_ms(before: str, after: str) -> tuple[float, float]:
+    rounds = [map(float, _python(TIMED.format(before, after)).split()) for _ in range(ROUNDS)]
+    before_s, after_s = map(min, zip(*rounds, strict=True))
+    return before_s * 1000, after_s * 1000
 
 
 def _python(code: str) -> str:
