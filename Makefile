@@ -31,7 +31,7 @@ SPACE := $(subst ,, )
 COVERAGE := $(BIN)/python -m coverage
 
 .PHONY: demo test test-processes test-install test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
-.PHONY: bench bench-peers bench-viewer chaos test-endings soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
+.PHONY: bench bench-peers compare-tracers bench-viewer chaos test-endings soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -165,6 +165,9 @@ pictures: $(READY)  ## the viewer's pictures in docs/images, from real runs
 
 bench-peers: $(READY)  ## what the decorators of other tools cost, each in an environment of its own
 	@$(BIN)/python tools/peers.py
+
+compare-tracers: $(READY)  ## what other tracers make of background Responses, each in an environment of its own; writes docs/compared-responses.md
+	@$(BIN)/python tools/compare_tracers.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -28,6 +28,7 @@ OTHER: Mapping[str, tuple[Any, str]] = {
     "enabled": (False, "false"),
     "capture_content": (False, "no"),
     "calls": ("all", "ALL"),
+    "responses": ("all", "ALL"),
     "background_fetch": (False, "0"),
     "bypass_other_instrumentations": (True, "TRUE"),
     "propagate_in_metadata": (True, "Yes"),

@@ -43,6 +43,7 @@ from .runtime.lru import Lru
 from .runtime.metrics import Metrics
 from .runtime.outbox import Flusher, Outbox
 from .runtime.records import (
+    Answered,
     Call,
     Fetched,
     HandlerError,
@@ -70,6 +71,7 @@ class Handle:
         self.config = config
         self._forget = forget
         self._price = pricer(config)
+        self._apis = APIS.chosen(lambda option: getattr(config, option))
         self._is_finalized = False
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
         self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
@@ -90,7 +92,7 @@ class Handle:
             }
         )
         self._neighbours = OtherInstrumentations(
-            APIS, self._installer, bypasses=config.bypass_other_instrumentations
+            self._apis, self._installer, bypasses=config.bypass_other_instrumentations
         )
 
     def _build(self) -> None:
@@ -114,11 +116,12 @@ class Handle:
         self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, registry, self._price)
         calls = CallSpans(config.calls, texts, agents, outbox, tracker.counts, tracker.dropped)
         self._custody = handoffs = Handoffs(
-            tracker, emitter, calls, lambda record: self._worker.put(record), APIS, extra
+            tracker, emitter, calls, lambda record: self._worker.put(record), self._apis, extra
         )
         reader = Reader(tracker, calls, emitter, handoffs)
         streams = StreamReader(tracker, calls, texts, reader.meet)
         handlers: Mapping[type, Callable[[Any], None]] = {
+            Answered: reader.answered,
             Call: reader.call,
             Fetched: reader.fetched,
             StreamEvent: streams.event,
@@ -136,13 +139,14 @@ class Handle:
             lambda request: self._worker.put(
                 WorkerTask(lambda: self._neighbours.look(request), can_be_spared=True)
             ),
+            lambda record: self._worker.put(record),
         )
         results = Results(
             *(config, self._worker.put, registry, handoffs, secrets),
             self._tracker.count_unrecorded,
             self._tracker.lose,
         )
-        self._patch = Patch(APIS, starts, results)
+        self._patch = Patch(self._apis, starts, results)
         self._active = Active(
             config,
             texts,
@@ -153,7 +157,7 @@ class Handle:
             self._page,
         )
         self._exits = StreamManagerHook(self._worker.put)
-        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, APIS)
+        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, self._apis)
 
     # ------------------------------------------------------------ the owner's side
 

@@ -14,7 +14,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from . import guard
-from .config import Backend, Calls, Config, Content, Limits, Prices, Redact, resolve
+from .config import Backend, Calls, Config, Content, Limits, Prices, Redact, Responses, resolve
 from .handle import Handle as Handle
 
 logger = logging.getLogger("runspan")
@@ -50,6 +50,7 @@ def instrument(
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     calls: Calls = "auto",
+    responses: Responses = "background",
     capture_content: Content = True,
     redact: Redact | None = None,
     background_fetch: bool = True,
@@ -74,6 +75,7 @@ def instrument(
         tracer_provider: OpenTelemetry TracerProvider to use in place of the global one or runspan's own.
         meter_provider: OpenTelemetry MeterProvider to use in place of the global one or runspan's own.
         calls: Which calls around runs get a span: `auto` (writes under a recording span, and failures), `all` (reads too), `none`.
+        responses: Which Responses are traced: those in the `background` (the runs among them), `all`, or `none`.
         capture_content: Record instructions, messages, tool arguments and results, metadata and error texts. `events` puts them on
             log records (`gen_ai.client.inference.operation.details`) of the app's LoggerProvider, `spans_and_events` on both.
         redact: `redact(kind, text) -> text` is called for each text before it is exported.

@@ -186,3 +186,8 @@ def test_every_text_goes_through_it_before_it_is_redacted_and_cut() -> None:
     assert Texts(redact=redact).keep("input", f"see {BASE64}") == f"see {TOLD}"
     assert seen == [f"see {TOLD}"]
     assert Texts(max_chars=blobs.MIN_CHARS).keep("input", BASE64) == TOLD
+
+
+def test_a_long_number_is_no_base64() -> None:
+    said = f"It is {3**600}."
+    assert replaced(said) == said

@@ -66,7 +66,6 @@ def test_a_polled_run_with_a_round_of_tools() -> None:
             usage=Usage(3, 4),
             model="gpt-4o",
             instructions="Teach.",
-            **ASKS,
         ),
         phase=Phase.OVER,
         changes=(

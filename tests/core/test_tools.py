@@ -89,7 +89,7 @@ def timing_end(state: RunState) -> int:
 
 
 def test_a_failed_step_is_the_error_of_its_tool() -> None:
-    broken = step("s1", call("c1"), error=ApiError("server_error", "no sandbox"))
+    broken = step("s1", call("c1"), error=ApiError("server_error", "no sandbox"), created_at=A)
     (tool,) = tools(polled(steps(broken)))
     assert tool.error == ApiError("server_error", "no sandbox")
 
@@ -239,7 +239,7 @@ def test_the_error_of_a_step_is_a_text_of_its_own_kind() -> None:
     (tool,) = tools(polled(steps(alone)))
     assert tool == SpanData(
         *(SpanKind.TOOL, "execute_tool", tool.start_ns, tool.end_ns),
-        ToolFacts(SERVER, CODE, "s1", "thread_1"),
+        ToolFacts(SERVER, CODE, "s1", "thread_1", is_untimed=True),
     )
 
 

@@ -45,7 +45,7 @@ LEFT_OUT = {
     # what a span is ended with, a context left with, or an entry taken out with;
     *("runtime.emitter.leave", "runtime.otel_context.undo"),
     *("runtime.records.Call.take_span", "runtime.emitter.Emitter._finish"),
-    *("runtime.tracker.Tracker._let_go", "runtime.tracker.Tracker._unpin"),
+    *("runtime.tracker.Tracker._let_go", "runtime.logs.Logs.leave"),
     *("runtime.registry.RunRegistry.forget", "clients.openai.results.Results._hand_over"),
     # sums of lengths, before a record has anywhere to be;
     *("runtime.admission._weight_of_call", "runtime.records.weight"),
@@ -167,8 +167,8 @@ def left(handle: Any) -> dict[str, int]:
     tracker = handle._tracker
     held = {
         "live": tracker._live,
-        "threads": tracker._in_conversation,
-        "pinned": tracker._pinned,
+        "threads": tracker._logs._keys,
+        "pinned": tracker._logs._held,
         "entries": tracker.registry,
     }
     return {name: len(kept) for name, kept in held.items() if kept}

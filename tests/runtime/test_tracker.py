@@ -171,8 +171,9 @@ def test_without_capture_no_messages_are_fetched_nor_kept(make: Make) -> None:
     desk.hear("completed")
     desk.wait(2)
     assert desk.emitted == [("run_1", None)]
-    assert (desk.fetcher.asked, len(desk.tracker._conversations)) == ([], 1)
-    assert desk.tracker._conversations.get((SERVER.base_url, "thread_1")).messages == ()  # type: ignore[union-attr]
+    past = desk.tracker._logs._past
+    assert (desk.fetcher.asked, len(past)) == ([], 1)
+    assert past.get((SERVER.base_url, "thread_1")).messages == ()  # type: ignore[union-attr]
 
 
 def test_an_ended_run_whose_fetch_is_never_answered_goes_out_when_its_time_is_up(make: Make) -> None:
@@ -238,7 +239,7 @@ def test_time_to_live(make: Make, created_at: int | None, expires_at: int | None
 
 
 def sizes(desk: Desk) -> dict[str, int]:
-    everything = {**vars(desk.tracker), **vars(desk.scheduler)}
+    everything = {**vars(desk.tracker), **vars(desk.tracker._logs), **vars(desk.scheduler)}
     return {name: len(value) for name, value in everything.items() if hasattr(value, "__len__")}
 
 
@@ -251,14 +252,11 @@ def test_nothing_grows_with_the_number_of_runs(make: Make) -> None:
         desk.outbox.sent.clear()
         desk.wait(3_600)
         grown.append(sizes(desk))
-    assert {
-        k: v
-        for k, v in grown[1].items()
-        if k in ("_live", "_in_conversation", "_pinned", "_timers", "registry")
-    } == {**dict.fromkeys(("_live", "_in_conversation", "_pinned", "_timers", "registry"), 0)}
-    assert grown[1]["_conversations"] == grown[0]["_conversations"] == 2_000
+    of_live = dict.fromkeys(("_live", "_keys", "_held", "_timers", "registry"), 0)
+    assert {name: grown[1][name] for name in of_live} == of_live
+    assert grown[1]["_past"] == grown[0]["_past"] == 2_000
     assert grown[1]["_done"] <= 20_000
-    assert desk.tracker._weight == 0
+    assert desk.tracker._weight == desk.tracker._logs.weight == 0
 
 
 def test_timers_of_runs_that_went_out_do_not_pile_up(make: Make) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import assistants, files
+from . import assistants, files, responses
 from .api import Apis
 
-APIS = Apis(assistants.API, files.API)
+APIS = Apis(assistants.API, responses.API, files.API)

@@ -16,7 +16,18 @@ from msgspec import Struct, field
 from ..core.conversation import Conversation
 from ..core.fields import Wire
 from ..core.lifecycle import RunState
-from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, RunStep, Source, Vocabulary
+from ..core.model import (
+    ApiError,
+    Observation,
+    Phase,
+    Run,
+    RunKey,
+    RunRequest,
+    RunStep,
+    Source,
+    ToolCall,
+    Vocabulary,
+)
 
 # ---------------------------------------------------------------- calls
 
@@ -39,6 +50,9 @@ class Route(Struct, frozen=True, gc=False):
     reads_body: bool = (
         False  # what was sent says more than the answer; of all other calls it is not even copied
     )
+    # Where one URL is several endpoints: what is sent tells which. `sent(name)`: a field of the body.
+    by_body: Callable[[Callable[[str], Any]], Match | None] | None = None
+    only_answers: bool = False  # it is of no run; all that matters is that it brings outputs of tool calls
 
 
 class Match(Struct, frozen=True, gc=False):
@@ -84,6 +98,7 @@ class EventKind(str, Enum):
     CALLS_WAIT = "calls_wait"  # it holds a run that waits for the outputs of tool calls
     ERROR = "error"
     OTHER = "other"
+    SILENT = "silent"  # tells nothing that others don't tell, too
 
 
 BEGINNINGS = frozenset({EventKind.MESSAGE_BEGAN, EventKind.STEP_BEGAN})
@@ -150,6 +165,9 @@ class Events(Struct, frozen=True, gc=False):
     new_texts: Callable[[int], TextPieces]  # given the most characters to keep
     new_steps: Callable[[int], StepPieces]
     error: Callable[[Wire], ApiError]  # of an ERROR event
+    # Where a typed event of the client has its name, and its data (None: it is the data itself).
+    name_field: str = "event"
+    data_field: str | None = "data"
 
     def kind_of(self, name: str) -> EventKind | None:
         """None: the event has nothing to do with runs."""
@@ -201,10 +219,21 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     version_header: str | None = None  # where the app chose a version, our GETs send the same
     metadata_keys: int = 0  # the most that a run's metadata holds; 0: it has none
     helpers: Mapping[tuple[str, str], Route] = field(default_factory=dict)  # (class, method) -> one call
+    # Each run has a log of its own: the conversation of its key is the run itself, and its request says which it belongs to.
+    runs_apart: bool = False
+    # Outputs of tool calls in the body of a request that starts a run or `only_answers`: runs that are over asked for them.
+    answers: Callable[[Callable[[str], Any]], tuple[ToolCall, ...]] = lambda _sent: ()
+    announced: Callable[[Any], str | None] = lambda _event: None  # the run whose end a webhook's event tells
+    option: str | None = None  # of `instrument()`: how much of this API is traced
+    variants: Mapping[str, Api | None] = field(default_factory=dict)  # by its value; None: nothing
 
     def run_key(self, server: str, run_id: str, conversation_id: str | None) -> tuple[str, str, str]:
         """Of a run in the registry."""
         return server, run_id, (conversation_id or "") if self.paths_name_conversations else ""
+
+    def conversation_of(self, run: Run, asked: RunRequest) -> str:
+        """As it is told to others. `asked`: where runs are apart, its conversation is the one that is known here."""
+        return asked.conversation_id or run.id if self.runs_apart else run.conversation_id
 
     def phase_of(self, status: object) -> Phase | None:
         """None for no status, one of another type, or one that is not known."""
@@ -227,6 +256,19 @@ class Apis:
             if match is not None:
                 return api, match
         return None
+
+    def of_call(self, method: str, url: str, sent: Callable[[str], Any]) -> tuple[Api, Match] | None:
+        """The same for one call, whose body may have a say."""
+        found = self.match(method, url)
+        if found is None or found[1].route.by_body is None:
+            return found
+        api, match = found[0], found[1].route.by_body(sent)
+        return None if match is None else (api, match)
+
+    def chosen(self, options: Callable[[str], str]) -> Apis:
+        """As the owner wants them: `options(name)` is the value of an option."""
+        apis = (api.variants[options(api.option)] if api.option else api for api in self._by_name.values())
+        return Apis(*filter(None, apis))
 
     def named(self, name: str | None) -> Api:
         return self._by_name.get(name or "", self.first)

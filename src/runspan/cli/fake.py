@@ -1,4 +1,4 @@
-"""`runspan fake`: the Assistants server that plays scenarios, for apps that are to be tried without one."""
+"""`runspan fake`: the server that plays scenarios, for apps that are to be tried without a real one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from ..fake import serve
 from ..fake.library import SCENARIOS
+from ..fake.responses.library import SCENARIOS as RESPONSES
 from . import exits
 from .output import NO_LISTENING, Problem, reason, say_json
 from .units import Port
@@ -14,8 +15,8 @@ from .waiting import stopping
 
 @click.command(
     "fake",
-    short_help="An Assistants server to try things with.",
-    epilog=f"Scenarios: {', '.join(SCENARIOS)}.",
+    short_help="A server of both APIs to try things with.",
+    epilog=f"Scenarios of runs: {', '.join(SCENARIOS)}. Of responses: {', '.join(RESPONSES)}.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=Port(), default=0, show_default=True, help="0 takes a free one.")
@@ -27,9 +28,17 @@ from .waiting import stopping
     show_default=True,
     help="What its runs do; the header X-Fake-Scenario names another for one run.",
 )
+@click.option(
+    "--responses",
+    type=click.Choice(tuple(RESPONSES)),
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="What its responses do; the header names another for one response.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
-def command(host: str, port: int, scenario: str, as_json: bool) -> None:
-    """Serve a fake Assistants API until Ctrl-C: no key, no network, no costs.
+def command(host: str, port: int, scenario: str, responses: str, as_json: bool) -> None:
+    """Serve fake Assistants and Responses APIs until Ctrl-C: no key, no network, no costs.
 
     Its address is the first line of the output.
 
@@ -37,10 +46,10 @@ def command(host: str, port: int, scenario: str, as_json: bool) -> None:
     Examples:
       runspan fake --port 8700
       OPENAI_BASE_URL=http://127.0.0.1:8700/v1 OPENAI_API_KEY=none python app.py
-      runspan fake --scenario failed
+      runspan fake --scenario failed --responses web_search
     """
     try:
-        with serve(scenario, host=host, port=port) as server:
+        with serve(scenario, responses=responses, host=host, port=port) as server:
             until_stopped = stopping()
             if as_json:
                 say_json({"base_url": server.base_url})

@@ -21,6 +21,7 @@ from .old_names import SPELLINGS, translated
 
 Backend = Literal["langfuse", "phoenix", "mlflow", "jaeger", "tempo", "collector", "logfire", "honeycomb"]
 Calls = Literal["auto", "all", "none"]
+Responses = Literal["background", "all", "none"]
 Content = bool | Literal["events", "spans_and_events"]
 Prices = Mapping[str, str | Mapping[str, float]] | Literal[False]
 Redact = Callable[[str, str], str]  # (kind, text) -> text
@@ -70,6 +71,7 @@ class Config:
     tracer_provider: Any = None
     meter_provider: Any = None
     calls: Calls = "auto"
+    responses: Responses = "background"
     capture_content: bool = True  # on spans
     content_events: bool = False  # on log records
     redact: Any = None

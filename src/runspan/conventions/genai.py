@@ -10,6 +10,8 @@ from typing import Any
 
 from ..core.jsontext import dumps, fit, fit_json, fit_text
 from ..core.model import (
+    OF_MODELS,
+    OF_RUNS,
     USD,
     Agent,
     CallFacts,
@@ -18,7 +20,6 @@ from ..core.model import (
     Search,
     Server,
     SpanData,
-    SpanKind,
     Stored,
     ToolCall,
     ToolFacts,
@@ -39,6 +40,7 @@ DATA_SOURCE = "gen_ai.data_source.id"
 CONVERSATION = "gen_ai.conversation.id"
 RESPONSE_ID = "gen_ai.response.id"
 ERROR_TYPE = "error.type"
+API = "runspan.api"
 TOOL_NAME = "gen_ai.tool.name"
 TOOL_RESULT = "gen_ai.tool.call.result"
 DOCUMENTS = "gen_ai.retrieval.documents"
@@ -55,6 +57,11 @@ _SETTINGS: Mapping[str, str] = {
     "parallel_tool_calls": "runspan.request.parallel_tool_calls",
     "tool_choice": "runspan.request.tool_choice",
     "truncation_strategy": "runspan.request.last_messages",
+    "max_tool_calls": "runspan.request.max_tool_calls",
+    "background": "runspan.request.background",
+    "completion_window": "runspan.request.completion_window",
+    "service_tier": "openai.request.service_tier",
+    "served_tier": "openai.response.service_tier",
 }
 _OUTPUT_TYPES: Mapping[str, str] = {"text": "text", "json_object": "json", "json_schema": "json"}
 _TOOL_TYPES: Mapping[str, str] = {
@@ -70,7 +77,7 @@ def name(span: SpanData) -> str:
     subject: str | None = None
     if isinstance(facts, ToolFacts):
         subject = facts.call.name
-    elif span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts):
+    elif span.kind in OF_MODELS and isinstance(facts, RunFacts):
         subject = request_model(facts)
     elif isinstance(facts, CallFacts) and facts.stored is not None:
         subject = facts.stored.store_id if span.operation == "retrieval" else None
@@ -92,7 +99,9 @@ def found(span: SpanData, max_chars: int) -> Found:
         return operation | _tool(facts, max_chars)
     if isinstance(facts, CallFacts):
         return operation | _call(facts, max_chars)
-    return operation | (_run if span.kind is SpanKind.RUN else _generation)(facts, max_chars)
+    if span.kind in OF_RUNS:
+        operation |= _run(facts, max_chars)
+    return operation | _generation(facts, max_chars) if span.kind in OF_MODELS else operation
 
 
 def server(of: Server) -> Found:
@@ -123,6 +132,7 @@ def _run(facts: RunFacts, max_chars: int) -> Found:
     said = _common(facts) | _agent(facts.agent)
     said[DATA_SOURCE] = facts.data_source_id
     said |= server(facts.server)
+    said[API] = facts.api
     said["runspan.run.unfinished"] = facts.unfinished
     said["runspan.run.missing"] = list(facts.missing) or None
     said["runspan.run.origin"] = facts.origin
@@ -192,6 +202,7 @@ def _tool(facts: ToolFacts, max_chars: int) -> Found:
         DATA_SOURCE: facts.data_source_id,
         "runspan.step.id": facts.step_id,
         "runspan.step.status": facts.step_status,
+        "runspan.tool.untimed": facts.is_untimed or None,
         # A part of the Run's: under our own names, so that nobody counts it twice.
         "runspan.step.usage.input_tokens": usage.prompt_tokens if usage else None,
         "runspan.step.usage.output_tokens": usage.completion_tokens if usage else None,
@@ -269,6 +280,7 @@ def _usage(usage: Usage | None) -> Found:
         "gen_ai.usage.input_tokens": usage.prompt_tokens,
         "gen_ai.usage.output_tokens": usage.completion_tokens,
         "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens,
+        "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
     }
 

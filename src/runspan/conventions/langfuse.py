@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from ..core.jsontext import dumps, fit
-from ..core.model import USD, Cost, Outcome, RunFacts, SpanData, SpanKind, Usage
+from ..core.model import OF_MODELS, OF_RUNS, USD, Cost, Outcome, RunFacts, SpanData, SpanKind, Usage
 from . import genai, observed, openinference
 from .backend_attributes import BackendAttributes, each
 from .genai import Value
@@ -28,6 +28,7 @@ METADATA = "langfuse.observation.metadata"
 _TYPES: Mapping[SpanKind, str] = {
     SpanKind.RUN: "agent",
     SpanKind.GENERATION: "generation",
+    SpanKind.MODEL_CALL: "generation",
     SpanKind.TOOL: "tool",
     SpanKind.CALL: "span",
 }
@@ -39,7 +40,10 @@ def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
         TYPE: "retriever" if openinference.is_retrieval(span) else _TYPES[span.kind]
     }
     if isinstance(facts, RunFacts):
-        found |= _run(facts) if span.kind is SpanKind.RUN else _generation(facts, max_chars)
+        if span.kind in OF_RUNS:
+            found |= _run(facts)
+        if span.kind in OF_MODELS:
+            found |= _generation(facts, max_chars)
     return {key: value for key, value in found.items() if value is not None}
 
 

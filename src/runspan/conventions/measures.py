@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..core.model import RunFacts, SpanData, SpanKind, ToolFacts
+from ..core.model import OF_RUNS, RunFacts, SpanData, ToolFacts
 from . import genai
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -77,7 +77,7 @@ Measure = tuple[Instrument, float, Mapping[str, Value]]
 def of_run(span: SpanData) -> Iterator[Measure]:
     """Each instrument once; the tools once per call."""
     facts = span.facts
-    if span.kind is not SpanKind.RUN or not isinstance(facts, RunFacts):
+    if span.kind not in OF_RUNS or not isinstance(facts, RunFacts):
         return
     of = dict(_attributes(facts))
     ended = {**of, **_error(span)}

@@ -33,6 +33,10 @@ def _refusal(of: Part) -> Json:
     return _with({"type": "text", "content": of.text, "refusal": True}, of.fields)
 
 
+def _reasoning(of: Part) -> Json:
+    return _with({"type": "reasoning", "content": of.text}, of.fields)
+
+
 def _image_file(of: Part) -> Json:
     return _with({"type": "file", "modality": "image"}, of.fields)
 
@@ -93,6 +97,8 @@ def _server_response(of: Part) -> Json:
         found["outputs"] = code_outputs(call)
     if call.documents:
         found["results"] = search_results(call.documents)
+    if call.output is not None:
+        found |= {"output": call.output, **_marks(call, "output")}
     return {"type": of.type, "id": call.id, "server_tool_call_response": found}
 
 
@@ -111,6 +117,7 @@ def _marks(call: ToolCall, what: str) -> dict[str, Json]:
 _PARTS: Mapping[str, Callable[[Part], Json]] = {
     "text": _text,
     "refusal": _refusal,
+    "reasoning": _reasoning,
     "image_file": _image_file,
     "image_url": _image_url,
     "attachment": _attachment,
@@ -210,8 +217,12 @@ def definitions(tools: Iterable[Mapping[str, Any]]) -> Json:
 
 def plain(messages: Iterable[Message]) -> str:
     """The texts alone, one message a paragraph, for readers that show plain input and output."""
-    texts = ("\n".join(map(shown, (p for p in m.parts if p.call is None))) for m in messages)
+    texts = ("\n".join(map(shown, filter(_is_said, m.parts))) for m in messages)
     return "\n\n".join(text for text in texts if text)
+
+
+def _is_said(of: Part) -> bool:
+    return of.call is None and of.type != "reasoning"
 
 
 def shown(of: Part) -> str:

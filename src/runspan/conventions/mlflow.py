@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import transcript
 from ..core.jsontext import dumps, fit
-from ..core.model import USD, Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
+from ..core.model import OF_MODELS, USD, Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
 from . import observed, openinference
 from .backend_attributes import BackendAttributes
 from .genai import Value
@@ -26,6 +26,7 @@ COST = "mlflow.llm.cost"
 _TYPES: Mapping[SpanKind, str] = {
     SpanKind.RUN: "AGENT",
     SpanKind.GENERATION: "CHAT_MODEL",
+    SpanKind.MODEL_CALL: "CHAT_MODEL",
     SpanKind.TOOL: "TOOL",
     SpanKind.CALL: "TASK",
 }
@@ -47,7 +48,7 @@ def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     found: dict[str, Value | None] = {
         TYPE: "RETRIEVER" if openinference.is_retrieval(span) else _TYPES[span.kind]
     }
-    if span.kind is SpanKind.GENERATION and isinstance(facts, RunFacts) and facts.run is not None:
+    if span.kind in OF_MODELS and isinstance(facts, RunFacts) and facts.run is not None:
         found |= _numbers(facts)
         if facts.captured:
             found |= _chat(facts, max_chars)

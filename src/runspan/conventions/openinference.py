@@ -22,6 +22,7 @@ AGENT_NAME = "agent.name"
 _KINDS: Mapping[SpanKind, str] = {
     SpanKind.RUN: "AGENT",
     SpanKind.GENERATION: "LLM",
+    SpanKind.MODEL_CALL: "LLM",
     SpanKind.TOOL: "TOOL",
     SpanKind.CALL: "CHAIN",
 }

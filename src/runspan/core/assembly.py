@@ -19,6 +19,7 @@ from .model import (
     Cost,
     Message,
     Outcome,
+    Part,
     Phase,
     Run,
     RunFacts,
@@ -49,7 +50,7 @@ def assemble(
     price: Pricer = no_price,
     event_texts: Texts | None = None,
 ) -> SpanData:
-    """The spans of one Run. Everything lies inside the run span. `event_texts`: its content is to go on a log record, too."""
+    """The spans of one Run. Everything lies inside its one span. `event_texts`: its content is to go on a log record, too."""
     line = timing.timeline(state)
     error = _error(state, texts)
     uses = tools.used(state, line, texts)
@@ -57,21 +58,24 @@ def assemble(
     facts = replace(facts, cost=_cost(facts, price, line.start_ns))
     descriptions = _descriptions(state.run, facts.run)
     of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
-    generation = SpanData(SpanKind.GENERATION, "chat", line.active_from_ns, line.end.at_ns, facts, error)
+    event_facts = None
     if event_texts is not None:
         uses = tools.used(state, line, event_texts)
         event_facts = _facts(state, log, agent, event_texts, limits, line, uses, unfinished)
-        generation = replace(generation, event_facts=replace(event_facts, cost=facts.cost))
-    return SpanData(
-        SpanKind.RUN,
-        "invoke_agent",
-        line.start_ns,
-        line.end.at_ns,
-        facts,
-        error,
-        _events(state, line),
-        (generation, *of_tools),
-    )
+        event_facts = replace(event_facts, cost=facts.cost)
+    whole = replace(of_run(facts, line.start_ns, line.end.at_ns, error), events=_events(state, line))
+    if whole.kind is SpanKind.MODEL_CALL:
+        return replace(whole, children=of_tools, event_facts=event_facts)
+    times = line.active_from_ns, line.end.at_ns
+    generation = SpanData(SpanKind.GENERATION, "chat", *times, facts, error, event_facts=event_facts)
+    return replace(whole, children=(generation, *of_tools))
+
+
+def of_run(facts: RunFacts, start_ns: int, end_ns: int, error: ApiError | None = None) -> SpanData:
+    """The one span of a run that carries its facts, in the shape that its request has."""
+    if facts.request.is_model_call:
+        return SpanData(SpanKind.MODEL_CALL, "chat", start_ns, end_ns, facts, error)
+    return SpanData(SpanKind.RUN, "invoke_agent", start_ns, end_ns, facts, error)
 
 
 def without_calls(
@@ -103,18 +107,20 @@ def failed_request(
     end_ns: int,
     error: ApiError,
     texts: Texts,
+    api: str | None = None,
 ) -> SpanData:
     """A request that started no run: a run span with its error and nothing below."""
     facts = RunFacts(
         server=server,
         request=_request(request),
-        run=Run("", conversation_id, agent_id=request.agent_id),
-        agent=Agent(request.agent_id) if request.agent_id else None,
+        run=Run("", request.conversation_id or conversation_id, agent_id=request.agent_id),
+        agent=_named_in(request, texts),
         captured=texts.captures,
         finish_reason="error",
+        api=api,
     )
     error = replace(error, message=texts.keep("error", error.message))
-    return SpanData(SpanKind.RUN, "invoke_agent", start_ns, end_ns, facts, error)
+    return of_run(facts, start_ns, end_ns, error)
 
 
 # ---------------------------------------------------------------- facts
@@ -143,8 +149,8 @@ def _facts(
     return RunFacts(
         server=state.server,
         request=_request(state.request),
-        run=_run(run, texts),
-        agent=_agent(agent, run, texts),
+        run=_run(run, state.conversation_id, texts),
+        agent=_agent(agent, state, texts),
         unfinished=unfinished,
         origin=state.origin,
         finish_reason=_finish_reason(run, written),
@@ -164,6 +170,7 @@ def _facts(
         outputs=tuple(cut_message(m, limits) for m in outputs),
         data_source_id=_data_source_id(state, log, agent),
         captured=texts.captures,
+        api=state.api,
     )
 
 
@@ -175,15 +182,16 @@ def _cost(facts: RunFacts, price: Pricer, at_ns: int) -> Cost | None:
     return price(facts.server.provider, model, facts.run.usage, at_ns) if model else None
 
 
-def _run(run: Run, texts: Texts) -> Run:
-    """The Run without the texts that may not go out."""
+def _run(run: Run, conversation_id: str, texts: Texts) -> Run:
+    """The Run without the texts that may not go out, in the conversation that others know."""
     metadata = {
         key: kept
         for k, v in run.metadata.items()
         if (kept := texts.keep("metadata", v)) is not None and (key := texts.keep("metadata", k)) is not None
     }
     defined = tuple(texts.value("tool.definitions", t) for t in run.tools) if texts.captures else ()
-    return replace(run, metadata=metadata, tools=defined, instructions=None, required=(), error=None)
+    no_texts = {"instructions": None, "required": (), "error": None}
+    return replace(run, conversation_id=conversation_id, metadata=metadata, tools=defined, **no_texts)
 
 
 def _descriptions(run: Run, kept: Run | None) -> dict[str, str]:
@@ -214,10 +222,14 @@ def _request(request: RunRequest) -> RunRequest:
     return replace(request, additional_instructions=None, additional_messages=())
 
 
-def _agent(agent: Agent | None, run: Run, texts: Texts) -> Agent | None:
+def _agent(agent: Agent | None, state: RunState, texts: Texts) -> Agent | None:
     if agent is None:
-        return Agent(run.agent_id) if run.agent_id else None
+        return Agent(state.run.agent_id) if state.run.agent_id else _named_in(state.request, texts)
     return told(agent, texts)
+
+
+def _named_in(request: RunRequest, texts: Texts) -> Agent | None:
+    return told(Agent(request.agent_id, request.agent_name), texts) if request.agent_id else None
 
 
 def told(agent: Agent, texts: Texts) -> Agent:
@@ -240,7 +252,11 @@ def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:
 
 
 def _message(kind: str, message: Message, texts: Texts) -> Message:
-    return replace(message, parts=tuple(texts.part(kind, part) for part in message.parts))
+    return replace(message, parts=tuple(_part(kind, part, texts) for part in message.parts))
+
+
+def _part(kind: str, part: Part, texts: Texts) -> Part:
+    return texts.part(kind, part) if part.call is None else replace(part, call=tools.kept(part.call, texts))
 
 
 def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
@@ -249,9 +265,9 @@ def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
     if "content_filter" in reasons or is_refused:
         return "content_filter"
     if run.outcome is Outcome.INCOMPLETE:
-        return "length" if "length" in reasons else "error"
-    if run.phase is Phase.WAITING:  # the last thing seen of an unfinished run
-        return "tool_call"
+        return "length" if "length" in reasons else run.finish_reason or "error"
+    if run.phase is Phase.WAITING or (run.required and run.outcome is Outcome.COMPLETED):
+        return "tool_call"  # of an unfinished run the last thing seen
     return FINISH_REASONS.get(run.outcome, "error")
 
 

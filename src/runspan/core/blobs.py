@@ -54,6 +54,12 @@ def of_data_url(url: str) -> Blob | None:
     return None if found is None else _of_match(found)
 
 
+def of_base64(text: str, mime_type: str | None = None) -> Blob:
+    """Of a text that is nothing but base64, however short; of one that is not, its own bytes."""
+    data = _decoded(text)
+    return _blob(text.encode("utf-8", "replace") if data is None else data, mime_type)
+
+
 def replaced(text: str, *, is_cut: bool = False) -> str:
     """`text` with each data URL and each long run of base64 told as what it is; where `text` is cut, its last one is marked so."""
 
@@ -101,8 +107,7 @@ def _looks_like_base64(body: str) -> bool:
     marks = sum(map(body.count, "/-_+"))
     return (
         marks < len(body) / 10
-        and not body.isupper()
-        and not body.islower()
+        and body not in (body.upper(), body.lower())  # as a long number is
         and any(digit in body for digit in "0123456789")
     )
 

@@ -99,10 +99,21 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
     is_cut: bool = False  # a stream of it was left, or broke, before its end
     origin: str | None = None
     vocabulary: Vocabulary = Vocabulary()
+    api: str | None = None  # its name
+    shown_conversation_id: str | None = None  # where it is not the key's
 
     @property
     def is_over(self) -> bool:
         return self.phase is Phase.OVER
+
+    @property
+    def conversation_id(self) -> str:
+        """As it is told to others."""
+        return self.shown_conversation_id or self.key.conversation_id
+
+    @property
+    def first_phase(self) -> Phase:
+        return Phase.ACTIVE if self.request.is_immediate else Phase.REQUESTED
 
 
 def advance(state: RunState, seen: Observation) -> RunState:
@@ -254,7 +265,7 @@ def _end(state: RunState, seen: Observation, run: Run) -> RunState:
         over_seen=(seen.request_ns, seen.response_ns),
         over_streamed=is_streamed,
         noticed_ns=noticed_ns,
-        run=_with(state.run, run),
+        run=replace(_with(state.run, run), required=run.required),  # what it asked for before is answered
     )
 
 

@@ -26,6 +26,7 @@ class Usage(Struct, frozen=True, gc=False):
     completion_tokens: int
     cached_tokens: int | None = None  # part of prompt_tokens
     reasoning_tokens: int | None = None  # part of completion_tokens
+    cache_write_tokens: int | None = None  # part of prompt_tokens
 
 
 EMPTY: Mapping[str, Any] = {}  # shared: most parts have nothing beside their text
@@ -113,6 +114,7 @@ class RunStep(Struct, frozen=True, gc=False):
     done_ns: int | None = None  # stream: arrival of its last event
     seen_since_ns: int | None = None  # the server sent it then at the earliest; None: when it arrived
     done_since_ns: int | None = None
+    is_asked_of_app: bool = False  # the app answers it after the run: its span is no part of the run's
 
 
 class Agent(Struct, frozen=True, gc=False):
@@ -165,6 +167,16 @@ class RunRequest(Struct, frozen=True, gc=False):
     stream: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)  # reasoning_effort, response_format ...
     data_source_ids: tuple[str, ...] = ()  # of tool_resources.file_search
+    agent_name: str | None = None  # where the request names the agent
+    is_model_call: bool = (
+        False  # one call of a model, without an agent: the run's span is the generation itself
+    )
+    is_immediate: bool = False  # the server is at work from the request on: it never queues
+    conversation_id: str | None = (
+        None  # where each run has a log of its own: which conversation it belongs to
+    )
+    continues: str | None = None  # id of the run whose conversation it goes on with
+    window_s: int | None = None  # how long the server may take, where the request says so
 
 
 # ---------------------------------------------------------------- what was observed
@@ -245,6 +257,7 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     agents: tuple[Agent, ...] = ()
     stored: Stored | None = None
     search: Search | None = None
+    gone: str | None = None  # why nothing more will ever be heard of the run `run_id`
 
 
 # ---------------------------------------------------------------- what becomes a span
@@ -316,6 +329,7 @@ class RunFacts(Struct, frozen=True, gc=False):
     outputs: tuple[Message, ...] = ()  # texts, tool calls and their results, in order
     data_source_id: str | None = None  # the vector store, where there is exactly one
     captured: bool = True  # False: texts were not kept
+    api: str | None = None  # name of the API
     cost: Cost | None = None  # None: no usage, or no price known for the model
 
 
@@ -330,6 +344,7 @@ class ToolFacts(Struct, frozen=True, gc=False):
     usage: Usage | None = None  # of the step, on the first of its calls: so sums over spans hold
     description: str | None = None  # of the function, from the Run's tools
     data_source_id: str | None = None  # the vector store, where there is exactly one
+    is_untimed: bool = False  # nobody told when it ran: its span is as long as its run was at work
 
 
 class CallFacts(Struct, frozen=True, gc=False):
@@ -351,12 +366,19 @@ class CallFacts(Struct, frozen=True, gc=False):
 
 
 class SpanKind(str, Enum):
-    """The four kinds of spans that runs and calls become."""
+    """The kinds of spans that runs and calls become."""
 
     RUN = "run"
     GENERATION = "generation"
+    MODEL_CALL = "model_call"  # a run and its generation in one
     TOOL = "tool"
     CALL = "call"
+
+
+OF_RUNS = frozenset({SpanKind.RUN, SpanKind.MODEL_CALL})  # where the facts of a run stand: one span each
+OF_MODELS = frozenset(
+    {SpanKind.GENERATION, SpanKind.MODEL_CALL}
+)  # where model, usage, cost and messages stand
 
 
 class SpanData(Struct, frozen=True, gc=False):

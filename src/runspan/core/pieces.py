@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from .conversation import Conversation
 from .lifecycle import RunState
 from .model import Message, Outcome, Part
 from .run_messages import outputs
+
+
+def joined(known: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Texts in pieces of one stream after those of an earlier one, which it may repeat, or go on with."""
+    texts = dict(known)
+    for key, text in new.items():
+        before = texts.get(key, "")
+        texts[key] = text if text.startswith(before) else before + text
+    return texts
 
 
 def written(state: RunState, log: Conversation) -> tuple[Message, ...]:

@@ -108,13 +108,13 @@ def timeline(state: RunState) -> Timeline:
         end=replace(ended, at_ns=end_ns),
         entries=tuple(entries),
         active_from_ns=min(active, default=start_ns),
-        **_sums(entries, start_ns, end_ns),
+        **_sums(entries, state.first_phase, start_ns, end_ns),
     )
 
 
-def _sums(entries: list[Entry], start_ns: int, end_ns: int) -> dict[str, int]:
+def _sums(entries: list[Entry], phase: Phase, start_ns: int, end_ns: int) -> dict[str, int]:
     sums = dict.fromkeys(_SUM_OF_PHASE.values(), 0)
-    phase, since_ns = Phase.REQUESTED, start_ns
+    since_ns = start_ns
     for next_phase, until_ns in [*((e.phase, e.moment.at_ns) for e in entries), (None, end_ns)]:
         if phase in _SUM_OF_PHASE:
             sums[_SUM_OF_PHASE[phase]] += until_ns - since_ns

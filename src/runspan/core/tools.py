@@ -36,7 +36,7 @@ def used(state: RunState, line: Timeline, texts: Texts) -> tuple[ToolInvocation,
     """In the order in which they began. Every text is redacted once."""
     found = sorted(_found(state, line), key=lambda use: use.start_ns)
     return tuple(
-        ToolInvocation(_kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)
+        ToolInvocation(kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)
         for use in found
     )
 
@@ -49,9 +49,13 @@ def spans(
     descriptions: Mapping[str, str],
     data_source_id: str | None,
 ) -> tuple[SpanData, ...]:
-    """One span per call, inside the Run's. `descriptions` of functions by name, redacted already."""
+    """One span per call, inside the Run's. `descriptions` of functions by name, redacted already.
+
+    Calls that the app answers once the run is over have theirs elsewhere.
+    """
     told: set[str] = set()  # steps whose usage stands on a span
-    return tuple(_span(state, use, line, texts, descriptions, data_source_id, told) for use in uses)
+    own = [use for use in uses if use.step is None or not use.step.is_asked_of_app]
+    return tuple(_span(state, use, line, texts, descriptions, data_source_id, told) for use in own)
 
 
 def _found(state: RunState, line: Timeline) -> list[ToolInvocation]:
@@ -130,7 +134,8 @@ def _merged(of_round: ToolInvocation, of_step: ToolInvocation) -> ToolInvocation
 # ---------------------------------------------------------------- texts
 
 
-def _kept(call: ToolCall, texts: Texts) -> ToolCall:
+def kept(call: ToolCall, texts: Texts) -> ToolCall:
+    """The call with its texts as they may go out."""
     arguments, output = (
         texts.redacted(kind, text)
         for kind, text in (("tool.arguments", call.arguments), ("tool.result", call.output))
@@ -181,17 +186,22 @@ def _span(
         server=state.server,
         call=call,
         step_id=(ids.shown(step.id) or None) if step else None,
-        conversation_id=state.key.conversation_id,
+        conversation_id=state.conversation_id,
         step_status=step.status if step else None,
         usage=step.usage if step and step.id not in told else None,
         description=descriptions.get(use.name or "") if call.type == "function" else None,
         data_source_id=data_source_id if call.type in SEARCHES else None,
+        is_untimed=step is not None and _is_untimed(step),
     )
     if step:
         told.add(step.id)
     error = _error(step)
     error = error and replace(error, message=texts.keep("error", error.message))
     return SpanData(SpanKind.TOOL, "execute_tool", start_ns, end_ns, facts, error)
+
+
+def _is_untimed(step: RunStep) -> bool:
+    return step.created_at is step.ended_at is step.seen_ns is step.done_ns is None
 
 
 def _error(step: RunStep | None) -> ApiError | None:

@@ -57,12 +57,16 @@ def _is_before(
     return latest_ns <= use.start_ns
 
 
+def has_result(call: ToolCall) -> bool:
+    return bool(call.outputs or call.documents or call.output is not None)
+
+
 def _of_group(run_id: str, calls: list[ToolCall]) -> Iterator[Message]:
     parts: list[Part] = []
     for call in calls:
         is_function = call.type == FUNCTION
         parts.append(Part(CALL if is_function else SERVER_CALL, call=call))
-        if not is_function and (call.outputs or call.documents):
+        if not is_function and has_result(call):
             parts.append(Part(SERVER_RESPONSE, call=call))
     yield Message("", "assistant", tuple(parts), run_id=run_id)
     answers = tuple(Part(RESPONSE, call=c) for c in calls if c.type == FUNCTION and c.output is not None)

@@ -1,6 +1,6 @@
-"""An Assistants API server on real sockets, its runs played from scenarios that are data.
+"""A server of the Assistants and Responses APIs on real sockets, what it does played from scenarios that are data.
 
-    with serve("code_interpreter") as server:
+    with serve("code_interpreter", responses="web_search") as server:
         client = OpenAI(base_url=server.base_url, api_key="none")
 
 Shapes, states and event orders follow recorded traffic of 2023 to 2025. Standard library only.

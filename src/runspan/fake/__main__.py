@@ -7,6 +7,7 @@ import signal
 import sys
 
 from runspan.fake.library import SCENARIOS
+from runspan.fake.responses.library import SCENARIOS as RESPONSES
 from runspan.fake.server import serve
 
 
@@ -17,10 +18,13 @@ def main() -> None:
     parser.add_argument(
         "--scenario", default="default", choices=SCENARIOS, metavar="NAME", help=", ".join(SCENARIOS)
     )
+    parser.add_argument(
+        "--responses", default="default", choices=RESPONSES, metavar="NAME", help=", ".join(RESPONSES)
+    )
     options = parser.parse_args()
     stops = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # inherited by the server's thread: only we hear them
-    with serve(options.scenario, host=options.host, port=options.port) as server:
+    with serve(options.scenario, responses=options.responses, host=options.host, port=options.port) as server:
         sys.stdout.write(f"{server.base_url}\n")
         sys.stdout.flush()
         signal.sigwait(stops)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from runspan.fake import assistants, files, objects, runs, threads, vector_stores
 from runspan.fake.clock import Clock
-from runspan.fake.faults import SERVER_ERROR, ApiError, Drop, Fault, HttpError, Rule, Slow, refused
+from runspan.fake.faults import SERVER_ERROR, ApiError, Drop, Fault, HttpError, Rule, Slow
 from runspan.fake.http import Handler, Request, Response, json_response
-from runspan.fake.library import SCENARIOS
+from runspan.fake.playlist import Playlist
+from runspan.fake.responses import conversations, routes
+from runspan.fake.responses.scenarios import Scenario as ResponseScenario
+from runspan.fake.responses.webhooks import Webhooks
 from runspan.fake.scenarios import Scenario
 from runspan.fake.store import Object, State
 
@@ -24,8 +27,14 @@ ROUTES: Mapping[str, Handler] = {
     **runs.ROUTES,
     **files.ROUTES,
     **vector_stores.ROUTES,
+    **routes.ROUTES,
+    **conversations.ROUTES,
 }
-PREFIX = re.compile(r"^/(openai/v1|openai|v1)(?=/)")
+# What stands before the API's own path: a deployment may serve it below any.
+PREFIX = re.compile(
+    r"^(?:.*?(?=/(?:assistants|threads|files|vector_stores|responses|conversations)(?:/|$))"
+    r"|/(?:openai/v1|openai|v1)(?=/))"
+)
 SECRETS = frozenset({"authorization", "api-key", "cookie", "openai-organization", "openai-project"})
 
 
@@ -34,7 +43,7 @@ class Received:
     """One request as it came, with the status it was answered with (None: the connection was dropped)."""
 
     method: str
-    path: str  # without /v1 or /openai
+    path: str  # without /v1, /openai, or the longer path of a deployment
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]  # names in lower case, without secrets
     json: Any  # the body; None where it is no JSON
@@ -47,11 +56,11 @@ class Api:
 
     state: State
     clock: Clock
-    scenario: Scenario
+    scenarios: Playlist[Scenario]  # of runs
+    responses: Playlist[ResponseScenario]
+    webhooks: Webhooks
     requests: deque[Received]
     rules: list[Rule] = field(default_factory=list)
-    next_scenarios: deque[Scenario] = field(default_factory=deque)
-    scenario_of: OrderedDict[str, Scenario] = field(default_factory=OrderedDict)  # by assistant or thread id
 
     @property
     def now(self) -> int:
@@ -72,16 +81,6 @@ class Api:
         self.requests.append(_received(request, path, response))
         return response
 
-    def choose_scenario(self, request: Request, thread_id: str, assistant_id: str) -> Scenario:
-        """For a run to be created: the header's, else the one in the queue, the thread's, the assistant's."""
-        if name := request.headers.get("x-fake-scenario"):
-            if name not in SCENARIOS:
-                raise refused(f"No scenario '{name}'.")
-            return SCENARIOS[name]
-        if self.next_scenarios:
-            return self.next_scenarios.popleft()
-        return self.scenario_of.get(thread_id) or self.scenario_of.get(assistant_id) or self.scenario
-
     def _answer(self, request: Request, path: str, fault: Fault | None) -> Response:
         if isinstance(fault, (HttpError, Drop)):
             return faulty(fault)
@@ -93,7 +92,7 @@ class Api:
         except (json.JSONDecodeError, UnicodeDecodeError):
             return faulty(HttpError(400, "We could not parse the JSON body of your request."))
         if not isinstance(answer, Response):
-            v1 = self.scenario.era == "v1" or request.headers.get("openai-beta") == "assistants=v1"
+            v1 = self.scenarios.scenario.era == "v1" or request.headers.get("openai-beta") == "assistants=v1"
             answer = json_response(_viewed(answer, request, v1))
         if isinstance(fault, Slow):
             answer.delay_s = fault.seconds

@@ -24,6 +24,10 @@ class Clock:
 
     async def wait(self, until: float, changed: asyncio.Event) -> None:
         """Until the clock shows `until` (Unix seconds) or `changed` is set, whichever is first."""
+        await self.watch(until, changed)
+
+    async def watch(self, until: float, changed: asyncio.Event) -> None:
+        """The same for one who only looks on: no wait of this kind moves simulated time."""
         with contextlib.suppress(asyncio.TimeoutError):  # its own class before Python 3.11
             await asyncio.wait_for(changed.wait(), max(0.0, until - self.now()))
         changed.clear()
@@ -63,7 +67,10 @@ class SimulatedClock(Clock):
         if self.poll_step_s is not None:
             self.advance(max(0.0, until - self.now()))
             await asyncio.sleep(0)  # others are served between two waits, as in real time
-            return
+        else:
+            await self.watch(until, changed)
+
+    async def watch(self, until: float, changed: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
 
         def wake() -> None:

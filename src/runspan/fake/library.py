@@ -103,13 +103,3 @@ SCENARIOS: dict[str, Scenario] = {
     "stream_error": failing("server_error", SORRY, Message(LONG)).but(stream_error_after=12),
     **{f"http_{name}": Scenario(fault=fault) for name, fault in FAULTS.items()},
 }
-
-
-def scenario(which: Scenario | str) -> Scenario:
-    """A scenario by name, or itself."""
-    if isinstance(which, Scenario):
-        return which
-    try:
-        return SCENARIOS[which]
-    except KeyError:
-        raise ValueError(f"no scenario {which!r}; there are: {', '.join(SCENARIOS)}") from None

@@ -211,7 +211,7 @@ def usage(steps: Iterable[Usage]) -> Object:
 
 def view(thing: Object, *, v1: bool = False, results: bool = False, streamed: bool = False) -> Object:
     """`thing` as this reader sees it. `results`: file_search results with their content."""
-    kind = thing["object"]
+    kind = thing.get("object")  # items of responses have none
     if kind == "thread.message" and not streamed and thing["status"] == "completed":
         thing = {name: value for name, value in thing.items() if name not in ONLY_STREAMED}
     elif kind == "thread.run.step" and not results and thing["type"] == "tool_calls":

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from runspan.fake import objects, script
 from runspan.fake.clock import Clock
+from runspan.fake.course import sse
 from runspan.fake.faults import SERVER_ERROR, ApiError, HttpError, Slow, refused
 from runspan.fake.http import Handler, Request, Response, json_response
-from runspan.fake.run import Run, sse
+from runspan.fake.run import Run
 from runspan.fake.store import Object, Thread, page
 from runspan.fake.threads import add_message, find, new_thread
 
@@ -42,7 +43,7 @@ def _create(
         code = "missing_required_parameter"
         raise refused("Missing required parameter: 'assistant_id'.", code=code, param="assistant_id")
     assistant = api.state.assistants.find(body["assistant_id"])
-    scenario = api.choose_scenario(request, thread.body["id"], assistant["id"])
+    scenario = api.scenarios.choose(request, thread.body["id"], assistant["id"])
     if scenario.fault and not isinstance(scenario.fault, Slow):
         raise ApiError(scenario.fault)
     id_ = api.state.new_id("run_")
@@ -127,7 +128,8 @@ def _streamed(api: Api, run: Run) -> Response:
 
 async def _events(run: Run, clock: Clock) -> AsyncGenerator[bytes, None]:
     """What the run's outbox gets, as it comes, until the run is over or waits for tool outputs."""
-    changed = run.changed = asyncio.Event()
+    changed = asyncio.Event()
+    run.listeners = {changed}
     events = run.outbox if run.outbox is not None else []
     cut, broken = run.scenario.cut_stream_after, run.scenario.stream_error_after
     last = min((n for n in (cut, broken) if n is not None), default=None)
@@ -150,7 +152,8 @@ async def _events(run: Run, clock: Clock) -> AsyncGenerator[bytes, None]:
             await clock.wait(run.next_at, changed)
             run.advance(clock.now())
     finally:
-        run.outbox = run.changed = None
+        run.outbox = None
+        run.listeners.discard(changed)
 
 
 ROUTES: dict[str, Handler] = {

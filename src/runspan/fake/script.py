@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from runspan.fake import objects
 from runspan.fake.answers import decide
+from runspan.fake.course import Script
 from runspan.fake.deltas import call_deltas, grow, message_deltas
-from runspan.fake.run import Run, Script
+from runspan.fake.run import Run
 from runspan.fake.scenarios import Auto, Ending, FunctionCall, Message, Tools, Usage
 from runspan.fake.store import Object
 from runspan.fake.tools import tool_call

@@ -13,19 +13,22 @@ from runspan.fake.api import Api, Received
 from runspan.fake.clock import Clock
 from runspan.fake.faults import FAULTS, Fault, Rule
 from runspan.fake.http import Connection
-from runspan.fake.library import scenario as named
+from runspan.fake.library import SCENARIOS
+from runspan.fake.playlist import Playlist
+from runspan.fake.responses.library import SCENARIOS as RESPONSES
+from runspan.fake.responses.scenarios import Scenario as ResponseScenario
+from runspan.fake.responses.webhooks import Delivery, Webhook, Webhooks
 from runspan.fake.scenarios import Scenario
 from runspan.fake.store import State
 
 T = TypeVar("T")
-MAX_SCENARIOS = 10_000  # set per assistant or thread; the oldest go
 
 
 class Server:
     """The handle of a running server. Its methods may be called from any thread.
 
-    Which scenario a run gets: the one named by the request's header `X-Fake-Scenario`, else the first of
-    `play_next`, else its thread's, else its assistant's (`play_for`), else `scenario`.
+    `scenario`, `play_next` and `play_for` (a thread or an assistant) choose what runs do; `responses` does the
+    same for responses, whose objects are conversations, agents, stored prompts and models.
     """
 
     def __init__(self, api: Api, host: str, port: int) -> None:
@@ -55,22 +58,35 @@ class Server:
         return tuple(self._api.requests)
 
     @property
+    def responses(self) -> Playlist[ResponseScenario]:
+        return self._api.responses
+
+    def add_webhook(self, url: str, **options: Any) -> Webhook:
+        """Post the ends of background responses that start from now on to `url`; options as in `Webhook`."""
+        webhook = Webhook(url, **options)
+        self._api.webhooks.hooks.append(webhook)
+        return webhook
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        """What was posted to webhooks, oldest first."""
+        return tuple(self._api.webhooks.deliveries)
+
+    @property
     def scenario(self) -> Scenario:
-        return self._api.scenario
+        return self._api.scenarios.scenario
 
     @scenario.setter
     def scenario(self, which: Scenario | str) -> None:
-        self._api.scenario = named(which)
+        self._api.scenarios.scenario = which
 
     def play_next(self, *scenarios: Scenario | str) -> None:
         """One scenario for each of the next runs, in order."""
-        self._api.next_scenarios.extend(named(one) for one in scenarios)
+        self._api.scenarios.play_next(*scenarios)
 
     def play_for(self, id_: str, which: Scenario | str) -> None:
         """A scenario for all runs of an assistant or a thread."""
-        self._api.scenario_of[id_] = named(which)
-        if len(self._api.scenario_of) > MAX_SCENARIOS:
-            self._api.scenario_of.popitem(last=False)
+        self._api.scenarios.play_for(id_, which)
 
     def inject(
         self, fault: Fault | str, *, method: str = "*", path: str = "*", times: int = 1, skip: int = 0
@@ -89,6 +105,7 @@ def serve(
     scenario: Scenario | str = "default",
     clock: Clock | None = None,
     *,
+    responses: ResponseScenario | str = "default",
     host: str = "127.0.0.1",
     port: int = 0,
     seed: int | None = None,
@@ -96,8 +113,15 @@ def serve(
     max_requests: int = 10_000,
 ) -> Iterator[Server]:
     """Serve for as long as the block runs. `port=0` takes a free one; `seed` makes ids repeat."""
-    state = State(max_threads=max_threads, seed=seed)
-    api = Api(state, clock or Clock(), named(scenario), deque[Received](maxlen=max_requests))
+    state, clock = State(max_threads=max_threads, seed=seed), clock or Clock()
+    api = Api(
+        state,
+        clock,
+        Playlist(SCENARIOS, scenario),
+        Playlist(RESPONSES, responses),
+        Webhooks(clock, state),
+        deque[Received](maxlen=max_requests),
+    )
     connections: set[Connection] = set()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="runspan-fake", daemon=True)
@@ -112,17 +136,22 @@ def serve(
         try:
             yield Server(api, host, listening.sockets[0].getsockname()[1])
         finally:
-            there(_close(listening, connections))
+            there(_close(listening, connections, api.webhooks.tasks))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _close(listening: asyncio.Server, connections: set[Connection]) -> None:
+async def _close(
+    listening: asyncio.Server, connections: set[Connection], deliveries: set[asyncio.Task[None]]
+) -> None:
     """Cut what is open; when this returns every socket is closed and every task has ended."""
     listening.close()
     tasks = [connection.task for connection in connections if connection.task]
+    tasks += deliveries
+    for task in deliveries:
+        task.cancel()
     for connection in tuple(connections):
         connection.transport.abort()
     await asyncio.gather(*tasks, return_exceptions=True)

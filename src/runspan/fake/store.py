@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from runspan.fake.faults import ApiError, HttpError, missing
 
 if TYPE_CHECKING:
+    from runspan.fake.responses.run import ResponseRun
+    from runspan.fake.responses.scenarios import Scenario
     from runspan.fake.run import Run
 
 Object: TypeAlias = dict[str, Any]
@@ -57,6 +59,13 @@ class VectorStore:
     batches: Shelf[Object] = field(default_factory=lambda: Shelf("file batch", 1_000))
 
 
+@dataclass(slots=True)
+class Conversation:
+    body: Object
+    items: Shelf[Object] = field(default_factory=lambda: Shelf("item", 10_000))
+    active: ResponseRun | None = None  # at most one response of a conversation is alive
+
+
 class State:
     """All objects of one server. `seed` makes its ids repeat from one server to the next."""
 
@@ -65,6 +74,10 @@ class State:
         self.threads: Shelf[Thread] = Shelf("thread", max_threads)
         self.files: Shelf[File] = Shelf("file", 1_000)
         self.vector_stores: Shelf[VectorStore] = Shelf("vector store", 1_000)
+        self.responses: Shelf[ResponseRun] = Shelf("response", 10 * max_threads)
+        self.conversations: Shelf[Conversation] = Shelf("conversation", max_threads)
+        self.items: Shelf[Object] = Shelf("item", 10 * max_threads)  # of responses, for references to them
+        self.awaited: Shelf[Scenario] = Shelf("call", 10 * max_threads)  # by call id: what its answer starts
         self._random = random.Random(seed)  # noqa: S311  (ids, not secrets)
 
     def new_id(self, prefix: str) -> str:

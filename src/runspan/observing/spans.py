@@ -20,7 +20,7 @@ from ..core.exception_text import text_of
 from ..core.model import ApiError
 from ..core.redact import CUT
 from ..guard import guarded, swallow
-from ..runtime import context_attributes, otel_context, tool_claims
+from ..runtime import context_attributes, identity, otel_context, tool_claims
 from ..runtime.active import Active
 from ..runtime.clock import now_ns
 from ..runtime.emitter import SUPPRESS_KEY
@@ -254,8 +254,7 @@ def begin(
         if values.trace_name and not trace.get_current_span(current).get_span_context().is_valid:
             name = values.trace_name
     if call is not None:
-        live = call.of.live
-        parent = trace.set_span_in_context(live.span, live.context)
+        parent = identity.of_tools(call.of.live)
         attributes = {**_of_call(call), **attributes}
     span = target.tracer.start_span(
         name,

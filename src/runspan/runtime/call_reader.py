@@ -12,7 +12,7 @@ from .call_spans import CallSpans
 from .emitter import Emitter
 from .handoffs import Handoffs
 from .live_run import Live
-from .records import Call, Fetched, Page, Payload, decode, weight
+from .records import Answered, Call, Fetched, Page, Payload, decode, weight
 from .tracker import Tracker
 
 FOREIGN = (
@@ -39,6 +39,8 @@ class Reader:
             self._calls.write(call, call.match.route.read(_exchange(call, _response(call.result))))
         elif call.error is not None:
             self._calls.write(call, None)
+            if call.is_not_found and call.match.route.is_poll:
+                self._tracker.observe(call.server, _gone(call))
         else:  # tool outputs that a stream answers count at once; its run follows in events
             seen = self._observe(call, _exchange(call, {} if call.streams else _response(call.result)))
             self._calls.write(call, seen)
@@ -80,7 +82,7 @@ class Reader:
             logger.info(FOREIGN, run.id)
 
     def _start(self, call: Call) -> None:
-        request = call.api.read_request(decode(call.body), call.streams)
+        request = call.request(streams=call.streams)
         if call.live is None:
             self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
@@ -93,6 +95,9 @@ class Reader:
         else:
             self._calls.lost_start(call, request, call.response_ns, "unread")
             self._tracker.unlearn(call)
+
+    def answered(self, answered: Answered) -> None:
+        self._tracker.open_calls.answered(answered.server, answered.outputs, answered.at_ns)
 
     def fetched(self, fetched: Fetched) -> None:
         live = self._tracker.get_by_key(fetched.key)
@@ -107,6 +112,13 @@ class Reader:
                     Exchange(match, *times, query=query, response=response, source=Source.FETCH)
                 )
         self._tracker.fetched(fetched.key, fetched.what, seen)
+
+
+def _gone(call: Call) -> Observation:
+    """The server that made the run knows it no more."""
+    match, times = call.match, {"request_ns": call.request_ns, "response_ns": call.response_ns}
+    place = match.conversation_id or (match.run_id if call.api.runs_apart else None)
+    return Observation(conversation_id=place, run_id=match.run_id, gone="not_found", **times)
 
 
 def _exchange(call: Call, response: Mapping[str, Any]) -> Exchange:

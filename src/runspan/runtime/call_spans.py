@@ -76,7 +76,8 @@ class CallSpans:
             return
         conversation_id = call.match.conversation_id or ""
         data = assembly.failed_request(
-            call.server, request, conversation_id, call.request_ns, call.response_ns, error, self._texts
+            *(call.server, request, conversation_id, call.request_ns, call.response_ns, error),
+            *(self._texts, call.api.name),
         )
         self._counts.emitted += self._send(call, data)
 
@@ -85,9 +86,11 @@ class CallSpans:
         if call.live is None:
             return
         run = Run("", call.match.conversation_id or "", agent_id=request.agent_id)
-        facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False)
-        generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
-        data = SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, at_ns, facts, children=(generation,))
+        facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False, api=call.api.name)
+        data = assembly.of_run(facts, call.request_ns, at_ns)
+        if data.kind is SpanKind.RUN:
+            generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)
+            data = replace(data, children=(generation,))
         self._counts.unfinished += self._send(call, data)
 
     def _send(self, call: Call, data: SpanData) -> bool:
@@ -98,8 +101,8 @@ class CallSpans:
 
     def unrecorded(self, call: Call, request: RunRequest) -> SpanData:
         """What is known of a Run that was sampled out."""
-        facts = RunFacts(call.server, request)
-        return self.named(SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.response_ns, facts))
+        facts = RunFacts(call.server, request, api=call.api.name)
+        return self.named(assembly.of_run(facts, call.request_ns, call.response_ns))
 
     def named(self, data: SpanData) -> SpanData:
         """The run span with what is known of its assistant."""

@@ -44,6 +44,7 @@ _SUPPRESSED_KEYS = (SUPPRESS_KEY, _compat.suppress_http_key(), _compat.OLD_SUPPR
 _KINDS: Mapping[Kind, SpanKind] = {
     Kind.RUN: SpanKind.CLIENT,
     Kind.GENERATION: SpanKind.CLIENT,
+    Kind.MODEL_CALL: SpanKind.CLIENT,
     Kind.CALL: SpanKind.CLIENT,
     Kind.TOOL: SpanKind.INTERNAL,
 }
@@ -172,6 +173,7 @@ class Emitter:
             below = trace.set_span_in_context(span, live.context)
             for child in data.children:
                 self._make(live.tracer, child, below)
+            self._write_content(data, below)
         finally:
             self._finish(span, data, live.context)
 
@@ -205,10 +207,13 @@ class Emitter:
             below = trace.set_span_in_context(span, context)
             for child in data.children:
                 self._make(tracer, child, below)
-            with guarded("write content on a log record"):
-                self._content_events.emit(data, below)
+            self._write_content(data, below)
         finally:
             self._finish(span, data, context)
+
+    def _write_content(self, data: SpanData, below: Context) -> None:
+        with guarded("write content on a log record"):
+            self._content_events.emit(data, below)
 
     def _finish(self, span: Span, data: SpanData, context: Context) -> None:
         try:

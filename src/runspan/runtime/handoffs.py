@@ -15,8 +15,9 @@ from ..apis.api import Api, Apis
 from ..conventions import observed as words
 from ..conventions.backend_attributes import NONE, BackendAttributes
 from ..core import run_context as lines
+from ..core.assembly import of_run
 from ..core.lifecycle import Change, RunState, ToolRound
-from ..core.model import Observation, Phase, Run, RunFacts, RunKey, Server, SpanData, SpanKind, ToolCall
+from ..core.model import Observation, Phase, Run, RunFacts, RunKey, Server, ToolCall
 from ..core.run_context import RunContext
 from ..guard import logger
 from . import clock, identity, work_unit
@@ -152,8 +153,8 @@ class Handoffs:
         """Its creator's clock may be ahead of ours: nothing begins in the future."""
         carried = replace(carried, request_ns=min(carried.request_ns, clock.now_ns()))
         run = Run("", carried.conversation_id or "", agent_id=carried.request.agent_id)
-        facts = RunFacts(_UNKNOWN, carried.request, run, origin=ADOPTED)
-        data = SpanData(SpanKind.RUN, "invoke_agent", carried.request_ns, carried.request_ns, facts)
+        facts = RunFacts(_UNKNOWN, carried.request, run, origin=ADOPTED, api=api.name)
+        data = of_run(facts, carried.request_ns, carried.request_ns)
         context = identity.with_scope(context, carried.scope, self._extra)
         live = self._emitter.begin_adopted(self._calls.named(data), carried, context)
         live.api = api
@@ -277,6 +278,8 @@ def _first_state(api: Api, run_id: str, carried: RunContext, live: LiveSpan) -> 
         key=RunKey(_UNKNOWN.base_url, carried.conversation_id or "", run_id),
         server=_UNKNOWN,
         vocabulary=api.vocabulary,
+        api=api.name,
+        shown_conversation_id=carried.request.conversation_id or run_id if api.runs_apart else None,
         request=carried.request,
         request_ns=live.request_ns,
         response_ns=response_ns,

@@ -167,6 +167,18 @@ def within(live: LiveSpan) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(live.span.get_span_context()), live.context)
 
 
+def beside(live: LiveSpan) -> Context:
+    """Where spans belong that go on with the run's work once it is over: beside it, in the same trace."""
+    return within(live)
+
+
+def of_tools(live: LiveSpan) -> Context:
+    """Where the app's own tools belong: below their run, or beside it where it is over by the time they run."""
+    if live.api is not None and live.api.runs_apart:
+        return beside(live)
+    return trace.set_span_in_context(live.span, live.context)
+
+
 def is_unsampled(context: Context) -> bool:
     of = trace.get_current_span(context).get_span_context()
     return of.is_valid and not of.trace_flags.sampled

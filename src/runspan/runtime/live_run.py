@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ..apis.api import Api
 from ..core.ids import StreamIds
 from ..core.lifecycle import RunState
-from ..core.model import Observation, Run, RunKey, RunRequest
+from ..core.model import Observation, Phase, Run, RunKey, RunRequest
 from .records import BackgroundClient, Call, LiveSpan
 from .registry import Key, RunEntry, unread
 
@@ -51,6 +51,17 @@ class Live:
     def key(self) -> RunKey:
         return self.state.key
 
+    def heard(self, now_ns: int) -> None:
+        """The app itself saw it alive: where the API names no end, its time begins anew."""
+        if self.state.run.expires_at is None:
+            self.expires_ns = max(self.expires_ns, now_ns + time_to_live_ns(self.state))
+
+    def next_look_ns(self) -> int:
+        """How long to be silent before the look after this one: twice as long, within an eighth of the server's time."""
+        window_s = self.state.request.window_s
+        longest_ns = max(window_s * SECOND_NS // 8, FIRST_LOOK_S * SECOND_NS) if window_s else 2**62
+        return min(self.look_after_ns * 2, longest_ns)
+
     def ending(self, unseen: str) -> str | None:
         """Why it goes out unfinished, if it does; `unseen` where no closed stream is the reason."""
         if self.state.is_over:
@@ -60,7 +71,7 @@ class Live:
 
 def time_to_live_ns(state: RunState) -> int:
     run = state.run
-    seconds = DEFAULT_LIFE_S
+    seconds = state.request.window_s or DEFAULT_LIFE_S
     if (
         run.expires_at is not None
         and run.created_at is not None
@@ -72,10 +83,14 @@ def time_to_live_ns(state: RunState) -> int:
 
 def first_state(call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int) -> RunState:
     """Before its first status is taken in; that comes with the observation of the same response."""
+    shown = call.api.conversation_of(run, request)
     return RunState(
         key=key,
         server=call.server,
         vocabulary=call.api.vocabulary,
+        api=call.api.name,
+        shown_conversation_id=shown if shown != key.conversation_id else None,
+        phase=Phase.ACTIVE if request.is_immediate else Phase.REQUESTED,
         request=request,
         request_ns=call.request_ns,
         response_ns=response_ns,

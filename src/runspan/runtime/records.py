@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ..apis.api import Api, Events, Match, StepPieces, TextPieces
 from ..core.jsontext import loads
-from ..core.model import ApiError, RunRequest, Server
+from ..core.model import ApiError, RunRequest, Server, ToolCall
 from ..core.sse import Parser
 from .helper_call import HelperCall
 
@@ -83,6 +84,7 @@ class Call(Struct, eq=False):
     query: Mapping[str, Any] | None = None
     result: Payload | Page = None
     error: ApiError | None = None
+    is_not_found: bool = False  # the server knows no such thing
     live: LiveSpan | None = None
     unsampled: Any = None  # the SpanContext of a run span that is not recorded
     met: LiveSpan | None = None  # of a shared run that this call is the first here to see
@@ -93,6 +95,12 @@ class Call(Struct, eq=False):
     group: HelperCall | None = None  # of a helper
     run_key: tuple[str, str, str] | None = None  # of the run in its path, in the registry
     learnt: tuple[str, str, str] | None = None  # of the run that it started
+
+    def request(self, *, streams: bool) -> RunRequest:
+        """What the app asked for, of a call that starts a run."""
+        request = self.api.read_request(decode(self.body), streams)
+        known = self.live.asked.conversation_id if self.live is not None else None
+        return request if known is None else replace(request, conversation_id=known)
 
     def take_span(self) -> LiveSpan | None:
         """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""
@@ -123,6 +131,14 @@ class StreamRef(Struct, eq=False):
             raise LookupError(f"{call.api.name} has no streams")
         texts, steps = events.new_texts(MAX_PARTIAL_CHARS), events.new_steps(MAX_PARTIAL_CHARS)
         return cls(call, events, texts, steps, run_id, conversation_id)
+
+
+class Answered(Struct, eq=False):
+    """A request brings the outputs of tool calls that runs asked for which are over."""
+
+    server: Server
+    at_ns: int
+    outputs: tuple[ToolCall, ...]
 
 
 class StreamEvent(Struct, eq=False):

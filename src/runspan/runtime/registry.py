@@ -11,6 +11,7 @@ The contract:
 7. The worker takes these polls (`RunEntry.take_polls`) before it reads anything newer of the run, and before it lets the run go.
 8. A call that may change the run makes the next poll a new one (`RunEntry.renew`).
 9. What is remembered of runs that are gone (`ended`, `handed`, `unsampled`) is bounded: the oldest goes first.
+10. A run that is over may still ask the app for tool calls (`park`): its entry can be found, and its calls claimed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .records import LiveSpan
 
 ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_GONE = 10_000  # runs of each kind that are remembered
+MAX_PARKED = 1_000  # runs that are over and whose tool calls may still be answered
 MAX_POLLS = 16  # that stand apart until the worker takes them; more of them are put together
 
 Key = tuple[str, str, str]  # `Api.run_key`: server, run id, id of the conversation or ""
@@ -41,6 +43,7 @@ class RunEntry:
     carrier: dict[str, str] | None = None  # with which it is given away
     errors: dict[str, ApiError] = field(default_factory=dict)  # by call id: what functions of the app raised
     waiting: frozenset[str] = frozenset()  # ids of the calls that wait, as it was last seen by anyone
+    seen_ns: int | None = None  # when the app first saw that calls wait
     _claims: dict[str, object] = field(default_factory=dict)
     _outcome: dict[str, str] = field(default_factory=dict)
     _shown: object = None  # by the last poll
@@ -106,6 +109,9 @@ class RunRegistry:
         self.ended: Lru[str, Any] = Lru(MAX_GONE)  # run id -> SpanContext, for scores that come later
         self.handed: Lru[str, dict[str, str]] = Lru(MAX_GONE)  # run id -> headers, of runs given away
         self.unsampled = Recent[str, Any](MAX_GONE)  # run id -> SpanContext, of runs that are not recorded
+        self.announced = Recent[str, bool](MAX_GONE)  # ids of runs whose end this process was told of
+        self._parked = Recent[Key, RunEntry](MAX_PARKED)
+        self._conversations = Recent[tuple[str, str], str](MAX_GONE)  # (server, run id) -> as told to others
 
     def learn(self, key: Key, live: LiveSpan) -> RunEntry:
         """A run began with a call of this process."""
@@ -139,10 +145,12 @@ class RunRegistry:
 
     def get(self, key: Key | None) -> RunEntry | None:
         """Also of a run that was taken over and not read here yet."""
-        return None if key is None else self._entries.get(key) or self._entries.get(unread(key[1]))
+        if key is None:
+            return None
+        return self._entries.get(key) or self._entries.get(unread(key[1])) or self._parked.get(key)
 
     def holds(self, key: Key, entry: RunEntry) -> bool:
-        return self._entries.get(key) is entry
+        return self._entries.get(key) is entry or self._parked.get(key) is entry
 
     def of_run(self, run_id: str) -> RunEntry | None:
         """The run of that id, of whatever server. Keys are listed in one step; items would be made one by one, with the collector,
@@ -157,6 +165,26 @@ class RunRegistry:
         if entry is not None and self._entries.get(unread(key[1])) is entry:
             self.forget_expected(key[1])
         return entry
+
+    def park(self, key: Key, entry: RunEntry) -> None:
+        """The run is over, and asked the app for tool calls: the next one brings their outputs."""
+        self._parked.put(key, entry)
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Whether a run that is over, or nearly so, may wait for outputs of tool calls."""
+        return bool(self._entries) or len(self._parked) > 0
+
+    def is_in(self, server: str, run_id: str, conversation_id: str) -> None:
+        """The run belongs to this conversation."""
+        self._conversations.put((server, run_id), conversation_id)
+
+    def conversation_after(self, server: str, run_id: str | None) -> str | None:
+        """The conversation of a run that goes on with `run_id`: known here, else named by that run."""
+        return None if run_id is None else self._conversations.get((server, run_id)) or run_id
+
+    def conversation_of(self, server: str, run_id: str) -> str | None:
+        return self._conversations.get((server, run_id))
 
     def forget_expected(self, run_id: str) -> None:
         """What was taken over turned out to be a run that is followed already."""

@@ -112,7 +112,7 @@ class RunScheduler:
             if not self.ask(live):
                 live.tried.add(RUN)  # there is nobody to ask, or not now
             if not is_first_look:
-                live.look_after_ns *= 2
+                live.look_after_ns = live.next_look_ns()
             live.last_heard_ns = now_ns
             self.schedule(live)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..apis.api import EventKind, Exchange
 from ..core import sse
 from ..core.model import ApiError, Observation, Phase, Source, SpanEvent
@@ -30,6 +32,7 @@ When = tuple[int | None, int]  # since_ns, at_ns of an event
 Join = Callable[[Call, Observation], Live | None]
 
 
+_NOTHING = Observation(request_ns=0, response_ns=0)
 MAX_UNREAD = 8  # batches of deltas of one stream, of 128 each
 
 
@@ -53,26 +56,48 @@ class StreamReader:
         call, kind = stream.call, stream.events.kind_of(name)
         if kind is EventKind.MESSAGE_BEGAN:  # those before it are of another message
             self._read_all(stream)
-        of = (stream.conversation_id or call.match.conversation_id, stream.run_id or call.match.run_id)
-        seen = stream.events.read(name, data, at_ns, *of, since_ns)
+        seen = stream.events.read(name, data, at_ns, *self._ids(stream), since_ns)
         if kind is EventKind.MESSAGE_ENDED and any(message.parts for message in seen.messages):
             stream.unread = []
         if seen.created_conversation:
             stream.conversation_id = seen.conversation_id
             sent = Exchange(call.match, call.request_ns, at_ns, decode(call.body), response=data)
             seen = stream.events.complete(sent, seen)
-        if seen.runs and stream.run_id is None:
-            stream.run_id, stream.conversation_id = seen.runs[0].id, seen.runs[0].conversation_id
-            live = self._live(stream, seen)
-            if live is not None:
-                self._tracker.stream_opened(live)
+        if stream.run_id is None:
+            self._join_run(stream, seen)
         live = self._of(stream)
         if live is not None:
             seen = told.keyed(live, stream, seen, kind)
+            self._tracker.first_token(live, stream)
         self._tracker.observe(call.server, seen, weight_bytes)
-        self._tracker.first_token(call.server, stream)
         if live is not None and _is_last_word(seen):
             self._tracker.stream_told(live, stream)
+
+    def _ids(self, stream: StreamRef) -> tuple[str | None, str | None]:
+        """Of the conversation and the run, as far as they are known: a path may name them before any event does."""
+        match = stream.call.match
+        run_id = stream.run_id or match.run_id
+        of_path = match.conversation_id or (match.run_id if stream.call.api.runs_apart else None)
+        return stream.conversation_id or of_path, run_id
+
+    def _join_run(self, stream: StreamRef, seen: Observation) -> None:
+        """The stream turns out to be of this run: by the first event that holds one, or because its path names one of ours."""
+        conversation_id, run_id = self._ids(stream)
+        if seen.runs:
+            conversation_id, run_id = seen.runs[0].conversation_id, seen.runs[0].id
+        elif self._tracker.get(stream.call.server, conversation_id, run_id) is None:
+            return
+        stream.run_id, stream.conversation_id = run_id, conversation_id
+        live = self._live(stream, seen)
+        if live is not None:
+            self._tracker.stream_opened(live)
+            call = stream.call
+            if call.api.runs_apart and call.match.route.starts_run:  # what it was given stands in the request
+                sent = Exchange(call.match, call.request_ns, seen.response_ns, decode(call.body))
+                given = replace(
+                    _NOTHING, source=Source.STREAM, conversation_id=conversation_id, run_id=run_id
+                )
+                self._tracker.observe(call.server, stream.events.complete(sent, given))
 
     def _of(self, stream: StreamRef) -> Live | None:
         """The run of ours that it tells of."""
@@ -81,7 +106,7 @@ class StreamReader:
     def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
         call = stream.call
         if call.match.route.starts_run:
-            return self._tracker.begin(call, call.api.read_request(decode(call.body), True), seen)
+            return self._tracker.begin(call, call.request(streams=True), seen)
         known = self._tracker.get(call.server, stream.conversation_id, stream.run_id)
         return known or self._join(call, seen)
 
@@ -101,6 +126,8 @@ class StreamReader:
             self._read(deltas)
 
     def _read(self, deltas: StreamDeltas) -> None:
+        if deltas.stream.run_id is None:
+            self._join_run(deltas.stream, _NOTHING)
         for data in deltas.data:
             events = deltas.stream.events
             is_wrapped = not isinstance(data, tuple) and events.is_wrapped(data)
@@ -119,7 +146,7 @@ class StreamReader:
     def _sent(self, stream: StreamRef, name: str, text: str, when: When) -> None:
         name, data = stream.events.opened(name, text)
         kind = stream.events.kind_of(name)
-        if kind is None or not isinstance(data, dict):
+        if kind in (None, EventKind.SILENT) or not isinstance(data, dict):
             return
         if kind is EventKind.TEXT_DELTA:
             if stream.first_token_ns is None:
@@ -154,7 +181,7 @@ class StreamReader:
             self._tracker.unlearn(call)
 
     def _lost(self, call: Call, error: ApiError | None, at_ns: int) -> None:
-        request = call.api.read_request(decode(call.body), True)
+        request = call.request(streams=True)
         call.response_ns = max(call.response_ns, at_ns)
         if error is not None:
             self._calls.failed_start(call, request, error)

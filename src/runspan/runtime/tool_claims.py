@@ -91,6 +91,8 @@ def saw(
     """A run waits for these calls; the app got them in `held`. What can't be proven any more is forgotten."""
     now = Sighting(of, tuple(calls), work_unit.here() if unit is None else unit, [] if held is None else held)
     of.waiting = frozenset(call.call_id for call in now.calls)
+    if of.seen_ns is None and now.calls:
+        of.seen_ns = now.calls[0].since_ns
     kept = []
     for sighting in _seen.get():
         if sighting.of is of:
@@ -114,10 +116,17 @@ def waits_no_more(of: RunEntry | None) -> None:
         of.waiting = frozenset()
 
 
-def calls_of(run: Run, key: Key, of: RunEntry, since_ns: int) -> list[Pending]:
+def answered(call_ids: Iterable[str]) -> None:
+    """The outputs of these calls went out, of whatever runs."""
+    ids = frozenset(call_ids)
+    for sighting in _seen.get():
+        sighting.of.waiting -= ids
+
+
+def calls_of(run: Run, conversation_id: str, key: Key, of: RunEntry, since_ns: int) -> list[Pending]:
     """The function calls of a run that waits."""
     return [
-        Pending(key, run.conversation_id, call.id, call.name, call.arguments or "{}", of, since_ns)
+        Pending(key, conversation_id, call.id, call.name, call.arguments or "{}", of, since_ns)
         for call in run.required
         if call.id and call.name
     ]

@@ -6,26 +6,27 @@ In: records of calls and events. Out: spans, through the emitter; GETs, through 
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
-from operator import attrgetter
+from collections import Counter
 
 from msgspec.structs import replace
 
 from ..apis.api import Api
 from ..config import Config
-from ..core import conversation as threads
+from ..core import pieces
 from ..core.conversation import Conversation
 from ..core.cost import Pricer, no_price
 from ..core.ids import StreamIds
 from ..core.lifecycle import RunState, advance, polled_unchanged
-from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, SpanEvent
+from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, Source, SpanEvent
 from ..core.redact import Texts
 from ..guard import guarded, swallow
 from . import claims, clock
 from .call_spans import Agents, Counts
 from .fetcher import Fetcher
 from .live_run import Live, first_state, registry_key, time_to_live_ns
+from .logs import Logs
 from .lru import Lru
+from .open_calls import OpenCalls
 from .outbox import Outbox
 from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
 from .registry import RunEntry, RunRegistry
@@ -52,12 +53,9 @@ class Tracker:
         self._agents = agents
         self._spans = RunSpans(config, texts, agents, price)
         self._keeps_texts = config.capture_content or config.content_events
+        self.open_calls = OpenCalls(texts, outbox)
         self._live: dict[RunKey, Live] = {}
-        self._in_conversation: dict[tuple[str, str], set[RunKey]] = defaultdict(set)
-        self._pinned: dict[tuple[str, str], Conversation] = {}  # threads of live runs
-        self._conversations = Lru[tuple[str, str], Conversation](
-            2_000, attrgetter("weight_bytes"), config.limits.max_live_bytes // 2
-        )
+        self._logs = Logs(config.limits.max_live_bytes, keeps_texts=self._keeps_texts)
         self._done: Lru[RunKey, bool] = Lru(20_000)  # never emitted again
         self._weight = 0
         self.counts = Counts()
@@ -126,7 +124,7 @@ class Tracker:
     def move(self, live: Live, key: RunKey, server: Server) -> None:
         """A run that was taken over unread turns out to be that one."""
         if self._live.pop(live.key, None) is not None:
-            self._unpin(live.key)
+            self._logs.leave(live.key)
             self._done.pop(key)
             run = replace(live.state.run, conversation_id=key.conversation_id)
             live.state = replace(live.state, key=key, server=server, run=run)
@@ -136,18 +134,17 @@ class Tracker:
         key = live.key
         self._live[key] = live
         live.entry = self.registry.follow(registry_key(live.api, key), live.span)
-        in_conversation = (key.server, key.conversation_id)
-        self._in_conversation[in_conversation].add(key)
-        if in_conversation not in self._pinned:
-            self._pin(in_conversation, self._conversations.pop(in_conversation) or Conversation())
-        self._note_times(live)
+        self.registry.is_in(key.server, key.run_id, live.state.conversation_id)
+        self._logs.join(key)
+        self._logs.note_times(live.state)
         live.due_ns = 0
         self.scheduler.schedule(live)
 
     def _keep_within_bounds(self) -> None:
         """The oldest go out before memory does; the newest stays whatever it weighs."""
         while len(self._live) > 1 and (
-            len(self._live) > self._limits.max_live_runs or self._weight > self._limits.max_live_bytes
+            len(self._live) > self._limits.max_live_runs
+            or self._weight + self._logs.weight > self._limits.max_live_bytes
         ):
             oldest = next(iter(self._live.values()))
             self.finish(oldest, oldest.ending("evicted"))
@@ -161,8 +158,7 @@ class Tracker:
         conversation_id = seen.conversation_id or next((run.conversation_id for run in seen.runs), None)
         if conversation_id is None:
             return
-        in_conversation = (server.base_url, conversation_id)
-        self._record(in_conversation, seen)
+        self._logs.record((server.base_url, conversation_id), seen)
         touched = {RunKey(server.base_url, run.conversation_id, run.id) for run in seen.runs}
         if seen.run_id is not None:
             touched.add(RunKey(server.base_url, conversation_id, seen.run_id))
@@ -170,49 +166,40 @@ class Tracker:
             live = self._live.get(key)
             if live is not None:
                 self._catch_up(live, seen.request_ns)
+                was_over = live.state.is_over
                 taken = claims.believed(live, seen)
                 live.state = advance(live.state, taken)
-                self._note_times(live)
+                self._logs.note_times(live.state)
                 live.last_heard_ns = clock.now_ns()
+                if seen.source is not Source.FETCH:
+                    live.heard(live.last_heard_ns)
+                if live.state.is_over and live.state.run.required and not was_over:
+                    self.open_calls.asked(live)
                 if seen.steps:
                     live.weight += weight
                     self._weight += weight
         if seen.messages or seen.listing:
-            touched |= self._in_conversation.get(in_conversation, set())
+            touched |= self._logs.keys_in((server.base_url, conversation_id))
         for key in touched:
             live = self._live.get(key)
             if live is not None:
                 self._settle(live)
+        if seen.gone is not None:
+            self._lose_sight(RunKey(server.base_url, conversation_id, seen.run_id or ""), seen.gone)
         self._keep_within_bounds()
+
+    def _lose_sight(self, key: RunKey, why: str) -> None:
+        live = self._live.get(key)
+        if live is not None:
+            self.finish(live, None if live.state.is_over else why)
 
     def _catch_up(self, live: Live, until_ns: int | None = None) -> None:
         """Take in the polls that the app's threads counted. Those since `until_ns` may belong behind a record that comes next."""
         for number, _, asked_ns, answered_ns in live.entry.take_polls(until_ns):
             live.state = polled_unchanged(live.state, number, asked_ns, answered_ns)
             live.last_heard_ns = max(live.last_heard_ns, answered_ns)
+            live.heard(answered_ns)
             self.scheduler.earn(live.key.server, number)
-
-    def _note_times(self, live: Live) -> None:
-        """Which messages another run of the thread could read depends on them."""
-        in_conversation = (live.key.server, live.key.conversation_id)
-        self._pin(in_conversation, threads.with_run(self._pinned[in_conversation], live.state))
-
-    def _record(self, in_conversation: tuple[str, str], seen: Observation) -> None:
-        if not self._keeps_texts:
-            if seen.data_source_ids is None:
-                return
-            seen = replace(seen, messages=(), listing=None)
-        teaches = seen.messages or seen.listing or seen.created_conversation or seen.deleted_message_id
-        if not teaches and seen.data_source_ids is None:
-            return
-        pinned = self._pinned.get(in_conversation)
-        if pinned is not None:
-            self._pin(in_conversation, threads.record(pinned, seen))
-        else:
-            self._conversations.put(
-                in_conversation,
-                threads.record(self._conversations.get(in_conversation) or Conversation(), seen),
-            )
 
     def get(self, server: Server, conversation_id: str | None, run_id: str | None) -> Live | None:
         return self._live.get(RunKey(server.base_url, conversation_id or "", run_id or ""))
@@ -246,7 +233,7 @@ class Tracker:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
-            state = replace(state, partial={**state.partial, **stream.texts.texts()})
+            state = replace(state, partial=pieces.joined(state.partial, stream.texts.texts()))
         if closed.is_cut and not stream.is_told:
             state = replace(state, is_cut=True)
         if error is not None:
@@ -255,7 +242,7 @@ class Tracker:
         self.stream_told(live, stream)
         if not live.open_streams:
             claims.settle(live, closed.at_ns, closed.since_ns)
-            self._note_times(live)
+            self._logs.note_times(live.state)
         state = live.state
         if not state.is_over and state.phase is not Phase.WAITING and not live.open_streams:
             live.closed_early = True
@@ -265,13 +252,12 @@ class Tracker:
         """They tell nothing, and elsewhere the run is said to be over."""
         live.open_streams = 0
         claims.settle(live, clock.now_ns())
-        self._note_times(live)
+        self._logs.note_times(live.state)
         self._settle(live)
 
-    def first_token(self, server: Server, stream: StreamRef) -> None:
+    def first_token(self, live: Live, stream: StreamRef) -> None:
         """The first text of a run counts, whichever of its streams brought it."""
-        live = self.get(server, stream.conversation_id, stream.run_id)
-        if live is not None and live.state.first_token_ns is None and stream.first_token_ns is not None:
+        if live.state.first_token_ns is None and stream.first_token_ns is not None:
             since_ns, at_ns = stream.first_token_since_ns, stream.first_token_ns
             live.state = replace(live.state, first_token_ns=at_ns, first_token_since_ns=since_ns)
 
@@ -293,7 +279,7 @@ class Tracker:
         self.scheduler.schedule(live)
 
     def _missing(self, live: Live) -> list[str]:
-        log = self._pinned.get((live.key.server, live.key.conversation_id), Conversation())
+        log = self._logs.of(live.key)
         return [what for what in live.api.lacks(live.state, log, self._keeps_texts) if what not in live.tried]
 
     def finish(self, live: Live, unfinished: str | None = None) -> None:
@@ -314,9 +300,11 @@ class Tracker:
 
     def _let_go(self, live: Live) -> Conversation:
         key = live.key
+        if live.state.is_over and live.state.run.required:
+            self.registry.park(registry_key(live.api, key), live.entry)
         self.registry.forget(registry_key(live.api, key))
         self._weight -= live.weight
-        log = self._unpin(key)
+        log = self._logs.leave(key)
         self._done.put(key, True)
         self.registry.ended.put(key.run_id, live.span.span.get_span_context())
         return log
@@ -333,23 +321,6 @@ class Tracker:
             self.counts.missing.update(lacks)
             self.counts.unfinished += bool(unfinished)
             self.counts.emitted += not unfinished
-
-    def _unpin(self, key: RunKey) -> Conversation:
-        in_conversation = (key.server, key.conversation_id)
-        keys = self._in_conversation[in_conversation]
-        keys.discard(key)
-        if keys:
-            return self._pinned[in_conversation]
-        del self._in_conversation[in_conversation]
-        log = self._pinned.pop(in_conversation)
-        self._weight -= log.weight_bytes
-        self._conversations.put(in_conversation, log)
-        return log
-
-    def _pin(self, in_conversation: tuple[str, str], log: Conversation) -> None:
-        known = self._pinned.get(in_conversation)
-        self._weight += log.weight_bytes - (known.weight_bytes if known else 0)
-        self._pinned[in_conversation] = log
 
     def fetched(self, key: RunKey, what: str, seen: Observation | None) -> None:
         """A GET came back, with something to observe or with nothing. A look that found the run alive is followed by later ones."""

@@ -32,14 +32,15 @@ class Traced:
     complaints: list[str] = field(default_factory=list)  # what runspan logged as a warning or worse
 
 
-def traced(play: Callable[[], Record], settle_s: float) -> Traced:
+def traced(play: Callable[[], Record], settle_s: float, **options: Any) -> Traced:
     import runspan
 
     exporter = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with _Complaints() as complaints:
-        handle: Any = runspan.instrument(tracer_provider=provider, fetch="never", settle_s=settle_s)
+        common = {"tracer_provider": provider, "fetch": "never", "settle_s": settle_s}
+        handle: Any = runspan.instrument(**common, **options)
         try:
             record = play()
             flushed = runspan.flush(timeout=10)

@@ -8,6 +8,7 @@ outcome, and its result is handed back as the very same object.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ...apis.api import Api, Apis, Match
@@ -15,6 +16,7 @@ from ...guard import guarded, swallow
 from ...runtime import emitter as emit
 from ...runtime.records import Call, LiveSpan
 from . import metadata_key
+from .request_options import field
 from .results import Results
 from .starts import Starts
 
@@ -91,7 +93,7 @@ class Patch:
     def _match(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            return self._apis.match(options.method, options.url)
+            return self._apis.of_call(options.method, options.url, partial(field, options))
         except Exception as error:
             swallow("look at a call", error)
             return None

@@ -22,6 +22,14 @@ def sent(options: Any) -> Any:
     return body
 
 
+def field(options: Any, name: str) -> Any:
+    """One field of it, without making a copy."""
+    for body in (getattr(options, "extra_json", None), options.json_data):
+        if isinstance(body, Mapping) and name in body:
+            return body[name]
+    return None
+
+
 def dumped(sent: Any) -> bytes | None:
     """JSON of what is sent, as of now: the app may change its objects once the call is over."""
     if sent is None:

@@ -27,6 +27,7 @@ from .stream_taps import is_no_event_stream, tap_bytes, tap_events
 from .taps import BodyTap, ChunkTap, Tap
 
 _NOTHING: Mapping[str, Any] = {}
+NOT_FOUND = 404
 AnyTap = TypeVar("AnyTap", bound=Tap)
 
 
@@ -56,6 +57,7 @@ class Results:
             call.response_ns = now_ns()
             self._secrets.note(client, error)
             call.error = read_error(error)
+            call.is_not_found = getattr(error, "status_code", None) == NOT_FOUND
             self._let_go_unrecorded(call)
             self._renew(call)
             self._put(call)
@@ -205,12 +207,13 @@ class Results:
         api, run = call.api, None
         if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
             run = api.read_run(decode(payload), call.match.conversation_id)
-        if run is not None and run.phase is Phase.WAITING:
+        if run is not None and (run.phase is Phase.WAITING or run.required):
             key = api.run_key(call.server.base_url, run.id, run.conversation_id)
             entry = self._registry.get(key)
             if entry is not None:
                 self._registry.arrive(key, entry)
-                calls = tool_claims.calls_of(run, key, entry, now_ns())
+                conversation_id = api.conversation_of(run, entry.live.asked)
+                calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
                 tool_claims.saw(entry, calls, held(given, api.calls_path))
         elif call.match.route.is_poll or call.match.route.cancels:
             tool_claims.waits_no_more(self._registry.get(call.run_key))

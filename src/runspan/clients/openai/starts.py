@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from ...apis.api import Api, Match
 from ...config import Config
+from ...core.assembly import of_run
 from ...core.model import Agent, CallFacts, RunFacts, SpanData, SpanKind, Stored
 from ...guard import guarded, swallow
 from ...runtime import emitter as emit
-from ...runtime import helper_call
+from ...runtime import helper_call, tool_claims
 from ...runtime.clock import now_ns
 from ...runtime.emitter import Emitter
 from ...runtime.handoffs import Handoffs
-from ...runtime.records import BackgroundClient, Call
+from ...runtime.records import Answered, BackgroundClient, Call, LiveSpan
 from ...runtime.registry import RunRegistry
 from . import background, metadata_key
 from . import request_options as options_of
@@ -30,7 +32,10 @@ AgentOf = Callable[[tuple[str, str]], "Agent | None"]  # (server, agent id) -> w
 
 
 class Starts:
-    """`look_around` is told what stands on a client itself in place of `request`: other tracers may have come."""
+    """`look_around` is told what stands on a client itself in place of `request`: other tracers may have come.
+
+    `put` hands records to the worker.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class Starts:
         secrets: ClientSecrets,
         agent_of: AgentOf,
         look_around: Callable[[Any], None],
+        put: Callable[[Any], None],
     ) -> None:
         self._calls = config.calls
         self._propagates = config.propagate_in_metadata
@@ -50,6 +56,7 @@ class Starts:
         self._secrets = secrets
         self._agent_of = agent_of
         self._look_around = look_around
+        self._put = put
         self._looked_ns = 0
         self._signs: tuple[Any, ...] = ()
 
@@ -88,23 +95,25 @@ class Starts:
     def _begin(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> bool:
         """False: pass the call through."""
         route = call.match.route
+        if route.only_answers:
+            self._answer(call, options)
+            return False
         if options.params or "?" in options.url:
             call.query = options_of.query(options)
         if route.is_apart:
             return self._begin_apart(call, options)
-        match = call.match
+        call.streams, match = streams, call.match
         if match.run_id is not None:
             call.run_key = call.api.run_key(call.server.base_url, match.run_id, match.conversation_id)
         if call.run_key is not None and self._registry.may_meet(call.run_key):
             call.via = _background(call, client, options, is_async=is_async)
         if route.is_write:
-            self._begin_write(call, client, options, streams, is_async=is_async)
+            self._begin_write(call, client, options, is_async=is_async)
         elif self._calls == "all":
             call.context = emit.slim_context()
         return True
 
-    def _begin_write(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> None:
-        call.streams = streams
+    def _begin_write(self, call: Call, client: Any, options: Any, *, is_async: bool) -> None:
         route, sent = call.match.route, None
         if route.reads_body:
             with guarded("copy a request"):
@@ -113,8 +122,10 @@ class Starts:
         if route.starts_run:
             self._secrets.note(client)
             call.via = _background(call, client, options, is_async=is_async)
+            self._answer(call, options)
             call.live = self._emitter.begin(run_data(call, sent, self._agent_of))
             call.live.api = call.api
+            self._find_conversation(call, call.live)
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
                 metadata_key.put_key(call, call.live, options, self._handoffs)
@@ -123,6 +134,22 @@ class Starts:
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
                 call.live = self._emitter.begin(call_data(call))
+
+    def _answer(self, call: Call, options: Any) -> None:
+        """It may bring outputs of tool calls that runs asked for which are over by now."""
+        if not self._registry.may_be_answered:
+            return
+        outputs = call.api.answers(partial(options_of.field, options))
+        if outputs:
+            tool_claims.answered(output.id for output in outputs)
+            self._put(Answered(call.server, call.request_ns, outputs))
+
+    def _find_conversation(self, call: Call, live: LiveSpan) -> None:
+        """Of a run that goes on with another one's conversation."""
+        asked = live.asked
+        if asked.conversation_id is None and asked.continues is not None:
+            known = self._registry.conversation_after(call.server.base_url, asked.continues)
+            live.asked = replace(asked, conversation_id=known)
 
     def _begin_apart(self, call: Call, options: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
@@ -158,9 +185,9 @@ def run_data(call: Call, sent: Any, agent_of: AgentOf) -> SpanData:
     if agent is not None:
         agent = replace(agent, description=None)  # a text: it goes out at the end, redacted
     elif request.agent_id:
-        agent = Agent(request.agent_id)
-    facts = RunFacts(call.server, request, agent=agent, captured=False)
-    return SpanData(SpanKind.RUN, "invoke_agent", call.request_ns, call.request_ns, facts)
+        agent = Agent(request.agent_id, request.agent_name)
+    facts = RunFacts(call.server, request, agent=agent, captured=False, api=call.api.name)
+    return of_run(facts, call.request_ns, call.request_ns)
 
 
 def call_data(call: Call) -> SpanData:

@@ -17,6 +17,7 @@ from .result_copy import copy, fields_of
 
 Put = Callable[[Any], None]
 
+_TOLD_OTHERWISE = (None, EventKind.ERROR, EventKind.SILENT)
 DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 
 
@@ -65,12 +66,15 @@ class Tap:
 
     def see(self, event: Any) -> None:
         try:
-            events, name = self._events, getattr(event, "event", "")
+            events = self._events
+            name = getattr(event, events.name_field, "")
             kind = events.kind_of(name) if isinstance(name, str) else None
-            if kind is EventKind.TEXT_DELTA:  # nearly all of a stream
-                self._delta(event.data)
+            if kind is EventKind.SILENT:
                 return
-            data = event if kind is None else event.data
+            data = event if kind is None or events.data_field is None else getattr(event, events.data_field)
+            if kind is EventKind.TEXT_DELTA:  # nearly all of a stream
+                self._delta(data)
+                return
             if kind is None or events.is_wrapped(data):
                 name, data = events.opened(name, event)
                 kind = events.kind_of(name)
@@ -95,7 +99,9 @@ class Tap:
             if len(self._step_deltas) >= DELTAS_AT_ONCE:
                 self._hand_over_deltas()
             return
-        if kind in (None, EventKind.ERROR) or self._is_closed:
+        if kind in _TOLD_OTHERWISE or self._is_closed:
+            if kind is EventKind.ERROR:  # where the client does not raise it
+                self.stream.broken = self._events.error(fields_of(data))
             return
         since_ns, at_ns = self.pace.moment()
         payload = copy(data)  # now: the app's handler lets some of them grow in place

@@ -1,0 +1,48 @@
+"""The Responses API: responses in the background, which are runs; on request all responses. And its conversations."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from msgspec.structs import replace
+
+from ...core.fields import Wire, ident, mapping, text
+from ..api import Api
+from . import objects, statuses
+from .events import EVENTS
+from .follow_ups import FOLLOW_UPS, lacks, missing
+from .routes import BACKGROUND, EVERYTHING, answers, match
+
+
+def announced(event: Wire) -> str | None:
+    """The response whose end an event of a webhook tells: it holds the id alone."""
+    return (
+        ident(mapping(event, "data")) or None if (text(event, "type") or "").startswith("response.") else None
+    )
+
+
+_BACKGROUND = Api(
+    name="responses",
+    match=partial(match, BACKGROUND),
+    phases={status: phase for status, (phase, _) in statuses.RUN.items()},
+    vocabulary=statuses.VOCABULARY,
+    read_request=objects.request,
+    read_run=objects.run,
+    conversation_field="id",
+    poll_fields=("id", "status"),
+    waits_mark=b'"call_id"',
+    calls_path=("output",),
+    events=EVENTS,
+    follow_ups=FOLLOW_UPS,
+    lacks=lacks,
+    missing=missing,
+    metadata_keys=16,
+    runs_apart=True,
+    answers=answers,
+    announced=announced,
+)
+_ALL = replace(_BACKGROUND, match=partial(match, EVERYTHING))
+
+API = replace(
+    _BACKGROUND, option="responses", variants={"background": _BACKGROUND, "all": _ALL, "none": None}
+)

@@ -1,0 +1,143 @@
+"""Events of a stream of a response: what each one says, and what its tap does with it.
+
+| sent | name here | holds |
+|---|---|---|
+| `response.created`, `.queued`, `.in_progress`, `.completed` ... | the same | the response |
+| `response.output_item.added`, `.done` | `message.added` ... for messages, else `item.added` ... | the item |
+| `response.output_text.delta` | the same | a piece of a message's text |
+| a response object in place of a stream | `response.` and its status | itself |
+| all others | | nothing that these don't tell, too |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...core.fields import Wire, mapping
+from ...core.jsontext import loads
+from ...core.model import ApiError, Observation, Phase, RunStep, Source
+from ..api import EventKind, Events
+from ..objects import error as error_of
+from . import items, readers, statuses
+from . import objects as wire
+from .text_pieces import NoSteps, TextPieces, piece
+
+PREFIX = "response."
+_ITEM = "response.output_item."
+ERROR = "error"
+
+KINDS: Mapping[str, EventKind] = {
+    "response.output_text.delta": EventKind.TEXT_DELTA,
+    "message.added": EventKind.MESSAGE_BEGAN,
+    "message.done": EventKind.MESSAGE_ENDED,
+    "item.added": EventKind.STEP_BEGAN,
+    "item.done": EventKind.STEP_ENDED,
+    "response.created": EventKind.RUN,
+    **{PREFIX + status: EventKind.RUN for status in statuses.RUN},
+    "response.completed": EventKind.CALLS_WAIT,
+    ERROR: EventKind.ERROR,
+}
+# Some servers keep a response as `completed` from the beginning, so the first events of its stream say so.
+_OPEN: Mapping[str, str] = {
+    "response.created": "queued",
+    **{PREFIX + s: s for s, (phase, _) in statuses.RUN.items() if phase is not Phase.OVER},
+}
+
+
+def unlisted(name: str) -> EventKind | None:
+    if name.startswith(_ITEM):
+        return None
+    return EventKind.SILENT if name.startswith(PREFIX) else None
+
+
+def opened(name: Any, data: Any) -> tuple[str, Any]:
+    """(name here, object) of what came: a typed event, a dict, or its JSON text. The name is "" where nothing tells it."""
+    if isinstance(data, str):
+        data = _parsed(data)
+    told = _field(data, "type")
+    name = told if isinstance(told, str) else name if isinstance(name, str) else ""
+    if name.startswith(_ITEM):
+        item = _field(data, "item")
+        what = items.MESSAGE if _field(item, "type") == items.MESSAGE else "item"
+        return f"{what}.{name.removeprefix(_ITEM)}", item
+    response = _field(data, "response")
+    if response is not None and name.startswith(PREFIX):
+        return name, response
+    if _field(data, "object") == wire.RESPONSE:
+        return f"{PREFIX}{_field(data, 'status')}", data
+    return name or (ERROR if _field(data, ERROR) is not None else ""), data
+
+
+def is_wrapped(data: Any) -> bool:
+    return _field(data, "response") is not None or _field(data, "item") is not None
+
+
+def _parsed(data: str) -> Any:
+    try:
+        return loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _field(data: Any, name: str) -> Any:
+    """Without the slow `__getattr__` of the client's models."""
+    fields = data if isinstance(data, dict) else getattr(data, "__dict__", {})
+    return fields.get(name)
+
+
+def read_event(
+    name: str,
+    data: Wire,
+    at_ns: int,
+    conversation_id: str | None = None,
+    run_id: str | None = None,
+    since_ns: int | None = None,
+) -> Observation:
+    seen = Observation(
+        request_ns=at_ns if since_ns is None else since_ns,
+        response_ns=at_ns,
+        source=Source.STREAM,
+        event=name,
+        conversation_id=run_id,
+        run_id=run_id,
+    )
+    if not name.startswith(PREFIX):
+        found = items.output((data,), run_id or "")
+        steps = tuple(_timed(step, name, since_ns, at_ns) for step in found.steps)
+        return replace(seen, messages=found.messages, steps=steps)
+    run = wire.run(data, None, run_id)
+    if run is None:
+        return seen
+    open_status = _OPEN.get(name) if run.phase is Phase.OVER else None
+    told = {"runs": (run,), "open_status": open_status} if open_status else readers.said(run, data)
+    return replace(seen, run_id=run.id, conversation_id=run.id, **told)
+
+
+def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunStep:
+    if name.endswith(".added"):
+        return replace(step, seen_since_ns=since_ns, seen_ns=at_ns)
+    return replace(step, done_since_ns=since_ns, done_ns=at_ns)
+
+
+def error(data: Wire) -> ApiError:
+    return error_of(mapping(data, ERROR) or data) or ApiError(ERROR)
+
+
+EVENTS = Events(
+    kinds=KINDS,
+    unlisted=unlisted,
+    waits_mark='"call_id"',
+    opened=opened,
+    is_wrapped=is_wrapped,
+    read=read_event,
+    piece=piece,
+    complete=readers.sent_with,
+    new_texts=TextPieces,
+    new_steps=NoSteps,
+    error=error,
+    name_field="type",
+    data_field=None,
+)

@@ -1,0 +1,118 @@
+"""Items: what a response put out, and what its request put in, as messages and steps of the run model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ...core import transcript
+from ...core.fields import Wire, ident, items, text, without_nulls
+from ...core.model import Message, Part, RunStep, ToolCall
+from . import parts, statuses, tool_calls
+
+MESSAGE = "message"
+_OUR_OWN_WORDS = (
+    "id",
+    "type",
+    "role",
+    "status",
+    "encrypted_content",
+    "agent_reference",
+    "response_id",
+    "partition_key",
+)
+
+
+class Output(Struct, frozen=True):
+    """What some output items say: each is one step, in their order; texts are messages, too."""
+
+    messages: tuple[Message, ...] = ()
+    steps: tuple[RunStep, ...] = ()
+    asked: tuple[ToolCall, ...] = ()  # of the app
+
+
+def output(found: Sequence[Wire], run_id: str) -> Output:
+    """Items of the run's output. A call whose output is among them was run by the server."""
+    results = {
+        ident(item, "call_id"): tool_calls.output(item).output for item in found if tool_calls.is_output(item)
+    }
+    read = [
+        _output_item(item, ident(item) or f"{run_id}#{n}", run_id, results)
+        for n, item in enumerate(found)
+        if not tool_calls.is_output(item)
+    ]
+    return Output(
+        tuple(message for message, _ in read if message is not None),
+        tuple(step for _, step in read),
+        tuple(call for _, step in read if step.is_asked_of_app for call in step.tool_calls),
+    )
+
+
+def _output_item(
+    item: Wire, id_: str, run_id: str, results: Mapping[str, str | None]
+) -> tuple[Message | None, RunStep]:
+    kind, status = text(item, "type") or "unknown", text(item, "status")
+    error = tool_calls.error(item)
+    outcome = statuses.ITEM["failed"] if error else statuses.ITEM.get(status or "")
+    step = RunStep(id_, kind, status, outcome, error=error)
+    if not tool_calls.is_call(item):
+        message = _message(item, id_, "assistant")
+        growing = status in statuses.GROWING
+        message = replace(message, run_id=run_id, role="assistant", is_growing=growing)
+        shown = message if message.parts or growing else None
+        return shown, replace(step, message_id=id_)
+    result = results.get(ident(item, "call_id"))
+    if tool_calls.asks_app(item) and result is None:
+        return None, replace(step, tool_calls=(tool_calls.of_app(item),), is_asked_of_app=True)
+    call = tool_calls.of_server(item)
+    if result is not None:
+        call = replace(call, output=result)
+    return None, replace(step, tool_calls=(call,))
+
+
+def inputs(given: Any, run_id: str, sent_ns: int) -> tuple[Message, ...]:
+    """`input` of a request, or the input items of a response: a text, or a list."""
+    if isinstance(given, str):
+        given = [{"role": "user", "content": given}]
+    found = items({"input": given}, "input")
+    read = (_input_item(item, ident(item) or f"{run_id}#in{n}") for n, item in enumerate(found))
+    return tuple(replace(message, sent_ns=sent_ns) for message in read if message.parts)
+
+
+def _input_item(item: Wire, id_: str) -> Message:
+    if tool_calls.is_output(item):
+        return Message(id_, "tool", (Part(transcript.RESPONSE, call=tool_calls.output(item)),))
+    if tool_calls.is_call(item):
+        return Message(id_, "assistant", tuple(_call_parts(item)))
+    return _message(item, id_, "user")
+
+
+def _call_parts(item: Wire) -> Iterator[Part]:
+    if tool_calls.asks_app(item):
+        yield Part(transcript.CALL, call=tool_calls.of_app(item))
+        return
+    call = tool_calls.of_server(item)
+    yield Part(transcript.SERVER_CALL, call=call)
+    if transcript.has_result(call):
+        yield Part(transcript.SERVER_RESPONSE, call=call)
+
+
+def _message(item: Wire, id_: str, role: str) -> Message:
+    """A message; anything else by its type, with all that it says."""
+    kind = text(item, "type") or MESSAGE
+    if kind == "reasoning":
+        return Message(id_, "assistant", parts.reasoning(item))
+    if kind == MESSAGE:
+        outcome = statuses.ITEM.get(text(item, "status") or "")
+        return Message(id_, text(item, "role") or role, parts.of(item.get("content")), outcome=outcome)
+    said = {k: v for k, v in item.items() if k not in _OUR_OWN_WORDS}
+    return Message(id_, role, (Part(kind, None, without_nulls(said)),))
+
+
+def answered(given: Any) -> tuple[ToolCall, ...]:
+    """Outputs of tool calls in `input` of a request."""
+    found: Iterable[Any] = given if isinstance(given, list | tuple) else ()
+    return tuple(tool_calls.output(item) for item in found if tool_calls.is_output(item))

@@ -1,0 +1,200 @@
+"""Wire objects of the Responses API (decoded JSON) -> the words of `core.model`.
+
+Servers that imitate the API leave fields out, send null, or send another type. Nothing here raises for that: what does not have
+the documented type counts as absent, and the rest of the object is still read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...core.fields import (
+    Wire,
+    count,
+    flag,
+    ident,
+    items,
+    kind_of,
+    mapping,
+    number,
+    real,
+    stamp,
+    text,
+    texts,
+    without_nulls,
+)
+from ...core.model import Agent, Outcome, Phase, Run, RunRequest, Usage
+from ...core.run_context import KEY
+from ..objects import error
+from . import items as items_of
+from . import parts, statuses
+from .items import Output
+
+RESPONSE = "response"
+
+
+def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = None) -> Run | None:
+    """A Response object; of a poll that shows nothing new some of its fields. None: it is something else."""
+    id_ = ident(wire) or (run_id if text(wire, "status") else None)
+    if not id_ or text(wire, "object") not in (None, RESPONSE):
+        return None
+    status = text(wire, "status")
+    if status is None and text(wire, "object") is not None and wire.get("background") is not True:
+        status = "completed"  # some servers have no word for it
+    phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
+    reason = text(mapping(wire, "incomplete_details"), "reason")
+    agent, metadata = agent_of(wire), mapping(wire, "metadata")
+    is_over = phase is Phase.OVER
+    asked = items_of.output(items(wire, "output"), id_).asked if outcome is Outcome.COMPLETED else ()
+    return Run(
+        id=id_,
+        conversation_id=id_,
+        status=status,
+        phase=phase,
+        outcome=outcome,
+        agent_id=agent.id if agent else None,
+        model=text(wire, "model"),
+        instructions=instructions(wire),
+        tools=tuple(map(_tool, items(wire, "tools"))),
+        required=asked,
+        usage=usage(mapping(wire, "usage")) if is_over else None,
+        error=error(mapping(wire, "error")),
+        incomplete_reason=reason,
+        finish_reason=statuses.FINISH_REASONS.get(reason or ""),
+        created_at=stamp(wire, "created_at"),
+        ended_at=stamp(wire, "completed_at"),
+        metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
+        settings=_settings(wire, _SETTINGS_OF_RUN),
+        carried=text(metadata, KEY),
+    )
+
+
+def output(wire: Wire, of: Run) -> Output:
+    """What it put out, once it is over: until then the list grows."""
+    return items_of.output(items(wire, "output"), of.id) if of.phase is Phase.OVER else Output()
+
+
+def request(body: Wire, stream: bool) -> RunRequest:
+    """The body of `POST /responses`, without its texts."""
+    agent, is_background = agent_of(body), body.get("background") is True
+    window = text(mapping(body, "background_options"), "completion_window") or statuses.DEFAULT_WINDOW
+    return RunRequest(
+        model=text(body, "model"),
+        agent_id=agent.id if agent else None,
+        agent_name=agent.name if agent else None,
+        stream=stream,
+        settings=_settings(body, _SETTINGS_OF_REQUEST),
+        data_source_ids=_vector_stores(body),
+        is_model_call=agent is None,
+        is_immediate=not is_background,
+        conversation_id=conversation(body),
+        continues=text(body, "previous_response_id"),
+        window_s=statuses.WINDOWS_S.get(window) if is_background else None,
+    )
+
+
+def conversation(wire: Wire) -> str | None:
+    """Its id: alone, or in an object."""
+    return text(wire, "conversation") or ident(mapping(wire, "conversation")) or None
+
+
+def agent_of(wire: Wire) -> Agent | None:
+    """The agent that is asked (Azure), or the stored prompt."""
+    for key in ("agent_reference", "agent"):
+        of = mapping(wire, key)
+        name = text(of, "name") or text(of, "id")
+        if name:
+            version = text(of, "version")
+            return Agent(f"{name}:{version}" if version else name, name)
+    prompt = text(mapping(wire, "prompt"), "id")
+    return Agent(prompt, prompt) if prompt else None
+
+
+def instructions(wire: Wire) -> str | None:
+    """A text, or input items whose texts are joined."""
+    said = wire.get("instructions")
+    if isinstance(said, list):
+        return "\n\n".join(parts.plain(item.get("content")) for item in items(wire, "instructions")) or None
+    return said if isinstance(said, str) else None
+
+
+def usage(wire: Wire) -> Usage | None:
+    into, out = count(wire, "input_tokens"), count(wire, "output_tokens")
+    if into is None and out is None:
+        return None
+    # The wire of Foundry says input_token_details, beside a null input_tokens_details.
+    of_input, of_output = (
+        mapping(wire, f"{side}_tokens_details") or mapping(wire, f"{side}_token_details")
+        for side in ("input", "output")
+    )
+    return Usage(
+        into or 0,
+        out or 0,
+        count(of_input, "cached_tokens"),
+        count(of_output, "reasoning_tokens"),
+        count(of_input, "cache_write_tokens"),
+    )
+
+
+# ---------------------------------------------------------------- tools and settings
+
+_SECRETS = ("headers", "authorization")  # of servers of tools
+
+
+def _tool(wire: Wire) -> Mapping[str, object]:
+    """Flat on this wire; nested, as the run model has them."""
+    kind = text(wire, "type") or "unknown"
+    said = {k: v for k, v in without_nulls(dict(wire)).items() if k != "type" and k not in _SECRETS}
+    return {"type": kind, kind: said}
+
+
+def _vector_stores(body: Wire) -> tuple[str, ...]:
+    return tuple(id_ for tool in items(body, "tools") for id_ in texts(tool, "vector_store_ids"))
+
+
+def _tool_choice(wire: Wire, key: str) -> str | None:
+    """The tool that must be called, or the word for what may be; None where the model chooses, which is the rule."""
+    word = text(mapping(wire, key), "name") or kind_of(wire, key)
+    return word if word != "auto" else None
+
+
+def _effort(wire: Wire, key: str) -> str | None:
+    return text(mapping(wire, key), "effort")
+
+
+def _format(wire: Wire, key: str) -> str | None:
+    return text(mapping(mapping(wire, key), "format"), "type")
+
+
+def _window(wire: Wire, key: str) -> str | None:
+    return text(mapping(wire, key), "completion_window")
+
+
+_Settings = Mapping[str, tuple[str, Callable[[Wire, str], Any]]]
+
+_COMMON: _Settings = {  # field on the wire -> name of the setting, reader
+    "temperature": ("temperature", real),
+    "top_p": ("top_p", real),
+    "max_output_tokens": ("max_completion_tokens", number),
+    "max_tool_calls": ("max_tool_calls", number),
+    "parallel_tool_calls": ("parallel_tool_calls", flag),
+    "reasoning": ("reasoning_effort", _effort),
+    "text": ("response_format", _format),
+    "tool_choice": ("tool_choice", _tool_choice),
+}
+_SETTINGS_OF_REQUEST: _Settings = {
+    **_COMMON,
+    "background": ("background", flag),
+    "background_options": ("completion_window", _window),
+    "service_tier": ("service_tier", text),
+}
+_SETTINGS_OF_RUN: _Settings = {**_COMMON, "service_tier": ("served_tier", text)}
+
+
+def _settings(wire: Wire, table: _Settings) -> Mapping[str, object]:
+    return {
+        name: value
+        for key, (name, reader) in table.items()
+        if wire.get(key) is not None and (value := reader(wire, key)) is not None
+    }

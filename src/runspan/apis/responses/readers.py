@@ -1,0 +1,93 @@
+"""What each exchange of the Responses API says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...core.fields import Wire, ident
+from ...core.model import Message, Observation, Phase, Run, Source
+from ..api import Exchange
+from . import items as items_of
+from . import objects as wire
+
+BEFORE = 0  # when an input was sent that this process did not send: before the run
+
+
+def _seen(exchange: Exchange, run_id: str | None, **what: Any) -> Observation:
+    """Each response has a log of its own, named like itself."""
+    return Observation(
+        request_ns=exchange.request_ns,
+        response_ns=exchange.response_ns,
+        source=exchange.source,
+        conversation_id=run_id,
+        run_id=run_id,
+        **what,
+    )
+
+
+def said(run: Run, response: Wire) -> dict[str, Any]:
+    """The run, and once it is over all that it put out."""
+    found = wire.output(response, run)
+    agent = wire.agent_of(response)
+    return {
+        "runs": (run,),
+        "messages": found.messages,
+        "steps": found.steps,
+        "all_steps": run.phase is Phase.OVER,
+        "is_ordered": True,
+        "agents": (agent,) if agent else (),
+    }
+
+
+def run(exchange: Exchange) -> Observation:
+    run_id = exchange.match.run_id
+    found = wire.run(exchange.response, None, run_id)
+    if found is None:
+        return _seen(exchange, run_id)
+    return _seen(exchange, found.id, polls=exchange.polls, **said(found, exchange.response))
+
+
+def new_run(exchange: Exchange) -> Observation:
+    found = wire.run(exchange.response)
+    if found is None:
+        return _seen(exchange, None)
+    seen = _seen(exchange, found.id, **said(found, exchange.response))
+    sent = sent_with(exchange, seen)
+    return replace(sent, messages=(*sent.messages, *seen.messages))
+
+
+def sent_with(exchange: Exchange, seen: Observation) -> Observation:
+    """`seen` with what the request put in. Of an earlier response, or a conversation, there are items that it does not name."""
+    body = exchange.body
+    is_whole = not body.get("previous_response_id") and wire.conversation(body) is None
+    return replace(
+        seen,
+        messages=items_of.inputs(body.get("input"), seen.run_id or "", exchange.request_ns),
+        created_conversation=is_whole,
+    )
+
+
+def input_items(exchange: Exchange) -> Observation:
+    """All that the model was given. Read where nobody here knows it; the app's own looks at its pages tell nothing new."""
+    run_id = exchange.match.run_id or ""
+    if exchange.source is not Source.FETCH:
+        return _seen(exchange, run_id)
+    messages: tuple[Message, ...] = items_of.inputs(exchange.response.get("data"), run_id, BEFORE)
+    is_whole = exchange.response.get("has_more") is not True
+    return _seen(exchange, run_id, messages=messages, created_conversation=is_whole)
+
+
+def deleted(exchange: Exchange) -> Observation:
+    return _seen(exchange, exchange.match.run_id, gone="deleted")
+
+
+def nothing(exchange: Exchange) -> Observation:
+    return _seen(exchange, exchange.match.run_id)
+
+
+def conversation(exchange: Exchange) -> Observation:
+    """For the call's own span."""
+    id_ = exchange.match.conversation_id or ident(exchange.response) or None
+    return replace(_seen(exchange, None), conversation_id=id_)

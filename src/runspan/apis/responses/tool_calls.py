@@ -1,0 +1,185 @@
+"""Items that are calls of tools: those that the server ran, and those that it asks the app for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec.structs import asdict
+
+from ...core import blobs
+from ...core.fields import Wire, ident, items, mapping, real, text, texts, without_nulls
+from ...core.jsontext import dumps
+from ...core.model import ApiError, Document, Part, ToolCall
+from ..objects import error as error_of
+from . import parts
+
+FUNCTION = "function"  # whatever the app answers is a function of its own
+CALL, OUTPUT = "_call", "_output"
+_NO_ARGUMENTS = (
+    "id",
+    "type",
+    "call_id",
+    "status",
+    "error",
+    "output",
+    "caller",
+    "created_by",
+    "agent_reference",
+)
+_NO_ARGUMENTS_EITHER = ("response_id", "partition_key", "encrypted_content", "fingerprint")
+
+
+def is_call(item: Wire) -> bool:
+    kind = text(item, "type") or ""
+    return kind.endswith(CALL) or kind == "mcp_list_tools"
+
+
+def is_output(item: Any) -> bool:
+    """Whether it brings what a tool gave back."""
+    return isinstance(item, Mapping) and str(item.get("type", "")).endswith(CALL + OUTPUT)
+
+
+def asks_app(item: Wire) -> bool:
+    """Whether the app is to run it: only then has it an id to answer to. A program of the server calls others itself."""
+    is_of_program = text(mapping(item, "caller"), "type") == "program"
+    is_of_server = text(item, "execution") == "server"
+    return is_call(item) and bool(ident(item, "call_id")) and not is_of_program and not is_of_server
+
+
+def of_app(item: Wire) -> ToolCall:
+    """A call that the app answers."""
+    kind = text(item, "type") or FUNCTION + CALL
+    given = text(item, "arguments") if kind == "function_call" else text(item, "input")
+    if given is None:
+        said = _said(item)
+        given = dumps(said) if said else None
+    is_growing = text(item, "status") == "in_progress"
+    return ToolCall(
+        ident(item, "call_id") or ident(item),
+        FUNCTION,
+        text(item, "name") or kind.removesuffix(CALL),
+        given,
+        is_incomplete=is_growing or text(item, "status") == "incomplete",
+    )
+
+
+def output(item: Wire) -> ToolCall:
+    """What the app, or the server, gave back for the call of that id."""
+    return ToolCall(ident(item, "call_id"), FUNCTION, output=_output(item.get("output")))
+
+
+def _output(said: Any) -> str:
+    """A text; parts by their texts, unless they are of another kind; all else as JSON."""
+    if isinstance(said, str):
+        return said
+    if (
+        isinstance(said, list)
+        and said
+        and all(text(p, "text") is not None for p in items({"of": said}, "of"))
+    ):
+        return parts.plain(said)
+    if isinstance(said, dict) and text(said, "type") == "computer_screenshot":
+        return dumps(dict(parts.part({**said, "type": "input_image"}).fields))
+    return "" if said is None else dumps(without_nulls(said))
+
+
+def of_server(item: Wire) -> ToolCall:
+    """A call that the server ran. Of a tool that we don't know, everything it says is its arguments."""
+    kind = text(item, "type") or "unknown"
+    return _READERS.get(kind, _other)(item, kind.removesuffix(CALL))
+
+
+def error(item: Wire) -> ApiError | None:
+    """Why it failed: a text, or an object in one of several shapes."""
+    said = item.get("error")
+    if isinstance(said, str) and said:
+        return ApiError("failed", said)
+    if not isinstance(said, dict) or not said:
+        return None
+    code = said.get("code")
+    found = error_of({**said, "code": str(code) if isinstance(code, int) else code})
+    if found is not None and found.message is None:
+        return ApiError(found.code, parts.plain(said.get("content")) or None)
+    return found
+
+
+def _search_web(item: Wire, name: str) -> ToolCall:
+    action = dict(mapping(item, "action"))
+    sources = action.pop("sources", None)
+    found = dumps(without_nulls(sources)) if isinstance(sources, list) and sources else None
+    return ToolCall(ident(item), name, name, _json(action), found)
+
+
+def _search_files(item: Wire, name: str) -> ToolCall:
+    queries = list(texts(item, "queries"))
+    documents = tuple(map(_document, items(item, "results")))
+    return ToolCall(
+        ident(item), name, name, _json({"queries": queries}) if queries else None, documents=documents
+    )
+
+
+def _document(wire: Wire) -> Document:
+    return Document(text(wire, "file_id"), text(wire, "filename"), real(wire, "score"), text(wire, "text"))
+
+
+def _run_code(item: Wire, name: str) -> ToolCall:
+    outputs = tuple(map(_code_output, items(item, "outputs")))
+    return ToolCall(ident(item), name, name, text(item, "code"), outputs=outputs)
+
+
+def _code_output(wire: Wire) -> Part:
+    kind = text(wire, "type") or "unknown"
+    return Part(kind, text(wire, "logs")) if kind == "logs" else parts.part(wire)
+
+
+def _use_server(item: Wire, _: str) -> ToolCall:
+    return ToolCall(ident(item), "mcp", text(item, "name"), text(item, "arguments"), text(item, "output"))
+
+
+def _list_tools(item: Wire, name: str) -> ToolCall:
+    names = [text(tool, "name") for tool in items(item, "tools")]
+    server = {"server_label": text(item, "server_label")}
+    return ToolCall(ident(item), "mcp", name, _json(server), dumps(names) if names else None)
+
+
+def _draw(item: Wire, name: str) -> ToolCall:
+    """Of the image what it is, never the image."""
+    said, image = _said(item), text(item, "result")
+    said.pop("result", None)
+    shown = None if image is None else dumps(asdict(blobs.of_base64(image, _image_type(item))))
+    return ToolCall(ident(item), name, name, _json(said), shown)
+
+
+def _image_type(item: Wire) -> str | None:
+    kind = text(item, "output_format")
+    return f"image/{kind}" if kind else None
+
+
+def _other(item: Wire, name: str) -> ToolCall:
+    said = item.get("output")
+    given = text(item, "arguments") or _json(_said(item))
+    return ToolCall(
+        ident(item), name, text(item, "name") or name, given, None if said is None else _output(said)
+    )
+
+
+def _said(item: Wire) -> dict[str, Any]:
+    """All that it says of itself beside ids and results."""
+    hidden = (*_NO_ARGUMENTS, *_NO_ARGUMENTS_EITHER)
+    return {k: v for k, v in without_nulls(dict(item)).items() if k not in hidden}
+
+
+def _json(said: Mapping[str, Any]) -> str | None:
+    known = without_nulls(dict(said))
+    return dumps(known) if known else None
+
+
+_READERS: Mapping[str, Callable[[Wire, str], ToolCall]] = {
+    "web_search_call": _search_web,
+    "file_search_call": _search_files,
+    "code_interpreter_call": _run_code,
+    "image_generation_call": _draw,
+    "mcp_call": _use_server,
+    "mcp_list_tools": _list_tools,
+}
