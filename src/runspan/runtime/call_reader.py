@@ -116,9 +116,14 @@ class Reader:
 
 def _gone(call: Call) -> Observation:
     """The server that made the run knows it no more."""
-    match, times = call.match, {"request_ns": call.request_ns, "response_ns": call.response_ns}
-    place = match.conversation_id or (match.run_id if call.api.runs_apart else None)
-    return Observation(conversation_id=place, run_id=match.run_id, gone="not_found", **times)
+    run_id = call.match.run_id
+    return Observation(
+        request_ns=call.request_ns,
+        response_ns=call.response_ns,
+        conversation_id=call.match.conversation_id or (run_id if call.api.runs_apart else None),
+        run_id=run_id,
+        gone="not_found",
+    )
 
 
 def _exchange(call: Call, response: Mapping[str, Any]) -> Exchange:
