@@ -44,11 +44,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTrace:
-    """One Run, from its run span and its generation span. Times are Unix seconds, durations seconds."""
+    """One run: a Run of an assistant, or a Response. Read from its spans. Times are Unix seconds, durations seconds."""
 
     name: str
+    api: str  # "assistants" or "responses"
     id: str | None  # None: the request that should have created it failed
-    thread_id: str | None
+    thread_id: str | None  # of a Response: its conversation, or the first response of its chain
     status: str | None  # the last one the API gave
     unfinished: str | None  # why the end was never seen
     error: str | None  # last_error.code, "expired", the code of a failed request
@@ -56,7 +57,7 @@ class RunTrace:
     model: str | None
     usage: Usage | None
     finish_reason: str | None
-    agent: str | None  # the assistant's name
+    agent: str | None  # the assistant's name, or that of the agent that the request names
     instructions: str
     input: tuple[Message, ...]
     output: tuple[Message, ...]
@@ -88,30 +89,45 @@ class RunTrace:
 
 
 def read(spans: Sequence[ReadableSpan], parents: Mapping[int, str]) -> list[RunTrace]:
-    runs = [
-        s for s in spans if _of(s, "openinference.span.kind") == "AGENT" and _operation(s) == "invoke_agent"
-    ]
+    """A span that names its API is a run's own: of a run of an assistant, or the generation that is a Response."""
     below: dict[int, list[ReadableSpan]] = {}
+    tools: dict[Any, list[ReadableSpan]] = {}
     for span in spans:
         if span.parent is not None:
             below.setdefault(span.parent.span_id, []).append(span)
+        tools.setdefault(_of(span, "gen_ai.tool.call.id"), []).append(span)
     found = [
-        _run(run, below.get(run.context.span_id, []), parents) for run in runs if run.context is not None
+        _run(run, below.get(run.context.span_id, []), tools, parents)
+        for run in spans
+        if run.context is not None and _of(run, "runspan.api")
     ]
     return sorted(found, key=lambda run: run.start_s)
 
 
-def _run(run: ReadableSpan, children: list[ReadableSpan], parents: Mapping[int, str]) -> RunTrace:
+def _run(
+    run: ReadableSpan,
+    children: list[ReadableSpan],
+    by_call: Mapping[Any, list[ReadableSpan]],
+    parents: Mapping[int, str],
+) -> RunTrace:
     both: dict[str, Any] = {**(run.attributes or {})}
     for child in children:
         if _operation(child) == "chat":
             both = {**(child.attributes or {}), **both}
+    output = _messages(both.get("gen_ai.output.messages"))
+    # The app's functions run beside a Response that asked for them, and below a run of an assistant.
+    asked = [part["id"] for message in output for part in message.parts if part.get("type") == "tool_call"]
+    its_own = {
+        id(span): span for span in (*children, *(one for call in asked for one in by_call.get(call, ())))
+    }
     tools = sorted(
-        (c for c in children if _operation(c) == "execute_tool"), key=lambda span: span.start_time or 0
+        (one for one in its_own.values() if _operation(one) == "execute_tool"),
+        key=lambda span: span.start_time or 0,
     )
     texts = [part.get("content", "") for part in _json(both.get("gen_ai.system_instructions"), [])]
     return RunTrace(
         name=run.name,
+        api=both["runspan.api"],
         id=both.get("runspan.run.id"),
         thread_id=both.get("gen_ai.conversation.id"),
         status=both.get("runspan.run.status"),
@@ -124,11 +140,13 @@ def _run(run: ReadableSpan, children: list[ReadableSpan], parents: Mapping[int, 
         agent=both.get("gen_ai.agent.name"),
         instructions="\n".join(texts),
         input=_messages(both.get("gen_ai.input.messages")),
-        output=_messages(both.get("gen_ai.output.messages")),
+        output=output,
         tools=tuple(map(_tool, tools)),
         metadata=_json(both.get("runspan.run.metadata"), {}),
         statuses=tuple(
-            e.name.removeprefix("thread.run.") for e in run.events if e.name.startswith("thread.run.")
+            str((event.attributes or {})["runspan.run.status"])
+            for event in run.events
+            if "runspan.run.status" in (event.attributes or {})
         ),
         polls=both.get("runspan.run.polls", 0),
         start_s=(run.start_time or 0) / 1e9,
