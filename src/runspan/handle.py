@@ -13,6 +13,7 @@ from typing import Any
 
 from . import _compat, guard
 from .apis import APIS
+from .clients.openai.announcements import Announcements
 from .clients.openai.choke_point import Patch
 from .clients.openai.helper_calls import Helpers
 from .clients.openai.install import Installer
@@ -89,6 +90,7 @@ class Handle:
                 "aexit": lambda *call: self._exits.exit(*call),
                 "helper": lambda *call: self._helpers.helper(*call),
                 "ahelper": lambda *call: self._helpers.ahelper(*call),
+                "unwrap": lambda *call: self._announcements.unwrap(*call),
             }
         )
         self._neighbours = OtherInstrumentations(
@@ -157,6 +159,7 @@ class Handle:
             self._page,
         )
         self._exits = StreamManagerHook(self._worker.put)
+        self._announcements = Announcements(self._apis, registry)
         self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, self._apis)
 
     # ------------------------------------------------------------ the owner's side

@@ -30,9 +30,9 @@ CARRIED = "runspan"
 class Child:
     """A process that takes orders."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], module: str = "tests.processes.relay") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *STRICT, "-m", "tests.processes.relay"],
+            [sys.executable, *STRICT, "-m", module],
             cwd=ROOT,
             env=env,
             stdin=subprocess.PIPE,

@@ -12,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import runspan
-from runspan.fake import Message, Scenario, Server, Usage
+from runspan.fake import Message, Scenario, Server, Usage, responses
 from runspan.testing import RunTraces, ToolCall, capture_runs
 from runspan.testing import Usage as SeenUsage
 from runspan.viewer import receiver
@@ -35,6 +35,37 @@ def ask(client: OpenAI | None = None, question: str = QUESTION, **more: Any) -> 
         )
         client.beta.threads.messages.list(thread.id)
         return run
+
+
+def test_a_response_in_the_background_is_told_whole(assistants_server: Server, run_traces: RunTraces) -> None:
+    tool = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
+    asking = responses.Scenario(
+        (responses.Reasoning(("Hm.",)), responses.FunctionCall("weather", '{"city":"Bern"}')),
+        then=responses.Scenario((responses.Message("22 C."),), usage=responses.Usage(100, 30, 40)),
+    )
+    assistants_server.responses.scenario = asking
+    asked: dict[str, Any] = {"model": "gpt-4o", "background": True, "tools": [tool]}
+    with OpenAI() as client:
+
+        def over(response: Any) -> Any:
+            while response.status in ("queued", "in_progress"):
+                response = client.responses.retrieve(response.id)
+            return response
+
+        first = over(client.responses.create(input="Weather?", **asked))
+        output = {"type": "function_call_output", "call_id": first.output[-1].call_id, "output": "22 C"}
+        second = over(client.responses.create(input=[output], previous_response_id=first.id, **asked))
+    one, two = run_traces
+    assert (one.name, one.id, two.id) == ("chat gpt-4o", first.id, second.id)
+    assert one.thread_id == two.thread_id == first.id
+    assert [(t.name, t.arguments, t.result) for t in one.tools] == [("weather", {"city": "Bern"}, "22 C")]
+    assert (one.answer, one.finish_reason, two.answer, two.tools) == ("", "tool_call", "22 C.", ())
+    assert (two.statuses[0], two.statuses[-1], two.usage) == (
+        "queued",
+        "completed",
+        SeenUsage(100, 30, 40, 0),
+    )
+    assert [m.role for m in two.input] == ["tool"]
 
 
 def test_a_client_made_in_the_test_finds_the_server_by_itself(assistants_server: Server) -> None:

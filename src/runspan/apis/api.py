@@ -223,7 +223,7 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     runs_apart: bool = False
     # Outputs of tool calls in the body of a request that starts a run or `only_answers`: runs that are over asked for them.
     answers: Callable[[Callable[[str], Any]], tuple[ToolCall, ...]] = lambda _sent: ()
-    announced: Callable[[Any], str | None] = lambda _event: None  # the run whose end a webhook's event tells
+    announced: Callable[[Wire], str | None] = lambda _event: None  # the run whose end a webhook's event tells
     option: str | None = None  # of `instrument()`: how much of this API is traced
     variants: Mapping[str, Api | None] = field(default_factory=dict)  # by its value; None: nothing
 
@@ -231,9 +231,9 @@ class Api(Struct, frozen=True, gc=False, eq=False):
         """Of a run in the registry."""
         return server, run_id, (conversation_id or "") if self.paths_name_conversations else ""
 
-    def conversation_of(self, run: Run, asked: RunRequest) -> str:
+    def conversation_of(self, run_id: str, conversation_id: str, asked: RunRequest) -> str:
         """As it is told to others. `asked`: where runs are apart, its conversation is the one that is known here."""
-        return asked.conversation_id or run.id if self.runs_apart else run.conversation_id
+        return asked.conversation_id or run_id if self.runs_apart else conversation_id
 
     def phase_of(self, status: object) -> Phase | None:
         """None for no status, one of another type, or one that is not known."""
@@ -264,6 +264,10 @@ class Apis:
             return found
         api, match = found[0], found[1].route.by_body(sent)
         return None if match is None else (api, match)
+
+    def announced(self, event: Wire) -> str | None:
+        """The run whose end an event of a webhook tells."""
+        return next(filter(None, (api.announced(event) for api in self._by_name.values())), None)
 
     def chosen(self, options: Callable[[str], str]) -> Apis:
         """As the owner wants them: `options(name)` is the value of an option."""

@@ -78,8 +78,13 @@ def _optional(carried: RunContext) -> Iterator[tuple[str, str]]:
     if carried.response_ns is not None:
         yield "took", str(max(0, carried.response_ns - carried.request_ns) // _US)
     request = carried.request
-    if request.stream:
-        yield "stream", "1"
+    for key, is_so in (
+        ("stream", request.stream),
+        ("one", request.is_model_call),
+        ("now", request.is_immediate),
+    ):
+        if is_so:
+            yield key, "1"
     if carried.api is not None:
         yield "api", carried.api
     if carried.waiting:
@@ -87,7 +92,16 @@ def _optional(carried: RunContext) -> Iterator[tuple[str, str]]:
         yield "w", dumps([(carried.waiting_since_ns or carried.request_ns) // _US, calls])
     if carried.claimed:
         yield "done", dumps(list(carried.claimed[:MAX_CALLS]))
-    for key, text in (("th", carried.conversation_id), ("as", request.agent_id), ("model", request.model)):
+    if request.window_s:
+        yield "win", str(request.window_s)
+    texts = {
+        "th": carried.conversation_id,
+        "cv": request.conversation_id,
+        "as": request.agent_id,
+        "an": request.agent_name,
+        "model": request.model,
+    }
+    for key, text in texts.items():
         if text:
             yield key, text
     if request.settings:
@@ -127,7 +141,12 @@ def _decoded(pairs: Mapping[str, str]) -> RunContext | None:
         request=RunRequest(
             model=pairs.get("model"),
             agent_id=pairs.get("as"),
+            agent_name=pairs.get("an"),
             stream="stream" in pairs,
+            is_model_call="one" in pairs,
+            is_immediate="now" in pairs,
+            conversation_id=pairs.get("cv"),
+            window_s=_seconds(pairs.get("win")),
             settings={k: v for k, v in settings.items() if isinstance(v, str | int | float)},
         ),
         waiting=tuple(ToolCall(_text(id_), "function", _text(name)) for id_, name in calls[:MAX_CALLS]),
@@ -157,6 +176,14 @@ def _time(us: str) -> int:
     if not (us.isascii() and us.isdigit() and int(us) <= _LATEST_US):
         raise ValueError(us)
     return int(us) * _US
+
+
+def _seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 8):
+        raise ValueError(text)
+    return int(text)
 
 
 def _text(value: object) -> str:

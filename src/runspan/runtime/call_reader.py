@@ -63,8 +63,9 @@ class Reader:
         if not self._tracker.is_foreign(call.server, run):
             return None
         self._custody.remember(call, seen)
-        is_alive = run.phase not in (None, Phase.OVER)
-        is_ours = is_alive and not self._custody.is_declined(run.id)
+        # Of one that is over already, whoever was told of its end is the first to see it.
+        is_news = run.phase not in (None, Phase.OVER) or self._tracker.registry.is_announced(run.id)
+        is_ours = is_news and not self._custody.is_declined(run.id)
         live = self._custody.follow_shared(call, run) if is_ours else None
         if live is None:
             if is_ours:
@@ -82,7 +83,7 @@ class Reader:
             logger.info(FOREIGN, run.id)
 
     def _start(self, call: Call) -> None:
-        request = call.request(streams=call.streams)
+        request = self._tracker.request_of(call, streams=call.streams)
         if call.live is None:
             self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
@@ -116,12 +117,12 @@ class Reader:
 
 def _gone(call: Call) -> Observation:
     """The server that made the run knows it no more."""
-    run_id = call.match.run_id
+    match = call.match
     return Observation(
         request_ns=call.request_ns,
         response_ns=call.response_ns,
-        conversation_id=call.match.conversation_id or (run_id if call.api.runs_apart else None),
-        run_id=run_id,
+        conversation_id=match.conversation_id or (match.run_id if call.api.runs_apart else None),
+        run_id=match.run_id,
         gone="not_found",
     )
 

@@ -83,7 +83,7 @@ def time_to_live_ns(state: RunState) -> int:
 
 def first_state(call: Call, key: RunKey, request: RunRequest, run: Run, response_ns: int) -> RunState:
     """Before its first status is taken in; that comes with the observation of the same response."""
-    shown = call.api.conversation_of(run, request)
+    shown = call.api.conversation_of(run.id, run.conversation_id, request)
     return RunState(
         key=key,
         server=call.server,

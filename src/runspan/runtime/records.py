@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from ..apis.api import Api, Events, Match, StepPieces, TextPieces
 from ..core.jsontext import loads
@@ -95,12 +94,6 @@ class Call(Struct, eq=False):
     group: HelperCall | None = None  # of a helper
     run_key: tuple[str, str, str] | None = None  # of the run in its path, in the registry
     learnt: tuple[str, str, str] | None = None  # of the run that it started
-
-    def request(self, *, streams: bool) -> RunRequest:
-        """What the app asked for, of a call that starts a run."""
-        request = self.api.read_request(decode(self.body), streams)
-        known = self.live.asked.conversation_id if self.live is not None else None
-        return request if known is None else replace(request, conversation_id=known)
 
     def take_span(self) -> LiveSpan | None:
         """Its span, for the one who ends it or follows its run. Whoever comes later gets None: a span ends once."""

@@ -20,7 +20,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.model import ApiError
+from msgspec.structs import replace
+
+from ..core.model import ApiError, RunRequest
 from .lru import Lru
 from .recent import Recent
 from .records import LiveSpan
@@ -175,13 +177,20 @@ class RunRegistry:
         """Whether a run that is over, or nearly so, may wait for outputs of tool calls."""
         return bool(self._entries) or len(self._parked) > 0
 
+    def is_announced(self, run_id: str | None) -> bool:
+        """Whether this process was told that the run is over."""
+        return run_id is not None and self.announced.get(run_id) is not None
+
     def is_in(self, server: str, run_id: str, conversation_id: str) -> None:
         """The run belongs to this conversation."""
         self._conversations.put((server, run_id), conversation_id)
 
-    def conversation_after(self, server: str, run_id: str | None) -> str | None:
-        """The conversation of a run that goes on with `run_id`: known here, else named by that run."""
-        return None if run_id is None else self._conversations.get((server, run_id)) or run_id
+    def placed(self, server: str, asked: RunRequest) -> RunRequest:
+        """With the conversation of the run that it goes on with: as it is known here, else named by that run."""
+        if asked.conversation_id is not None or asked.continues is None:
+            return asked
+        known = self._conversations.get((server, asked.continues))
+        return replace(asked, conversation_id=known or asked.continues)
 
     def conversation_of(self, server: str, run_id: str) -> str | None:
         return self._conversations.get((server, run_id))

@@ -28,7 +28,7 @@ from .logs import Logs
 from .lru import Lru
 from .open_calls import OpenCalls
 from .outbox import Outbox
-from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
+from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef, decode
 from .registry import RunEntry, RunRegistry
 from .scheduler import RunScheduler
 from .span_data import RunSpans
@@ -65,6 +65,11 @@ class Tracker:
         )
 
     # ------------------------------------------------------------ runs begin
+
+    def request_of(self, call: Call, *, streams: bool) -> RunRequest:
+        """What the app asked for, of a call that starts a run."""
+        asked = call.api.read_request(decode(call.body), streams)
+        return self.registry.placed(call.server.base_url, asked)
 
     def begin(self, call: Call, request: RunRequest, seen: Observation) -> Live | None:
         """A Run of ours, from the response or first event of the POST that created it."""

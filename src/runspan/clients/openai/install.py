@@ -33,6 +33,10 @@ TARGETS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("AsyncAssistantStreamManager", "__aexit__", "aexit"),
     ),
     PACKAGE: (),
+    **dict.fromkeys(
+        ("openai.resources.webhooks", "openai.resources.webhooks.webhooks"),  # a module once, a package since
+        tuple((owner, "unwrap", "unwrap") for owner in ("Webhooks", "AsyncWebhooks")),
+    ),
     "openai.resources.files": (
         ("Files", "wait_for_processing", "helper"),
         ("AsyncFiles", "wait_for_processing", "ahelper"),
@@ -131,7 +135,7 @@ class Installer(MetaPathFinder):
         for class_name, name, which in targets:
             with guarded("patch the openai client"):
                 owner = getattr(module, class_name, None) if isinstance(class_name, str) else class_name
-                if self.is_patched(owner, name):
+                if self.is_patched(owner, name) or (owner is None and _are_within(module, class_name)):
                     continue
                 original = vars(owner).get(name) if owner is not None else None
                 if not callable(original):
@@ -152,6 +156,12 @@ class Installer(MetaPathFinder):
         return [
             (owner, "request", which) for owner, which in zip(owners, ("request", "arequest"), strict=False)
         ]
+
+
+def _are_within(package: ModuleType, class_name: Any) -> bool:
+    """Whether a module of this package is where the class stands by now: it is patched there."""
+    modules = (name for name in TARGETS if name.startswith(f"{package.__name__}."))
+    return any(class_name == target for name in modules for target, _, _ in TARGETS[name])
 
 
 class _PatchingLoader(Loader):

@@ -77,13 +77,13 @@ def fields_of(obj: Any) -> Mapping[str, Any]:
     return fields
 
 
-def carried(obj: Any, api: Api) -> str | None:
-    """Our own key in the metadata of a run that lives."""
+def carried(obj: Any, api: Api, *, is_announced: bool) -> str | None:
+    """Our own key in the metadata of a run that lives, or whose end was announced to this process."""
     fields = fields_of(obj)
     metadata = fields.get("metadata")
     line = metadata.get(KEY) if isinstance(metadata, dict) else None
     is_alive = api.phase_of(fields.get(api.status_field)) not in (None, Phase.OVER)
-    return line if isinstance(line, str) and is_alive else None
+    return line if isinstance(line, str) and (is_alive or is_announced) else None
 
 
 def alive(obj: Any, api: Api) -> tuple[Any, ...] | None:

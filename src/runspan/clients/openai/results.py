@@ -180,7 +180,8 @@ class Results:
     def _share(self, call: Call, result: Any) -> None:
         """A run of another process may carry its identity."""
         if call.run_key is not None and not self._registry.knows(call.run_key):
-            self._handoffs.share(call, result_copy.carried(result, call.api))
+            is_announced = self._registry.is_announced(call.match.run_id)
+            self._handoffs.share(call, result_copy.carried(result, call.api, is_announced=is_announced))
 
     def _learn(self, call: Call, run: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span.
@@ -201,6 +202,8 @@ class Results:
             call.live.response_ns, call.live.conversation_id = call.response_ns, call.match.conversation_id
             call.learnt = call.api.run_key(call.server.base_url, run_id, conversation_id)
             self._registry.learn(call.learnt, call.live)
+            told = call.api.conversation_of(run_id, conversation_id, call.live.asked)
+            self._registry.is_in(call.server.base_url, run_id, told)
 
     def _waits(self, call: Call, payload: Any, given: Any) -> None:
         """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
@@ -212,7 +215,7 @@ class Results:
             entry = self._registry.get(key)
             if entry is not None:
                 self._registry.arrive(key, entry)
-                conversation_id = api.conversation_of(run, entry.live.asked)
+                conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
                 tool_claims.saw(entry, calls, held(given, api.calls_path))
         elif call.match.route.is_poll or call.match.route.cancels:

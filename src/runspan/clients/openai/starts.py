@@ -19,7 +19,7 @@ from ...runtime import helper_call, tool_claims
 from ...runtime.clock import now_ns
 from ...runtime.emitter import Emitter
 from ...runtime.handoffs import Handoffs
-from ...runtime.records import Answered, BackgroundClient, Call, LiveSpan
+from ...runtime.records import Answered, BackgroundClient, Call
 from ...runtime.registry import RunRegistry
 from . import background, metadata_key
 from . import request_options as options_of
@@ -125,7 +125,7 @@ class Starts:
             self._answer(call, options)
             call.live = self._emitter.begin(run_data(call, sent, self._agent_of))
             call.live.api = call.api
-            self._find_conversation(call, call.live)
+            call.live.asked = self._registry.placed(call.server.base_url, call.live.asked)
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
                 metadata_key.put_key(call, call.live, options, self._handoffs)
@@ -143,13 +143,6 @@ class Starts:
         if outputs:
             tool_claims.answered(output.id for output in outputs)
             self._put(Answered(call.server, call.request_ns, outputs))
-
-    def _find_conversation(self, call: Call, live: LiveSpan) -> None:
-        """Of a run that goes on with another one's conversation."""
-        asked = live.asked
-        if asked.conversation_id is None and asked.continues is not None:
-            known = self._registry.conversation_after(call.server.base_url, asked.continues)
-            live.asked = replace(asked, conversation_id=known)
 
     def _begin_apart(self, call: Call, options: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
