@@ -21,15 +21,8 @@ BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # the Collector's
 # opentelemetry.io/docs/specs/otlp, "Retryable Response Codes" of HTTP and of gRPC.
 AGAIN = frozenset({429, 502, 503, 504})
 AGAIN_CODES = frozenset(
-    [
-        "CANCELLED",
-        "DEADLINE_EXCEEDED",
-        "RESOURCE_EXHAUSTED",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-    ]
+    {"CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"}
+    | {"OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 )
 MAX_SAID = 300  # characters kept of what it says
 
@@ -67,6 +60,10 @@ class Reply:
     headers: Mapping[str, str]  # by names in any case
     content: bytes
     is_whole: bool = True
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
 
 
 def of_http(response: Reply, kind: Any) -> Answer:
@@ -142,7 +139,7 @@ def _words(response: Reply) -> str:
     """Text alone; a protobuf Status holds its message as text too."""
     content_type = response.headers.get("Content-Type", "").lower()
     is_text = "html" not in content_type and "protobuf" not in content_type
-    return _cut(response.content.decode("utf-8", "replace")) if is_text else ""
+    return _cut(response.text) if is_text else ""
 
 
 def _seconds(response: Reply) -> float | None:

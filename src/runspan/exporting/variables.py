@@ -12,6 +12,7 @@ import re
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -61,6 +62,15 @@ def check_provider(signal: str, get: Callable[[], object]) -> None:
             raise ConfigError(
                 f"{name}={os.environ[name]!r}: no installed package has a provider of that name that can be made. Leave it out."
             ) from None
+
+
+def plug_in(group: str, name: str, where: str) -> Any:
+    """What an installed package registers under this name; None: nothing. `where`: the variable that names it, and its value."""
+    entry = next(iter(entry_points(group=group, name=name)), None)
+    try:
+        return entry and entry.load()
+    except Exception as error:
+        raise ConfigError(f"{where}: it can't be loaded ({type(error).__name__}).") from None
 
 
 def shown(name: str, text: str) -> str:
