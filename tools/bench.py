@@ -24,10 +24,7 @@ from table import Row, draw
 
 PACKAGES = ("runspan", "openai", "opentelemetry-sdk", "opentelemetry-exporter-otlp", "msgspec", "wrapt")
 USUAL = {
-    **{
-        name: f"benches.{name}"
-        for name in ("caller", "memory", "imports", "processor", "fetching", "observe")
-    },
+    **{name: f"benches.{name}" for name in ("caller", "memory", "processor", "fetching", "observe")},
     "simulated": "soaking.simulated",
 }
 SUBJECTS = {**USUAL, "real": "soaking.real", "load": "benches.load", "viewer": "viewer.bench"}

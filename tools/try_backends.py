@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping
 
 from backends.installs import JAEGER, LOGS, MLFLOW, OTELCOL, PHOENIX, CannotInstallError, Program
 from backends.report import At, Check, Skipped, draw
-from backends.servers import NotStartedError
 from processes import ROOT
 
 sys.path.append(str(ROOT))
@@ -84,9 +83,6 @@ def _rows(name: str, lacking: Mapping[str, str]) -> Iterator[Check | Skipped]:
             ) as log:  # in case all this does not end well
                 print(check, "" if check.is_held else "WRONG", file=log)
             yield check
-    except NotStartedError as error:
-        print(error, file=sys.stderr)
-        yield At(name, "").holds("it starts", False)
     except Exception as error:
         traceback.print_exc()
         yield At(name, "").holds("all of it could be asked", False, "", repr(error))

@@ -17,10 +17,6 @@ T = TypeVar("T")
 PATIENCE_S = 300.0  # cold, and on a busy machine
 
 
-class NotStartedError(Exception):
-    """The program ended, or did not answer in time. The message has the end of its log."""
-
-
 @contextmanager
 def running(
     arguments: Sequence[str | Path],
@@ -50,7 +46,7 @@ def running(
         while not _answers(ready):
             if process.poll() is not None or time.monotonic() > deadline:
                 said = log.read_text("utf-8", "replace")[-2_000:]
-                raise NotStartedError(f"{process.args!s:.200}: no answer at {ready}\n{said}")
+                raise TimeoutError(f"{process.args!s:.200}: no answer at {ready}\n{said}")
             time.sleep(0.1)
         yield process
     finally:

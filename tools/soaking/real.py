@@ -39,8 +39,8 @@ LEAST_SAMPLES = 6
 LIFE_MIN = 11  # of a run that the app forgets: from then on as many go as come
 BOUNDS = (
     *HELD,
-    Bound("p50 of a poll : past runspan", lambda s: s.added_p50, 10),
-    Bound("p99 of a poll : past runspan", lambda s: s.added_p99, 30),
+    Bound("p50 of a poll : past runspan", lambda s: s.p50, 10),
+    Bound("p99 of a poll : past runspan", lambda s: s.p99, 30),
 )
 
 
@@ -135,7 +135,8 @@ def rows() -> Iterator[Row]:
         for number in range(1, count + 1):
             at = number * minutes / count
             busy.is_over.wait(max(0.0, began + at * 60 - time.monotonic()))
-            samples.append(sample(f"{at:.1f} min", busy.asked, busy.polls, busy.bare))
+            p50, p99 = (ours / bare for ours, bare in zip(busy.polls.take(), busy.bare.take(), strict=True))
+            samples.append(sample(f"{at:.1f} min", busy.asked, p50, p99))
         alive = handle.stats().live
         busy.stop()
         is_out = runspan.flush(60)

@@ -12,7 +12,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from statistics import median
 
 from processes import memory_mb
@@ -30,17 +30,6 @@ class Sample:
     objects: int
     p50: float
     p99: float
-    bare_p50: float = 0.0  # of the same calls past runspan
-    bare_p99: float = 0.0
-
-    @property
-    def added_p50(self) -> float:
-        """The calls beside the same ones past runspan: what else the machine does is in both."""
-        return self.p50 / self.bare_p50 if self.bare_p50 else 0.0
-
-    @property
-    def added_p99(self) -> float:
-        return self.p99 / self.bare_p99 if self.bare_p99 else 0.0
 
 
 @dataclass(frozen=True)
@@ -76,22 +65,17 @@ class Times:
         return (ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]) if ordered else (0.0, 0.0)
 
 
-def sample(at: str, runs: int, times: Times, bare: Times | None = None) -> Sample:
+def sample(at: str, runs: int, p50: float, p99: float) -> Sample:
     """This process as it is now, garbage collected; printed, too."""
     gc.collect()
     files = len(os.listdir("/proc/self/fd")) - 1  # the listing's own
     gc.freeze()  # not `gc.get_objects`: tuples that other threads are just making can't be touched
     objects = gc.get_freeze_count()
     gc.unfreeze()
-    latencies = (*times.take(), *(bare.take() if bare is not None else ()))
-    taken = Sample(at, runs, memory_mb(), threading.active_count(), files, objects, *latencies)
-    said = zip(fields(Sample), astuple(taken), strict=True)
-    print(*(f"{field.name} {_plain(value)}" for field, value in said), sep="  ", file=sys.stderr, flush=True)
+    taken = Sample(at, runs, memory_mb(), threading.active_count(), files, objects, p50, p99)
+    said = (f"{name} {value:,.2f}" for name, value in vars(taken).items() if name != "at")
+    print(at, *said, sep="  ", file=sys.stderr, flush=True)
     return taken
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
 def flat(samples: Sequence[Sample], bounds: Sequence[Bound]) -> Iterator[Row]:
@@ -100,9 +84,8 @@ def flat(samples: Sequence[Sample], bounds: Sequence[Bound]) -> Iterator[Row]:
     if not third:
         raise ValueError(f"{len(samples)} samples have no thirds")
     for bound in bounds:
-        second, last = (
-            median(map(bound.of, part)) for part in (samples[third : 2 * third], samples[2 * third :])
-        )
+        parts = (samples[third : 2 * third], samples[2 * third :])
+        second, last = (median(map(bound.of, part)) for part in parts)
         may = max(second * bound.percent / 100, bound.slack)
         note = f"{second:,.2f} in the second third, {last:,.2f} in the last"
         yield Row(f"growth of {bound.what}", round(last - second, 3), "", round(may, 3), note=note)
@@ -110,8 +93,8 @@ def flat(samples: Sequence[Sample], bounds: Sequence[Bound]) -> Iterator[Row]:
 
 def accounts(stats: Stats, asked: int, arrived: int, alive: int, faults: Sequence[str]) -> Iterator[Row]:
     """Each run that was asked for has one end, and each end one run span at the far end."""
-    lost = sum(
-        stats.dropped.get(cause, 0) for cause in ("error", "outbox_full")
+    lost = stats.dropped.get("error", 0) + stats.dropped.get(
+        "outbox_full", 0
     )  # other causes count records, spans
     out = stats.emitted + stats.unfinished
     note = (

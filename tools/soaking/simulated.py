@@ -74,7 +74,7 @@ def rows() -> Iterator[Row]:
         if number % each == 0:
             reader.get_metrics_data()
             minutes = (door.now_ns - began_ns) / SECOND / 60
-            samples.append(sample(f"{minutes:.0f} min", number, times))
+            samples.append(sample(f"{minutes:.0f} min", number, *times.take()))
     alive = door.handle.stats().live
     door.now_ns += 3600 * SECOND
     door.tick()
