@@ -109,3 +109,12 @@ def test_a_comparison_names_what_was_asked(get: Get, send: Send) -> None:
     page = get(f"/compare?run={2:032x}.{2:016x}&run={1:032x}.{2:016x}").text
     assert "<title>Is it warm? / Is it cold? · compared" in page
     assert re.findall(r'question-line" dir="auto">([^<]*)<', page) == ["Is it warm?", "Is it cold?"]
+
+
+def test_words_outside_of_runs_are_found_among_all_spans(get: Get, send: Send) -> None:
+    send(*a_run(1), span(5, 1, "reindex_everything", 0, 10))
+    page = get("/?q=reindex_every").text
+    assert "No run matches" in page
+    (link,) = re.findall(r'href="(/traces[^"]+)">Search in all spans', page)
+    assert f"/trace/{1:032x}" in get(link).text
+    assert "Search in all spans" not in get("/?user=nobody").text
