@@ -72,7 +72,11 @@ def test_a_day_is_filtered_in_the_readers_zone(viewer: Viewer, get: Get, send: S
         ("since=today", "Asia/Tokyo", ("2026-01-05 15:00", "2026-01-06 15:00")),
         ("since=yesterday", "Asia/Tokyo", ("2026-01-04 15:00", "2026-01-05 15:00")),
         ("since=today&day=2026-01-05", "UTC", ("2026-01-05 00:00", "2026-01-06 00:00")),
-        ("since=yesterday&day=2026-01-05", "UTC", ("2026-01-05 00:00", "2026-01-05 00:00")),  # no moment is in both
+        (
+            "since=yesterday&day=2026-01-05",
+            "UTC",
+            ("2026-01-05 00:00", "2026-01-05 00:00"),
+        ),  # no moment is in both
     ],
 )
 def test_today_and_yesterday_are_whole_days(
