@@ -11,7 +11,7 @@ import msgspec
 
 from runspan.viewer import conversation
 from runspan.viewer.conversation import Saids
-from runspan.viewer.kinds import assistant, is_error, number, text
+from runspan.viewer.kinds import assistant, is_error, is_run, number, text, word
 from runspan.viewer.messages import show
 from runspan.viewer.spans import Span
 
@@ -20,6 +20,11 @@ NAME = 200
 
 # the kind's word -> what it counts as; others are neither
 SORTS: Mapping[str, str] = {"run": "run", "agent": "run", "llm": "llm", "embed": "llm"}
+
+
+def sort_of(span: Span) -> str | None:
+    """What the span counts as: `run`, `llm`, or neither."""
+    return "run" if is_run(span) else SORTS.get(word(span)[0])
 
 
 class Facts(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -105,7 +110,7 @@ def facts(span: Span, sort: str, inputs: Saids, outputs: Saids) -> Facts:
     if found["session"] == found["thread"]:  # runspan's own default, which says nothing new
         found["session"] = ""
     if sort == "run" and not found["name"]:
-        found["name"] = assistant(span)[:NAME]
+        found["name"] = found["model"] if word(span)[0] == "llm" else assistant(span)[:NAME]
     question, answer = exchange(span, inputs, outputs)
     return Facts(
         sort=sort,
