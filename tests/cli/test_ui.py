@@ -166,6 +166,20 @@ def test_the_demo_in_the_terminal_prints_and_ends(command: Command) -> None:
     assert len(longest) == 4
 
 
+def test_the_demo_shows_a_background_response_with_its_tools(command: Command) -> None:
+    said = command("demo", "--terminal").stdout
+    start = said.index("chain research")
+    trace = said[start : said.find("\ntrace ", start)]
+    spans = re.findall(r"^[│├└ ─]*(llm|tool) (.*?) +\+", trace, re.MULTILINE)
+    assert spans == [
+        ("llm", "chat gpt-4.1"),
+        ("tool", "execute_tool web_search"),
+        ("tool", "execute_tool find_trains"),
+        ("llm", "chat gpt-4.1"),
+    ]
+    assert "tokens 2,210 in (1,024 cached) → 190 out (128 reasoning)" in trace
+
+
 def test_the_demo_fills_a_viewer(command: Command) -> None:
     with command.started("demo", "--port", "0") as child:
         url = line(child.stdout).partition(": ")[2]

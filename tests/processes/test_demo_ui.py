@@ -26,12 +26,13 @@ def test_the_demo_stays_open_in_the_viewer_until_ctrl_c() -> None:
             if line.startswith("Now look at"):
                 break
         assert "grace: 2 runs with Travel Desk" in said
+        assert "lin: 2 runs with gpt-4.1 in the background" in said
         address = urlsplit(line.split()[3])
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
         connection.request("GET", "/")
         page = connection.getresponse().read().decode()
         connection.close()
-        assert page.count("data-row") == 11
+        assert page.count("data-row") == 13
         demo.send_signal(signal.SIGINT)
         _, errors = demo.communicate(timeout=30)
         assert (demo.returncode, errors) == (0, "")

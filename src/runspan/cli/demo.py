@@ -18,7 +18,7 @@ import click
 import runspan
 
 from ..viewer import HTTP_PORT, PortBusyError, receiver, tree
-from . import exits, scene
+from . import briefing, exits, scene
 from .needed import viewer_serve
 from .output import Problem, reason
 from .units import Port
@@ -34,7 +34,7 @@ Next: start `runspan ui` (or any OTLP backend on localhost:4318) and run your ow
 
 
 @click.command("demo", short_help="Example conversations, shown.")
-@click.option("--terminal", is_flag=True, help="Draw four of them here and end, without the viewer.")
+@click.option("--terminal", is_flag=True, help="Draw a few of them here and end, without the viewer.")
 @click.option(
     "--port", type=Port(), help="Of the viewer; 0 takes a free one. [default: 4318, else a free one]"
 )
@@ -42,8 +42,8 @@ Next: start `runspan ui` (or any OTLP backend on localhost:4318) and run your ow
 def command(terminal: bool, port: int | None, is_opened: bool) -> None:
     """Play conversations of a sample app and show them: no key, no network, nothing to set up.
 
-    A fake Assistants server, an app that talks to it through the official client, and the viewer, in one process, until Ctrl-C.
-    The store is a temporary one.
+    A fake server, an app that talks to it through the official client (runs of assistants, and a response in the background), and
+    the viewer, in one process, until Ctrl-C. The store is a temporary one.
 
     \b
     Examples:
@@ -61,7 +61,7 @@ def command(terminal: bool, port: int | None, is_opened: bool) -> None:
 
 def _in_terminal() -> None:
     with receiver.serve() as received:
-        _play(received.endpoint, scene.FEW)
+        _play(received.endpoint, _with_briefing(scene.FEW))
         click.echo()
         tree.render(received.spans)
     click.echo(NEXT)
@@ -76,14 +76,19 @@ def _in_viewer(port: int | None, is_opened: bool) -> None:
         click.echo(f"The viewer is open: {viewer.url}\n")
         if is_opened:
             click.launch(viewer.url)
-        _play(viewer.endpoint, scene.TALKS)
+        _play(viewer.endpoint, _with_briefing(scene.TALKS))
         until_stopped = stopping()
         click.echo(f"\nNow look at {viewer.url} (Ctrl-C ends it)")
         until_stopped()
 
 
-def _play(endpoint: str, talks: Sequence[scene.Talk]) -> None:
-    runs = sum(len(talk.turns) for talk in talks)
+def _with_briefing(talks: Sequence[scene.Held]) -> Sequence[scene.Held]:
+    """A Response in the background beside the runs of assistants, if the client knows them."""
+    return (*talks, briefing.Briefing()) if briefing.is_known() else talks
+
+
+def _play(endpoint: str, talks: Sequence[scene.Held]) -> None:
+    runs = sum(talk.runs for talk in talks)
     click.echo(f"A sample app talks to a fake server through the openai client: {runs} runs, a few seconds.")
     scene.warm_up()
     runspan.instrument(endpoint=endpoint, service_name="runspan-demo", set_global=True, prices=scene.PRICES)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import runspan
 from runspan.fake import (
@@ -78,6 +78,26 @@ class Talk:
     session: str | None
     user: str
     turns: Sequence[tuple[str, Scenario, str]]  # question, the run's course, "poll" or "stream"
+
+    @property
+    def runs(self) -> int:
+        return len(self.turns)
+
+    @property
+    def partner(self) -> str:
+        return str(self.assistant["name"])
+
+    def hold(self) -> None:
+        import openai
+
+        with serve() as server, openai.OpenAI(api_key="none", base_url=server.base_url) as client:
+            server.play_next(*(scenario for _, scenario, _ in self.turns))
+            assistant = client.beta.assistants.create(**self.assistant).id
+            thread = client.beta.threads.create().id
+            with runspan.context(session_id=self.session or thread, user_id=self.user):
+                for question, _, way in self.turns:
+                    handle_message(client, thread, assistant, question, way)
+            runspan.flush(timeout=15.0)
 
 
 def answer(
@@ -193,33 +213,35 @@ def find_trains(**wanted: str) -> list[dict[str, Any]]:
 FUNCTIONS: dict[str, Callable[..., Any]] = {"get_weather": get_weather, "find_trains": find_trains}
 
 
-def play(say: Callable[[str], None], talks: Sequence[Talk] = TALKS) -> None:
+class Held(Protocol):
+    """What a user says to an app, and how many runs come of it."""
+
+    @property
+    def user(self) -> str: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def partner(self) -> str:
+        """Who answers."""
+        ...
+
+    def hold(self) -> None: ...
+
+
+def play(say: Callable[[str], None], talks: Sequence[Held] = TALKS) -> None:
     """Hold all conversations at once, and say which is over; returns when their spans are delivered."""
     with ThreadPoolExecutor(4) as pool:
-        for held in as_completed([pool.submit(_hold, talk) for talk in talks]):
-            talk = held.result()
-            runs = "1 run" if len(talk.turns) == 1 else f"{len(talk.turns)} runs"
-            say(f"  {talk.user}: {runs} with {talk.assistant['name']}")
+        held = {pool.submit(talk.hold): talk for talk in talks}
+        for over in as_completed(held):
+            over.result()
+            talk = held[over]
+            say(f"  {talk.user}: {talk.runs} {'run' if talk.runs == 1 else 'runs'} with {talk.partner}")
     runspan.flush(timeout=15.0)
 
 
 def warm_up() -> None:
     """A client loads most of itself at its first calls: before tracing, so that no trace is the longer for it."""
-    _hold(replace(FEW[0], turns=((FEW[0].turns[0][0], answer("Warm.", queue_s=0.0), "poll"),)))
-
-
-def _hold(talk: Talk) -> Talk:
-    import openai
-
-    with serve() as server, openai.OpenAI(api_key="none", base_url=server.base_url) as client:
-        server.play_next(*(scenario for _, scenario, _ in talk.turns))
-        assistant = client.beta.assistants.create(**talk.assistant).id
-        thread = client.beta.threads.create().id
-        with runspan.context(session_id=talk.session or thread, user_id=talk.user):
-            for question, _, way in talk.turns:
-                handle_message(client, thread, assistant, question, way)
-        runspan.flush(timeout=15.0)
-    return talk
+    replace(FEW[0], turns=((FEW[0].turns[0][0], answer("Warm.", queue_s=0.0), "poll"),)).hold()
 
 
 @runspan.observe(capture_input=False)

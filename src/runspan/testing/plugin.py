@@ -21,10 +21,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def assistants_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """An Assistants API on a free port, whose time moves by a second a poll, so nothing has to be waited for.
+    """A server of both APIs on a free port, whose time moves by a second a poll, so nothing has to be waited for.
 
     `OPENAI_BASE_URL` and the variables of Azure lead there: clients made in the test talk to it by themselves. What runs do:
-    `assistants_server.play_next("failed")`, or a `runspan.fake.Scenario` of your own.
+    `assistants_server.play_next("failed")`, or a `runspan.fake.Scenario` of your own; what responses do:
+    `assistants_server.responses.play_next("web_search")`, or a `runspan.fake.responses.Scenario`.
     """
     fake = import_module("runspan.fake")  # by name: the server stands apart from the rest
     scenario = fake.SCENARIOS["default"].but(poll_after_ms=1)
@@ -40,8 +41,14 @@ def assistants_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @pytest.fixture
+def responses_server(assistants_server: Server) -> Server:
+    """The same server, by the name of its other API."""
+    return assistants_server
+
+
+@pytest.fixture
 def run_traces(request: pytest.FixtureRequest) -> Iterator[RunTraces]:
-    """The runs of this test, traced as in production, kept in memory; afterwards all is as it was."""
+    """The runs and background responses of this test, traced as in production, kept in memory; afterwards all is as it was."""
     from .capture import capture_runs
 
     marker = request.node.get_closest_marker("runspan")
