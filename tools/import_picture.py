@@ -20,7 +20,8 @@ def main() -> int:
     graph = {name_of(path): set(imported(path)) for path in MODULES}
     rooms: dict[str, set[str]] = defaultdict(set)
     for name, targets in graph.items():
-        rooms[room_of(name)] |= {room_of(target) for target in targets} - {room_of(name)}
+        room = name.partition(".")[0]
+        rooms[room] |= {target.partition(".")[0] for target in targets} - {room}
     for room in sorted(rooms, key=lambda room: -len(below(room, rooms))):
         print(f"{room or 'runspan':<12} -> {', '.join(sorted(rooms[room])) or '-'}")
     try:
@@ -32,18 +33,13 @@ def main() -> int:
     return 0
 
 
-def room_of(name: str) -> str:
-    return name.partition(".")[0]
-
-
 def below(room: str, rooms: dict[str, set[str]]) -> set[str]:
-    """All rooms that it leads to."""
-    found: set[str] = set()
-    ways = [room]
+    """All rooms that it leads to; of rooms in a circle, each."""
+    found, ways = set[str](), [room]
     while ways:
-        for target in rooms.get(ways.pop(), set()) - found:
-            found.add(target)
-            ways.append(target)
+        new = rooms.get(ways.pop(), set()) - found
+        found |= new
+        ways += new
     return found
 
 

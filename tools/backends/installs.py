@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from processes import ROOT as ROOT
+
 CACHE = ROOT / ".backends"
 LOGS = CACHE / "logs"
 COLLECTOR = Path(__file__).with_name("collector.yaml")
@@ -61,24 +62,6 @@ class Program:
 def _pip(folder: Path, requirement: str) -> None:
     venv.create(folder, with_pip=True)
     _run(folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement)
-
-
-def _debian(folder: Path, package: str) -> None:
-    """The machine's own, else the package's files alone: installed, it would start a server that listens on all interfaces."""
-    if found := shutil.which(package):
-        own = folder / "usr" / "bin" / package
-        own.parent.mkdir(parents=True)
-        own.symlink_to(found)
-        return
-    apt = shutil.which("apt-get")
-    if apt is None:
-        raise CannotInstallError(f"no apt-get here, and no {package} on the path")
-    if os.geteuid() == 0:  # a new machine has no lists of packages
-        _run(apt, "update", "-qq")
-    _run(apt, "download", "-qq", package, cwd=folder)
-    (archive,) = folder.glob("*.deb")
-    _run("dpkg-deb", "-x", archive, folder)
-    archive.unlink()
 
 
 def _jaeger(folder: Path, pinned: str) -> None:
@@ -136,6 +119,5 @@ def _run(*command: str | Path, cwd: Path | None = None, **env: str) -> None:
 # Jaeger v2.13.0 carries the module's tag v1.76.0: its module path has no /v2, so Go knows no later tag of it.
 JAEGER = Program("jaeger", "2.13.0", f"{JAEGER_MODULE}@v1.76.0", _jaeger, "jaeger")
 OTELCOL = Program("otelcol", "0.140.1", COLLECTOR.read_text("utf-8"), _collector, "otelcol")
-PROMETHEUS = Program("prometheus", "Debian's", "prometheus", _debian, "usr/bin/prometheus")
 PHOENIX = Program("phoenix", "20.26.1", "arize-phoenix==20.26.1", _pip, "bin/phoenix")
 MLFLOW = Program("mlflow", "3.17.2", "mlflow==3.17.2", _pip, "bin/mlflow")

@@ -148,8 +148,10 @@ def exchange(span: Span, inputs: Saids, outputs: Saids) -> tuple[str, str]:
 
 
 def preview(of: str) -> str:
-    """One line for a list. Cut before it is split, as texts may be megabytes."""
-    return whole(" ".join(of[: 4 * PREVIEW].split())[:PREVIEW])
+    """One line for a list, with `…` for what it leaves out. Cut before it is split, as texts may be megabytes."""
+    line = " ".join(of[: 4 * PREVIEW].split())
+    is_cut = len(line) > PREVIEW or len(of) > 4 * PREVIEW
+    return whole(line[: PREVIEW - 1].rstrip() + "…" if is_cut else line)
 
 
 def whole(text: str) -> str:
