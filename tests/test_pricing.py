@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 import runspan
 from runspan.config import Config, ConfigError
-from runspan.core.cost import no_price
+from runspan.core.cost import Price, no_price
 from runspan.core.model import Usage
 from runspan.pricing import Pricing, pricer
 from tests.support.playing import BOTH, App, playing
@@ -260,3 +261,70 @@ def test_of_an_unknown_model_the_tokens_stay_without_a_cost(caplog: pytest.LogCa
         assert attribute(generation, "gen_ai.usage.input_tokens") == 1000
         assert costs(generation) == (None,) * len(COST_KEYS)
     assert [r for r in caplog.records if r.name == "runspan" and r.levelname != "INFO"] == []
+
+
+# ---------------------------------------------------------------- terms
+
+MILLION = Usage(1_000_000, 1_000_000)
+
+
+def test_a_tier_that_the_list_knows_has_its_own_price() -> None:
+    """gpt-5: 1.25 and 10 USD per million, half of it where the server may take its time."""
+    price = Pricing({})
+    plain = price("openai", "gpt-5", MILLION, NOW_NS)
+    flex = price("openai", "gpt-5", MILLION, NOW_NS, (("service_tier", "flex"),))
+    assert plain is not None
+    assert flex is not None
+    assert (plain.total, flex.total) == pytest.approx((11.25, 5.625))
+    assert (plain.assumed, flex.assumed) == ((), ())
+
+
+def test_a_window_that_the_list_does_not_know_is_said() -> None:
+    terms = (("completion_window", "8h"), ("service_tier", "flex"))
+    found = Pricing({})("openai", "gpt-5", MILLION, NOW_NS, terms)
+    assert found is not None
+    assert found.total == pytest.approx(5.625), "the tier counts all the same"
+    assert found.assumed == ("completion_window=soonest",)
+    own = Pricing({"gpt-5": Price(1, 2)})("openai", "gpt-5", MILLION, NOW_NS, terms)
+    assert own is not None
+    assert (own.total, own.assumed) == (3.0, ("completion_window=soonest", "service_tier=default"))
+
+
+def test_a_window_that_the_list_knows_one_day_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = genai_prices.calc_price
+
+    def discounted(usage: Any, model: str, *, price_context: Any = None, **more: Any) -> Any:
+        found = real(usage, model, **more)
+        if (price_context or {}).get("completion_window") == "8h":
+            found.input_price *= Decimal("0.6")
+            found.output_price *= Decimal("0.6")
+            found.total_price *= Decimal("0.6")
+        return found
+
+    monkeypatch.setattr(genai_prices, "calc_price", discounted)
+    found = Pricing({})("openai", "gpt-5", MILLION, NOW_NS, (("completion_window", "8h"),))
+    assert found is not None
+    assert (found.total, found.assumed) == (pytest.approx(11.25 * 0.6), ())
+
+
+def test_tokens_written_to_the_cache_have_their_own_price() -> None:
+    """gpt-6-sol: 2 USD per million, 2.5 where they are written to the cache."""
+    found = Pricing({})("openai", "gpt-6-sol", Usage(1_000, 0, cache_write_tokens=400), NOW_NS)
+    assert found is not None
+    assert found.input == pytest.approx((600 * 2 + 400 * 2.5) / 1e6)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_response_says_what_its_window_was_assumed_to_be(kind: str) -> None:
+    from tests.apis.responses.apps import created, polled, responding, the_one
+
+    async def whole(app: App) -> None:
+        window = {"background_options": {"completion_window": "2h"}}
+        await polled(app, await created(app, model="gpt-5", extra_body=window))
+
+    with responding(kind) as app, traced() as trace:
+        app.play(whole)
+        span = the_one(trace)
+    assert attribute(span, "gen_ai.usage.cost") > 0
+    assert attribute(span, "runspan.cost.assumed") == ("completion_window=soonest",)
+    assert attribute(span, "runspan.request.completion_window") == "2h"

@@ -116,7 +116,8 @@ class Handle:
         agents: Agents = Lru(5_000)
         registry = RunRegistry()
         self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, registry, self._price)
-        calls = CallSpans(config.calls, texts, agents, outbox, tracker.counts, tracker.dropped)
+        counted = tracker.counts, tracker.dropped
+        calls = CallSpans(config.calls, texts, agents, outbox, *counted, registry.conversation_of)
         self._custody = handoffs = Handoffs(
             tracker, emitter, calls, lambda record: self._worker.put(record), self._apis, extra
         )

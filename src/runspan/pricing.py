@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from inspect import signature
 from typing import Any
 
 from .config import Config, ConfigError
 from .core import cost
-from .core.cost import Price, Pricer
+from .core.cost import Price, Pricer, Terms
 from .core.model import Cost, Usage
 from .guard import guarded
 
@@ -43,14 +44,14 @@ class Pricing:
         self._library: _Library | None = None
         self._has_looked = False
 
-    def __call__(self, provider: str, model: str, usage: Usage, at_ns: int) -> Cost | None:
+    def __call__(self, provider: str, model: str, usage: Usage, at_ns: int, terms: Terms = ()) -> Cost | None:
         price, model = cost.find(self._prices, model)
         if price is not None:
-            return cost.cost(usage, price)
+            return cost.cost(usage, price, terms)
         with guarded("price a run"):
             library = self._loaded()
             if library is not None:
-                return library.cost(_PROVIDERS.get(provider, provider), model, usage, at_ns)
+                return library.cost(_PROVIDERS.get(provider, provider), model, usage, at_ns, terms)
         return None
 
     def _loaded(self) -> _Library | None:
@@ -72,57 +73,74 @@ class _Library:
         self._calc: Callable[..., Any] = module.calc_price
         self._source = f"genai-prices {module.__version__}"
         self._date: str | None = None
-        self._known: dict[tuple[str, str, int], Callable[[Usage], Cost | None]] = {}
+        self._takes_terms = "price_context" in signature(module.calc_price).parameters
+        self._known: dict[tuple[str, str, int, Terms], Callable[[Usage], Cost | None]] = {}
 
-    def cost(self, provider: str, model: str, usage: Usage, at_ns: int) -> Cost | None:
+    def cost(self, provider: str, model: str, usage: Usage, at_ns: int, terms: Terms) -> Cost | None:
         """By the prices that were in force when the run was asked for."""
-        key = provider, model, at_ns // _QUARTER_NS
+        key = provider, model, at_ns // _QUARTER_NS, terms
         of_usage = self._known.get(key)
         if of_usage is None:
             if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
-            of_usage = self._known[key] = self._pay(provider, model, at_ns)
+            of_usage = self._known[key] = self._pay(provider, model, at_ns, terms)
         return of_usage(usage)
 
-    def _pay(self, provider: str, model: str, at_ns: int) -> Callable[[Usage], Cost | None]:
+    def _pay(self, provider: str, model: str, at_ns: int, terms: Terms) -> Callable[[Usage], Cost | None]:
         """By the price of one token; where that depends on how many there are, the library is asked each time."""
 
-        def asked(usage: Usage) -> Any:
-            return self._asked(provider, model, usage, at_ns)
+        def asked(usage: Usage, known_terms: Terms = terms) -> Any:
+            return self._asked(provider, model, usage, at_ns, known_terms)
 
         known = asked(Usage(_FEW, 0))
         if known is None:
             return lambda usage: None
-        whole, cached, output = (asked(Usage(*of)).total_price / _FEW for of in _each(_FEW))
-        if [asked(Usage(*of)).total_price for of in _each(_MANY)] != [
-            price * _MANY for price in (whole, cached, output)
-        ]:
-            return lambda usage: self._cost((found := asked(usage)).input_price, found.output_price, found)
+        prices = [asked(of).total_price / _FEW for of in _each(_FEW)]
+        # Terms that the list has no prices for change none.
+        unknown = tuple(
+            one
+            for one in terms
+            if all(asked(of, (one,)).total_price == asked(of, ()).total_price for of in _each(_FEW))
+        )
+        if [asked(of).total_price for of in _each(_MANY)] != [price * _MANY for price in prices]:
+            return lambda usage: self._cost(
+                (found := asked(usage)).input_price, found.output_price, found, unknown
+            )
+        whole, cached, written, output = prices
 
         def by_the_token(usage: Usage) -> Cost:
-            of_cached = _cached(usage)
-            of_input = (usage.prompt_tokens - of_cached) * whole + of_cached * cached
-            return self._cost(of_input, usage.completion_tokens * output, known)
+            of_cached, of_written = _parts(usage)
+            plain = usage.prompt_tokens - of_cached - of_written
+            of_input = plain * whole + of_cached * cached + of_written * written
+            return self._cost(of_input, usage.completion_tokens * output, known, unknown)
 
         return by_the_token
 
-    def _cost(self, of_input: Decimal, of_output: Decimal, found: Any) -> Cost:
-        total = float(of_input + of_output)
-        return Cost(float(of_input), float(of_output), total, source=self._source, date=self._date_of(found))
+    def _cost(self, of_input: Decimal, of_output: Decimal, found: Any, unknown: Terms) -> Cost:
+        total, source, date_ = float(of_input + of_output), self._source, self._date_of(found)
+        return Cost(
+            float(of_input), float(of_output), total, source=source, date=date_, assumed=cost.assumed(unknown)
+        )
 
-    def _asked(self, provider: str, model: str, usage: Usage, at_ns: int) -> Any:
+    def _asked(self, provider: str, model: str, usage: Usage, at_ns: int, terms: Terms) -> Any:
         """The library's own answer; None: it knows no such model."""
         at = datetime.fromtimestamp(at_ns // _SECOND_NS, timezone.utc)
         counts: dict[str, int] = {
             "input_tokens": usage.prompt_tokens,
             "output_tokens": usage.completion_tokens,
         }
-        if cached := _cached(usage):
+        cached, written = _parts(usage)
+        if cached:
             counts["cache_read_tokens"] = cached
+        if written:
+            counts["cache_write_tokens"] = written
+        more = {"price_context": dict(terms)} if terms and self._takes_terms else {}
         # Proxies name models `openai/gpt-4o`; "litellm" means: the provider is in the name.
         for of in (provider, "litellm") if "/" in model else (provider,):
             with suppress(LookupError):
-                return self._calc(self._usage(**counts), model, provider_id=of, genai_request_timestamp=at)
+                return self._calc(
+                    self._usage(**counts), model, provider_id=of, genai_request_timestamp=at, **more
+                )
         return None
 
     def _date_of(self, found: Any) -> str | None:
@@ -138,13 +156,15 @@ class _Library:
 _FEW, _MANY = 1_000, 10_000_000  # tokens: more than any step of a price list is high
 
 
-def _each(count: int) -> tuple[tuple[int, ...], ...]:
-    """A usage of input tokens alone, of cached ones, of output tokens."""
-    return (count, 0), (count, 0, count), (0, count)
+def _each(count: int) -> tuple[Usage, ...]:
+    """A usage of input tokens alone, of cached ones, of such as are written to the cache, of output tokens."""
+    return Usage(count, 0), Usage(count, 0, count), Usage(count, 0, cache_write_tokens=count), Usage(0, count)
 
 
-def _cached(usage: Usage) -> int:
-    return min(usage.cached_tokens or 0, usage.prompt_tokens)
+def _parts(usage: Usage) -> tuple[int, int]:
+    """Of the input, what was read from the cache and what was written to it."""
+    cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
+    return cached, min(usage.cache_write_tokens or 0, usage.prompt_tokens - cached)
 
 
 def _dates_named() -> Iterator[date]:

@@ -123,7 +123,7 @@ def test_the_model_that_answered_is_priced_not_the_one_that_was_asked_for() -> N
     seen, price = asked(Cost(1.0, 2.0, 3.0))
     usage = Usage(5, 7)
     found = facts(price, request=RunRequest(model="gpt-4o"), model="gpt-4o-2024-08-06", usage=usage)
-    assert seen == [("openai", "gpt-4o-2024-08-06", usage, 0)]
+    assert seen == [("openai", "gpt-4o-2024-08-06", usage, 0, ())]
     assert found.cost == Cost(1.0, 2.0, 3.0)
 
 

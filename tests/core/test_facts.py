@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from runspan.core.conversation import Conversation
+from runspan.core.cost import Terms
 from runspan.core.limits import Limits
 from runspan.core.model import Agent, Cost, Message, Outcome, Part, RunFacts, RunRequest, ToolFacts, Usage
 from runspan.core.redact import CUT, Texts
@@ -84,10 +85,10 @@ NO_TEXTS = replace(
 )
 
 
-def price(provider: str, model: str, usage: Usage, at_ns: int) -> Cost | None:
+def price(provider: str, model: str, usage: Usage, at_ns: int, terms: Terms) -> Cost | None:
     return (
         Cost(1.0, 2.0, 3.0)
-        if (provider, model, usage, at_ns) == ("openai", "gpt-4o", Usage(5, 7), 0)
+        if (provider, model, usage, at_ns, terms) == ("openai", "gpt-4o", Usage(5, 7), 0, ())
         else None
     )
 

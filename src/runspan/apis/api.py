@@ -224,6 +224,7 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     # Outputs of tool calls in the body of a request that starts a run or `only_answers`: runs that are over asked for them.
     answers: Callable[[Callable[[str], Any]], tuple[ToolCall, ...]] = lambda _sent: ()
     announced: Callable[[Wire], str | None] = lambda _event: None  # the run whose end a webhook's event tells
+    beside_others: str = ""  # a sentence for the owner of an app that another tracer is in, too
     option: str | None = None  # of `instrument()`: how much of this API is traced
     variants: Mapping[str, Api | None] = field(default_factory=dict)  # by its value; None: nothing
 
@@ -246,6 +247,7 @@ class Apis:
     def __init__(self, *apis: Api) -> None:
         self.first = apis[0]
         self._by_name = {api.name: api for api in apis}
+        self.beside_others = "".join(f" {api.beside_others}" for api in apis if api.beside_others)
         self.helpers = {key: (api, route) for api in apis for key, route in api.helpers.items()}
         self.match = lru_cache(maxsize=2_048)(self._match)  # polls of a run repeat their URL
 

@@ -292,6 +292,7 @@ def _cost(cost: Cost | None) -> Found:
         "runspan.cost.currency": cost.currency,
         "runspan.cost.source": cost.source,
         "runspan.cost.prices_date": cost.date,
+        "runspan.cost.assumed": list(cost.assumed) or None,
     }
 
 

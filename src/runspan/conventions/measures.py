@@ -103,7 +103,14 @@ def of_run(span: SpanData) -> Iterator[Measure]:
         yield COST, facts.cost.total, {**answered, "runspan.cost.currency": facts.cost.currency}
     for child in (*span.children, *span.elsewhere):
         if isinstance(child.facts, ToolFacts):
-            yield TOOL_DURATION, _seconds(child), {**_tool(child.facts, facts), **_error(child)}
+            of_agent = {genai.AGENT_NAME: facts.agent.name} if facts.agent and facts.agent.name else {}
+            yield TOOL_DURATION, _seconds(child), {**_tool(child.facts), **of_agent, **_error(child)}
+
+
+def of_tool(span: SpanData) -> Iterator[Measure]:
+    """A call of a tool that ran once its run was over."""
+    if isinstance(span.facts, ToolFacts):
+        yield TOOL_DURATION, _seconds(span), {**_tool(span.facts), **_error(span)}
 
 
 def of_unrecorded(span: SpanData) -> Iterator[Measure]:
@@ -131,14 +138,9 @@ def _attributes(facts: RunFacts) -> Iterator[tuple[str, Value]]:
             yield key, value
 
 
-def _tool(tool: ToolFacts, run: RunFacts) -> Mapping[str, Value]:
+def _tool(tool: ToolFacts) -> Mapping[str, Value]:
     name = {"gen_ai.tool.name": tool.call.name} if tool.call.name else {}
-    agent = run.agent.name if run.agent is not None else None
-    return {
-        **name,
-        "gen_ai.tool.type": genai.tool_type(tool.call),
-        **({genai.AGENT_NAME: agent} if agent else {}),
-    }
+    return {**name, "gen_ai.tool.type": genai.tool_type(tool.call)}
 
 
 def _error(span: SpanData) -> Mapping[str, Value]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from . import conversation as thread
 from . import pieces, run_messages, timing, tools, transcript
 from .conversation import Conversation
-from .cost import Pricer, no_price
+from .cost import Pricer, no_price, terms_of
 from .lifecycle import RunState
 from .limits import DEFAULT, Limits, newest
 from .limits import message as cut_message
@@ -179,7 +179,8 @@ def _cost(facts: RunFacts, price: Pricer, at_ns: int) -> Cost | None:
     if facts.run is None or facts.run.usage is None:
         return None
     model = facts.run.model or facts.request.model
-    return price(facts.server.provider, model, facts.run.usage, at_ns) if model else None
+    terms = terms_of({**facts.request.settings, **facts.run.settings})
+    return price(facts.server.provider, model, facts.run.usage, at_ns, terms) if model else None
 
 
 def _run(run: Run, conversation_id: str, texts: Texts) -> Run:

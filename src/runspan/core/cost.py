@@ -9,8 +9,12 @@ from msgspec import Struct
 
 from .model import Cost, Usage
 
-# (provider, model, usage, local time of the request) -> what it cost; None: no price is known.
-Pricer = Callable[[str, str, Usage, int], Cost | None]
+# How a run was served, where that may have a price of its own: (("completion_window", "8h"),).
+Terms = tuple[tuple[str, str], ...]
+# (provider, model, usage, local time of the request, terms) -> what it cost; None: no price is known.
+Pricer = Callable[[str, str, Usage, int, Terms], Cost | None]
+
+STANDARD: Mapping[str, str] = {"completion_window": "soonest", "service_tier": "default"}
 
 MILLION = 1_000_000
 
@@ -23,18 +27,33 @@ class Price(Struct, frozen=True, gc=False):
     cached: float | None = None  # of the input; None: they cost what the others cost
 
 
-def no_price(provider: str, model: str, usage: Usage, at_ns: int) -> Cost | None:
+def no_price(provider: str, model: str, usage: Usage, at_ns: int, terms: Terms = ()) -> Cost | None:
     """The Pricer of those who want none."""
     return None
 
 
-def cost(usage: Usage, price: Price) -> Cost:
+def terms_of(settings: Mapping[str, object]) -> Terms:
+    """Of the settings of a run, those that are not the standard."""
+    served = {**settings, "service_tier": settings.get("served_tier") or settings.get("service_tier")}
+    said = ((name, served.get(name)) for name in STANDARD)
+    return tuple(
+        (n, value) for n, value in said if isinstance(value, str) and value not in (STANDARD[n], "auto")
+    )
+
+
+def assumed(terms: Terms) -> tuple[str, ...]:
+    """What is assumed in place of terms that a price list does not know."""
+    return tuple(f"{name}={STANDARD[name]}" for name, _ in terms)
+
+
+def cost(usage: Usage, price: Price, terms: Terms = ()) -> Cost:
     """Input totals include the cached tokens, output totals the reasoning tokens, so each token is paid once."""
     cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
     of_cached = price.input if price.cached is None else price.cached
     of_input = ((usage.prompt_tokens - cached) * price.input + cached * of_cached) / MILLION
     of_output = usage.completion_tokens * price.output / MILLION
-    return Cost(of_input, of_output, of_input + of_output, source="user")
+    total = of_input + of_output
+    return Cost(of_input, of_output, total, source="user", assumed=assumed(terms))
 
 
 def find(prices: Mapping[str, Price | str], model: str) -> tuple[Price | None, str]:

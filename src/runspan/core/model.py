@@ -300,6 +300,7 @@ class Cost(Struct, frozen=True, gc=False):
     currency: str = USD
     source: str | None = None  # the price list: a library with its version, or `user`
     date: str | None = None  # ISO date of the price list; user prices may have none
+    assumed: tuple[str, ...] = ()  # what the list has no prices for: `completion_window=soonest`
 
 
 class RunFacts(Struct, frozen=True, gc=False):

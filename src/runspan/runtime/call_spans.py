@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -43,7 +44,10 @@ class Counts:
 
 
 class CallSpans:
-    """Used on the worker's thread alone. `calls` is the option of that name."""
+    """Used on the worker's thread alone. `calls` is the option of that name.
+
+    `conversation_of(server, run id)`: of a run that has a log of its own, as far as it is known.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class CallSpans:
         outbox: Outbox,
         counts: Counts,
         dropped: Counter[str],
+        conversation_of: Callable[[str, str], str | None] = lambda _server, _run_id: None,
     ) -> None:
         self._calls = calls
         self._texts = texts
@@ -60,6 +65,7 @@ class CallSpans:
         self._outbox = outbox
         self._counts = counts
         self._dropped = dropped
+        self._conversation_of = conversation_of
 
     def write(self, call: Call, seen: Observation | None) -> None:
         """End (or make) the span of a write, or of any call where `calls` says so."""
@@ -121,7 +127,7 @@ class CallSpans:
             agent = self._agents.get((call.server.base_url, match.agent_id)) or Agent(match.agent_id)
         facts = CallFacts(
             server=call.server,
-            conversation_id=match.conversation_id or (seen.conversation_id if seen else None),
+            conversation_id=self._conversation_id(call, seen),
             run_id=match.run_id,
             message_id=match.message_id or (_only_id(seen) if match.conversation_id else None),
             agent=agent and assembly.told(agent, self._texts),
@@ -134,6 +140,12 @@ class CallSpans:
         error = call.error or _indexing_error(seen)
         error = error and replace(error, message=self._texts.keep("error", error.message))
         return SpanData(SpanKind.CALL, match.route.operation, call.request_ns, call.response_ns, facts, error)
+
+    def _conversation_id(self, call: Call, seen: Observation | None) -> str | None:
+        match = call.match
+        if call.api.runs_apart and match.run_id is not None:
+            return self._conversation_of(call.server.base_url, match.run_id)
+        return match.conversation_id or (seen.conversation_id if seen else None)
 
     def _stored(self, stored: Stored) -> Stored:
         """Names of files and vector stores are content."""

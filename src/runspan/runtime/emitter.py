@@ -187,6 +187,11 @@ class Emitter:
         if self._metrics is not None:
             self._metrics.run(data, trace.set_span_in_context(live.span, live.context))
 
+    def measure_tool(self, data: SpanData, context: Context) -> None:
+        """Record the metrics of a call of a tool, which ran once its run was over."""
+        if self._metrics is not None:
+            self._metrics.tool(data, context)
+
     def measure_unrecorded(self, data: SpanData) -> None:
         """Count a run that was sampled out."""
         if self._metrics is not None:

@@ -44,6 +44,10 @@ class Metrics:
         """A run that is over, or given up. `context` holds its span, which exemplars point at."""
         self._record(measures.of_run(data), context)
 
+    def tool(self, data: SpanData, context: Context) -> None:
+        """A call of a tool that ran once its run was over."""
+        self._record(measures.of_tool(data), context)
+
     def unrecorded(self, data: SpanData) -> None:
         self._record(measures.of_unrecorded(data), Context())
 

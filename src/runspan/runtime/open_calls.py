@@ -51,9 +51,12 @@ class OpenCalls:
         """A request of that moment brought the outputs."""
         for output in outputs:
             known = self._open.pop((server.base_url, output.id))
-            if known is not None and known.entry.claim(output.id):
-                data = self._span(known, output, at_ns)
-                self._outbox.send(identity.beside(known.live), data)
+            if known is None:
+                continue
+            data, context = self._span(known, output, at_ns), identity.beside(known.live)
+            self._outbox.measure_tool(data, context)
+            if known.entry.claim(output.id):
+                self._outbox.send(context, data)
 
     def _span(self, known: _Open, output: ToolCall, at_ns: int) -> SpanData:
         state = known.state

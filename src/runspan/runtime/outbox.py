@@ -124,6 +124,11 @@ class Outbox:
         self.pump()
         return True
 
+    def measure_tool(self, data: SpanData, context: Any) -> None:
+        """A call of a tool outside of its run."""
+        with guarded("measure a tool"):
+            self._emitter.measure_tool(data, context)
+
     def pump(self) -> None:
         if self._is_flushing:
             self._flusher.revive()

@@ -78,7 +78,7 @@ class RunTrace:
     @property
     def answer(self) -> str:
         """The texts that the run wrote."""
-        return "\n".join(message.text for message in self.output)
+        return "\n".join(message.text for message in self.output if message.text)
 
     @property
     def duration_s(self) -> float:
@@ -169,9 +169,13 @@ def _usage(attributes: Mapping[str, Any]) -> Usage | None:
 
 def _messages(value: Any) -> tuple[Message, ...]:
     return tuple(
-        Message(m["role"], "\n".join(p["content"] for p in m["parts"] if p.get("content")), tuple(m["parts"]))
+        Message(m["role"], "\n".join(p["content"] for p in m["parts"] if _is_said(p)), tuple(m["parts"]))
         for m in _json(value, [])
     )
+
+
+def _is_said(part: Mapping[str, Any]) -> bool:
+    return bool(part.get("content")) and part.get("type") != "reasoning"
 
 
 def _tool(span: ReadableSpan) -> ToolCall:

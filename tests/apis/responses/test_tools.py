@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan
 
 import runspan
@@ -208,3 +210,39 @@ def test_custom_tools_shells_and_patches_are_the_app_s_too() -> None:
     assert attribute(tools[0], "gen_ai.tool.call.arguments") == "select 1"
     assert json.loads(attribute(tools[1], "gen_ai.tool.call.arguments"))["action"]["command"] == ["ls"]
     assert ASKED["background"]
+
+
+@pytest.mark.parametrize("function", [plain_weather, weather])
+def test_a_call_is_measured_whoever_its_span_is(function: Any) -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    with responding("OpenAI", ASKING) as app, traced(meter_provider=meters) as trace:
+        app.play(lambda app: answered(app, function))
+        trace.spans()
+    data = reader.get_metrics_data()
+    assert data is not None
+    metrics = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]
+    points = {m.name: list(m.data.data_points) for m in metrics}
+    (of_tools,) = points["gen_ai.execute_tool.duration"]
+    assert of_tools.count == 2  # type: ignore[union-attr]
+    assert dict(of_tools.attributes or {})["gen_ai.tool.name"] == "weather"
+    (of_runs,) = points["runspan.runs"]
+    assert of_runs.value == 2  # type: ignore[union-attr]
+    (durations,) = points["gen_ai.client.operation.duration"]
+    assert dict(durations.attributes or {})["gen_ai.operation.name"] == "chat"
+
+
+def test_the_cancel_of_one_in_a_conversation_names_it() -> None:
+    async def cancelled(app: App) -> None:
+        with here("turn"):
+            conversation = await app.got(app.client.conversations.create())
+            app.seen["id"] = conversation.id
+            response = await created(app, conversation=conversation.id)
+            await app.got(app.client.responses.cancel(response.id))
+
+    pytest.importorskip("openai.types.conversations", reason="this openai has no conversations")
+    with responding("OpenAI", "slow") as app, traced() as trace, spans_of_app_go_to(trace.provider):
+        app.play(cancelled)
+        call = named(trace, "cancel_response")
+    assert attribute(call, "gen_ai.conversation.id") == app.seen["id"]
+    assert attribute(call, "runspan.run.id")

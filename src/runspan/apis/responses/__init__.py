@@ -13,6 +13,12 @@ from .events import EVENTS
 from .follow_ups import FOLLOW_UPS, lacks, missing
 from .routes import BACKGROUND, EVERYTHING, answers, match
 
+BESIDE_OTHERS = 'Responses in the background have one span of runspan\'s, with their tokens; responses="none" leaves them to it.'
+BESIDE_OTHERS_ALL = (
+    "All Responses have a span of runspan's, so a backend may count their tokens twice; "
+    'responses="background" leaves plain and streamed ones to it.'
+)
+
 
 def announced(event: Wire) -> str | None:
     """The response whose end an event of a webhook tells: it holds the id alone."""
@@ -40,8 +46,9 @@ _BACKGROUND = Api(
     runs_apart=True,
     answers=answers,
     announced=announced,
+    beside_others=BESIDE_OTHERS,
 )
-_ALL = replace(_BACKGROUND, match=partial(match, EVERYTHING))
+_ALL = replace(_BACKGROUND, match=partial(match, EVERYTHING), beside_others=BESIDE_OTHERS_ALL)
 
 API = replace(
     _BACKGROUND, option="responses", variants={"background": _BACKGROUND, "all": _ALL, "none": None}

@@ -1,8 +1,8 @@
 """Other tracers of the same client: each is named in one line. By default they record what they record without runspan.
 
-They wrap `OpenAI.request` (OpenInference, Logfire) or methods of the resources (OpenLLMetry, AgentOps). On the Assistants paths
+They wrap `OpenAI.request` (OpenInference, Logfire) or methods of the resources (OpenLLMetry, AgentOps). On the paths of runs
 that gives a second set of spans with the same tokens, and with OpenLLMetry 0.62 exceptions in the app's own calls.
-`bypass_other_instrumentations` takes Assistants calls past them; chat, responses, embeddings and files go through them as before.
+`bypass_other_instrumentations` takes calls about runs past them; all others go through them as before.
 An `OpenAI.request` that was wrapped before runspan came does not lead to `SyncAPIClient.request`, where runspan listens: then
 runspan also listens around that wrapper. Other tracers may come later, so runspan looks whenever a run begins, on the worker.
 """
@@ -14,12 +14,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ... import _compat
 from ...apis.api import Apis
 from ...guard import guarded
 from .install import Installer
+from .request_options import field
 
 logger = logging.getLogger("runspan")
 
@@ -50,18 +52,25 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "openai.resources.beta.threads.runs.runs": ("Runs", "AsyncRuns"),
     "openai.resources.beta.threads.runs.steps": ("Steps", "AsyncSteps"),
 }
-# Where those that leave runs alone can be seen.
-CHAT = ("openai.resources.chat.completions.completions", "openai.resources.chat.completions")
+# Where those that leave runs alone can be seen: classes of which they wrap `create`.
+OF_MODELS: Mapping[str, str] = {
+    "openai.resources.chat.completions.completions": "Completions",
+    "openai.resources.chat.completions": "Completions",
+    "openai.resources.responses.responses": "Responses",
+}
 MAX_LAYERS = 20
 
 PASSED = (
-    "runspan: %s traces the openai client, too. Assistants calls bypass it, everything else (chat, responses, embeddings, files) "
-    "goes through it; bypass_other_instrumentations=False keeps both. See docs/neighbours.md."
+    "runspan: %s traces the openai client, too. Calls about runs bypass it, everything else goes through it; "
+    "bypass_other_instrumentations=False keeps both.%s See docs/neighbours.md."
 )
-BESIDE = "runspan: %s traces the openai client, too. It has no spans of runs, so nothing is counted twice. See docs/neighbours.md."
+BESIDE = (
+    "runspan: %s traces the openai client, too. It has no spans of Assistants runs, so nothing of them is counted twice.%s "
+    "See docs/neighbours.md."
+)
 TWICE = (
     "runspan: %s traces the openai client, too. It records Assistants calls with their tokens, so a backend counts them twice; "
-    "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it. See docs/neighbours.md."
+    "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it.%s See docs/neighbours.md."
 )
 ONE_CLIENT = (
     "runspan: %s wraps single clients, which can't be passed by: Assistants calls have its spans, too. Have it wrap all clients "
@@ -106,7 +115,7 @@ class OtherInstrumentations:
             for owner in _resources():
                 for name, theirs in list(vars(owner).items()):
                     self._look_at_method(owner, name, theirs)
-            for owner in _chats():
+            for owner in _of_models():
                 beside = known(vars(owner).get("create"))
                 if beside is not None:
                     self._tell_of(beside)
@@ -162,14 +171,17 @@ class OtherInstrumentations:
     def _is_of_runs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
         with guarded("look at a call"):
             options = args[1] if len(args) > 1 else kwargs["options"]
-            found = self._apis.match(options.method, options.url)
-            return found is not None and not found[1].route.is_apart
+            found = self._apis.of_call(options.method, options.url, partial(field, options))
+            return found is not None and not (found[1].route.is_apart or found[1].route.only_answers)
         return False
 
     def _tell_of(self, one: Neighbour, bypassed: str = PASSED) -> None:
         twice = bypassed if self._bypasses else TWICE
         text = twice if one.traces_runs else BESIDE
-        self._tell(one.name, logging.WARNING if text is ONE_CLIENT else logging.INFO, text)
+        if text is ONE_CLIENT:
+            self._tell(one.name, logging.WARNING, text)
+        else:
+            self._tell(one.name, logging.INFO, text, self._apis.beside_others)
 
     def _tell(self, name: str, level: int, text: str, *more: object) -> None:
         if name not in self._told:
@@ -246,8 +258,8 @@ def _resources() -> Iterator[Any]:
         yield from (found[name] for name in names if isinstance(found.get(name), type))
 
 
-def _chats() -> Iterator[Any]:
-    for module in CHAT:
-        found = vars(sys.modules[module]).get("Completions") if module in sys.modules else None
+def _of_models() -> Iterator[Any]:
+    for module, name in OF_MODELS.items():
+        found = vars(sys.modules[module]).get(name) if module in sys.modules else None
         if isinstance(found, type):
             yield found
