@@ -175,6 +175,25 @@ def test_azure_clients_reach_it_by_their_paths(fake: Callable[..., Server]) -> N
     )
 
 
+@pytest.mark.parametrize(
+    "base",
+    ["/v1", "/openai/v1", "/v1/workspaces/w/dataagents/d/aiassistant/openai", "/api/projects/p/openai/v1"],
+)
+def test_it_is_served_below_any_path(
+    fake: Callable[..., Server], client: Callable[[Server], Any], base: str
+) -> None:
+    server = fake(responses="text")
+    deep = client(server).with_options(base_url=f"{server.azure_endpoint}{base}")
+    assert deep.responses.retrieve(deep.responses.create(model="m", input="Hi").id).status == "completed"
+    assert deep.conversations.create().object == "conversation"
+    assert deep.vector_stores.files.list(deep.vector_stores.create().id).data == []
+    assert [one.path.split("/")[1] for one in server.requests][:3] == [
+        "responses",
+        "responses",
+        "conversations",
+    ]
+
+
 def test_an_agent_stands_in_for_the_model(
     fake: Callable[..., Server], client: Callable[[Server], Any]
 ) -> None:

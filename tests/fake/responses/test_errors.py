@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from runspan.fake import Server, SimulatedClock
-from runspan.fake.responses import SCENARIOS
+from runspan.fake.responses import SCENARIOS, FunctionCall, Message, Scenario
 from tests.fake.responses.wire import LOOKUP, data_of, get, polled, post
 from tests.fake.test_errors import FAULTS, said
 from tests.fake.wire import call
@@ -87,6 +87,18 @@ def test_what_is_over_or_plain_is_not_cancelled(fake: Callable[..., Server]) -> 
         (failed, "Cannot cancel a failed response."),
     ):
         assert refusal(server, "POST", f"/responses/{id_}/cancel") == (400, message)
+
+
+def test_nothing_of_a_cancelled_response_is_kept(fake: Callable[..., Server]) -> None:
+    clock = SimulatedClock(poll_step_s=None)
+    asking = Scenario(items=(FunctionCall("lookup", "{}"), Message(seconds=30.0)))
+    server = fake(clock=clock, responses=asking)
+    id_ = post(server, background=True)["id"]
+    clock.advance(5)
+    call(server.base_url, "POST", f"/responses/{id_}/cancel")
+    after = post(server, background=True, previous_response_id=id_)  # its call needs no answer
+    listed = get(server, after["id"], "/input_items")["data"]
+    assert [item["type"] for item in listed] == ["message", "message"]
 
 
 def test_a_live_response_is_not_deleted(fake: Callable[..., Server]) -> None:
