@@ -32,7 +32,7 @@ WANTED, SECONDS, PROCESSES = 500, float(os.environ.get("LOAD_SECONDS", "60")), 2
 # Times WANTED, a quarter of the time each, until something drops.
 STEPS = (0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 CONFIG = Path(__file__).with_name("load.yaml")
-HTTP, OWN_METRICS = "http://127.0.0.1:34318", "http://127.0.0.1:34888/metrics"
+HTTP, OWN_METRICS = "http://127.0.0.1:24418", "http://127.0.0.1:24488/metrics"
 TICK_S = 0.02
 WARM = 200
 
