@@ -48,7 +48,7 @@ def records(door: Door, number: int) -> Iterator[Any]:
         case 8:
             return door.refused(number, asked)
         case 7:
-            return heavy.USUAL.records(door, number)
+            return heavy.records(door, number)
         case 6:
             return door.streamed(number, asked, is_cut=False)
     return door.whole_run(number, asked)
