@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import os
 import sys
 import threading
@@ -119,7 +118,6 @@ class Busy:
 
 
 def rows() -> Iterator[Row]:
-    logging.disable(logging.WARNING)  # of exports and refusals that are meant to happen
     minutes = float(os.environ.get("MINUTES", "20"))
     count = max(LEAST_SAMPLES, round(minutes))
     with fake() as base_url, serving("-m", "soaking.sink") as (_, sink):

@@ -6,7 +6,6 @@ first event, by turns.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -55,7 +54,6 @@ def records(door: Door, number: int) -> Iterator[Any]:
 
 
 def rows() -> Iterator[Row]:
-    logging.disable(logging.WARNING)  # of what is meant to happen
     runs = int(os.environ.get("RUNS", "200000"))
     count, reader, times = Count(), InMemoryMetricReader(), Times()
     door = Door(count, simulated=True, meter_provider=MeterProvider([reader], shutdown_on_exit=False))
