@@ -39,16 +39,16 @@ def test_a_whole_run_goes_through_the_door() -> None:
 
 def test_the_heavy_run_is_as_heavy_as_it_says() -> None:
     from benches.door import Door
-    from benches.heavy import RECORDS, USUAL
+    from benches.heavy import RECORDS, SPANS, records
 
     kept = Keep()
     door = Door(kept, simulated=False)
-    records = list(USUAL.records(door, 1))
-    for record in records:
+    made = list(records(door, 1))
+    for record in made:
         door.take(record)
     door.emit_over()
-    assert (len(records), len(kept.names)) == (RECORDS, USUAL.spans)
-    assert sum(name.startswith("execute_tool") for name in kept.names) == USUAL.spans - 2
+    assert (len(made), len(kept.names)) == (RECORDS, SPANS)
+    assert sum(name.startswith("execute_tool") for name in kept.names) == SPANS - 2
 
 
 def test_a_row_beyond_its_budget_is_marked() -> None:

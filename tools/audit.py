@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 OK, BAD, SKIPPED = "ok", "FAILED", "SKIPPED"
+BIN = Path(sys.executable).parent
 
 # Parts of their names. All may be used in a closed program; none asks for more than to be named.
 LICENCES = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "Mozilla Public")
@@ -36,7 +37,7 @@ def consistency(python: str) -> Finding:
 
 def licences(python: str) -> Finding:
     allowed = ["--partial-match", "--allow-only", ";".join(LICENCES)]
-    done = _run(_tool("pip-licenses"), "--python", python, "--from=mixed", "--format=json", *allowed)
+    done = _run(f"{BIN}/pip-licenses", "--python", python, "--from=mixed", "--format=json", *allowed)
     if done.returncode:
         return Finding("licences", BAD, (done.stdout + done.stderr).strip())
     return Finding("licences", OK, f"of {len(json.loads(done.stdout))} packages: {', '.join(LICENCES)}")
@@ -45,7 +46,7 @@ def licences(python: str) -> Finding:
 def vulnerabilities(python: str) -> Finding:
     packages = _run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
     options = ("--format=json", "--progress-spinner=off", "--timeout=10", "--skip-editable")
-    done = _run(_tool("pip-audit"), "--path", packages, *options)
+    done = _run(f"{BIN}/pip-audit", "--path", packages, *options)
     try:
         return verdict(json.loads(done.stdout)["dependencies"])
     except ValueError:
@@ -65,16 +66,11 @@ def verdict(packages: list[dict[str, Any]]) -> Finding:
     if found:
         return Finding(what, BAD, "\n".join(found))
     if not looked_up:
-        return Finding(
-            what, SKIPPED, f"none of {len(packages)} packages could be looked up: is PyPI to be reached?"
-        )
+        said = f"none of {len(packages)} packages could be looked up: is PyPI to be reached?"
+        return Finding(what, SKIPPED, said)
     left = sorted(one["name"] for one in packages if one not in looked_up)
     more = f"; not looked up: {', '.join(left)}" if left else ""
     return Finding(what, OK, f"none in {len(looked_up)} packages{more}")
-
-
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 
 from processes import ROOT, environment
@@ -32,8 +34,9 @@ SUBJECTS = {**USUAL, "real": "soaking.real", "load": "benches.load", "viewer": "
 
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--child"]:
+        logging.disable(logging.WARNING)  # of exports and refusals that are meant to happen
         for row in importlib.import_module(arguments[1]).rows():
-            print(json.dumps(row.to_json()), flush=True)
+            print(json.dumps(asdict(row)), flush=True)
         return 0
     began = time.monotonic()
     rows = [row for name in arguments or USUAL for row in _measured(name)]
@@ -58,7 +61,7 @@ def _kept(rows: list[Row]) -> str:
         "load": os.getloadavg(),
         "packages": {name: version(name) for name in PACKAGES},
     }
-    kept = {"on": on, "rows": [{**row.to_json(), "is_held": row.is_held} for row in rows]}
+    kept = {"on": on, "rows": [{**asdict(row), "is_held": row.is_held} for row in rows]}
     path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return str(path.relative_to(ROOT))
 

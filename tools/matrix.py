@@ -108,9 +108,8 @@ def run(environment: Environment) -> tuple[str, str, str, int, int, int, int]:
     lines = done.stdout.strip().splitlines()
     if done.returncode:
         print("\n".join(lines[-60:]), done.stderr[-2000:])
-    counts = Counter(
-        {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", lines[-1] if lines else "")}
-    )
+    found = re.findall(r"(\d+) (\w+)", lines[-1] if lines else "")
+    counts = Counter({word: int(number) for number, word in found})
     failed = counts["failed"] + counts["error"] + counts["errors"] or (1 if done.returncode else 0)
     seconds = round(time.monotonic() - started)
     versions = installed(python)
@@ -134,10 +133,8 @@ def prepared(environment: Environment, tools: tuple[str, ...] = TOOLS) -> str:
 
 
 def installed(python: str) -> dict[str, str]:
-    listed = subprocess.run(
-        [python, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=True
-    )
-    return {one["name"].lower(): one["version"] for one in json.loads(listed.stdout)}
+    listed = subprocess.check_output([python, "-m", "pip", "list", "--format=json"], text=True)
+    return {one["name"].lower(): one["version"] for one in json.loads(listed)}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """`make mutate`: mutmut puts small faults into `core/` and `apis/` one by one, and their own tests must see them.
 
-make mutate                                                       all: a table, and 1 where less than 90 % are killed
-make mutate FILES=core/cost.py TESTS=tests/core/test_cost.py      some files, by some tests, in seconds
-make mutate JOBS=1                                                on one core
+make mutate FILES=core/cost.py TESTS=tests/core/test_cost.py JOBS=1      some files, by some tests, in seconds
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from table import columns
 
 CALLS, ROUNDS = 50, 8
 QUESTION, ANSWER = "What is 1 + 1?", "It is two."
-HEAD = (
+HEAD = [
     "decorator",
     "with",
     "its call",
@@ -35,7 +35,7 @@ HEAD = (
     "runspan / bare",
     "it / runspan",
     "",
-)
+]
 NOTE = "Added to one call of a function of two arguments; both and the result captured. Best of many, thread's own time."
 
 Answer = Callable[[str, int], str]

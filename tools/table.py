@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 def columns(*rows: Sequence[object]) -> str:
@@ -40,9 +39,6 @@ class Row:
         if self.budget is None:
             return True
         return self.value >= self.budget if self.at_least else self.value <= self.budget
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 HEAD = ("what", "measured", "budget", "bare span = 1", "", "")

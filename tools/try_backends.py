@@ -20,7 +20,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 
-from backends.installs import JAEGER, LOGS, MLFLOW, OTELCOL, PHOENIX, CannotInstallError, Program
+from backends.installs import JAEGER, MLFLOW, OTELCOL, PHOENIX, CannotInstallError, Program
 from backends.report import At, Check, Skipped, draw
 from processes import ROOT
 
@@ -56,9 +56,8 @@ def main(wanted: list[str]) -> int:
             return 1
         command = [*unshare(), sys.executable, *sys.argv]
         return subprocess.run(command, env={**os.environ, INSIDE: json.dumps(lacking)}).returncode
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-    )  # of `timeout`, of CI: the servers end, too
+    # Of `timeout`, of CI: the servers end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     began, lacking = time.monotonic(), json.loads(os.environ[INSIDE])
     rows = [row for name in subjects for row in _rows(name, lacking)]
     print(draw(rows))
@@ -75,14 +74,8 @@ def _rows(name: str, lacking: Mapping[str, str]) -> Iterator[Check | Skipped]:
             yield Skipped(At(name, need.version), f"{need.name}: {lacking[need.name]}")
             return
     print(f"trying: {name}", file=sys.stderr, flush=True)
-    LOGS.mkdir(exist_ok=True)
     try:
-        for check in importlib.import_module(f"backends.{name}").checks():
-            with (LOGS / "checks.log").open(
-                "a", encoding="utf-8"
-            ) as log:  # in case all this does not end well
-                print(check, "" if check.is_held else "WRONG", file=log)
-            yield check
+        yield from importlib.import_module(f"backends.{name}").checks()
     except Exception as error:
         traceback.print_exc()
         yield At(name, "").holds("all of it could be asked", False, "", repr(error))

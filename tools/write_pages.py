@@ -95,29 +95,29 @@ def lifecycle() -> Iterator[str]:
     yield f"    {Phase.OVER.value} --> [*]\n```"
 
 
-PAGES = {
-    "cli.md": ("cli", commands),
-    "configuration.md": ("settings", settings),
-    "presets.md": ("presets", presets),
-    "lifecycle.md": ("lifecycle", lifecycle),
-}
+PAGES = (  # page, name of the part, what makes it
+    *(("cli", "cli", commands), ("configuration", "settings", settings)),
+    *(("presets", "presets", presets), ("lifecycle", "lifecycle", lifecycle)),
+)
 
 
 def main(arguments: list[str]) -> int:
-    stale = []
-    for page, (name, part) in PAGES.items():
-        old = (DOCS / page).read_text("utf-8")
+    is_stale = False
+    for page, name, part in PAGES:
+        path, text = DOCS / f"{page}.md", "\n".join(part())
+        old = path.read_text("utf-8")
         pattern = rf"(<!-- {name}: [^>]*-->\n).*?(<!-- end of {name} -->)"
-        text = "\n".join(part())
         new, count = re.subn(pattern, lambda m, text=text: f"{m[1]}{text}\n{m[2]}", old, flags=re.DOTALL)
         if count != 1:
-            raise SystemExit(f"{page} must have one place '<!-- {name}: ... -->' to '<!-- end of {name} -->'")
+            raise SystemExit(
+                f"{page}.md must have one place '<!-- {name}: ... -->' to '<!-- end of {name} -->'"
+            )
         if new != old:
-            stale.append(page)
+            is_stale = True
+            print(f"{page}.md was not what the code says")
             if "--check" not in arguments:
-                (DOCS / page).write_text(new, "utf-8")
-    print(*(f"{page} was not what the code says" for page in stale), sep="\n", end="\n" if stale else "")
-    return 1 if stale and "--check" in arguments else 0
+                path.write_text(new, "utf-8")
+    return int(is_stale and "--check" in arguments)
 
 
 if __name__ == "__main__":

@@ -83,13 +83,15 @@ def _laptop(folder: Path) -> Iterator[Check]:
     file = folder / "traces.jsonl"
     with collector(DEPLOY / "laptop.yaml", ready=METRICS, TRACES_FILE=str(file)):
         for transport, where, protocol in jaeger.TRANSPORTS:
-            service = f"laptop-{transport.lower()}"
-            told = play(where, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
-            at = _at(f"{transport}, laptop")
-            yield from _in_jaeger_and(file, at, service, told)
-            wanted = len(told.of("invoke_agent"))
-            runs = until(lambda service=service: _spanmetric(service), lambda n, wanted=wanted: n >= wanted)  # type: ignore[misc]
-            yield at.same("runs in spanmetrics", wanted, runs)
+            yield from _through_laptop(_at(f"{transport}, laptop"), where, protocol, file)
+
+
+def _through_laptop(at: At, where: str, protocol: str, file: Path) -> Iterator[Check]:
+    service = f"laptop-{protocol[:4]}"
+    told = play(where, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
+    yield from _in_jaeger_and(file, at, service, told)
+    wanted = len(told.of("invoke_agent"))
+    yield at.same("runs in spanmetrics", wanted, until(lambda: _spanmetric(service), lambda n: n >= wanted))
 
 
 def _in_jaeger_and(file: Path, at: At, service: str, told: Told) -> Iterator[Check]:

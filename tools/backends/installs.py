@@ -68,14 +68,9 @@ def _jaeger(folder: Path, pinned: str) -> None:
     """`go install` refuses a module with `replace` lines, so its source is built where they count. Its page is a placeholder."""
     go = _go()
     _build(go, "mod", "download", pinned, cwd=folder)
-    module_cache = subprocess.run(
-        [go, "env", "GOMODCACHE"], capture_output=True, text=True, check=True
-    ).stdout
-    source = folder / "source"
-    shutil.copytree(Path(module_cache.strip()) / pinned, source, copy_function=shutil.copyfile)
-    for path in source.rglob("*"):  # folders of the module cache are read-only
-        if path.is_dir():
-            path.chmod(0o755)
+    cached = subprocess.check_output([go, "env", "GOMODCACHE"], text=True).strip()
+    source = folder / "source"  # folders of the module cache are read-only
+    _run("cp", "-r", "--no-preserve=mode", Path(cached) / pinned, source)
     _build(go, "build", "-trimpath", "-ldflags=-s -w", "-o", folder / "jaeger", "./cmd/jaeger", cwd=source)
     shutil.rmtree(source)
 

@@ -35,23 +35,13 @@ Taken = tuple[tuple[Any, ...], dict[str, Any], Any]  # arguments of a `request`,
 
 def rows() -> Iterator[Row]:
     created, live, raw, over = _taken_polls()
-    for what, taken, budget in (
-        ("one runs.retrieve poll of a live run", live, 5.0),
-        ("one poll of the helpers (raw response)", raw, 5.0),
-        ("one poll that finds the run over (whole copy)", over, None),
-    ):
-        yield _added(what, _of_calls(taken, created), budget)
+    yield _added("one runs.retrieve poll of a live run", _of_calls(live, created), 5.0)
+    yield _added("one poll of the helpers (raw response)", _of_calls(raw, created), 5.0)
+    yield _added("one poll that finds the run over (whole copy)", _of_calls(over, created), None)
     stream, events = _taken_stream()
-    for what, several, budget in (
-        ("one streamed event, mean of a run with 600 deltas", events, 1.0),
-        ("one text delta", [event for event in events if event.event == "thread.message.delta"], 1.0),
-        (
-            "one event that is not a delta (whole copy)",
-            [e for e in events if "delta" not in e.event] * 20,
-            None,
-        ),
-    ):
-        yield _added(what, _of_events(stream, several), budget)
+    others = [event for event in events if not event.event.endswith(".delta")]
+    yield _added("one streamed event, mean of a run with 600 deltas", _of_events(stream, events), 1.0)
+    yield _added("one event that is not a delta (whole copy)", _of_events(stream, others * 20), None)
     yield _added("one chunk of a stream read as bytes", _of_chunks(), 1.0)
 
 

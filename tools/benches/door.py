@@ -50,6 +50,8 @@ class Door:
         if processor is not None:
             options["tracer_provider"] = provider_with(processor)
         self.handle = handle or Handle(resolve({"fetch": "never", **options}, {}))
+        if processor is None and handle is None:
+            self.handle._providers.open()
         self._starts = self.handle._patch._starts
         self._worker = self.handle._worker
         self.put = self._worker.put

@@ -1,6 +1,6 @@
 """`make load`: 500 runs a second for a minute through the real Collector, and where dropping begins.
 
-A run is `benches.heavy.USUAL`: ten messages, run and generation and three tool spans. Its records are offered at the tracker's
+A run is that of `benches/heavy.py`: ten messages, run and generation and three tool spans. Its records are offered at the tracker's
 door as the patches make them, on a thread of their own; the worker reads them, assembles, exports over OTLP/HTTP to a Collector
 in another process. All Python of one process runs one line at a time, so a process keeps up with what one core does: an app of
 500 runs a second has several, and the minute is offered to two, and once more to one alone.
@@ -25,14 +25,14 @@ from pathlib import Path
 from backends.installs import OTELCOL
 from backends.otelcol import collector
 from benches.door import Door
-from benches.heavy import RECORDS, USUAL
+from benches.heavy import RECORDS, SPANS, records
 from table import Row
 
 WANTED, SECONDS, PROCESSES = 500, float(os.environ.get("LOAD_SECONDS", "60")), 2
 # Times WANTED, a quarter of the time each, until something drops.
 STEPS = (0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 CONFIG = Path(__file__).with_name("load.yaml")
-HTTP, OWN_METRICS = "http://127.0.0.1:34318", "http://127.0.0.1:34888/metrics"
+HTTP, OWN_METRICS = "http://127.0.0.1:24418", "http://127.0.0.1:24488/metrics"
 TICK_S = 0.02
 WARM = 200
 
@@ -62,16 +62,14 @@ def _rate(runs_a_s: float, seconds: float, processes: int, *, is_wanted: bool) -
     offered, took_s = sum(one.offered for one in offers), max(one.took_s for one in offers)
     causes = sum((Counter(one.causes) for one in offers), Counter())
     over = "one process" if processes == 1 else f"{processes} processes"
-    note = f"{offered:,} runs in {took_s:.0f} s, {arrived:,} of {offered * USUAL.spans:,} spans arrived; {dict(causes)}"
+    note = f"{offered:,} runs in {took_s:.0f} s, {arrived:,} of {offered * SPANS:,} spans arrived; {dict(causes)}"
     name = f"{runs_a_s:.0f} runs a second for {seconds:.0f} s, {over}"
     yield Row(f"{name}: dropped", causes.total(), "", 0 if is_wanted else None, note=note)
     least = 0.97 * runs_a_s if is_wanted else None
     yield Row("  runs offered a second", offered / took_s, "", least, at_least=True)
     if not causes["queue_full"]:  # of records that were dropped nobody knows the spans
-        counted = (
-            sum(n for cause, n in causes.items() if "span" in cause) + USUAL.spans * causes["outbox_full"]
-        )
-        yield Row("  missing and not counted", offered * USUAL.spans - arrived - counted, "spans", 0)
+        counted = sum(n for cause, n in causes.items() if "span" in cause) + SPANS * causes["outbox_full"]
+        yield Row("  missing and not counted", offered * SPANS - arrived - counted, "spans", 0)
     each_us = sum(one.cpu_s for one in offers) / max(1, offered) * 1e6
     note = f"{each_us * runs_a_s / 1e4:.0f} % of a core at this rate"
     yield Row("  processor time of a run, making its records included", each_us, "us", note=note)
@@ -87,7 +85,7 @@ def _together(runs_a_s: float, seconds: float, processes: int) -> tuple[list[Off
     command = [sys.executable, "-m", "benches.load", str(runs_a_s / processes), str(seconds)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(processes)]
     offers = [Offer(**json.loads(one.communicate()[0])) for one in running]
-    return offers, _accepted() - before - processes * WARM * USUAL.spans
+    return offers, _accepted() - before - processes * WARM * SPANS
 
 
 def _offer(runs_a_s: float, seconds: float) -> Offer:
@@ -119,7 +117,7 @@ def _offer(runs_a_s: float, seconds: float) -> Offer:
 
 
 def _put(door: Door, number: int) -> None:
-    for record in USUAL.records(door, number):
+    for record in records(door, number):
         door.put(record)
 
 

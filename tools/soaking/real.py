@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import os
 import sys
 import threading
@@ -56,7 +55,10 @@ class Busy:
         with client_of("OpenAI", self._server) as client:
             self._assistant_id = client.beta.assistants.create(model="gpt-4o", name="Tutor", tools=TOOLS).id
         jobs = [*[self._sync] * THREADS, self._loop, self._probe]
-        self._threads = [threading.Thread(target=self._guarded, args=(job,)) for job in jobs]
+        threading.excepthook = lambda args: self.failures.append(
+            f"{args.exc_type.__name__}: {args.exc_value}"
+        )
+        self._threads = [threading.Thread(target=job) for job in jobs]
         for thread in self._threads:
             thread.start()
 
@@ -68,13 +70,6 @@ class Busy:
         self.is_over.set()
         for thread in self._threads:
             thread.join()
-
-    def _guarded(self, job: Any) -> None:
-        try:
-            job()
-        except BaseException as error:
-            self.failures.append(f"{type(error).__name__}: {error}")
-            raise
 
     def _app(self, kind: str) -> App:
         return App(kind, client_of(kind, self._server), self._server, self._assistant_id)
@@ -123,7 +118,6 @@ class Busy:
 
 
 def rows() -> Iterator[Row]:
-    logging.disable(logging.WARNING)  # of exports and refusals that are meant to happen
     minutes = float(os.environ.get("MINUTES", "20"))
     count = max(LEAST_SAMPLES, round(minutes))
     with fake() as base_url, serving("-m", "soaking.sink") as (_, sink):
@@ -135,7 +129,9 @@ def rows() -> Iterator[Row]:
         for number in range(1, count + 1):
             at = number * minutes / count
             busy.is_over.wait(max(0.0, began + at * 60 - time.monotonic()))
-            p50, p99 = (ours / bare for ours, bare in zip(busy.polls.take(), busy.bare.take(), strict=True))
+            p50, p99 = (
+                ours / (bare or 1.0) for ours, bare in zip(busy.polls.take(), busy.bare.take(), strict=True)
+            )
             samples.append(sample(f"{at:.1f} min", busy.asked, p50, p99))
         alive = handle.stats().live
         busy.stop()

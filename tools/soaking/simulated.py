@@ -6,7 +6,6 @@ first event, by turns.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -48,14 +47,13 @@ def records(door: Door, number: int) -> Iterator[Any]:
         case 8:
             return door.refused(number, asked)
         case 7:
-            return heavy.USUAL.records(door, number)
+            return heavy.records(door, number)
         case 6:
             return door.streamed(number, asked, is_cut=False)
     return door.whole_run(number, asked)
 
 
 def rows() -> Iterator[Row]:
-    logging.disable(logging.WARNING)  # of what is meant to happen
     runs = int(os.environ.get("RUNS", "200000"))
     count, reader, times = Count(), InMemoryMetricReader(), Times()
     door = Door(count, simulated=True, meter_provider=MeterProvider([reader], shutdown_on_exit=False))

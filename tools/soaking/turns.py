@@ -89,11 +89,6 @@ async def streamed_as_bytes(app: App) -> None:
         await app.each(response.iter_lines())
 
 
-async def raw(app: App) -> None:
-    run = (await app.got(app.threads.with_raw_response.create_and_run(**asked(app)))).parse()
-    await app.got(app.runs.with_raw_response.retrieve(run.id, thread_id=run.thread_id))
-
-
 async def refused(app: App) -> None:
     with contextlib.suppress(openai.APIStatusError):
         await app.got(app.threads.create_and_run(assistant_id="asst_unknown"))
@@ -166,9 +161,7 @@ BREAKING = ("stream_cut", "stream_error", "http_server_error", "http_dropped")
 TURNS = [
     *(counted(polled, name) for name in ("text", "code_interpreter", "file_search", "failed", "incomplete")),
     *(counted(streamed, name) for name in ("text", *BREAKING)),
-    *map(
-        counted, (polled_by_hand, tools, tools_streamed, streamed_as_bytes, raw, refused, stream_closed_early)
-    ),
+    *map(counted, (polled_by_hand, tools, tools_streamed, streamed_as_bytes, refused, stream_closed_early)),
     *map(counted, (stream_forgotten, run_forgotten, scored, a_client_of_its_own)),
     counted(given_away_and_taken_over, runs=2),
     counted(files, runs=0),

@@ -53,7 +53,7 @@ def _rows(db: Path, runs: int) -> Iterator[Row]:
 def _post(viewer: Served, body: bytes) -> float:
     """Seconds until the acknowledgement."""
     began = time.perf_counter()
-    answer = viewer.ask("POST", "/v1/traces", body, PROTOBUF)
+    answer = viewer.ask("POST", "/v1/traces", body, **{"Content-Type": PROTOBUF})
     answer.read()
     assert answer.status == 200, answer.status
     return time.perf_counter() - began

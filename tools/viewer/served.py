@@ -21,10 +21,8 @@ class Served:
         self.port, self.grpc_port = map(int, ports.split())
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
-    def ask(
-        self, method: str, path: str, body: bytes = b"", kind: str | None = None
-    ) -> http.client.HTTPResponse:
-        self.connection.request(method, path, body or None, {"Content-Type": kind} if kind else {})
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
+        self.connection.request(method, path, body or None, headers)
         return self.connection.getresponse()
 
     def get(self, path: str) -> bytes:
