@@ -13,7 +13,7 @@ from runspan.viewer.endings import UNFINISHED
 from runspan.viewer.web import manual
 from runspan.viewer.web.render import environment
 
-from ..hand_made import operation, span
+from ..hand_made import messages, operation, span
 from ..runs import a_run
 from ..wire import Answer
 from .test_pages import plain
@@ -118,3 +118,33 @@ def test_words_outside_of_runs_are_found_among_all_spans(get: Get, send: Send) -
     (link,) = re.findall(r'href="(/traces[^"]+)">Search in all spans', page)
     assert f"/trace/{1:032x}" in get(link).text
     assert "Search in all spans" not in get("/?user=nobody").text
+
+
+def test_two_times_that_may_be_the_same_are_not_called_better(get: Get, send: Send) -> None:
+    for n, (rough_s, queue_s) in enumerate(((0.2, 0.25), (0.2, 0.15)), 1):
+        more = {"runspan.run.end_uncertainty_s": rough_s}
+        send(*a_run(n, at_ms=n * 60_000, more=more, queue_s=queue_s, active_s=float(n)))
+    page = plain(get(f"/compare?run={1:032x}.{2:016x}&run={2:032x}.{2:016x}"))
+    assert "Queued 0.2 ± 0.1 s 0.1 ± 0.1 s within the ±" in page
+    assert "Active 1.0 ± 0.1 s 2.0 ± 0.1 s +100 %" in page
+    assert "0.2 ± 0.1 s" in plain(get("/"))
+
+
+def test_a_model_call_without_words_says_what_it_does(get: Get, send: Send) -> None:
+    """The two rounds of a function call: one asks for it, the next brings what it returned."""
+    calls = [{"type": "tool_call", "id": "c1", "name": "get_weather", "arguments": {"city": "Paris"}}]
+    brought = [{"type": "tool_call_response", "id": "c1", "response": {"celsius": 18}}]
+    rounds = (
+        {"gen_ai.input.messages": messages(("user", "How warm?")), "gen_ai.output.messages": messages(("assistant", calls))},
+        {"gen_ai.input.messages": messages(("tool", brought)), "gen_ai.output.messages": messages(("assistant", "18."))},
+    )  # fmt: skip
+    for n, attributes in enumerate(rounds, 1):
+        send(span(n, 0, "chat", n * 100, n * 100 + 50, **operation("chat", attributes)))
+    page = get("/").text
+    assert re.findall(r'question-line" dir="auto">([^<]*)<', page) == [
+        "tool result: {&#34;celsius&#34;: 18}", "How warm?",
+    ]  # fmt: skip
+    assert (
+        re.findall(r'answer-line" dir="auto">([^<]*)<', page)[1]
+        == "calls get_weather({&#34;city&#34;: &#34;Paris&#34;})"
+    )

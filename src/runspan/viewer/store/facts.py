@@ -146,10 +146,13 @@ def error(span: Span) -> str:
 
 
 def exchange(span: Span, inputs: Saids, outputs: Saids) -> tuple[str, str]:
-    """What was asked last and what was answered, whole."""
+    """What was asked last and what was answered, whole; of a model call without words, what it was given and does."""
     question = conversation.last_text(inputs, "user") or conversation.last_text(inputs)
     answer = conversation.last_text(outputs)
-    return question or text(span, "input.value"), answer or text(span, "output.value")
+    return (
+        question or text(span, "input.value") or conversation.last_deed(inputs),
+        answer or text(span, "output.value") or conversation.last_deed(outputs),
+    )
 
 
 def preview(of: str) -> str:
