@@ -96,7 +96,7 @@ coverage-all: $(READY)  ## the branches that all tests together take, file by fi
 	@$(COVERAGE) report --skip-covered --sort=cover
 
 mutate: $(MUTATE)/.ready  ## faults put into core/ and apis/, one by one: at least 90 % must be seen by their own tests
-	@$(MUTATE)/bin/python tools/mutation/check.py '$(JOBS)' '$(FILES)' '$(TESTS)'
+	@$(MUTATE)/bin/python tools/mutate.py '$(JOBS)' '$(FILES)' '$(TESTS)'
 
 $(MUTATE)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(MUTATE)
@@ -128,22 +128,22 @@ $(ENDINGS)/.ready: pyproject.toml
 	@touch $@
 
 soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile
-	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/soak.py
+	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/bench.py simulated real
 
-fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then coverage-guided bytes (SECONDS=)
+fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then the same properties guided by coverage (SECONDS=)
 	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
-	$(FUZZ)/bin/python tools/fuzzing/guided.py $(SECONDS)
+	$(FUZZ)/bin/python tools/fuzz.py $(SECONDS)
 
 $(FUZZ)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(FUZZ)
-	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' 'hypothesis>=6.130,<7'
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' $(TEST_TOOLS)
 	@touch $@
 
-test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow, Prometheus: installed, used, asked; as a table (needs root)
+test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow: installed, used, asked; as a table (needs root)
 	@$(BIN)/python tools/try_backends.py
 
-load: $(READY)  ## 500 runs a second through the Collector, where dropping begins, and the real client's highest rate
-	@$(BIN)/python tools/load.py
+load: $(READY)  ## 500 runs a second through the Collector, and where dropping begins
+	@$(BIN)/python tools/bench.py load
 
 test-cli: $(READY)  ## the runspan command, each subcommand in processes of its own
 	$(BIN)/python -m pytest -n auto tests/cli
@@ -158,7 +158,7 @@ bench: $(READY)  ## every number of the design beside its budget
 	@$(BIN)/python tools/bench.py
 
 bench-viewer: $(READY)  ## the viewer with 100,000 runs: a million spans in, pages out, a restart, a SIGKILL
-	@$(BIN)/python tools/viewer/bench.py
+	@$(BIN)/python tools/bench.py viewer
 
 pictures: $(READY)  ## the viewer's pictures in docs/images, from real runs
 	$(BIN)/python tools/viewer/pictures.py

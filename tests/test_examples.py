@@ -66,6 +66,22 @@ SAID = {
         "first token",
         "1 trace · 6 spans · 1 run: 1 completed",
     ),
+    "background_polled": (
+        "completed: The outer bank",
+        "chat gpt-4o",
+        "Why do rivers bend?",
+        "1 trace · 1 span",
+    ),
+    "background_resumed": ("A span has a parent", "chat gpt-4o", "first token", "1 trace · 1 span"),
+    "background_functions": (
+        "18 degrees.",
+        "chain ask",
+        "chat gpt-4o",
+        "execute_tool get_weather",
+        "chat gpt-4o",
+        "1 trace · 4 spans",
+    ),
+    "background_webhook": ("The outer bank", "chat gpt-4o", "Why do rivers bend?", "1 trace · 1 span"),
     "async_service": ("Ann, ", "Ben, ", "Cem, ", "3 runs: 3 completed"),
 }
 

@@ -19,16 +19,15 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(TOOLS)
 
 
-@pytest.mark.parametrize(("part", "accounts"), [("simulated", 3), ("real", 4)])
-def test_every_run_of_a_small_soak_is_accounted_for(part: str, accounts: int) -> None:
+@pytest.mark.parametrize("part", ["simulated", "real"])
+def test_every_run_of_a_small_soak_is_accounted_for(part: str) -> None:
     """Too short to say what is flat: caches are still filling."""
-    command = [sys.executable, str(TOOLS / "soak.py"), part]
+    command = [sys.executable, str(TOOLS / "bench.py"), part]
     env = {**os.environ, "RUNS": "60", "MINUTES": "0.05"}
     done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
     rows = [line for line in done.stdout.splitlines() if line.startswith(ACCOUNTS)]
-    assert len(rows) == accounts, done.stdout + done.stderr
+    assert len(rows) == len(ACCOUNTS), done.stdout + done.stderr
     assert [row for row in rows if " ok " not in f"{row} "] == []
-    assert f"{part}: " in done.stdout
 
 
 def test_what_grows_by_more_than_its_bound_is_not_flat() -> None:

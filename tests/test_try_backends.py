@@ -76,12 +76,11 @@ def test_the_table_names_what_was_skipped_and_what_is_wrong() -> None:
 
     at = At("Jaeger", "2", "HTTP")
     lines = draw(
-        [at.same("spans", 2, 2), at.same("parents", 2, 1), Skipped("mlflow", "3", "no network")]
+        [at.same("spans", 2, 2), at.same("parents", 2, 1), Skipped(At("mlflow", "3"), "no network")]
     ).splitlines()
     assert [line.split()[-1] for line in lines[1:]] == ["ok", "WRONG", "network"]
     assert "SKIPPED: no network" in lines[3]
     assert lines[1].startswith("Jaeger")
-    assert lines[2].startswith(" ")
 
 
 def test_a_program_that_can_not_be_installed_is_skipped_with_the_reason(
@@ -100,24 +99,7 @@ def test_a_program_that_can_not_be_installed_is_skipped_with_the_reason(
     reason = try_backends._lacking(program)
     assert reason == "no network"
     rows = list(try_backends._rows("jaeger", {"jaeger": reason}))
-    assert "jaeger   2.13.0              SKIPPED: jaeger: no network" in draw(rows)
-
-
-@pytest.mark.parametrize("on_the_path", [["prometheus"], []])
-def test_debians_program_is_the_machines_own_or_a_reason(
-    on_the_path: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from backends import installs
-
-    own = tmp_path / "prometheus"
-    own.write_text("")
-    monkeypatch.setattr(installs, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(installs.shutil, "which", lambda name, **_: str(own) if name in on_the_path else None)
-    if on_the_path:
-        assert installs.PROMETHEUS.ensure().resolve() == own
-    else:
-        with pytest.raises(installs.CannotInstallError, match="no apt-get here, and no prometheus"):
-            installs.PROMETHEUS.ensure()
+    assert draw(rows).splitlines()[1].split(maxsplit=2) == ["jaeger", "2.13.0", "SKIPPED: jaeger: no network"]
 
 
 def test_every_subject_can_be_named_and_is_there() -> None:

@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 OK, BAD, SKIPPED = "ok", "FAILED", "SKIPPED"
+BIN = Path(sys.executable).parent
 
 # Parts of their names. All may be used in a closed program; none asks for more than to be named.
 LICENCES = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "Mozilla Public")
@@ -37,7 +37,7 @@ def consistency(python: str) -> Finding:
 
 def licences(python: str) -> Finding:
     allowed = ["--partial-match", "--allow-only", ";".join(LICENCES)]
-    done = _run(_tool("pip-licenses"), "--python", python, "--from=mixed", "--format=json", *allowed)
+    done = _run(f"{BIN}/pip-licenses", "--python", python, "--from=mixed", "--format=json", *allowed)
     if done.returncode:
         return Finding("licences", BAD, (done.stdout + done.stderr).strip())
     return Finding("licences", OK, f"of {len(json.loads(done.stdout))} packages: {', '.join(LICENCES)}")
@@ -46,42 +46,31 @@ def licences(python: str) -> Finding:
 def vulnerabilities(python: str) -> Finding:
     packages = _run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
     options = ("--format=json", "--progress-spinner=off", "--timeout=10", "--skip-editable")
-    done = _run(_tool("pip-audit"), "--path", packages, *options)
+    done = _run(f"{BIN}/pip-audit", "--path", packages, *options)
     try:
-        report = json.loads(done.stdout)
-    except ValueError:  # it gave up
-        last = done.stderr.strip().splitlines()[-1:]
-        return Finding("known vulnerabilities", SKIPPED, f"pip-audit gave up: {' '.join(last)}")
-    return verdict(report["dependencies"])
+        return verdict(json.loads(done.stdout)["dependencies"])
+    except ValueError:
+        said = " ".join(done.stderr.strip().splitlines()[-1:])
+        return Finding("known vulnerabilities", SKIPPED, f"pip-audit gave up: {said}")
 
 
 def verdict(packages: list[dict[str, Any]]) -> Finding:
     """What pip-audit's report is worth."""
     what = "known vulnerabilities"
-    asked = [one for one in packages if "vulns" in one]
+    looked_up = [one for one in packages if "vulns" in one]
     found = [
         f"{one['name']} {one['version']}: {vuln['id']} (mended in {', '.join(vuln['fix_versions']) or 'none'})"
-        for one in asked
+        for one in looked_up
         for vuln in one["vulns"]
     ]
     if found:
         return Finding(what, BAD, "\n".join(found))
-    if not asked:
-        return Finding(
-            what, SKIPPED, f"none of {len(packages)} packages could be looked up: is PyPI to be reached?"
-        )
-    left = sorted(one["name"] for one in packages if "vulns" not in one)
+    if not looked_up:
+        said = f"none of {len(packages)} packages could be looked up: is PyPI to be reached?"
+        return Finding(what, SKIPPED, said)
+    left = sorted(one["name"] for one in packages if one not in looked_up)
     more = f"; not looked up: {', '.join(left)}" if left else ""
-    return Finding(what, OK, f"none in {len(asked)} packages{more}")
-
-
-def findings(python: str) -> Iterator[Finding]:
-    for check in (consistency, licences, vulnerabilities):
-        yield check(python)
-
-
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
+    return Finding(what, OK, f"none in {len(looked_up)} packages{more}")
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -89,11 +78,9 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def main() -> int:
-    states = set()
-    for one in findings(sys.argv[1]):
-        print(f"{one.state:8}{one.what}: {one.told}", flush=True)
-        states.add(one.state)
-    return 1 if BAD in states else 0
+    findings = [check(sys.argv[1]) for check in (consistency, licences, vulnerabilities)]
+    print(*(f"{one.state:8}{one.what}: {one.told}" for one in findings), sep="\n")
+    return 1 if BAD in {one.state for one in findings} else 0
 
 
 if __name__ == "__main__":

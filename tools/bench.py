@@ -1,56 +1,55 @@
-"""`make bench`: every number of the design beside its budget, each subject in a process of its own.
+"""Measures subjects, each in a process of its own, and prints every number beside its budget.
 
-    python tools/bench.py             all
-    python tools/bench.py caller      one subject
+    python tools/bench.py             those of `make bench`: every number of the design
+    python tools/bench.py caller      one; `make load`, `make soak` and `make bench-viewer` name theirs
 
-Subjects are the modules of `tools/benches/` named below and every `tools/bench_*.py`; each defines `rows() -> Iterator[Row]`.
-Beside the table, `build/bench.json` says the same to programs: the rows, and on what they were measured.
+A subject is a module with `rows() -> Iterator[Row]`. `build/bench.json` has the rows, too, and on what they were measured.
+Exit code 1: a number is beyond its budget.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 
-from benches.table import Row, draw
+from processes import ROOT, environment
+from table import Row, draw
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-PACKAGES = (
-    "runspan",
-    "openai",
-    "opentelemetry-sdk",
-    "opentelemetry-exporter-otlp-proto-http",
-    "msgspec",
-    "wrapt",
-)
-SUBJECTS = ("caller", "memory", "imports", "flood", "bursts", "rates", "processor", "fetching", "assembling")
+PACKAGES = ("runspan", "openai", "opentelemetry-sdk", "opentelemetry-exporter-otlp", "msgspec", "wrapt")
+USUAL = {
+    **{name: f"benches.{name}" for name in ("caller", "memory", "processor", "fetching", "observe")},
+    "simulated": "soaking.simulated",
+}
+SUBJECTS = {**USUAL, "real": "soaking.real", "load": "benches.load", "viewer": "viewer.bench"}
 
 
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--child"]:
+        logging.disable(logging.WARNING)  # of exports and refusals that are meant to happen
         for row in importlib.import_module(arguments[1]).rows():
-            print(json.dumps(row.to_json()), flush=True)
+            print(json.dumps(asdict(row)), flush=True)
         return 0
-    modules = _modules(arguments)
     began = time.monotonic()
-    found = [row for module in modules for row in _measured(module)]
-    print(draw(found))
-    missed = sum(not row.is_held for row in found)
+    rows = [row for name in arguments or USUAL for row in _measured(name)]
+    print(draw(rows))
+    missed = sum(not row.is_held for row in rows)
+    took, load = time.monotonic() - began, os.getloadavg()[0]
     print(
-        f"\n{len(found)} rows, {missed or 'none'} beyond budget, {time.monotonic() - began:.0f} s; also in {_kept(found)}"
+        f"\n{len(rows)} rows, {missed or 'none'} beyond budget, {took:.0f} s, load {load:.1f}; also in {_kept(rows)}"
     )
     return 1 if missed else 0
 
 
-def _kept(rows: list[Row]) -> Path:
+def _kept(rows: list[Row]) -> str:
     """The file in which they stand as JSON."""
     path = ROOT / "build" / "bench.json"
     path.parent.mkdir(exist_ok=True)
@@ -62,28 +61,22 @@ def _kept(rows: list[Row]) -> Path:
         "load": os.getloadavg(),
         "packages": {name: version(name) for name in PACKAGES},
     }
-    told = [{**row.to_json(), "is_held": row.is_held} for row in rows]
-    path.write_text(json.dumps({"on": on, "rows": told}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return path.relative_to(ROOT)
+    kept = {"on": on, "rows": [{**asdict(row), "is_held": row.is_held} for row in rows]}
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return str(path.relative_to(ROOT))
 
 
-def _modules(wanted: list[str]) -> list[str]:
-    known = [f"benches.{name}" for name in SUBJECTS] + sorted(path.stem for path in HERE.glob("bench_*.py"))
-    return [
-        name for name in known if not wanted or name.removeprefix("benches.").removeprefix("bench_") in wanted
-    ]
-
-
-def _measured(module: str) -> list[Row]:
-    print(f"measuring: {module.removeprefix('benches.')}", file=sys.stderr, flush=True)
-    child = [sys.executable, "-W", "ignore", __file__, "--child", module]
-    done = subprocess.run(child, stdout=subprocess.PIPE, text=True)
-    rows = [Row(**json.loads(line)) for line in done.stdout.splitlines()]
-    return (
-        rows
-        if done.returncode == 0
-        else [*rows, Row(f"{module} ended with an error", done.returncode, "", 0)]
-    )
+def _measured(name: str) -> Iterator[Row]:
+    print(f"measuring: {name}", file=sys.stderr, flush=True)
+    child = [sys.executable, "-W", "ignore", __file__, "--child", SUBJECTS[name]]
+    with subprocess.Popen(child, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            row = Row(**json.loads(line))
+            print(f"  {row.what}: {row.value:,.2f} {row.unit}", file=sys.stderr, flush=True)
+            yield row
+    if process.returncode:
+        yield Row(f"{name} ended with an error", process.returncode, "", 0)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -18,33 +17,19 @@ FACE = ""  # `__init__` shows things of all rooms, lazily: it is above all of th
 
 def main() -> int:
     graph = {name_of(path): set(imported(path)) for path in MODULES}
-    rooms: dict[str, set[str]] = defaultdict(set)
-    for name, targets in graph.items():
-        rooms[room_of(name)] |= {room_of(target) for target in targets} - {room_of(name)}
-    for room in sorted(rooms, key=lambda room: -len(below(room, rooms))):
-        print(f"{room or 'runspan':<12} -> {', '.join(sorted(rooms[room])) or '-'}")
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        print(f"\na circle: {' -> '.join(error.args[1])}")
+        print(f"a circle: {' -> '.join(error.args[1])}")
         return 1
+    rooms: dict[str, set[str]] = {}
+    for name in reversed(order):
+        room = name.partition(".")[0]
+        rooms.setdefault(room, set()).update({target.partition(".")[0] for target in graph[name]} - {room})
+    for room, below in rooms.items():
+        print(f"{room or 'runspan':<12} -> {', '.join(sorted(below)) or '-'}")
     print(f"\n{len(order)} modules, no circle")
     return 0
-
-
-def room_of(name: str) -> str:
-    return name.partition(".")[0]
-
-
-def below(room: str, rooms: dict[str, set[str]]) -> set[str]:
-    """All rooms that it leads to."""
-    found: set[str] = set()
-    ways = [room]
-    while ways:
-        for target in rooms.get(ways.pop(), set()) - found:
-            found.add(target)
-            ways.append(target)
-    return found
 
 
 def imported(path: Path) -> Iterator[str]:

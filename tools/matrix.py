@@ -8,16 +8,19 @@ Environments are kept in `.venvs/`; delete the folder to make them anew.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import time
 import venv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from table import columns
+
 ROOT = Path(__file__).resolve().parent.parent
-OTEL = ("api", "sdk", "exporter-otlp")
 
 
 @dataclass(frozen=True)
@@ -27,131 +30,72 @@ class Environment:
     tests: tuple[str, ...] = ("tests/e2e", "tests/fake", "tests/privacy")
 
 
-NEIGHBOURS = "tests/setup/test_neighbours.py"
+NEWEST = "openai>=3,<4"
+NEIGHBOURS = "tests/setup/test_other_instrumentations.py"
 FOREIGN_PROVIDERS = ("tests/setup/test_foreign_providers.py", "tests/setup/test_foreign_observe.py")
+LOGFIRE = "logfire==5.2.0"
+OPENINFERENCE = "openinference-instrumentation-openai==0.1.66"
+OPENLLMETRY = "opentelemetry-instrumentation-openai==0.62.4"
+
+
+def neighbour(name: str, *requirements: str, tests: str | None = None) -> Environment:
+    return Environment(name, (NEWEST, *requirements), (NEIGHBOURS, "-k", tests or name))
+
+
+OLDEST_OTEL = tuple(f"opentelemetry-{part}==1.39.0" for part in ("api", "sdk", "exporter-otlp"))
 ENVIRONMENTS = (
-    Environment(
-        "1.30.5",
-        (
-            "openai==1.30.5",
-            "httpx<0.28",
-            "wrapt==1.16.0",
-            *(f"opentelemetry-{part}==1.39.0" for part in OTEL),
-        ),
-    ),
+    Environment("1.30.5", ("openai==1.30.5", "httpx<0.28", "wrapt==1.16.0", *OLDEST_OTEL)),
     Environment("1.109.1", ("openai==1.109.1",)),
     Environment("2.54.0", ("openai==2.54.0",)),
-    Environment("newest 3.x", ("openai>=3,<4",)),
-    Environment(
-        "logfire", ("openai>=3,<4", "logfire==5.2.0"), (*FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")
-    ),
-    Environment("ddtrace", ("openai>=3,<4", "ddtrace==4.16.0"), (*FOREIGN_PROVIDERS, "-k", "ddtrace")),
-    Environment(
-        "openinference",
-        ("openai>=3,<4", "openinference-instrumentation-openai==0.1.66"),
-        (NEIGHBOURS, "-k", "openinference"),
-    ),
-    Environment(
-        "openllmetry",
-        ("openai>=3,<4", "opentelemetry-instrumentation-openai==0.62.4"),
-        (NEIGHBOURS, "-k", "openllmetry"),
-    ),
-    Environment("agentops", ("openai>=3,<4", "agentops==0.4.21"), (NEIGHBOURS, "-k", "agentops")),
-    Environment(
-        "genai-openai",
-        ("openai>=3,<4", "opentelemetry-instrumentation-genai-openai==1.3b0"),
-        (NEIGHBOURS, "-k", "official"),
-    ),
-    Environment(
-        "neighbours",
-        (
-            "openai>=3,<4",
-            "logfire==5.2.0",
-            "openinference-instrumentation-openai==0.1.66",
-            "opentelemetry-instrumentation-openai==0.62.4",
-        ),
-        (NEIGHBOURS, "-k", "two_of_them"),
-    ),
+    Environment("newest 3.x", (NEWEST,)),
+    Environment("logfire", (NEWEST, LOGFIRE), (*FOREIGN_PROVIDERS, NEIGHBOURS, "-k", "logfire")),
+    Environment("ddtrace", (NEWEST, "ddtrace==4.16.0"), (*FOREIGN_PROVIDERS, "-k", "ddtrace")),
+    neighbour("openinference", OPENINFERENCE),
+    neighbour("openllmetry", OPENLLMETRY),
+    neighbour("agentops", "agentops==0.4.21"),
+    neighbour("genai-openai", "opentelemetry-instrumentation-genai-openai==1.3b0", tests="official"),
+    neighbour("neighbours", LOGFIRE, OPENINFERENCE, OPENLLMETRY, tests="two_of_them"),
     Environment(  # what stands around the client in an app; the doubles of its transport know httpx only
         "companions",
-        (
-            "openai==2.54.0",
-            "langchain-classic==1.0.8",
-            "langchain-community==0.4.2",
-            "pytest-httpx==0.36.2",
-            "respx==0.23.1",
-            "tenacity==9.2.1",
-        ),
+        ("openai==2.54.0", "langchain-classic==1.0.8", "langchain-community==0.4.2", "pytest-httpx==0.36.2", "respx==0.23.1",
+         "tenacity==9.2.1"),
         ("tests/e2e/test_companions.py",),
     ),
     Environment(
         "redaction",
-        ("openai>=3,<4", "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),
+        (NEWEST, "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),
         ("tests/test_docs.py", "-k", "privacy"),
     ),
-    Environment(
-        "arrays", ("openai>=3,<4", "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)
-    ),
-    Environment(
-        "pyright",
-        ("openai>=3,<4", "mypy>=1.18,<3", "pyright>=1.1.400,<2"),
-        ("tests/observing/test_typing.py",),
-    ),
+    Environment("arrays", (NEWEST, "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)),
+    Environment("pyright", (NEWEST, "mypy>=1.18,<3", "pyright>=1.1.400,<2"), ("tests/observing/test_typing.py",)),
     Environment(
         "zero-code",
-        ("openai>=3,<4", "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
+        (NEWEST, "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
     ),
     Environment(  # the runner in click.testing is another one there, so those that start processes
-        "oldest click", ("openai>=3,<4", "click==8.1.0"), ("tests/cli/test_main.py", "tests/cli/test_run.py")
+        "oldest click", (NEWEST, "click==8.1.0"), ("tests/cli/test_main.py", "tests/cli/test_run.py")
     ),
     Environment(
         "recipes",
-        (
-            "openai>=3,<4",
-            "celery==5.7.0",
-            "rq==3.0.0",
-            "redis==8.1.0",
-            "fastapi==0.165.0",
-            "uvicorn>=0.30,<1",
-        ),
+        (NEWEST, "celery==5.7.0", "rq==3.0.0", "redis==8.1.0", "fastapi==0.165.0", "uvicorn>=0.30,<1"),
         ("tests/recipes",),
     ),
-)
-TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4")
-SHOWN = (
-    "openai",
-    "logfire",
-    "ddtrace",
-    "opentelemetry-distro",
-    "celery",
-    "rq",
-    "langchain-classic",
-    "langchain-community",
-    "respx",
-    "pytest-httpx",
-    "tenacity",
-    "fastapi",
+)  # fmt: skip
+TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.130,<7")
+ALWAYS_SHOWN = (
     "httpx",
     "httpx2",
     "opentelemetry-sdk",
     "wrapt",
     "pydantic",
-    "numpy",
-    "pandas",
-    "mypy",
-    "pyright",
-)
+)  # beside what the environment asks for
+HEAD = ("environment", "openai", "with", "passed", "failed", "skipped", "seconds")
 
 
-def main() -> int:
-    asked = sys.argv[1:]
-    rows = [run(e) for e in ENVIRONMENTS if not asked or e.name in asked]
-    head = ("environment", "openai", "with", "passed", "failed", "skipped", "seconds")
-    widths = [max(len(str(row[i])) for row in (head, *rows)) for i in range(len(head))]
-    print()
-    for row in (head, *rows):
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+def main(wanted: list[str]) -> int:
+    rows = [run(e) for e in ENVIRONMENTS if not wanted or e.name in wanted]
+    print("\n" + columns(HEAD, *rows))
     return 0 if all(row[3] and not row[4] for row in rows) else 1
 
 
@@ -159,21 +103,18 @@ def run(environment: Environment) -> tuple[str, str, str, int, int, int, int]:
     python = prepared(environment)
     print(f"{environment.name} ...", flush=True)
     started = time.monotonic()
-    done = subprocess.run(
-        [python, "-m", "pytest", "-n", "auto", "--tb=short", *environment.tests],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    command = [python, "-m", "pytest", "-n", "auto", "--tb=short", *environment.tests]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = done.stdout.strip().splitlines()
     if done.returncode:
         print("\n".join(lines[-60:]), done.stderr[-2000:])
-    counts = dict.fromkeys(("passed", "failed", "skipped", "error", "errors"), 0)
-    counts |= {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", lines[-1] if lines else "")}
+    found = re.findall(r"(\d+) (\w+)", lines[-1] if lines else "")
+    counts = Counter({word: int(number) for number, word in found})
     failed = counts["failed"] + counts["error"] + counts["errors"] or (1 if done.returncode else 0)
     seconds = round(time.monotonic() - started)
     versions = installed(python)
-    others = ", ".join(f"{name} {versions[name]}" for name in SHOWN[1:] if name in versions)
+    named = dict.fromkeys(re.split(r"[<>=]", one)[0] for one in (*environment.requirements, *ALWAYS_SHOWN))
+    others = ", ".join(f"{name} {versions[name]}" for name in named if name in versions and name != "openai")
     return environment.name, versions["openai"], others, counts["passed"], failed, counts["skipped"], seconds
 
 
@@ -192,12 +133,9 @@ def prepared(environment: Environment, tools: tuple[str, ...] = TOOLS) -> str:
 
 
 def installed(python: str) -> dict[str, str]:
-    code = (
-        "import importlib.metadata as m; print(*(f'{d.name.lower()}={d.version}' for d in m.distributions()))"
-    )
-    listed = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout
-    return dict(pair.split("=", 1) for pair in listed.split())
+    listed = subprocess.check_output([python, "-m", "pip", "list", "--format=json"], text=True)
+    return {one["name"].lower(): one["version"] for one in json.loads(listed)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -78,27 +78,25 @@ OLD_SUPPRESS_KEY = "suppress_instrumentation"  # of instrumentations that are ol
 
 def suppress_key() -> str:
     """The key of a Context that switches all instrumentations off."""
-    from opentelemetry import context
-
-    return str(_found("opentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY", context) or OLD_SUPPRESS_KEY)
+    return _suppressing("opentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY")
 
 
 def suppress_http_key() -> str:
     """The key that switches off those of HTTP."""
+    return _suppressing("opentelemetry.context._SUPPRESS_HTTP_INSTRUMENTATION_KEY")
+
+
+def _suppressing(full_name: str) -> str:
     from opentelemetry import context
 
-    return str(
-        _found("opentelemetry.context._SUPPRESS_HTTP_INSTRUMENTATION_KEY", context) or OLD_SUPPRESS_KEY
-    )
+    return str(_found(full_name, context) or OLD_SUPPRESS_KEY)
 
 
 class PublicContext:
     """OpenTelemetry's own functions for the current Context; its `detach` logs where it fails."""
 
     def __init__(self, module: Any) -> None:
-        self.attach = module.attach
-        self.detach = module.detach
-        self.get_current = module.get_current
+        self.attach, self.detach, self.get_current = module.attach, module.detach, module.get_current
 
 
 def runtime_context() -> Any:
@@ -145,38 +143,32 @@ def import_sdk() -> None:
 
 def max_text_chars(provider: Any) -> int | None:
     """Where the provider's spans cut texts; None: nowhere, or not known."""
-    return _limit_by(provider, "max_span_attribute_length")
+    return _limit(
+        "opentelemetry.sdk.trace.TracerProvider._span_limits", provider, "max_span_attribute_length"
+    )
 
 
 def max_attributes(provider: Any) -> int | None:
     """How many attributes the provider's spans keep; None: all, or not known."""
-    return _limit_by(provider, "max_span_attributes")
-
-
-def _limit_by(provider: Any, name: str) -> int | None:
-    # By name: nothing can be imported in the last finalizers.
-    kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(provider).__mro__]
-    if "opentelemetry.sdk.trace.TracerProvider" not in kinds:
-        return None
-    limits = _found("opentelemetry.sdk.trace.TracerProvider._span_limits", provider)
-    found: int | None = getattr(limits, name, None)
-    return found
+    return _limit("opentelemetry.sdk.trace.TracerProvider._span_limits", provider, "max_span_attributes")
 
 
 def text_limit_of(span: Any) -> int | None:
     """Where this recording span cuts texts; None: nowhere, or not known."""
-    return _limit_of(span, "max_span_attribute_length")
+    return _limit("opentelemetry.sdk.trace.Span._limits", span, "max_span_attribute_length")
 
 
 def count_limit_of(span: Any) -> int | None:
     """How many attributes this recording span keeps; None: all, or not known."""
-    return _limit_of(span, "max_span_attributes")
+    return _limit("opentelemetry.sdk.trace.Span._limits", span, "max_span_attributes")
 
 
-def _limit_of(span: Any, name: str) -> int | None:
-    if not type(span).__module__.startswith("opentelemetry.sdk."):
+def _limit(full_name: str, owner: Any, name: str) -> int | None:
+    """Of the SDK's classes and those below them. By name: nothing can be imported in the last finalizers."""
+    kinds = (f"{kind.__module__}.{kind.__name__}" for kind in type(owner).__mro__)
+    if full_name.rpartition(".")[0] not in kinds:
         return None
-    found: int | None = getattr(_found("opentelemetry.sdk.trace.Span._limits", span), name, None)
+    found: int | None = getattr(_found(full_name, owner), name, None)
     return found
 
 
@@ -206,9 +198,8 @@ BASE_CLIENT = "openai._base_client"  # the module where its clients make request
 
 def request_owners(openai: Any) -> list[tuple[type, type]]:
     """(class, the class that it inherits `request` from), sync and async. Found by the public classes, whatever their module is."""
-    clients = [
-        kind for name in ("OpenAI", "AsyncOpenAI") if isinstance(kind := getattr(openai, name, None), type)
-    ]
+    kinds = (getattr(openai, name, None) for name in ("OpenAI", "AsyncOpenAI"))
+    clients = [kind for kind in kinds if isinstance(kind, type)]
     bases = [[base for base in kind.__mro__ if "request" in vars(base)] for kind in clients]
     return [(kind, owners[-1]) for kind, owners in zip(clients, bases, strict=True) if owners]
 
@@ -302,7 +293,7 @@ def transport_at_rest(http: Any) -> Any:
         fresh = _without_connections(http)
         fresh._state = type(
             http._state
-        ).CLOSED  # it is collected like any other client, and must have nothing to close
+        ).CLOSED  # it is collected like any other, and must have nothing to close
     except (AttributeError, TypeError):
         if type(http).__module__.partition(".")[0] in ("httpx", "httpx2", "openai"):
             for name in ("_transport", "_mounts", "_state"):

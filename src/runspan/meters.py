@@ -25,7 +25,7 @@ from opentelemetry.sdk.metrics.export import (
     MetricReader,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import Resource
 
 from . import _compat
 from .config import Config
@@ -131,17 +131,15 @@ class Meters:
 
     def _made(self) -> MeterProvider:
         """Exporters first: a reader has a thread, which one that is made after it and fails would leave behind."""
-        variables.check_metrics()
+        exemplars, *times_ms = variables.metrics()
         self._exporters = []
         sources = [self._source(name) for name in exporters.wanted()]
-        exemplars = _EXEMPLARS[variables.exemplar_filter()]
-        interval_ms, timeout_ms = variables.metric_interval_ms(), variables.metric_timeout_ms()
         if self._resource is None:  # once: the SDK uses a pool of threads, which a child that ends can't have
-            self._resource = _resource(self._config)
-        readers = [self._reader(source, interval_ms, timeout_ms) for source in sources]
+            self._resource = own.resource(own.service(self._config))
+        readers = [self._reader(source, *times_ms) for source in sources]
         resource = self._resource.merge(Resource(_instance()))
         kind: Any = self._kind(MeterProvider)
-        provider: MeterProvider = kind(readers, resource, exemplars(), shutdown_on_exit=False)
+        provider: MeterProvider = kind(readers, resource, _EXEMPLARS[exemplars](), shutdown_on_exit=False)
         return provider
 
     def _kind(self, kind: type) -> type:
@@ -181,12 +179,7 @@ def is_real(provider: Any) -> bool:
 # ---------------------------------------------------------------- pieces
 
 
-def _resource(config: Config) -> Resource:
-    return own.resource({SERVICE_NAME: config.service_name} if config.service_name else {})
-
-
 def _instance() -> dict[str, str]:
     """An id of this process, else the series of two processes would be taken for one. One that was given stays."""
-    return (
-        {} if _INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "") else {_INSTANCE: str(uuid.uuid4())}
-    )
+    is_given = _INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return {} if is_given else {_INSTANCE: str(uuid.uuid4())}

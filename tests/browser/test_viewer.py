@@ -492,7 +492,7 @@ def test_an_empty_viewer_says_what_to_do(browser: Chrome, tmp_path: Path) -> Non
         page = Page(browser, viewer)
         for path in ("/", "/traces", "/threads"):
             page.open(path)
-            assert "runspan.instrument()" in page.one(".empty").text
+            assert f'runspan.instrument(endpoint="{viewer.endpoint}")' in page.one(".empty").text
             assert viewer.endpoint in page.one(".empty").text
         page.open("/sessions")
         assert "session_id=" in page.one(".empty").text

@@ -1,8 +1,8 @@
 """The watched app: real runspan, the real client, a fake Assistants server; its traces go where `OTEL_*` says.
 
-    python -m backends.app
+    python -m backends.app MODE '{"option": value}'
 
-plays every scene once and prints one JSON object: the spans that ended in this process, and runspan's counts.
+plays one of the modes below and prints one JSON object: the spans that ended in this process, runspan's counts, what the mode adds.
 """
 
 from __future__ import annotations
@@ -11,44 +11,38 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from openai import OpenAI
+from opentelemetry import context, propagate
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 import runspan
-from runspan.fake import FunctionCall, Logs, Message, Scenario, Tools, Usage, serve
+from runspan.fake import FunctionCall, Logs, Message, Scenario, Server, Tools, Usage, serve
+from runspan.fake.library import SCENARIOS
 from runspan.fake.scenarios import CodeInterpreter, Ending
 
 SESSION, USER = os.environ.get("APP_SESSION", "session-7"), "ann"
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": CITY}}
-
-ASKS_WEATHER = Scenario(
-    phases=(
-        Tools(
-            (
-                FunctionCall("get_weather", '{"city": "Paris"}'),
-                FunctionCall("get_weather", '{"city": "Oslo"}'),
-            )
-        ),
-        Message("Paris is warmer.", usage=Usage(1200, 80, cached_tokens=1024, reasoning_tokens=32)),
-    )
-)
+CELSIUS = {"Paris": 18, "Oslo": 7}
+ASKED = tuple(FunctionCall("get_weather", json.dumps({"city": city})) for city in CELSIUS)
+COMPARED = Message("Paris is warmer.", usage=Usage(1200, 80, cached_tokens=1024, reasoning_tokens=32))
 STREAMED = Scenario(phases=(Message("Trees write slow letters to the light.", usage=Usage(40, 9)),))
-COMPUTED = Scenario(
-    phases=(
-        Tools((CodeInterpreter("print((14 - 11) / 3)", (Logs("1.0"),)),)),
-        Message("x = 1", usage=Usage(90, 12)),
-    )
-)
-FAILING = Scenario(
-    phases=(Message("This will not"),),
-    ending=Ending("failed", code="rate_limit_exceeded", message="Rate limit is exceeded.", open_step=True),
-)
+PRINTED = CodeInterpreter("print((14 - 11) / 3)", (Logs("1.0"),))
+COMPUTED = Scenario(phases=(Tools((PRINTED,)), Message("x = 1", usage=Usage(90, 12))))
+FAILED = Ending("failed", code="rate_limit_exceeded", message="Rate limit is exceeded.", open_step=True)
+SLOW_S = 6.0
+ODD = {
+    "failed": SCENARIOS["failed"].but(queue_s=0.0),
+    "slow": Scenario(phases=(Message("At last.", seconds=SLOW_S),), queue_s=0.0),
+    "expensive": Scenario(phases=(Message("Much.", seconds=0.0, usage=Usage(90_000, 10)),), queue_s=0.0),
+}
+PLAIN = Scenario(phases=(Message("Fine.", seconds=0.0, usage=Usage(20, 2)),), queue_s=0.0)
 
 
-class Told(SpanProcessor):
+class Ended(SpanProcessor):
     """What ended in this process, as it will be compared."""
 
     def __init__(self) -> None:
@@ -71,33 +65,21 @@ class Told(SpanProcessor):
         )
 
 
-def watched(**options: Any) -> tuple[Any, Told]:
-    """runspan with a provider of its own, and a listener beside its exporter."""
-    handle = runspan.instrument(**options)
-    told = Told()
-    handle._providers.current().add_span_processor(told)
-    return handle, told
-
-
 # ---------------------------------------------------------------- scenes
 
 
-@runspan.observe(kind="tool")
-def get_weather(city: str) -> str:
-    return json.dumps({"city": city, "celsius": {"Paris": 18, "Oslo": 7}[city]})
+def assistant(client: OpenAI, name: str, *tools: Any) -> str:
+    return client.beta.assistants.create(model="gpt-4o", name=name, instructions="Be brief.", tools=tools).id
 
 
-@runspan.observe
-def ask_weather(client: OpenAI) -> str:
-    """Polled, with two function calls."""
-    helper = client.beta.assistants.create(
-        model="gpt-4o", name="Weather", instructions="Compare.", tools=[WEATHER]
-    )
-    run = client.beta.threads.create_and_run(
-        assistant_id=helper.id, thread={"messages": [{"role": "user", "content": "Paris or Oslo?"}]}
-    )
-    while run.status not in ("completed", "failed"):
-        time.sleep(0.01)
+def thread(question: str) -> Any:
+    return {"messages": [{"role": "user", "content": question}]}
+
+
+def polled(client: OpenAI, run: Any) -> Any:
+    """To its end, tools answered, the messages read."""
+    while run.status in ("queued", "in_progress", "requires_action"):
+        time.sleep(0.005)
         run = client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
         if run.status == "requires_action":
             calls = run.required_action.submit_tool_outputs.tool_calls
@@ -108,74 +90,100 @@ def ask_weather(client: OpenAI) -> str:
             run = client.beta.threads.runs.submit_tool_outputs(
                 run.id, thread_id=run.thread_id, tool_outputs=outputs
             )
-    return client.beta.threads.messages.list(run.thread_id).data[0].content[0].text.value
+    client.beta.threads.messages.list(run.thread_id)
+    return run
+
+
+@runspan.observe(kind="tool")
+def get_weather(city: str) -> str:
+    return json.dumps({"city": city, "celsius": CELSIUS[city]})
+
+
+@runspan.observe
+def ask_weather(client: OpenAI) -> None:
+    helper = assistant(client, "Weather", WEATHER)
+    polled(client, client.beta.threads.create_and_run(assistant_id=helper, thread=thread("Paris or Oslo?")))
 
 
 @runspan.observe
 def stream_poem(client: OpenAI) -> str:
-    poet = client.beta.assistants.create(
-        model="gpt-4o", name="Poet", instructions="Write a line about trees."
-    )
-    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Begin."}])
-    with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=poet.id) as stream:
+    talk = client.beta.threads.create(**thread("Begin."))
+    with client.beta.threads.runs.stream(thread_id=talk.id, assistant_id=assistant(client, "Poet")) as stream:
         return "".join(stream.text_deltas)
 
 
 @runspan.observe
-def compute(client: OpenAI) -> str:
+def compute(client: OpenAI) -> None:
     """Code interpreter, its steps read by the app."""
-    tutor = client.beta.assistants.create(
-        model="gpt-4o", name="Math Tutor", instructions="Run code.", tools=[{"type": "code_interpreter"}]
-    )
-    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Please solve 3x + 11 = 14."}])
-    run = client.beta.threads.runs.create_and_poll(
-        thread_id=thread.id, assistant_id=tutor.id, poll_interval_ms=10
-    )
-    client.beta.threads.runs.steps.list(run.id, thread_id=thread.id)
-    return client.beta.threads.messages.list(thread.id).data[0].content[0].text.value
+    tutor = assistant(client, "Math Tutor", {"type": "code_interpreter"})
+    talk = client.beta.threads.create(**thread("Please solve 3x + 11 = 14."))
+    run = client.beta.threads.runs.create_and_poll(thread_id=talk.id, assistant_id=tutor, poll_interval_ms=10)
+    client.beta.threads.runs.steps.list(run.id, thread_id=talk.id)
+    client.beta.threads.messages.list(talk.id)
 
 
 @runspan.observe
-def fail(client: OpenAI) -> str:
-    tutor = client.beta.assistants.create(model="gpt-4o", name="Math Tutor", instructions="Be brief.")
-    run = client.beta.threads.create_and_run_poll(
-        assistant_id=tutor.id,
-        thread={"messages": [{"role": "user", "content": "And now?"}]},
-        poll_interval_ms=10,
-    )
-    client.beta.threads.messages.list(run.thread_id)
-    return run.status
+def fail(client: OpenAI) -> None:
+    tutor = assistant(client, "Math Tutor")
+    polled(client, client.beta.threads.create_and_run(assistant_id=tutor, thread=thread("And now?")))
 
 
-SCENES = ((ask_weather, ASKS_WEATHER), (stream_poem, STREAMED), (compute, COMPUTED), (fail, FAILING))
+SCENES: tuple[tuple[Callable[[OpenAI], object], Scenario], ...] = (
+    (ask_weather, Scenario(phases=(Tools(ASKED), COMPARED))),
+    (stream_poem, STREAMED),
+    (compute, COMPUTED),
+    (fail, Scenario(phases=(Message("This will not"),), ending=FAILED)),
+)
 
 
-def play() -> None:
-    """Every scene, in one session of one user; a trace each."""
+# ---------------------------------------------------------------- modes: each gives what it adds to the facts
+
+Facts = dict[str, Any]
+
+
+def scenes(client: OpenAI, server: Server) -> Facts:
+    """Every scene once, in one session of one user; a trace each."""
+    for scene, server.scenario in SCENES:
+        with runspan.context(session_id=SESSION, user_id=USER):
+            scene(client)
+    return {}
+
+
+def large(client: OpenAI, server: Server, spans: int, chars: int) -> Facts:
+    """One batch of the SDK's is far more than a receiver takes."""
+    for number in range(spans):
+        with runspan.span(f"turn {number}") as turn:
+            turn.update(output="x" * chars)
+    return {}
+
+
+def halves(client: OpenAI, server: Server, odd: dict[str, str], parents: list[dict[str, str]]) -> Facts:
+    """A half of each trace, below its parent from another process; `odd`: what is the matter with the run of that trace."""
+    tutor, carriers = assistant(client, "Tutor"), []
+    for number, parent in enumerate(parents):
+        token = context.attach(propagate.extract(parent, context.Context()))
+        with runspan.context(user_id=USER), runspan.span("half"):
+            server.play_next(ODD[odd[str(number)]] if str(number) in odd else PLAIN)
+            polled(client, client.beta.threads.create_and_run(assistant_id=tutor))
+            carriers.append(carrier := {})
+            propagate.inject(carrier)
+        context.detach(token)
+    return {"carriers": carriers}
+
+
+MODES: dict[str, Callable[..., Facts]] = {mode.__name__: mode for mode in (scenes, large, halves)}
+
+
+def main(mode: str, options: dict[str, Any]) -> None:
+    handle, ended = runspan.instrument(**options.pop("instrument", {})), Ended()
+    handle._providers.current().add_span_processor(ended)
     with serve() as server, OpenAI(base_url=server.base_url, api_key="none", max_retries=0) as client:
-        for scene, scenario in SCENES:
-            server.scenario = scenario
-            with runspan.context(session_id=SESSION, user_id=USER):
-                scene(client)
-        runspan.flush(20)
-
-
-def main() -> None:
-    handle, told = watched()
-    play()
-    is_out = runspan.flush(20)
+        added = MODES[mode](client, server, **options)
+        flushed = runspan.flush(60)
     stats = handle.stats()
-    runspan.uninstrument()
-    json.dump(
-        {
-            "spans": told.spans,
-            "flushed": is_out,
-            "dropped": dict(stats.dropped),
-            "errors": dict(stats.errors),
-        },
-        sys.stdout,
-    )
+    counts = {"dropped": dict(stats.dropped), "errors": dict(stats.errors)}
+    print(json.dumps({"spans": ended.spans, "flushed": flushed, **counts, **added}))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], json.loads(sys.argv[2]))

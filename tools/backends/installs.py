@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from processes import ROOT as ROOT
+
 CACHE = ROOT / ".backends"
 LOGS = CACHE / "logs"
 COLLECTOR = Path(__file__).with_name("collector.yaml")
@@ -63,36 +64,13 @@ def _pip(folder: Path, requirement: str) -> None:
     _run(folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement)
 
 
-def _debian(folder: Path, package: str) -> None:
-    """The machine's own, else the package's files alone: installed, it would start a server that listens on all interfaces."""
-    if found := shutil.which(package):
-        own = folder / "usr" / "bin" / package
-        own.parent.mkdir(parents=True)
-        own.symlink_to(found)
-        return
-    apt = shutil.which("apt-get")
-    if apt is None:
-        raise CannotInstallError(f"no apt-get here, and no {package} on the path")
-    if os.geteuid() == 0:  # a new machine has no lists of packages
-        _run(apt, "update", "-qq")
-    _run(apt, "download", "-qq", package, cwd=folder)
-    (archive,) = folder.glob("*.deb")
-    _run("dpkg-deb", "-x", archive, folder)
-    archive.unlink()
-
-
 def _jaeger(folder: Path, pinned: str) -> None:
     """`go install` refuses a module with `replace` lines, so its source is built where they count. Its page is a placeholder."""
     go = _go()
     _build(go, "mod", "download", pinned, cwd=folder)
-    module_cache = subprocess.run(
-        [go, "env", "GOMODCACHE"], capture_output=True, text=True, check=True
-    ).stdout
-    source = folder / "source"
-    shutil.copytree(Path(module_cache.strip()) / pinned, source, copy_function=shutil.copyfile)
-    for path in source.rglob("*"):  # folders of the module cache are read-only
-        if path.is_dir():
-            path.chmod(0o755)
+    cached = subprocess.check_output([go, "env", "GOMODCACHE"], text=True).strip()
+    source = folder / "source"  # folders of the module cache are read-only
+    _run("cp", "-r", "--no-preserve=mode", Path(cached) / pinned, source)
     _build(go, "build", "-trimpath", "-ldflags=-s -w", "-o", folder / "jaeger", "./cmd/jaeger", cwd=source)
     shutil.rmtree(source)
 
@@ -136,6 +114,5 @@ def _run(*command: str | Path, cwd: Path | None = None, **env: str) -> None:
 # Jaeger v2.13.0 carries the module's tag v1.76.0: its module path has no /v2, so Go knows no later tag of it.
 JAEGER = Program("jaeger", "2.13.0", f"{JAEGER_MODULE}@v1.76.0", _jaeger, "jaeger")
 OTELCOL = Program("otelcol", "0.140.1", COLLECTOR.read_text("utf-8"), _collector, "otelcol")
-PROMETHEUS = Program("prometheus", "Debian's", "prometheus", _debian, "usr/bin/prometheus")
 PHOENIX = Program("phoenix", "20.26.1", "arize-phoenix==20.26.1", _pip, "bin/phoenix")
 MLFLOW = Program("mlflow", "3.17.2", "mlflow==3.17.2", _pip, "bin/mlflow")

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import quote
 
-from .installs import JAEGER, LOGS
-from .report import At, Check
-from .servers import ask, running, until
-from .told import Seen, Told, compared, play
+from backends.installs import JAEGER, LOGS
+from backends.report import At, Check
+from backends.servers import ask, running, until
+from backends.told import Seen, Told, compared, delivered, play
 
 QUERY = "http://127.0.0.1:16686"
 TRANSPORTS = (("HTTP", "http://127.0.0.1:4318", "http/protobuf"), ("gRPC", "http://127.0.0.1:4317", "grpc"))
 
 
-@contextmanager
-def jaeger(*more: str) -> Iterator[None]:
+def jaeger(*more: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """In memory, on the ports of its own defaults unless `more` says otherwise."""
     env = {
         "OTEL_TRACES_SAMPLER": "always_off"
     }  # it traces its own API, to the port where our Collector listens
-    with running(
+    return running(
         [JAEGER.ensure(), *more], log=LOGS / "jaeger-run.log", ready=f"{QUERY}/api/services", env=env
-    ):
-        yield
+    )
 
 
 def checks() -> Iterator[Check]:
@@ -38,26 +37,28 @@ def checks() -> Iterator[Check]:
 
 
 def _asked(at: At, service: str, told: Told) -> Iterator[Check]:
-    yield at.same("flush(), dropped, errors", (True, {}, {}), (told.flushed, told.dropped, told.errors))
+    yield delivered(at, told)
     seen = spans_of(service, len(told.spans))
     yield at.holds("service", service in ask(f"{QUERY}/api/services")["data"], service, service)
+    names = {s["name"] for s in told.spans}
     operations = set(ask(f"{QUERY}/api/services/{service}/operations")["data"])
-    yield at.same(
-        "operations", len({s["name"] for s in told.spans}), len(operations & {s["name"] for s in told.spans})
-    )
+    yield at.same("operations", len(names), len(operations & names))
     yield from compared(at, told, seen)
     run = next(s for s in told.of("invoke_agent") if s["is_error"])
     (trace,) = ask(f"{QUERY}/api/traces/{run['trace']}")["data"]
     flagged = [s for s in trace["spans"] if tags(s).get("error") is True]
     yield at.same("a failed run's trace: spans in error", 2, len(flagged))
-    yield at.same("  its event", "exception", _events(trace, run["span"])[-1])
+    (span,) = [s for s in trace["spans"] if s["spanID"] == run["span"]]
+    events = [next(f["value"] for f in log["fields"] if f["key"] == "event") for log in span["logs"]]
+    yield at.same("  its event", "exception", events[-1])
     # Not error=true: its memory store takes the text "true" for no boolean, and finds nothing by it.
     wanted = quote(json.dumps({"error.type": "rate_limit_exceeded"}))
     found = ask(f"{QUERY}/api/traces?service={service}&tags={wanted}&lookback=1h&limit=20")["data"]
     yield at.same("search by error.type: traces", [run["trace"]], [trace["traceID"] for trace in found])
     v3 = ask(f"{QUERY}/api/v3/traces/{run['trace']}")["result"]["resourceSpans"]
     in_v3 = [s["name"] for r in v3 for scope in r["scopeSpans"] for s in scope["spans"]]
-    yield at.same("the same trace of /api/v3", sorted(_names(told, run["trace"])), sorted(in_v3))
+    sent = [s["name"] for s in told.spans if s["trace"] == run["trace"]]
+    yield at.same("the same trace of /api/v3", sorted(sent), sorted(in_v3))
 
 
 def spans_of(service: str, at_least: int) -> list[Seen]:
@@ -71,26 +72,12 @@ def spans_of(service: str, at_least: int) -> list[Seen]:
 
 
 def _seen(span: Mapping[str, Any]) -> Seen:
-    parents = [r["spanID"] for r in span["references"] if r["refType"] == "CHILD_OF"]
+    parent = next((r["spanID"] for r in span["references"] if r["refType"] == "CHILD_OF"), None)
+    is_error, duration_ns = tags(span).get("error") is True, span["duration"] * 1_000
     return Seen(
-        span["traceID"],
-        span["spanID"],
-        parents[0] if parents else None,
-        span["operationName"],
-        span["duration"] * 1_000,
-        tags(span).get("error") is True,
-        tags(span),
+        span["traceID"], span["spanID"], parent, span["operationName"], duration_ns, is_error, tags(span)
     )
 
 
 def tags(span: Mapping[str, Any]) -> dict[str, Any]:
     return {tag["key"]: tag["value"] for tag in span["tags"]}
-
-
-def _events(trace: Mapping[str, Any], span_id: str) -> list[str]:
-    (span,) = [s for s in trace["spans"] if s["spanID"] == span_id]
-    return [next(f["value"] for f in log["fields"] if f["key"] == "event") for log in span["logs"]]
-
-
-def _names(told: Told, trace: str) -> list[str]:
-    return [s["name"] for s in told.spans if s["trace"] == trace]

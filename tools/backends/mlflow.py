@@ -6,15 +6,14 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .app import SESSION, USER
-from .installs import LOGS, MLFLOW
-from .report import At, Check
-from .servers import ask, running, until
-from .told import Seen, Told, compared, play
+from backends.app import SESSION, USER
+from backends.installs import LOGS, MLFLOW
+from backends.report import At, Check
+from backends.servers import ask, running, until
+from backends.told import Seen, Told, compared, delivered, play
 
 PAGE = "http://127.0.0.1:5000"
 TYPES = {"invoke_agent": "AGENT", "chat": "CHAT_MODEL", "execute_tool": "TOOL"}
@@ -24,20 +23,16 @@ EXPERIMENT = {"locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {
 @contextmanager
 def mlflow() -> Iterator[None]:
     with TemporaryDirectory() as folder:
-        arguments = ["server", "--host", "127.0.0.1", "--port", "5000", "--workers", "1"]
-        store = [
+        where = ["--host", "127.0.0.1", "--port", "5000", "--workers", "1"]
+        where += [
             "--backend-store-uri",
             f"sqlite:///{folder}/mlflow.db",
             "--artifacts-destination",
             f"{folder}/artifacts",
         ]
-        with running(
-            [MLFLOW.ensure(), *arguments, *store],
-            log=LOGS / "mlflow.log",
-            ready=f"{PAGE}/health",
-            env={"MLFLOW_DISABLE_TELEMETRY": "true"},
-            cwd=Path(folder),
-        ):
+        env = {"MLFLOW_DISABLE_TELEMETRY": "true"}
+        log, ready = LOGS / "mlflow.log", f"{PAGE}/health"
+        with running([MLFLOW.ensure(), "server", *where], log=log, ready=ready, env=env, cwd=folder):
             yield
 
 
@@ -48,55 +43,41 @@ def checks() -> Iterator[Check]:
 
 
 def _asked(at: At, told: Told) -> Iterator[Check]:
-    yield at.same("flush(), dropped, errors", (True, {}, {}), (told.flushed, told.dropped, told.errors))
+    yield delivered(at, told)
     traces = until(_traces, lambda found: len(found) >= len(told.traces))
     seen = until(lambda: _spans(traces), lambda found: len(found) >= len(told.spans))
     yield from compared(at, told, seen, grain_ns=0)
     for operation, kind in TYPES.items():
-        types = {s["mlflow.spanType"] for s in _of(seen, operation)}
-        yield at.same(f"type of {operation}", {kind}, types)
+        yield at.same(f"type of {operation}", {kind}, {s["mlflow.spanType"] for s in _of(seen, operation)})
     facts = [trace["trace_metadata"] for trace in traces]
     used = [json.loads(f["mlflow.trace.tokenUsage"]) for f in facts]
-    sent = (told.total("gen_ai.usage.input_tokens"), told.total("gen_ai.usage.output_tokens"))
-    yield at.same(
-        "tokens in, out", sent, tuple(sum(u[k] for u in used) for k in ("input_tokens", "output_tokens"))
-    )
-    cached = sum(u.get("cache_read_input_tokens", 0) for u in used)
-    yield at.same("  of them cached", told.total("gen_ai.usage.cache_read.input_tokens"), cached)
+    for key, name in (
+        ("input_tokens", "input"),
+        ("output_tokens", "output"),
+        ("cache_read_input_tokens", "cached"),
+    ):
+        sent = told.total(f"gen_ai.usage.{'cache_read.input_tokens' if name == 'cached' else key}")
+        yield at.same(f"tokens, {name}", sent, sum(u.get(key, 0) for u in used))
     priced = sum(json.loads(f.get("mlflow.trace.cost", "{}")).get("total_cost", 0) > 0 for f in facts)
-    yield at.same(
-        "traces with a cost",
-        sum(s["attributes"].get("gen_ai.usage.input_tokens", 0) > 0 for s in told.of("chat")),
-        priced,
-    )
+    with_tokens = sum(s["attributes"].get("gen_ai.usage.input_tokens", 0) > 0 for s in told.of("chat"))
+    yield at.same("traces with a cost", with_tokens, priced)
     yield at.same("session of each trace", {SESSION}, {f["mlflow.trace.session"] for f in facts})
     yield at.same("user of each trace", {USER}, {f["mlflow.trace.user"] for f in facts})
     chats = _of(seen, "chat")
-    asked = [c["mlflow.spanInputs"]["messages"] for c in chats]
-    yield at.same(
-        "chats with system prompt and question",
-        [["system", "user"]] * len(chats),
-        [[m["role"] for m in of] for of in asked],
-    )
+    roles = [[m["role"] for m in chat["mlflow.spanInputs"]["messages"]] for chat in chats]
+    yield at.same("chats with system prompt and question", [["system", "user"]] * len(chats), roles)
     said = [c["mlflow.spanOutputs"]["choices"][-1]["message"]["content"] for c in chats]
-    yield at.same("  and their answers", sorted(map(_answer, told.of("chat"))), sorted(said))
-
-
-def _answer(span: dict[str, Any]) -> str:
-    text: str = json.loads(span["attributes"]["gen_ai.output.messages"])[-1]["parts"][0]["content"]
-    return text
+    outputs = [json.loads(span["attributes"]["gen_ai.output.messages"]) for span in told.of("chat")]
+    yield at.same("  and their answers", sorted(o[-1]["parts"][0]["content"] for o in outputs), sorted(said))
 
 
 def _of(seen: list[Seen], operation: str) -> list[Mapping[str, Any]]:
-    return [
-        s.attributes for s in seen if s.attributes and s.attributes.get("gen_ai.operation.name") == operation
-    ]
+    return [s.attributes for s in seen if s.attributes.get("gen_ai.operation.name") == operation]
 
 
 def _traces() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ask(
-        f"{PAGE}/api/3.0/mlflow/traces/search", {**EXPERIMENT, "max_results": 50}
-    )["traces"]
+    search = f"{PAGE}/api/3.0/mlflow/traces/search"
+    found: list[dict[str, Any]] = ask(search, {**EXPERIMENT, "max_results": 50})["traces"]
     return found
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from table import columns
+
 
 @dataclass(frozen=True)
 class Check:
     """`sent` is what the app's process knows, `found` what the program's own API answered; `held=None`: equal, or not."""
 
-    program: str
-    version: str
-    transport: str
+    at: At
     what: str
     sent: Any
     found: Any
@@ -28,8 +28,7 @@ class Check:
 class Skipped:
     """A program that could not be installed or started here, and why."""
 
-    program: str
-    version: str
+    at: At
     reason: str
 
 
@@ -39,40 +38,25 @@ class At:
 
     program: str
     version: str
-    transport: str
+    transport: str = ""
 
     def same(self, what: str, sent: Any, found: Any) -> Check:
-        return Check(self.program, self.version, self.transport, what, sent, found)
+        return Check(self, what, sent, found)
 
     def holds(self, what: str, held: bool, sent: Any = "", found: Any = "") -> Check:
-        return Check(self.program, self.version, self.transport, what, sent, found, held)
+        return Check(self, what, sent, found, held)
 
 
 HEAD = ("program", "version", "transport", "checked", "sent", "found", "")
-WIDEST = 58
+WIDEST = 48
 
 
 def draw(rows: Iterable[Check | Skipped]) -> str:
-    """A table in plain text, one check a line; what repeats is left out."""
-    cells = [HEAD, *map(_cells, rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(HEAD))]
-    lines, before = [], ("", "", "")
-    for row in cells:
-        shown = tuple("" if row[:3] == before else cell for cell in row[:3]) + row[3:]
-        before = row[:3]
-        lines.append("  ".join(cell.ljust(width) for cell, width in zip(shown, widths, strict=True)).rstrip())
-    return "\n".join(lines)
+    """A table in plain text, one check a line."""
+    return columns(HEAD, *((*vars(row.at).values(), *_cells(row)) for row in rows))
 
 
-def _cells(row: Check | Skipped) -> tuple[str, ...]:
+def _cells(row: Check | Skipped) -> tuple[str, str, str, str]:
     if isinstance(row, Skipped):
-        return row.program, row.version, "", f"SKIPPED: {row.reason}", "", "", ""
-    sent, found = _short(row.sent), _short(row.found)
-    if row.is_held and row.held is None and sent == found and len(sent) > 24:
-        found = "the same"
-    return row.program, row.version, row.transport, row.what, sent, found, "ok" if row.is_held else "WRONG"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+        return f"SKIPPED: {row.reason}", "", "", ""
+    return row.what, str(row.sent)[:WIDEST], str(row.found)[:WIDEST], "ok" if row.is_held else "WRONG"

@@ -7,10 +7,9 @@ import os
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,70 +17,51 @@ T = TypeVar("T")
 PATIENCE_S = 300.0  # cold, and on a busy machine
 
 
-class NotStartedError(Exception):
-    """The program ended, or did not answer in time. The message has the end of its log."""
-
-
 @contextmanager
 def running(
     arguments: Sequence[str | Path],
     *,
     log: Path,
-    ready: str | None = None,
+    ready: str,
     env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
+    cwd: str | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The program, from its answer at the URL `ready` to its end. Its output goes to `log`.
 
     It leads a process group of its own: servers of several processes end as a whole.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    how: Any = {
+        "stderr": subprocess.STDOUT,
+        "stdin": subprocess.DEVNULL,
+        "start_new_session": True,
+        "cwd": cwd,
+    }
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [str(a) for a in arguments],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **(env or {})},
-            cwd=cwd,
-            start_new_session=True,
+            list(map(str, arguments)), stdout=out, env={**os.environ, **(env or {})}, **how
         )
     try:
-        if ready is not None:
-            wait_ready(process, ready, log)
+        deadline = time.monotonic() + PATIENCE_S
+        while not _answers(ready):
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = log.read_text("utf-8", "replace")[-2_000:]
+                raise TimeoutError(f"{process.args!s:.200}: no answer at {ready}\n{said}")
+            time.sleep(0.1)
         yield process
     finally:
-        end(process)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(15)
 
 
-def wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not answers(url):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise NotStartedError(f"{process.args!s:.200}: no answer at {url}\n{tail(log)}")
-        time.sleep(0.1)
-
-
-def end(process: subprocess.Popen[bytes], with_signal: int = signal.SIGTERM) -> None:
-    """Ask it to end; after 15 s, make it."""
-    for number in (with_signal, signal.SIGKILL):
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                continue
-
-
-def tail(log: Path) -> str:
-    return log.read_text("utf-8", "replace")[-2_000:] if log.exists() else ""
-
-
-def answers(url: str) -> bool:
+def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             return bool(response.status < 400)
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
 
 
@@ -99,7 +79,7 @@ def until(find: Callable[[], T], is_enough: Callable[[T], bool], timeout_s: floa
     while True:
         try:
             found = find()
-        except (urllib.error.URLError, OSError, KeyError):
+        except (OSError, KeyError):
             if time.monotonic() > deadline:
                 raise
         else:

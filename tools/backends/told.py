@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from .report import At, Check
-
-TOOLS = Path(__file__).resolve().parents[1]
+from backends.report import At, Check
+from processes import environment
 
 
 @dataclass(frozen=True)
@@ -22,6 +19,7 @@ class Told:
     flushed: bool
     dropped: Mapping[str, int]
     errors: Mapping[str, int]
+    more: Mapping[str, Any] = field(default_factory=dict)  # what the mode adds
 
     def of(self, operation: str) -> list[dict[str, Any]]:
         return [s for s in self.spans if s["attributes"].get("gen_ai.operation.name") == operation]
@@ -34,29 +32,23 @@ class Told:
         return sum(int(s["attributes"].get(key, 0)) for s in self.spans)
 
 
-def play(where: str | None = None, **env: str) -> Told:
+def play(
+    where: str | None = None, mode: str = "scenes", options: Mapping[str, Any] | None = None, **env: str
+) -> Told:
     """Run the app in a process of its own. `where`: its `OTEL_EXPORTER_OTLP_ENDPOINT`; None: a preset's variables are in `env`."""
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "backends.app"],
-        env=environment(where, **env),
-        stdout=subprocess.PIPE,
-        stderr=sys.stderr,
-        timeout=300,
-        check=True,
-    )
-    return Told(**json.loads(child.stdout))
-
-
-def environment(where: str | None, **env: str) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": str(TOOLS),
-        **({"OTEL_EXPORTER_OTLP_ENDPOINT": where} if where else {}),
-        "OTEL_SERVICE_NAME": "tutor",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_EXPORTER_OTLP_TIMEOUT": "60",  # a backend that has just started is slow
-        **env,
+    if where:
+        env["OTEL_EXPORTER_OTLP_ENDPOINT"] = where
+    slow = {"OTEL_EXPORTER_OTLP_TIMEOUT": "60"}  # as a backend is that has just started
+    usual = {"OTEL_SERVICE_NAME": "tutor", "OTEL_METRICS_EXPORTER": "none", **slow}
+    child = [sys.executable, "-W", "ignore", "-m", "backends.app", mode, json.dumps(options or {})]
+    how: Any = {
+        "env": environment(**{**usual, **env}),
+        "stdout": subprocess.PIPE,
+        "timeout": 300,
+        "check": True,
     }
+    facts = json.loads(subprocess.run(child, **how).stdout)
+    return Told(*(facts.pop(name) for name in ("spans", "flushed", "dropped", "errors")), facts)
 
 
 @dataclass(frozen=True)
@@ -69,21 +61,24 @@ class Seen:
     name: str
     duration_ns: int | None = None
     is_error: bool | None = None
-    attributes: Mapping[str, Any] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 ATTRIBUTES = (  # one of each type, and the ones that backends live on
-    "gen_ai.operation.name",
-    "gen_ai.request.model",
-    "gen_ai.usage.input_tokens",
-    "gen_ai.input.messages",
-    "gen_ai.output.messages",
-    "gen_ai.tool.call.arguments",
-    "runspan.run.status",
-    "runspan.run.queue_s",
-    "session.id",
+    "gen_ai.operation.name", "gen_ai.request.model", "gen_ai.usage.input_tokens", "gen_ai.input.messages",
+    "gen_ai.output.messages", "gen_ai.tool.call.arguments", "runspan.run.status", "runspan.run.queue_s", "session.id",
     "error.type",
+)  # fmt: skip
+FACTS: tuple[tuple[str, Callable[[dict[str, Any]], Any], Callable[[Seen], Any]], ...] = (
+    ("trace ids", lambda s: s["trace"], lambda s: s.trace),
+    ("parents", lambda s: s["parent"], lambda s: s.parent),
+    ("names", lambda s: s["name"], lambda s: s.name),
+    ("error flags", lambda s: s["is_error"], lambda s: s.is_error),
 )
+
+
+def delivered(at: At, told: Told) -> Check:
+    return at.same("flush(), dropped, errors", (True, {}, {}), (told.flushed, told.dropped, told.errors))
 
 
 def compared(at: At, told: Told, seen: list[Seen], *, grain_ns: int = 1_000) -> Iterator[Check]:
@@ -92,27 +87,13 @@ def compared(at: At, told: Told, seen: list[Seen], *, grain_ns: int = 1_000) -> 
     sent = {s["span"]: s for s in told.spans}
     both = [(sent[s.span], s) for s in seen if s.span in sent]
     yield at.same("  each once, known by id", len(sent), len({s.span for s in seen} & set(sent)))
-    facts: tuple[tuple[str, Callable[[dict[str, Any]], Any], Callable[[Seen], Any]], ...] = (
-        ("trace ids", lambda s: s["trace"], lambda s: s.trace),
-        ("parents", lambda s: s["parent"], lambda s: s.parent),
-        ("names", lambda s: s["name"], lambda s: s.name),
-        ("error flags", lambda s: s["is_error"], lambda s: s.is_error),
-    )
-    for what, of_sent, of_seen in facts:
-        if all(of_seen(s) is None for _, s in both) and what == "error flags":
-            continue
+    for what, of_sent, of_seen in FACTS:
         yield at.same(what, *_agreeing([(of_sent(t), of_seen(s)) for t, s in both]))
-    if all(s.duration_ns is not None for _, s in both):
-        off = [abs(t["end_ns"] - t["start_ns"] - (s.duration_ns or 0)) for t, s in both]
-        yield at.same("durations", *_agreeing([(True, o <= grain_ns) for o in off]))
-    if both and both[0][1].attributes is not None:
-        for key in ATTRIBUTES:
-            values = [
-                (t["attributes"][key], (s.attributes or {}).get(key))
-                for t, s in both
-                if key in t["attributes"]
-            ]
-            yield at.same(key, *_agreeing(values))
+    off = [abs(t["end_ns"] - t["start_ns"] - (s.duration_ns or 0)) for t, s in both]
+    yield at.same("durations", *_agreeing([(True, o <= grain_ns) for o in off]))
+    for key in ATTRIBUTES:
+        values = [(t["attributes"][key], s.attributes.get(key)) for t, s in both if key in t["attributes"]]
+        yield at.same(key, *_agreeing(values))
 
 
 def _agreeing(pairs: list[tuple[Any, Any]]) -> tuple[int, int]:

@@ -5,47 +5,40 @@ Both are measured in turns within one run, and each pair is compared for itself:
 
 from __future__ import annotations
 
-import multiprocessing
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from statistics import median
 from typing import Any
 
 import openai
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 import runspan
-from benches.table import Row
+from benches.timing import instrumented, provider_with
+from processes import serving
 from runspan.exporting.encoding import encode
 from runspan.fake import Message, Scenario, SimulatedClock, serve
+from table import Row
 
 PAIRS = 15
 THREADS = 4
 DELTAS = 600
-SPAWN = multiprocessing.get_context("spawn")
 
 Act = Callable[[Any, str, int], None]  # (client, assistant id, how often)
 
 
-SCENARIOS: dict[str, Scenario] = {
-    "eight polls": Scenario(phases=(Message("It is 391."),), queue_s=3),
-    "slow": Scenario(phases=(Message("It is 391."),), queue_s=600),
-    "long answer": Scenario(phases=(Message("word " * DELTAS),), queue_s=0),
-}
-
-
 def rows() -> Iterator[Row]:
-    for what, scenario, act, times, budget in (
-        ("a polled run (thread, create, polls, list)", "eight polls", _polled, 20, 1.05),
-        ("a poll of a live run, 4 threads", "slow", _polls, 400, 1.03),
-        (f"a streamed run of {DELTAS} deltas", "long answer", _streamed, 4, 1.05),
+    for what, text, queue_s, act, times, budget in (
+        ("a polled run (thread, create, polls, list)", "It is 391.", 3, _polled, 20, 1.05),
+        ("a poll of a live run, 4 threads", "It is 391.", 10**6, _polls, 400, 1.03),
+        (f"a streamed run of {DELTAS} deltas", "word " * DELTAS, 0, _streamed, 4, 1.05),
     ):
         with (
-            served(scenario) as base_url,
+            serving("-m", "benches.processor", text, str(queue_s)) as (_, base_url),
             openai.OpenAI(api_key="none", base_url=base_url, max_retries=0) as client,
         ):
             assistant_id = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.").id
@@ -56,41 +49,18 @@ def rows() -> Iterator[Row]:
         yield Row(f"processor time of {what}, with : without", ratio, "", budget, note=note)
 
 
-@contextmanager
-def served(scenario: str) -> Iterator[str]:
-    """The fake in a process of its own, whose time moves on with each poll; its base URL."""
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_serve, args=(scenario, theirs), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()
-    finally:
-        ours.close()
-        process.join()
-
-
-def _serve(scenario: str, parent: Any) -> None:
-    clock = None if scenario == "slow" else SimulatedClock(poll_step_s=0.5)
-    with serve(SCENARIOS[scenario], clock) as server:
-        parent.send(server.base_url)
-        with suppress(EOFError):
-            parent.recv()
-
-
 def _costs(act: Callable[[int], None], times: int) -> list[tuple[float, float]]:
     """(without, with) of each pair, in seconds of processor time; which comes first changes."""
     pairs = []
-    for number in range(-1, PAIRS):
-        pair = {
-            traced: _cost(act, times, traced) for traced in ((False, True) if number % 2 else (True, False))
-        }
-        if number >= 0:  # the first one warms up
-            pairs.append((pair[False], pair[True]))
-    return pairs
+    for number in range(PAIRS + 1):
+        order = (False, True) if number % 2 else (True, False)
+        pair = {traced: _cost(act, times, traced) for traced in order}
+        pairs.append((pair[False], pair[True]))
+    return pairs[1:]  # the first one warms up
 
 
 def _cost(act: Callable[[int], None], times: int, traced: bool) -> float:
-    with _instrumented() if traced else nullcontext():
+    with _exporting() if traced else nullcontext():
         act(THREADS)  # what is made once
         began = time.process_time()
         act(times)
@@ -108,15 +78,11 @@ class _Encoded(SpanExporter):
 
 
 @contextmanager
-def _instrumented() -> Iterator[None]:
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(_Encoded()))
-    runspan.instrument(tracer_provider=provider)
-    try:
+def _exporting() -> Iterator[None]:
+    provider = provider_with(BatchSpanProcessor(_Encoded()))
+    with instrumented(provider):
         yield
-    finally:
-        runspan.uninstrument()
-        provider.shutdown()
+    provider.shutdown()
 
 
 # ---------------------------------------------------------------- what an app does
@@ -152,3 +118,15 @@ def _streamed(client: Any, assistant_id: str, times: int) -> None:
         with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant_id) as events:
             for _ in events:
                 pass
+
+
+def _serve(text: str, queue_s: str) -> None:
+    """The fake, whose time moves on with each poll."""
+    scenario = Scenario(phases=(Message(text),), queue_s=float(queue_s))
+    with serve(scenario, SimulatedClock(poll_step_s=0.5)) as server:
+        print(server.base_url, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    _serve(*sys.argv[1:])

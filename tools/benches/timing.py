@@ -6,16 +6,23 @@ The best, not the mean: noise of other processes only ever adds. Processor time 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from time import thread_time_ns
 
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+import runspan
 
 CHUNKS = 12  # of each variant, between two settlings
 
 
 def best_us(
-    variants: Mapping[str, Callable[[], object]], *, calls: int, rounds: int, settle: Callable[[], object]
+    variants: Mapping[str, Callable[[], object]],
+    *,
+    calls: int,
+    rounds: int,
+    settle: Callable[[], object] = lambda: None,
 ) -> dict[str, float]:
     """Microseconds of one call of each variant. Each makes `calls` of them; `settle` lets background work end before."""
     best = dict.fromkeys(variants, float("inf"))
@@ -42,3 +49,19 @@ def bare_spans(calls: int) -> Callable[[], None]:
             start_span("bare").end()
 
     return make
+
+
+def provider_with(*processors: SpanProcessor) -> TracerProvider:
+    provider = TracerProvider(shutdown_on_exit=False)
+    for processor in processors:
+        provider.add_span_processor(processor)
+    return provider
+
+
+@contextmanager
+def instrumented(provider: TracerProvider | None = None, **options: object) -> Iterator[None]:
+    runspan.instrument(tracer_provider=provider or provider_with(), **options)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        runspan.uninstrument()

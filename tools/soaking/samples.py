@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median
 
-from benches.table import Row
-
-SETTLING = 3  # samples below which there are no thirds
+from processes import memory_mb
+from runspan.stats import Stats
+from table import Row
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,6 @@ class Sample:
     objects: int
     p50: float
     p99: float
-    bare_p50: float = 0.0  # of the same calls past runspan
-    bare_p99: float = 0.0
-
-    @property
-    def added_p50(self) -> float:
-        """The calls beside the same ones past runspan: what else the machine does is in both."""
-        return self.p50 / self.bare_p50 if self.bare_p50 else 0.0
-
-    @property
-    def added_p99(self) -> float:
-        return self.p99 / self.bare_p99 if self.bare_p99 else 0.0
 
 
 @dataclass(frozen=True)
@@ -66,78 +55,56 @@ class Times:
 
     def __init__(self) -> None:
         self._taken = array("d")
-
-    def add(self, value: float) -> None:
-        self._taken.append(value)
+        self.add = self._taken.append
 
     def take(self) -> tuple[float, float]:
         """p50 and p99 so far; from now on anew."""
         ordered = sorted(self._taken)
         self._taken = array("d")
-        return (_share(ordered, 0.5), _share(ordered, 0.99)) if ordered else (0.0, 0.0)
+        self.add = self._taken.append
+        return (ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]) if ordered else (0.0, 0.0)
 
 
-def _share(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-
-
-def sample(at: str, runs: int, times: Times, bare: Times | None = None) -> Sample:
-    """This process as it is now, garbage collected."""
+def sample(at: str, runs: int, p50: float, p99: float) -> Sample:
+    """This process as it is now, garbage collected; printed, too."""
     gc.collect()
     files = len(os.listdir("/proc/self/fd")) - 1  # the listing's own
-    objects = _tracked()
-    p50, p99 = times.take()
-    more = bare.take() if bare is not None else (0.0, 0.0)
-    return Sample(at, runs, _anon_mb(), threading.active_count(), files, objects, p50, p99, *more)
-
-
-def _tracked() -> int:
-    """Objects that the collector knows. Not `gc.get_objects`: tuples that other threads are just making can't be touched."""
-    gc.freeze()
-    try:
-        return gc.get_freeze_count()
-    finally:
-        gc.unfreeze()
-
-
-def _anon_mb() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
-
-
-def thirds(samples: Sequence[Sample], of: Callable[[Sample], float]) -> tuple[float, float]:
-    """Medians of the second third and of the last."""
-    third = len(samples) // 3
-    return median(map(of, samples[third : 2 * third])), median(map(of, samples[2 * third :]))
+    gc.freeze()  # not `gc.get_objects`: tuples that other threads are just making can't be touched
+    objects = gc.get_freeze_count()
+    gc.unfreeze()
+    taken = Sample(at, runs, memory_mb(), threading.active_count(), files, objects, p50, p99)
+    said = (f"{name} {value:,.2f}" for name, value in vars(taken).items() if name != "at")
+    print(at, *said, sep="  ", file=sys.stderr, flush=True)
+    return taken
 
 
 def flat(samples: Sequence[Sample], bounds: Sequence[Bound]) -> Iterator[Row]:
     """A row for each bound."""
-    if len(samples) < SETTLING:
+    third = len(samples) // 3
+    if not third:
         raise ValueError(f"{len(samples)} samples have no thirds")
     for bound in bounds:
-        second, last = thirds(samples, bound.of)
+        parts = (samples[third : 2 * third], samples[2 * third :])
+        second, last = (median(map(bound.of, part)) for part in parts)
         may = max(second * bound.percent / 100, bound.slack)
         note = f"{second:,.2f} in the second third, {last:,.2f} in the last"
         yield Row(f"growth of {bound.what}", round(last - second, 3), "", round(may, 3), note=note)
 
 
-def draw_samples(samples: Sequence[Sample]) -> str:
-    """The table of all samples, one a line; columns that say nothing are left out."""
-    names = [f.name for f in fields(Sample)]
-    shown = [name for name in names if any(getattr(s, name) for s in samples)]
-    cells = [shown, *([_cell(getattr(s, name)) for name in shown] for s in samples)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(shown))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells
+def accounts(stats: Stats, asked: int, arrived: int, alive: int, faults: Sequence[str]) -> Iterator[Row]:
+    """Each run that was asked for has one end, and each end one run span at the far end."""
+    lost = stats.dropped.get("error", 0) + stats.dropped.get(
+        "outbox_full", 0
+    )  # other causes count records, spans
+    out = stats.emitted + stats.unfinished
+    note = (
+        f"{stats.emitted:,} emitted + {stats.unfinished:,} unfinished + {stats.handed_off:,} handed off + {lost:,} dropped"
+        f" + {stats.live:,} live of {stats.started:,}; {alive:,} were alive at the end"
     )
-
-
-def _cell(value: object) -> str:
-    return (
-        f"{value:,.2f}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
+    gone = out + stats.handed_off + stats.live + lost
+    yield Row("runs not accounted for", abs(stats.started - gone), "", 0, note=note)
+    yield Row("runs asked for and not seen", abs(asked - stats.started), "", 0, note=f"{asked:,} asked for")
+    note = f"{arrived:,} arrived; {dict(stats.dropped)}"
+    yield Row("run spans missing at the receiver", abs(out - arrived), "", 0, note=note)
+    note = f"{list(faults) or 'none'}; fetches {dict(stats.fetches)}"
+    yield Row("errors of our own, and turns that failed", len(faults), "", 0, note=note)

@@ -1,4 +1,4 @@
-"""A million runs at the tracker's door, under simulated time.
+"""Many runs at the tracker's door, under simulated time: a million of them in `make soak`, 200,000 in `make bench`.
 
 Of ten, six are polled to their end; one each is streamed, has tools, is refused, and is forgotten: right away or after a stream's
 first event, by turns.
@@ -6,7 +6,7 @@ first event, by turns.
 
 from __future__ import annotations
 
-import sys
+import os
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from benches import heavy
 from benches.door import SECOND, Door, question
-from benches.table import Row
-from soaking.samples import HELD, Bound, Sample, Times, draw_samples, flat, sample
+from soaking.samples import HELD, Bound, Times, accounts, flat, sample
+from table import Row
 
 A_SECOND = 100  # runs begun; forgotten ones live for eleven minutes
 SAMPLES = 30
@@ -39,26 +39,25 @@ class Count(SpanProcessor):
 
 def records(door: Door, number: int) -> Iterator[Any]:
     asked = question(number)
-    kind = number % 10
-    if kind == 9:
-        is_streamed = number % 20 == 9
-        return (
-            door.streamed(number, asked, is_cut=True)
-            if is_streamed
-            else islice(door.whole_run(number, asked), 1)
-        )
-    if kind == 8:
-        return door.refused(number, asked)
-    if kind == 7:
-        return heavy.records(door, number)
-    return door.streamed(number, asked, is_cut=False) if kind == 6 else door.whole_run(number, asked)
+    match number % 10:
+        case 9 if number % 20 == 9:
+            return door.streamed(number, asked, is_cut=True)
+        case 9:
+            return islice(door.whole_run(number, asked), 1)
+        case 8:
+            return door.refused(number, asked)
+        case 7:
+            return heavy.records(door, number)
+        case 6:
+            return door.streamed(number, asked, is_cut=False)
+    return door.whole_run(number, asked)
 
 
-def soak(runs: int) -> Iterator[Row]:
+def rows() -> Iterator[Row]:
+    runs = int(os.environ.get("RUNS", "200000"))
     count, reader, times = Count(), InMemoryMetricReader(), Times()
-    meters = MeterProvider([reader], shutdown_on_exit=False)
-    door = Door(count, simulated=True, meter_provider=meters)
-    began_s, began_ns, samples = time.monotonic(), door.now_ns, list[Sample]()
+    door = Door(count, simulated=True, meter_provider=MeterProvider([reader], shutdown_on_exit=False))
+    began_s, began_ns, samples = time.monotonic(), door.now_ns, []
     each = max(1, runs // SAMPLES)
     for number in range(1, runs + 1):
         took = 0
@@ -73,27 +72,14 @@ def soak(runs: int) -> Iterator[Row]:
         if number % each == 0:
             reader.get_metrics_data()
             minutes = (door.now_ns - began_ns) / SECOND / 60
-            samples.append(sample(f"{minutes:.0f} min", number, times))
-            print(draw_samples(samples[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-    alive, rate = door.handle.stats().live, runs / (time.monotonic() - began_s)
+            samples.append(sample(f"{minutes:.0f} min", number, *times.take()))
+    alive = door.handle.stats().live
     door.now_ns += 3600 * SECOND
     door.tick()
     door.emit_over()
-    print(draw_samples(samples))
     yield from flat(samples, BOUNDS)
     stats = door.handle.stats()
-    dropped = sum(stats.dropped.values())
-    gone = stats.emitted + stats.unfinished + stats.handed_off + dropped + stats.live
-    note = (
-        f"{stats.emitted:,} emitted + {stats.unfinished:,} unfinished + {dropped:,} dropped + {stats.live:,} live"
-        f" of {stats.started:,}; {alive:,} forgotten ones were alive at the end, {rate:,.0f} runs/s"
+    yield from accounts(
+        stats, runs, count.runs, alive, [f"{n} at {site}" for site, n in stats.errors.items()]
     )
-    yield Row("runs not accounted for", abs(runs - gone) + abs(stats.started - gone), "", 0, note=note)
-    yield Row(
-        "run spans missing at the exporter",
-        runs - dropped - count.runs,
-        "",
-        0,
-        note=f"{count.runs:,} arrived",
-    )
-    yield Row("errors of our own", sum(stats.errors.values()), "", 0, note=str(dict(stats.errors) or ""))
+    yield Row("runs a second at the door", runs / (time.monotonic() - began_s))

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Set
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
@@ -25,88 +25,69 @@ if TYPE_CHECKING:
 
 IMAGES = HOME / "docs" / "images"
 SIZES = {"desktop": (1400, 900, False), "phone": (390, 844, True)}
-# those that the documentation shows; `--all DIR` takes every page in both sizes and themes
-SHOWN = frozenset({
-    "overview-desktop-light", "runs-desktop-light", "trace-desktop-light", "trace-desktop-dark", "thread-desktop-light",
-    "compare-desktop-light", "failed-desktop-light", "runs-phone-light", "trace-phone-dark", "thread-phone-light",
-    "compare-phone-dark",
-})  # fmt: skip
+THEMES = ("light", "dark")
 MAX_BYTES = 100_000
 QUALITY = 70
 
 
-def main(arguments: list[str]) -> int:
-    folder = Path(arguments[1]) if arguments[:1] == ["--all"] else IMAGES
-    wanted = SHOWN if folder == IMAGES else None
+def main() -> int:
     if reason := missing():
         print(f"pictures: {reason}", file=sys.stderr)
         return 1
     warnings.filterwarnings("ignore", message="The Assistants API is deprecated|deprecated$")
-    folder.mkdir(parents=True, exist_ok=True)
+    IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as store, serve(port=0, db=Path(store) / "traces.db") as viewer:
         runspan.instrument(endpoint=viewer.endpoint, service_name="support-app", prices=scene.PRICES)
         scene.play(print, [talk for talk in scene.TALKS if talk.user != "mei" or has_font("zh")])
         runspan.uninstrument()
-        for size, (width, height, is_phone) in SIZES.items():
-            for theme in ("light", "dark"):
-                with tempfile.TemporaryDirectory() as profile:
-                    driver = start(
-                        Path(profile),
-                        width,
-                        height,
-                        zone="Europe/Paris",
-                        is_dark=theme == "dark",
-                        is_phone=is_phone,
-                    )
-                    try:
-                        take(driver, viewer, folder, f"{size}-{theme}", wanted)
-                    finally:
-                        driver.quit()
+        for (size, (width, height, is_phone)), theme in product(SIZES.items(), THEMES):
+            how: Any = {"zone": "Europe/Paris", "is_dark": theme == "dark", "is_phone": is_phone}
+            with tempfile.TemporaryDirectory() as profile:
+                driver = start(Path(profile), width, height, **how)
+                try:
+                    take(driver, viewer, f"{size}-{theme}")
+                finally:
+                    driver.quit()
     return 0
 
 
 def has_font(language: str) -> bool:
     """Whether the machine can draw the script; boxes would say nothing."""
-    found = subprocess.run(["fc-list", f":lang={language}"], capture_output=True, text=True, check=False)
-    return bool(found.stdout)
+    return bool(subprocess.run(["fc-list", f":lang={language}"], capture_output=True, check=False).stdout)
 
 
-def take(driver: Chrome, viewer: Viewer, folder: Path, suffix: str, wanted: Set[str] | None) -> None:
-    """The wanted pages, or all, as they are once the page's own script has said that it is live."""
+def take(driver: Chrome, viewer: Viewer, look: str) -> None:
+    """The pages that the documentation shows so, as they are once the page's own script has said that it is live."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    for name, path in pages(viewer.store).items():
-        if wanted is not None and f"{name}-{suffix}" not in wanted:
+    for name, (path, looks) in pages(viewer.store).items():
+        if look not in looks.split():
             continue
         driver.get(viewer.endpoint + path)
         WebDriverWait(driver, 20).until(lambda d: d.find_elements("css selector", "#live:not([hidden])"))
         shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
         data = base64.b64decode(shot["data"])
-        target = folder / f"{name}-{suffix}.webp"
+        target = IMAGES / f"{name}-{look}.webp"
         target.write_bytes(data)
         print(f"{target.name}  {len(data) / 1000:.0f} kB" + ("  TOO LARGE" if len(data) > MAX_BYTES else ""))
 
 
-def pages(store: Store) -> dict[str, str]:
-    """Name of the picture -> address."""
+def pages(store: Store) -> dict[str, tuple[str, str]]:
+    """Name of the picture -> (address, the sizes and themes in which it is shown)."""
     (trip,) = store.runs(RunFilter(words="sea weekend Lyon"))
     by_rate = store.runs(RunFilter(words="1,480.24")) + store.runs(RunFilter(words="1,628.89"))
     first, second = by_rate[0], by_rate[-1]
     (failed,) = store.runs(RunFilter(status="failed"))
+    compared = f"/compare?run={first.trace}.{first.span}&run={second.trace}.{second.span}"
     return {
-        "overview": "/overview",
-        "runs": "/",
-        "traces": "/traces",
-        "threads": "/threads",
-        "sessions": "/sessions",
-        "failed": f"/trace/{failed.trace}?span={failed.span}",
-        "session": f"/session?id={trip.session}",
-        "docs": "/docs",
-        "trace": f"/trace/{trip.trace}?span={trip.span}",
-        "thread": f"/thread?id={trip.thread}",
-        "compare": f"/compare?run={first.trace}.{first.span}&run={second.trace}.{second.span}",
+        "overview": ("/overview", "desktop-light"),
+        "runs": ("/", "desktop-light phone-light"),
+        "failed": (f"/trace/{failed.trace}?span={failed.span}", "desktop-light"),
+        "trace": (f"/trace/{trip.trace}?span={trip.span}", "desktop-light desktop-dark phone-dark"),
+        "thread": (f"/thread?id={trip.thread}", "desktop-light phone-light"),
+        "compare": (compared, "desktop-light phone-dark"),
     }
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -12,7 +12,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from ..config import BACKENDS, ConfigError, host_of, resolve
 from ..exporting.address import HTTP, address
 from ..exporting.batches import batches
-from ..exporting.resend import Sender, with_resource
 from ..viewer.decode import TRACES, BadBodyError, parse
 from ..viewer.store.files import exports, refusal
 from ..viewer.text import neutral
@@ -20,6 +19,7 @@ from ..viewer.units import count
 from . import exits
 from .output import Problem, say_json
 from .progress import progress
+from .resend import Sender, with_resource
 
 
 @click.command("replay", short_help="Send a file of traces on.")

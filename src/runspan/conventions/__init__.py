@@ -11,9 +11,8 @@ from . import genai, langfuse, mlflow, openinference, others
 from .backend_attributes import NONE, BackendAttributes
 from .genai import Value
 
-EXTRAS: Mapping[
-    str, BackendAttributes
-] = {  # by the name of the backend; one that is not here needs nothing more
+# By the name of the backend; one that is not here needs nothing more.
+EXTRAS: Mapping[str, BackendAttributes] = {
     "langfuse": langfuse.EXTRA,
     "mlflow": mlflow.EXTRA,
     "phoenix": others.PHOENIX,

@@ -26,9 +26,7 @@ class BackendAttributes:
     kinds: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # kind of an observed span -> attributes
-    twins: Mapping[str, str] = field(
-        default_factory=dict
-    )  # our attribute -> the name by which the backend knows it
+    twins: Mapping[str, str] = field(default_factory=dict)  # our attribute -> the backend's name for it
     metadata: str | None = None  # prefix of one attribute per key: metadata of one span ...
     trace_metadata: str | None = None  # ... and of the whole trace
 

@@ -26,6 +26,7 @@ from ..core.model import (
     Usage,
 )
 from ..core.redact import clean
+from ..core.tools import SEARCHES
 from . import messages
 
 Value = str | int | float | bool | list[str]
@@ -64,11 +65,7 @@ _SETTINGS: Mapping[str, str] = {
     "served_tier": "openai.response.service_tier",
 }
 _OUTPUT_TYPES: Mapping[str, str] = {"text": "text", "json_object": "json", "json_schema": "json"}
-_TOOL_TYPES: Mapping[str, str] = {
-    "function": "function",
-    "file_search": "datastore",
-    "retrieval": "datastore",
-}
+_TOOL_TYPES: Mapping[str, str] = {"function": "function", **dict.fromkeys(SEARCHES, "datastore")}
 
 
 def name(span: SpanData) -> str:

@@ -36,9 +36,8 @@ _TYPES: Mapping[SpanKind, str] = {
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     facts = span.facts
-    found: dict[str, Value | None] = {
-        TYPE: "retriever" if openinference.is_retrieval(span) else _TYPES[span.kind]
-    }
+    kind = "retriever" if openinference.is_retrieval(span) else _TYPES[span.kind]
+    found: dict[str, Value | None] = {TYPE: kind}
     if isinstance(facts, RunFacts):
         if span.kind in OF_RUNS:
             found |= _run(facts)
@@ -80,11 +79,8 @@ def _usage(usage: Usage) -> dict[str, int]:
         "output": max(usage.completion_tokens - reasoning, 0),
         "output_reasoning_tokens": reasoning,
     }
-    total = usage.prompt_tokens + usage.completion_tokens
-    return {
-        **{key: count for key, count in buckets.items() if count or key in ("input", "output")},
-        "total": total,
-    }
+    known = {key: count for key, count in buckets.items() if count or key in ("input", "output")}
+    return {**known, "total": usage.prompt_tokens + usage.completion_tokens}
 
 
 def _cost(cost: Cost | None) -> str | None:

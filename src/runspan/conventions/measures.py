@@ -45,9 +45,8 @@ MISSING = Instrument(
     "runspan.run.missing", "{run}", "Runs whose trace lacks something that was neither read nor fetched."
 )
 COST = Instrument("runspan.run.cost", "{currency}", "What the tokens of runs cost, by the price list in use.")
-DROPPED = Instrument(
-    "runspan.dropped", "{item}", "What runspan could not keep, read or deliver, by cause."
-)  # counted elsewhere, observed at each collection
+# Counted elsewhere, observed at each collection.
+DROPPED = Instrument("runspan.dropped", "{item}", "What runspan could not keep, read or deliver, by cause.")
 
 ALL = (
     DURATION,

@@ -185,13 +185,8 @@ def retrieval_documents(documents: Iterable[Document]) -> list[Json]:
     """`gen_ai.retrieval.documents`, with content where the app asked for it. `name` is ours: an id says nothing to a reader."""
     return [
         _known(
-            {
-                "id": d.file_id,
-                "score": d.score,
-                "content": d.text,
-                "name": d.file_name,
-                "original_length": d.original_length,
-            }
+            {"id": d.file_id, "score": d.score, "content": d.text, "name": d.file_name}
+            | {"original_length": d.original_length}
         )
         for d in documents
     ]

@@ -30,24 +30,12 @@ _TYPES: Mapping[SpanKind, str] = {
     SpanKind.TOOL: "TOOL",
     SpanKind.CALL: "TASK",
 }
-_KINDS: Mapping[str, str] = {
-    "span": "CHAIN",
-    "chain": "CHAIN",
-    "agent": "AGENT",
-    "tool": "TOOL",
-    "retriever": "RETRIEVER",
-    "generation": "LLM",
-    "embedding": "EMBEDDING",
-    "evaluator": "EVALUATOR",
-    "guardrail": "GUARDRAIL",
-}
 
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     facts = span.facts
-    found: dict[str, Value | None] = {
-        TYPE: "RETRIEVER" if openinference.is_retrieval(span) else _TYPES[span.kind]
-    }
+    kind = "RETRIEVER" if openinference.is_retrieval(span) else _TYPES[span.kind]
+    found: dict[str, Value | None] = {TYPE: kind}
     if span.kind in OF_MODELS and isinstance(facts, RunFacts) and facts.run is not None:
         found |= _numbers(facts)
         if facts.captured:
@@ -66,12 +54,8 @@ def _numbers(facts: RunFacts) -> dict[str, Value | None]:
 
 
 def _usage(usage: Usage) -> dict[str, int]:
-    total = usage.prompt_tokens + usage.completion_tokens
-    found = {
-        "input_tokens": usage.prompt_tokens,
-        "output_tokens": usage.completion_tokens,
-        "total_tokens": total,
-    }
+    given, made = usage.prompt_tokens, usage.completion_tokens
+    found = {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
     return found if usage.cached_tokens is None else {**found, "cache_read_input_tokens": usage.cached_tokens}
 
 
@@ -101,12 +85,9 @@ def _wrapped(name: str, items: list[Any], max_chars: int) -> str | None:
 
 def _messages(message: Message) -> Iterator[dict[str, Any]]:
     """One message; where it holds calls, one with them all and one for each of their results."""
-    asked = [p.call for p in message.parts if p.call and p.type in (transcript.CALL, transcript.SERVER_CALL)]
-    answered = [
-        p.call
-        for p in message.parts
-        if p.call and p.type in (transcript.RESPONSE, transcript.SERVER_RESPONSE)
-    ]
+    calls = [(p.type, p.call) for p in message.parts if p.call]
+    asked = [call for kind, call in calls if kind in (transcript.CALL, transcript.SERVER_CALL)]
+    answered = [call for kind, call in calls if kind in (transcript.RESPONSE, transcript.SERVER_RESPONSE)]
     if asked:
         yield {"role": "assistant", "content": None, "tool_calls": [_call(call) for call in asked]}
     for call in answered:
@@ -118,11 +99,8 @@ def _messages(message: Message) -> Iterator[dict[str, Any]]:
 def _call(call: ToolCall) -> dict[str, Any]:
     """Its chat knows functions only; code is an argument then."""
     given = dumps({"code": call.arguments}) if call.type == "code_interpreter" else call.arguments
-    return {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name or call.type, "arguments": given or ""},
-    }
+    function = {"name": call.name or call.type, "arguments": given or ""}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _plain(message: Message) -> dict[str, Any]:
@@ -143,4 +121,7 @@ def _part(part: Part) -> dict[str, Any]:
     return {"type": "text", "text": shown(part)}
 
 
-EXTRA = BackendAttributes(attributes, kinds={kind: {TYPE: _KINDS[kind]} for kind in observed.KINDS})
+# Of the app's own spans, it has OpenInference's words.
+EXTRA = BackendAttributes(
+    attributes, kinds={kind: {TYPE: words.openinference} for kind, words in observed.KINDS.items()}
+)

@@ -27,15 +27,7 @@ class Words:
 
 # The keys of KINDS, for type checkers.
 Kind = Literal[
-    "span",
-    "chain",
-    "agent",
-    "tool",
-    "retriever",
-    "generation",
-    "embedding",
-    "evaluator",
-    "guardrail",
+    "span", "chain", "agent", "tool", "retriever", "generation", "embedding", "evaluator", "guardrail"
 ]
 KINDS: Mapping[str, Words] = {
     "span": Words("CHAIN"),

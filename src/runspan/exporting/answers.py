@@ -21,15 +21,8 @@ BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # the Collector's
 # opentelemetry.io/docs/specs/otlp, "Retryable Response Codes" of HTTP and of gRPC.
 AGAIN = frozenset({429, 502, 503, 504})
 AGAIN_CODES = frozenset(
-    {
-        "CANCELLED",
-        "DEADLINE_EXCEEDED",
-        "RESOURCE_EXHAUSTED",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-    }
+    {"CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"}
+    | {"OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 )
 MAX_SAID = 300  # characters kept of what it says
 
@@ -84,7 +77,7 @@ def of_http(response: Reply, kind: Any) -> Answer:
         return Answer(Verdict.AGAIN, status, said=_words(response), pause_s=_seconds(response))
     if (
         300 <= status < 400
-    ):  # to a login page it would be a GET that succeeds; to another host, the spans with their keys
+    ):  # a login page answers any GET with success; another host would get the spans with their keys
         return Answer(Verdict.REFUSED, status, said="It names another address, which is not followed.")
     return Answer(Verdict.REFUSED if status < 500 else Verdict.AWAY, status, said=_words(response))
 
@@ -145,7 +138,8 @@ def _counted(answer: Any, status: int | str) -> Answer:
 def _words(response: Reply) -> str:
     """Text alone; a protobuf Status holds its message as text too."""
     content_type = response.headers.get("Content-Type", "").lower()
-    return "" if "html" in content_type or "protobuf" in content_type else _cut(response.text)
+    is_text = "html" not in content_type and "protobuf" not in content_type
+    return _cut(response.text) if is_text else ""
 
 
 def _seconds(response: Reply) -> float | None:

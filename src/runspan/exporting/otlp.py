@@ -87,13 +87,8 @@ def page(config: Config, has_app_provider: bool) -> str | None:
 def loaded(name: str, signal: str = "TRACES") -> Callable[..., Any]:
     """The exporter that another package registers under this name."""
     group = f"opentelemetry_{signal.lower()}_exporter"
-    for entry in entry_points(group=group, name=name):
-        try:
-            factory: Callable[..., Any] = entry.load()
-        except Exception as error:
-            raise ConfigError(
-                f"OTEL_{signal}_EXPORTER={name}: it can't be loaded ({type(error).__name__})."
-            ) from None
+    factory: Callable[..., Any] | None = variables.plug_in(group, name, f"OTEL_{signal}_EXPORTER={name}")
+    if factory is not None:
         return factory
     known = sorted(e.name for e in entry_points(group=group))
     raise ConfigError(

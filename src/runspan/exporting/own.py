@@ -40,7 +40,7 @@ _SAMPLERS: Mapping[str, Callable[[float], Sampler]] = {
 def maker(config: Config) -> Callable[[], TracerProvider]:
     """What makes it, as often as it is called. Raises ConfigError."""
     settings = {
-        "resource": resource({**destination(config).resource, **_service(config)}),
+        "resource": resource({**destination(config).resource, **service(config)}),
         "sampler": sampler(),
         "span_limits": limits(),
     }
@@ -60,7 +60,7 @@ def resource(attributes: Mapping[str, str]) -> Resource:
     return found
 
 
-def _service(config: Config) -> Mapping[str, str]:
+def service(config: Config) -> Mapping[str, str]:
     return {SERVICE_NAME: config.service_name} if config.service_name else {}
 
 

@@ -9,7 +9,6 @@ import queue
 import random
 import zlib
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ import requests
 from .._version import __version__
 from ..config import ConfigError
 from ..runtime import clock
-from . import answers
+from . import answers, variables
 from .answers import Answer, Reply, Verdict
 
 TRIES = 6
@@ -283,17 +282,12 @@ def credential_provider(over: str, signal: str) -> Callable[[], Any] | None:
         f"OTEL_PYTHON_EXPORTER_OTLP_{over}_CREDENTIAL_PROVIDER",
         f"OTEL_PYTHON_EXPORTER_OTLP_{over}_{signal}_CREDENTIAL_PROVIDER",
     ):
-        plug_in = os.environ.get(name, "").strip()
-        if plug_in:
-            for entry in entry_points(group="opentelemetry_otlp_credential_provider", name=plug_in):
-                try:
-                    factory: Callable[[], Any] = entry.load()
-                except Exception as error:
-                    raise ConfigError(
-                        f"{name}={plug_in!r}: it can't be loaded ({type(error).__name__})."
-                    ) from None
-                return factory
-            raise ConfigError(
-                f"{name}={plug_in!r}: install the package that has a credential provider of that name."
-            )
+        if plug_in := os.environ.get(name, "").strip():
+            where = f"{name}={plug_in!r}"
+            factory: Any = variables.plug_in("opentelemetry_otlp_credential_provider", plug_in, where)
+            if factory is None:
+                raise ConfigError(
+                    f"{where}: install the package that has a credential provider of that name."
+                )
+            return factory  # type: ignore[no-any-return]
     return None

@@ -11,7 +11,8 @@ import os
 import re
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -61,6 +62,15 @@ def check_provider(signal: str, get: Callable[[], object]) -> None:
             raise ConfigError(
                 f"{name}={os.environ[name]!r}: no installed package has a provider of that name that can be made. Leave it out."
             ) from None
+
+
+def plug_in(group: str, name: str, where: str) -> Any:
+    """What an installed package registers under this name; None: nothing. `where`: the variable that names it, and its value."""
+    entry = next(iter(entry_points(group=group, name=name)), None)
+    try:
+        return entry and entry.load()
+    except Exception as error:
+        raise ConfigError(f"{where}: it can't be loaded ({type(error).__name__}).") from None
 
 
 def shown(name: str, text: str) -> str:
@@ -132,26 +142,29 @@ def flag(text: str) -> bool:
 
 
 def headers(text: str) -> Mapping[str, str]:
-    """`name=value,name=value`, names in lower case. Values may be percent-encoded; parts between commas may be empty."""
-    found: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = pair.partition("=")
-        name, value = unquote(name.strip()).lower(), unquote(value.strip()).strip()
-        if not equals or not _TOKEN.fullmatch(name) or re.search(r"[\r\n\x00]", value):
-            raise ValueError("write name=value pairs with commas between, a comma in a value as %2C")
-        found[name] = value
+    """`name=value,name=value`, names in lower case."""
+    named = ((unquote(name).lower(), value.strip()) for name, value in _pairs(text, "name"))
+    found = {name if _TOKEN.fullmatch(name) else "": value for name, value in named}
+    if "" in found or any(re.search(r"[\r\n\x00]", value) for value in found.values()):
+        raise ValueError(_PAIRS.format("name"))
     return found
 
 
 def attributes(text: str) -> Mapping[str, str]:
     """`key=value,key=value`, of a resource."""
-    found: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in text.split(","))):
+    return dict(_pairs(text, "key"))
+
+
+_PAIRS = "write {}=value pairs with commas between, a comma in a value as %2C"
+
+
+def _pairs(text: str, what: str) -> Iterator[tuple[str, str]]:
+    """Values may be percent-encoded; parts between commas may be empty."""
+    for pair in filter(None, map(str.strip, text.split(","))):
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise ValueError("write key=value pairs with commas between, a comma in a value as %2C")
-        found[key.strip()] = unquote(value.strip())
-    return found
+            raise ValueError(_PAIRS.format(what))
+        yield key.strip(), unquote(value.strip())
 
 
 # ---------------------------------------------------------------- certificates
@@ -234,22 +247,8 @@ def span_limits() -> Mapping[str, int | None]:
 # ---------------------------------------------------------------- metrics
 
 
-def metric_interval_ms() -> float:
-    return read("OTEL_METRIC_EXPORT_INTERVAL", number("milliseconds", example="60000"), 60_000.0)
-
-
-def metric_timeout_ms() -> float:
-    return read("OTEL_METRIC_EXPORT_TIMEOUT", number("milliseconds", example="30000"), 30_000.0)
-
-
-def exemplar_filter() -> str:
-    return read(
-        "OTEL_METRICS_EXEMPLAR_FILTER", one_of("always_on", "always_off", "trace_based"), "trace_based"
-    )
-
-
-def check_metrics() -> None:
-    """Those that the SDK reads itself."""
+def metrics() -> tuple[str, float, float]:
+    """(exemplar filter, interval, timeout), both in milliseconds. Also checks what the SDK reads itself."""
     read("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", one_of("cumulative", "delta", "lowmemory"), "")
     read(
         "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
@@ -257,3 +256,9 @@ def check_metrics() -> None:
         "",
     )
     read("OTEL_EXPORTER_PROMETHEUS_PORT", whole(0), 0)
+    exemplars = one_of("always_on", "always_off", "trace_based")
+    return (
+        read("OTEL_METRICS_EXEMPLAR_FILTER", exemplars, "trace_based"),
+        read("OTEL_METRIC_EXPORT_INTERVAL", number("milliseconds", example="60000"), 60_000.0),
+        read("OTEL_METRIC_EXPORT_TIMEOUT", number("milliseconds", example="30000"), 30_000.0),
+    )

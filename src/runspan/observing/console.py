@@ -9,16 +9,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.trace import format_span_id, format_trace_id
 
 from ..guard import guarded
-from ..viewer import spans as seen
 
 MAX_TRACES = 200  # watched at once; the oldest is forgotten
 MAX_SPANS = 2_000  # of one trace
@@ -69,10 +66,13 @@ class Console(SpanProcessor):
 
     def _print(self, over: _Trace | None) -> None:
         if over is not None:
-            from ..viewer import tree
+            from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+            from ..viewer import decode, tree
 
             with self._printing:  # two traces may end at once
-                tree.render(map(_shown, over.spans))
+                spans: Any = decode.TRACES.read(encode_spans(over.spans))
+                tree.render(spans)
 
     def _ended(self, span: ReadableSpan) -> _Trace | None:
         """The trace, if this was the last of it."""
@@ -90,26 +90,3 @@ class Console(SpanProcessor):
     def _over(self, trace_id: int, trace: _Trace) -> _Trace | None:
         is_over = self.is_on and trace.has_root and not trace.open
         return self._traces.pop(trace_id) if is_over else None
-
-
-def _shown(span: ReadableSpan) -> seen.Span:
-    """As the viewer knows spans."""
-    return seen.Span(
-        trace_id=format_trace_id(span.context.trace_id),
-        span_id=format_span_id(span.context.span_id),
-        name=span.name,
-        parent_id=format_span_id(span.parent.span_id) if span.parent else None,
-        kind=span.kind.name,
-        start_ns=span.start_time or 0,
-        end_ns=span.end_time or 0,
-        attributes=_plain(span.attributes or {}),
-        events=tuple(seen.Event(e.name, e.timestamp, _plain(e.attributes or {})) for e in span.events),
-        status_code=span.status.status_code.name,
-        status_message=span.status.description or "",
-        resource=_plain(span.resource.attributes),
-        scope=span.instrumentation_scope.name if span.instrumentation_scope else "",
-    )
-
-
-def _plain(attributes: Mapping[str, Any]) -> dict[str, seen.Value]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in attributes.items()}

@@ -10,23 +10,10 @@ MASKED = "<masked>"
 MAX_NAME_CHARS = 256
 
 _SECRET_WORDS = frozenset(
-    {
-        "password",
-        "passwd",
-        "passphrase",
-        "pwd",
-        "secret",
-        "secrets",
-        "token",
-        "apikey",
-        "authorization",
-        "bearer",
-    }
-    | {"credential", "credentials", "cookie", "cookies"}
+    {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "apikey", "authorization"}
+    | {"bearer", "credential", "credentials", "cookie", "cookies"}
 )
-_SECRET_PAIRS = frozenset(
-    {("api", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("encryption", "key")}
-)
+_SECRET_PAIRS = frozenset((kind, "key") for kind in ("api", "private", "access", "signing", "encryption"))
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 

@@ -45,20 +45,8 @@ class Observed:
     """One open span. Made by `begin`, entered and left as its code runs, ended by `done` or `fail`, once."""
 
     __slots__ = (
-        "_above",
-        "_began_ns",
-        "_call",
-        "_first",
-        "_metadata",
-        "_raised",
-        "_token",
-        "has_output",
-        "kind",
-        "outer",
-        "span",
-        "takes_input",
-        "takes_output",
-        "target",
+        *("_above", "_began_ns", "_call", "_first", "_metadata", "_raised", "_token"),
+        *("has_output", "kind", "outer", "span", "takes_input", "takes_output", "target"),
     )
 
     def __init__(

@@ -32,26 +32,16 @@ class Stream:
     """One generator's span and what it yielded so far. Ends its span when it is collected, whatever happened."""
 
     __slots__ = (
-        "_chars",
-        "_is_full",
-        "_items",
-        "_omitted",
-        "_others",
-        "_spec",
-        "_state",
-        "context",
-        "given",
-        "observed",
-        "shown",
+        *("_chars", "_is_full", "_items", "_omitted", "_others", "_spec", "_state"),
+        *("context", "given", "observed", "shown"),
     )
 
     def __init__(self, spec: Spec, state: Active, observed: Observed | None = None) -> None:
         self._spec = spec
         self._state = state
         self.observed = observed
-        self.given: dict[
-            str, Any
-        ] = {}  # of a generator that has not begun: its arguments, and how they looked at the call
+        # Of a generator that has not begun: its arguments, and how they looked at the call.
+        self.given: dict[str, Any] = {}
         self.shown: Shown | None = None
         self._items: list[Any] = []
         self._chars = state.texts.max_chars if spec.reduce is None else MAX_REDUCED_CHARS
@@ -165,24 +155,13 @@ class Within:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    def start(self) -> None:
-        pass
-
     def leave(self, token: Any) -> None:
         self.context = current_context()
         leave(token, None)
 
-    def saw(self, item: Any) -> None:
-        pass
+    def _ignore(self, what: Any = None) -> None: ...
 
-    def done(self, result: Any = None) -> None:
-        pass
-
-    def answered(self, result: Any) -> None:
-        pass
-
-    def fail(self, error: BaseException) -> None:
-        pass
+    start = saw = done = answered = fail = _ignore
 
 
 def drive(stream: Stream | Within, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

@@ -88,20 +88,18 @@ class RunTrace:
 # ---------------------------------------------------------------- spans -> runs
 
 
-STATUS = "runspan.run.status"
-
-
 def read(spans: Sequence[ReadableSpan], parents: Mapping[int, str]) -> list[RunTrace]:
-    runs = [s for s in spans if _of(s, "runspan.api")]  # the one span of each run that has its facts
+    """A span that names its API is a run's own: of a run of an assistant, or the generation that is a Response."""
     below: dict[int, list[ReadableSpan]] = {}
+    tools: dict[Any, list[ReadableSpan]] = {}
     for span in spans:
         if span.parent is not None:
             below.setdefault(span.parent.span_id, []).append(span)
-    tools = {_of(span, "gen_ai.tool.call.id"): span for span in spans if _operation(span) == "execute_tool"}
+        tools.setdefault(_of(span, "gen_ai.tool.call.id"), []).append(span)
     found = [
         _run(run, below.get(run.context.span_id, []), tools, parents)
-        for run in runs
-        if run.context is not None
+        for run in spans
+        if run.context is not None and _of(run, "runspan.api")
     ]
     return sorted(found, key=lambda run: run.start_s)
 
@@ -109,7 +107,7 @@ def read(spans: Sequence[ReadableSpan], parents: Mapping[int, str]) -> list[RunT
 def _run(
     run: ReadableSpan,
     children: list[ReadableSpan],
-    by_call: Mapping[Any, ReadableSpan],
+    by_call: Mapping[Any, list[ReadableSpan]],
     parents: Mapping[int, str],
 ) -> RunTrace:
     both: dict[str, Any] = {**(run.attributes or {})}
@@ -117,10 +115,15 @@ def _run(
         if _operation(child) == "chat":
             both = {**(child.attributes or {}), **both}
     output = _messages(both.get("gen_ai.output.messages"))
-    asked = (part.get("id") for message in output for part in message.parts if part["type"] == "tool_call")
-    beside = [by_call[id_] for id_ in asked if id_ in by_call]  # of a run that was over when they ran
-    own = [child for child in children if _operation(child) == "execute_tool"]
-    tools = sorted({id(s): s for s in (*own, *beside)}.values(), key=lambda span: span.start_time or 0)
+    # The app's functions run beside a Response that asked for them, and below a run of an assistant.
+    asked = [part["id"] for message in output for part in message.parts if part.get("type") == "tool_call"]
+    its_own = {
+        id(span): span for span in (*children, *(one for call in asked for one in by_call.get(call, ())))
+    }
+    tools = sorted(
+        (one for one in its_own.values() if _operation(one) == "execute_tool"),
+        key=lambda span: span.start_time or 0,
+    )
     texts = [part.get("content", "") for part in _json(both.get("gen_ai.system_instructions"), [])]
     return RunTrace(
         name=run.name,
@@ -141,7 +144,9 @@ def _run(
         tools=tuple(map(_tool, tools)),
         metadata=_json(both.get("runspan.run.metadata"), {}),
         statuses=tuple(
-            str(e.attributes[STATUS]) for e in run.events if e.attributes and STATUS in e.attributes
+            str((event.attributes or {})["runspan.run.status"])
+            for event in run.events
+            if "runspan.run.status" in (event.attributes or {})
         ),
         polls=both.get("runspan.run.polls", 0),
         start_s=(run.start_time or 0) / 1e9,
@@ -170,7 +175,7 @@ def _messages(value: Any) -> tuple[Message, ...]:
 
 
 def _is_said(part: Mapping[str, Any]) -> bool:
-    return bool(part.get("content")) and part["type"] != "reasoning"
+    return bool(part.get("content")) and part.get("type") != "reasoning"
 
 
 def _tool(span: ReadableSpan) -> ToolCall:

@@ -77,6 +77,16 @@ def last_text(saids: Iterable[Said], role: str = "") -> str:
     return texts[-1] if texts else ""
 
 
+def last_deed(saids: Saids) -> str:
+    """What the last message does where it says nothing: the tools it calls, or the results it brings."""
+    parts = saids[-1].parts if saids else ()
+    called = [f"{part.name}({part.text})" for part in parts if part.kind == "tool_call"]
+    brought = [part.text for part in parts if part.kind == "tool_result"]
+    if called:
+        return f"calls {', '.join(called)}"
+    return f"tool result: {', '.join(brought)}" if any(brought) else ""
+
+
 def _first(attributes: Attributes, standard: str, *prefixes: str) -> Saids:
     data = parse(attributes.get(standard))
     if data is not None:

@@ -9,6 +9,8 @@ UNFINISHED: Mapping[str, str] = {
     "stream_closed": "The app closed the stream before the run ended. Read the stream to its end, or retrieve the run later.",
     "expired_unseen": "Nothing retrieved this run before its time to live was over. Poll runs until they end, or cancel them.",
     "evicted": "Too many runs were alive at once. Raise max_live_runs.",
+    "deleted": "The app deleted the response before it was seen to end. Read it first.",
+    "not_found": "The server did not know the run any more. Read a response before it is deleted, or create it with store=True.",
     "shutdown": "The process ended before the run did. Wait for the run, or hand it off to another process.",
 }
 # error.type of a failed run -> what it means

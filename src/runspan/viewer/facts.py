@@ -59,6 +59,12 @@ def took(span: Span) -> str:
 
 
 def _run(span: Span, is_answered: bool, cells: int) -> list[Line]:
+    found = _life(span, cells)
+    return found if is_answered else found + _exchange(span, is_answered, cells)
+
+
+def _life(span: Span, cells: int) -> list[Line]:
+    """How a run went: its status, its times, its ids."""
     status, unfinished = text(span, "runspan.run.status"), text(span, "runspan.run.unfinished")
     width = number(span, "runspan.run.end_uncertainty_s")
     line: list[Piece] = []
@@ -72,8 +78,7 @@ def _run(span: Span, is_answered: bool, cells: int) -> list[Line]:
     if polls := number(span, "runspan.run.polls"):
         line.append((count(polls, "poll"), ""))
     ids = [one_line(text(span, key), 40) for key in ("runspan.run.id", "gen_ai.conversation.id")]
-    found = [*joined(line, cells), *joined([(id_, "dim") for id_ in ids if id_], cells)]
-    return found if is_answered else found + _exchange(span, is_answered, cells)
+    return [*joined(line, cells), *joined([(id_, "dim") for id_ in dict.fromkeys(ids) if id_], cells)]
 
 
 def _ended(span: Span, status: str, width: float | None) -> str:
@@ -101,7 +106,8 @@ def _generation(span: Span, is_answered: bool, cells: int) -> list[Line]:
     if (first := number(span, "gen_ai.response.time_to_first_chunk")) is not None:
         line.append((f"first token {seconds(first)}", ""))
     reasons = span.attributes.get("gen_ai.response.finish_reasons")
-    if isinstance(reasons, list | tuple) and any(reason != "stop" for reason in reasons):
+    no_news = ("stop", "error") if is_run(span) else ("stop",)
+    if isinstance(reasons, list | tuple) and any(reason not in no_news for reason in reasons):
         line.append((one_line(", ".join(map(show, reasons)), 20), "yellow"))
     attributes = span.attributes
     system = read_instructions(attributes.get("gen_ai.system_instructions"))
@@ -110,7 +116,7 @@ def _generation(span: Span, is_answered: bool, cells: int) -> list[Line]:
         conversation.answered(attributes)
     )
     said = _conversation(system, inputs, outputs, cells) or _exchange(span, is_answered, cells)
-    return [*joined(line, cells), *said]
+    return [*(_life(span, cells) if is_run(span) else ()), *joined(line, cells), *said]
 
 
 def _said(saids: Iterable[conversation.Said]) -> list[Message]:

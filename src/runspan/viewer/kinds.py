@@ -57,8 +57,8 @@ def is_error(span: Span) -> bool:
 
 
 def is_run(span: Span) -> bool:
-    """Whether the span is a Run of ours."""
-    return word(span)[0] == "run"
+    """Whether the span is a Run: of an assistant or an agent, or a model call that runspan followed as one (a Response)."""
+    return word(span)[0] == "run" or "runspan.api" in span.attributes
 
 
 def outcome(span: Span) -> str:

@@ -34,6 +34,7 @@ def test_no_list_reads_a_whole_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
         store.choices()
         store.beside(run)
         store.find("umbrella tomorrow")
+        store.find("0123abcd")
         store.groups_of_numbers(RunFilter(), [], 2_000)
         for of in FILTERS:
             store.page(of)

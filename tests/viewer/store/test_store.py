@@ -150,6 +150,7 @@ def test_runs_come_in_pages(store: Store) -> None:
         "name": ["A0", "A1"],
         "model": ["gpt-4o-2024"],
         "service": ["math-tutor"],
+        "user": ["u0", "u1"],
     }
 
 
@@ -216,6 +217,36 @@ def test_ids_are_found(store: Store) -> None:
     assert [store.find(name) for name in ("", "f" * 32, "g" * 32, "f" * 16, "words of a search")] == [
         None
     ] * 5
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (f"INFO [trace_id={7:032x} span_id={2:016x}] sent", ("trace", f"{7:032x}", "")),
+        (f"00-{7:032x}-{2:016x}-01", ("trace", f"{7:032x}", "")),
+        (f"0x{7:032x}", ("trace", f"{7:032x}", "")),
+        ("00000000-0000-0000-0000-000000000007", ("trace", f"{7:032x}", "")),
+        (f"span {'a' * 15}7 of another service", ("span", f"{'b' * 31}7", f"{'a' * 15}7")),
+        (f"{'b' * 8}…", ("trace", f"{'b' * 31}7", "")),
+        ("the run run_00007 has failed", ("span", f"{7:032x}", f"{2:016x}")),
+        ("thread=thread_1 done", ("thread", "thread_1", "")),
+        ("0" * 31, None),  # the beginning of two
+        ("b" * 7, None),
+        ("s1 of a visit", None),  # a session's id is any word
+        ("a_longish_word " * 30 + f"{7:032x}", ("trace", f"{7:032x}", "")),
+        ("a_longish_word " * 30 + "run_00007", None),  # a line with so many words is a text
+    ],
+)
+def test_ids_in_a_line_of_a_log_are_found(
+    store: Store, put: Put, line: str, found: tuple[str, str, str] | None
+) -> None:
+    other = span(1, 0, "GET /", 0, 1)
+    put(
+        *a_run(7, more={"runspan.run.id": "run_00007"}),
+        *a_run(8),
+        replace(other, trace_id=f"{'b' * 31}7", span_id=f"{'a' * 15}7"),
+    )
+    assert store.find(line) == found
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,30 @@ def test_a_histogram_holds_every_run_once(seconds: list[float]) -> None:
     chart = histogram("t", seconds, {"p50": seconds[0], "far": 1e12}, {"low": "", "high": ""})
     assert sum(int(bar.value.split()[0].replace(",", "")) for bar in chart.bars) == len(seconds)
     assert all(0 <= x <= WIDTH for x, _ in chart.marks)
+
+
+def test_the_tables_sort_by_each_column(get: Get, send: Send) -> None:
+    for n, first in enumerate((0.2, None, 0.9, 0.5), 1):
+        more = {"gen_ai.agent.name": f"A{n}"} | (
+            {"gen_ai.response.time_to_first_chunk": first} if first else {}
+        )
+        send(*a_run(n, more=more, tokens=(n, n)))
+
+    def assistants(query: str) -> str:
+        table = get(f"/overview?{query}").text.partition("By assistant")[2].partition("</table>")[0]
+        return "".join(re.findall(r"<bdi>A(\d)</bdi>", table))
+
+    assert assistants("sort=first_token") == "3412"  # who has none comes last
+    assert assistants("sort=first_token&order=asc") == "1432"
+    assert assistants("sort=tokens_in") == "4321"
+    assert assistants("sort=nonsense") == "1234"
+    head = get("/overview?sort=first_token").text
+    assert 'aria-sort="descending"' in head
+    assert 'href="/overview?sort=first_token&amp;order=asc#by-model"' in head
+    assert "slowest first token first" in head
+
+
+def test_a_sum_without_some_prices_says_so_on_both_pages(get: Get, send: Send) -> None:
+    send(*a_run(1), *(one for one in a_run(2) if not one.name.startswith("chat")))
+    for path in ("/overview", "/"):
+        assert "≥ $0.0125" in plain(get(path))

@@ -11,7 +11,7 @@ import msgspec
 
 from runspan.viewer import conversation
 from runspan.viewer.conversation import Saids
-from runspan.viewer.kinds import assistant, is_error, number, text
+from runspan.viewer.kinds import assistant, is_error, is_run, number, text, word
 from runspan.viewer.messages import show
 from runspan.viewer.spans import Span
 
@@ -20,6 +20,11 @@ NAME = 200
 
 # the kind's word -> what it counts as; others are neither
 SORTS: Mapping[str, str] = {"run": "run", "agent": "run", "llm": "llm", "embed": "llm"}
+
+
+def sort_of(span: Span) -> str | None:
+    """What the span counts as: `run`, `llm`, or neither."""
+    return "run" if is_run(span) else SORTS.get(word(span)[0])
 
 
 class Facts(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -105,7 +110,7 @@ def facts(span: Span, sort: str, inputs: Saids, outputs: Saids) -> Facts:
     if found["session"] == found["thread"]:  # runspan's own default, which says nothing new
         found["session"] = ""
     if sort == "run" and not found["name"]:
-        found["name"] = assistant(span)[:NAME]
+        found["name"] = found["model"] if word(span)[0] == "llm" else assistant(span)[:NAME]
     question, answer = exchange(span, inputs, outputs)
     return Facts(
         sort=sort,
@@ -141,15 +146,20 @@ def error(span: Span) -> str:
 
 
 def exchange(span: Span, inputs: Saids, outputs: Saids) -> tuple[str, str]:
-    """What was asked last and what was answered, whole."""
+    """What was asked last and what was answered, whole; of a model call without words, what it was given and does."""
     question = conversation.last_text(inputs, "user") or conversation.last_text(inputs)
     answer = conversation.last_text(outputs)
-    return question or text(span, "input.value"), answer or text(span, "output.value")
+    return (
+        question or text(span, "input.value") or conversation.last_deed(inputs),
+        answer or text(span, "output.value") or conversation.last_deed(outputs),
+    )
 
 
 def preview(of: str) -> str:
-    """One line for a list. Cut before it is split, as texts may be megabytes."""
-    return whole(" ".join(of[: 4 * PREVIEW].split())[:PREVIEW])
+    """One line for a list, with `…` for what it leaves out. Cut before it is split, as texts may be megabytes."""
+    line = " ".join(of[: 4 * PREVIEW].split())
+    is_cut = len(line) > PREVIEW or len(of) > 4 * PREVIEW
+    return whole(line[: PREVIEW - 1].rstrip() + "…" if is_cut else line)
 
 
 def whole(text: str) -> str:

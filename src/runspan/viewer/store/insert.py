@@ -12,7 +12,6 @@ import msgspec
 
 from runspan.viewer.dialects import normal
 from runspan.viewer.endings import is_bad
-from runspan.viewer.kinds import word
 from runspan.viewer.store.arrange import Arrangement, Node, RunState
 from runspan.viewer.store.facts import Facts
 from runspan.viewer.store.rows import Batch, Row, read, spans
@@ -88,7 +87,7 @@ def reindex(db: sqlite3.Connection) -> None:
     )
     for done, (span_id, source, body) in enumerate(kept):
         known_span = normal(next(spans(iter([(source, body)]))))
-        _, text = read(known_span, word(known_span)[0])
+        _, text = read(known_span)
         if text:
             db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (span_id, text))
         if time.monotonic() - said_s > SAY_EVERY_S:
@@ -292,7 +291,7 @@ def forget(db: sqlite3.Connection, trace: bytes, wanted: Iterable[bytes]) -> Non
             (trace, span),
         ).fetchone()
         known_span = normal(next(spans(iter([(source, body)]))))
-        _, text = read(known_span, word(known_span)[0])
+        _, text = read(known_span)
         if text:
             db.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", (span_id, text))
         db.execute("DELETE FROM spans WHERE id = ?", (span_id,))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runspan.viewer.spans import LogRecord, Span
-from runspan.viewer.store import numbers, rows, stats
+from runspan.viewer.store import finding, numbers, rows, stats
 from runspan.viewer.store.filters import RunFilter, where_traces
 from runspan.viewer.store.insert import forget_all, forget_trace
 from runspan.viewer.store.numbers import Group
@@ -168,8 +168,8 @@ class Store:
         return self._all(sql, (*values, limit))
 
     def choices(self) -> dict[str, list[str]]:
-        """The values that runs can be filtered by, of status, assistant, model and service: the 200 first in order."""
-        return {name: self._distinct(name) for name in ("status", "name", "model", "service")}
+        """The values that runs can be filtered by, the 200 first in order of each."""
+        return {name: self._distinct(name) for name in ("status", "name", "model", "service", "user")}
 
     def groups(
         self,
@@ -241,28 +241,7 @@ class Store:
 
     def find(self, name: str) -> tuple[str, str, str] | None:
         """What an id names: ("trace", its id, ""), ("span", trace, span), ("thread" or "session", its id, "")."""
-        name = name.strip()
-        if (
-            len(name) == 32
-            and id_of(name)
-            and self._all("SELECT 1 FROM traces WHERE trace = ?", (id_of(name),))
-        ):
-            return "trace", name.lower(), ""
-        ids = (
-            (
-                "SELECT hex(trace), hex(span) FROM spans WHERE span = ? LIMIT 1",
-                id_of(name) if len(name) == 16 else b"",
-            ),
-            ("SELECT hex(trace), hex(span) FROM runs WHERE run_id = ? AND run_id <> '' LIMIT 1", name),
-        )
-        for sql, value in ids:
-            if value and (found := self._all(sql, (value,))):
-                return "span", found[0][0].lower(), found[0][1].lower()
-        for column in ("thread", "session"):
-            sql = f"SELECT 1 FROM runs WHERE {column} = ? AND {column} <> '' LIMIT 1"  # noqa: S608 - ours
-            if name and self._all(sql, (name,)):
-                return column, name, ""
-        return None
+        return finding.named(self._all, name) or finding.named_within(self._all, name)
 
     def count_traces(self) -> int:
         """How many there are."""
@@ -367,8 +346,8 @@ class Store:
     def _distinct(self, column: str) -> list[str]:
         # One step of the index per value, not per row.
         sql = f"""WITH RECURSIVE seen(value) AS (
-            SELECT min({column}) FROM runs UNION ALL
-            SELECT (SELECT min({column}) FROM runs WHERE {column} > value) FROM seen WHERE value IS NOT NULL
+            SELECT min({column}) FROM runs WHERE {column} <> '' UNION ALL
+            SELECT (SELECT min({column}) FROM runs WHERE {column} > value AND {column} <> '') FROM seen WHERE value IS NOT NULL
         ) SELECT value FROM seen WHERE value <> '' LIMIT 200"""  # noqa: S608
         return [value for (value,) in self._all(sql, ())]
 

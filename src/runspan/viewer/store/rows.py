@@ -21,7 +21,7 @@ from runspan.viewer.decode import LOGS, TRACES, attributes, parse, read_log, rea
 from runspan.viewer.dialects import normal
 from runspan.viewer.kinds import is_error, word
 from runspan.viewer.spans import LogRecord, Span
-from runspan.viewer.store.facts import SORTS, Facts, facts
+from runspan.viewer.store.facts import Facts, facts, sort_of
 from runspan.viewer.store.search import searchable
 
 MAX_TIME_NS = 2**63 - 1  # SQLite's largest; OTLP's own goes twice as far, to the year 2554
@@ -99,7 +99,7 @@ def row(span: Span, source: bytes, service: str, body: bytes) -> Row:
     start_ns = min(span.start_ns, MAX_TIME_NS)
     span = normal(span)
     kind = word(span)[0]
-    told, words = read(span, kind)
+    told, words = read(span)
     return Row(
         bytes.fromhex(span.trace_id),
         bytes.fromhex(span.span_id),
@@ -117,9 +117,9 @@ def row(span: Span, source: bytes, service: str, body: bytes) -> Row:
     )
 
 
-def read(span: Span, kind: str) -> tuple[Facts | None, str]:
+def read(span: Span) -> tuple[Facts | None, str]:
     """What the span tells in numbers, and its words."""
-    sort = SORTS.get(kind)
+    sort = sort_of(span)
     if sort is None:
         return None, searchable(span, (), ())
     inputs, outputs = conversation.given(span.attributes), conversation.answered(span.attributes)

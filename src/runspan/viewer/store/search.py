@@ -85,7 +85,8 @@ def _keys(span: Span) -> tuple[str, ...]:
     """Ids stand on every span of a run; they are found at the run and its model call. A started Run's texts are its call's."""
     if word(span)[0] not in SORTS:
         return VALUES
-    return IDS if "runspan.run.started_at" in span.attributes else (*VALUES, *IDS)
+    is_told_below = word(span)[0] == "run" and "runspan.run.started_at" in span.attributes
+    return IDS if is_told_below else (*VALUES, *IDS)
 
 
 def spaced(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from runspan.viewer.endings import reason
 from runspan.viewer.store import Run
-from runspan.viewer.web.render import count, money, took
+from runspan.viewer.web.render import count, money, spread, took
 from runspan.viewer.web.results import Tool
 
 MAX_WORDS = 800  # of an answer, for the comparison by words
@@ -31,6 +31,8 @@ NUMBERS: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float | Non
     "Tool calls": (lambda run: run.tools, count),
     "Polls": (lambda run: run.polls, count),
 }
+# known as exactly as the run's end is
+ROUGH = frozenset({"Duration", "Queued", "Active", "Waiting for tools", "Until the app looked"})
 NEITHER_BETTER = frozenset({"of them cached", "Tool calls", "Polls"})
 TEXTS: Mapping[str, Callable[[Run], str]] = {
     "Status": lambda run: run.status,
@@ -57,26 +59,33 @@ def numbers(left: Run, right: Run) -> list[Line]:
     """The numbers that at least one of them has, and not as a zero. Less is better only where both ended well."""
     is_fair = not (left.is_bad or right.is_bad)
     return [
-        _line(label, value(left), value(right), write, is_fair)
-        for label, (value, write) in NUMBERS.items()
+        _line(label, left, right, is_fair)
+        for label, (value, _) in NUMBERS.items()
         if value(left) or value(right)
     ]
 
 
-def _line(
-    label: str, left: float | None, right: float | None, write: Callable[[float | None], str], is_fair: bool
-) -> Line:
-    top = max(left or 0.0, right or 0.0) or 1.0
-    moved = "" if left is None or right is None else change(left, right)
-    bars = (100 * (left or 0.0) / top, 100 * (right or 0.0) / top)
+def _line(label: str, left: Run, right: Run, is_fair: bool) -> Line:
+    value, write = NUMBERS[label]
+    a, b = value(left), value(right)
+    top = max(a or 0.0, b or 0.0) or 1.0
+    bars = (100 * (a or 0.0) / top, 100 * (b or 0.0) / top)
+    moved = "" if a is None or b is None else change(a, b)
     trend = (
         ""
         if moved in ("", "same") or label in NEITHER_BETTER or not is_fair
         else "less"
-        if (right or 0.0) < (left or 0.0)
+        if (b or 0.0) < (a or 0.0)
         else "more"
     )
-    return Line(label, write(left), write(right), bars, moved, trend)
+    if label not in ROUGH:
+        return Line(label, write(a), write(b), bars, moved, trend)
+    widths = (left.uncertainty_s, right.uncertainty_s)
+    written = (spread(a, widths[0]), spread(b, widths[1]))
+    is_open = abs((b or 0.0) - (a or 0.0)) < sum(width or 0.0 for width in widths) / 2
+    if moved and is_open and "±" in "".join(written):
+        moved, trend = "within the ±", ""  # both may be the same
+    return Line(label, *written, bars, moved, trend)
 
 
 def change(left: float, right: float) -> str:

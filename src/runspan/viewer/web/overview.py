@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 
 from runspan.viewer.store import RunFilter, Store
 from runspan.viewer.store.numbers import Group, grouped_over, totals
 from runspan.viewer.web.charts import Chart, columns, histogram
+from runspan.viewer.web.days import Calendar
 from runspan.viewer.web.render import count, money, took
 
 MAX_RUNS = 50_000  # the newest that the page sums up
@@ -20,6 +21,18 @@ STEPS = {
 TIMES = {"latency_s": "Duration", "first_token_s": "Time to first token", "queue_s": "Time in the queue"}
 MAX_ROWS = 20  # of one table
 TABLES = ("assistant", "model", "user", "service")
+# a column of the tables -> (its head, the number that it sorts by)
+COLUMNS: Mapping[str, tuple[str, Callable[[Group], float | None]]] = {
+    "runs": ("Runs", lambda group: group.runs),
+    "bad": ("Errors", lambda group: group.failed),
+    "p50": ("p50", lambda group: group.percentile("latency_s", 50)),
+    "p95": ("p95", lambda group: group.percentile("latency_s", 95)),
+    "first_token": ("First token p50", lambda group: group.percentile("first_token_s", 50)),
+    "queue": ("Queue p50", lambda group: group.percentile("queue_s", 50)),
+    "tokens_in": ("Tokens in", lambda group: group.sums["input_tokens"]),
+    "tokens_out": ("Tokens out", lambda group: group.sums["output_tokens"]),
+    "cost": ("Cost", lambda group: group.sums["cost_usd"]),
+}
 # the parameter of the list of runs that shows a group's runs
 PARAMETERS = {"assistant": "name", "model": "model", "user": "user", "service": "service", "day": "day"}
 
@@ -34,12 +47,23 @@ class Overview:
     is_cut: bool
 
 
-def overview(store: Store, of: RunFilter, link: Callable[[str, str], str]) -> Overview | None:
-    """None where no run matches. `link`: (parameter, value) -> the address of the list of those runs."""
-    keys = ("day", "hour", *TABLES)
-    rows = store.number_rows(of, keys, MAX_RUNS)
+def overview(
+    store: Store,
+    of: RunFilter,
+    link: Callable[[str, str], str],
+    zone: tzinfo = timezone.utc,
+    sort: str = "runs",
+    is_ascending: bool = False,
+) -> Overview | None:
+    """None where no run matches. `link`: (parameter, value) -> the address of the list of those runs.
+
+    Days and hours are the zone's. `sort`: a key of `COLUMNS`, for the tables.
+    """
+    calendar = Calendar(zone)
+    rows = [(*calendar(row[0]), *row[1:]) for row in store.number_rows(of, ("quarter", *TABLES), MAX_RUNS)]
     if not rows:
         return None
+    keys = ("day", "hour", *TABLES)
     by = {key: grouped_over(rows, keys, (key,)) for key in keys}
     whole = totals(by["day"])
     days, hours = (_filled(by[key], key) for key in ("day", "hour"))
@@ -52,7 +76,7 @@ def overview(store: Store, of: RunFilter, link: Callable[[str, str], str]) -> Ov
         ),
         _sum(times, key, "Cost", lambda g: g.sums["cost_usd"], None, money),
     ]
-    tables = {key: _table(by[key], key) for key in TABLES}
+    tables = {key: _table(by[key], key, sort, is_ascending) for key in TABLES}
     return Overview(whole, [chart for chart in charts if chart], tables, len(rows) >= MAX_RUNS)
 
 
@@ -67,10 +91,15 @@ def _filled(groups: Sequence[Group], key: str) -> list[Group]:
     return [known.get(label) or Group({key: label}) for label in labels]
 
 
-def _table(groups: list[Group], key: str) -> list[Group]:
-    """The groups with most runs; none where all are of one kind that says nothing."""
+def _table(groups: list[Group], key: str, sort: str, is_ascending: bool) -> list[Group]:
+    """The first groups in this order, those without the number last; none where all are of one kind that says nothing."""
     named = [group for group in groups if group.keys[key]]
-    return named[:MAX_ROWS] if len(groups) > 1 or named else []
+    if len(groups) == 1 and not named:
+        return []
+    number = COLUMNS[sort][1]
+    known = [(value, group) for group in named if (value := number(group)) is not None]
+    known.sort(key=lambda pair: pair[0], reverse=not is_ascending)
+    return [*(group for _, group in known), *(group for group in named if number(group) is None)][:MAX_ROWS]
 
 
 def _runs(groups: Sequence[Group], key: str, link: Callable[[str, str], str]) -> Chart:

@@ -19,6 +19,7 @@ from runspan.viewer.store.queries import MAX_COUNTED
 from runspan.viewer.store.records import GROUP_SORTS, TRACE_SORTS
 from runspan.viewer.web import comparing, manual, otlp_json, overview, talk
 from runspan.viewer.web.asking import Asked, asked
+from runspan.viewer.web.days import name_of, zone_of
 from runspan.viewer.web.pager import Pager, page_of
 from runspan.viewer.web.panel import exchange, panel
 from runspan.viewer.web.render import page, query_part
@@ -87,9 +88,16 @@ class Pages:
         )
 
     def overview(self, request: Request) -> Response:
-        wanted = asked(request)
+        wanted, zone = asked(request, overview.COLUMNS, "runs"), zone_of(request)
         pager = Pager(request, 0, 0, PAGE)
-        found = overview.overview(self._store, wanted.of, lambda name, value: pager.at("/", **{name: value}))
+        found = overview.overview(
+            self._store,
+            wanted.of,
+            lambda name, value: pager.at("/", **{name: value}),
+            zone,
+            wanted.sort,
+            wanted.is_ascending,
+        )
         return self._html(
             request,
             "overview.html",
@@ -98,6 +106,8 @@ class Pages:
             found=found,
             pager=pager,
             parameters=overview.PARAMETERS,
+            columns=overview.COLUMNS,
+            zone=name_of(zone),
         )
 
     def threads(self, request: Request) -> Response:

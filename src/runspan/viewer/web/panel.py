@@ -85,24 +85,25 @@ def panel(
         span,
         kind,
         title(span) if run is None or span.name != "invoke_agent" else f"{span.name} {run.name}",
-        read(span, kind)[0],
+        read(span)[0],
         f"+{units.seconds((span.start_ns - trace_start_ns) / 1e9)}"
         if span.start_ns > trace_start_ns > 0
         else "",
         (span.end_ns - span.start_ns) / 1e9 if is_timed else None,
         error(span),
     )
-    sort = SORTS.get(kind)
     if made.facts is not None:
         made.width_s = number(span, "runspan.run.end_uncertainty_s")
         made.reason = reason(made.facts.status, made.facts.unfinished, made.error)
         made.rows = list(_rows(made.facts if run is None else run, made.facts.sort))
-    if sort == "run":
-        if any(key.startswith("runspan.run.") for key in span.attributes):
+        if made.facts.sort == "run" and any(key.startswith("runspan.run.") for key in span.attributes):
             made.phases = summed(span, made.facts)
+    sort = SORTS.get(kind)
+    if sort == "run":
         _exchange(made, span, below, logs)
     elif sort == "llm":
         _conversation(made, _with_content(span, records))
+        made.tools = tools(below)
     if not (made.asked or made.answered):
         made.blocks = list(blocks(span, kind))
     made.documents = list(documents(span))

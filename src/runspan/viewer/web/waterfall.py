@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runspan.viewer.dialects import normal
 from runspan.viewer.forest import Entry, Trace
-from runspan.viewer.kinds import is_error, number, text, title, word
+from runspan.viewer.kinds import is_error, is_run, number, text, title, word
 from runspan.viewer.spans import Span
 from runspan.viewer.store.facts import SORTS, status, usage
 
@@ -212,10 +212,10 @@ def _row(
 
 def badge(span: Span, kind: str) -> tuple[str, str]:
     """(the one more thing to know of a span at a glance, its tone)."""
-    if SORTS.get(kind) == "llm":
+    if SORTS.get(kind) == "llm" and not is_run(span):
         model = text(span, "gen_ai.response.model") or text(span, "gen_ai.request.model")
         return ("" if model in span.name else model), ""
-    if SORTS.get(kind) == "run":
+    if SORTS.get(kind) == "run" or is_run(span):
         ended = status(span)
         if text(span, "runspan.run.unfinished"):
             return "end not seen", "bad"
@@ -250,7 +250,7 @@ def phases(span: Span) -> Iterator[tuple[str, int, int]]:
 
 
 def _pieces(span: Span, kind: str, from_ns: int, total_ns: int) -> Iterator[Piece]:
-    if not any(key.startswith("runspan.run.") for key in span.attributes) or SORTS.get(kind) != "run":
+    if not any(key.startswith("runspan.run.") for key in span.attributes) or not is_run(span):
         yield _piece("plain", span.start_ns, span.end_ns, from_ns, total_ns)
         return
     for phase, start_ns, end_ns in phases(span):

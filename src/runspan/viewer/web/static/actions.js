@@ -1,7 +1,11 @@
 // What changes the store: buttons that delete or keep, and files that are dropped on the page or chosen.
 const NOTICE_MS = 6000;
+const SAID = "runspan.said"; // what the next page tells
 
 export function actions() {
+  const said = sessionStorage.getItem(SAID);
+  sessionStorage.removeItem(SAID);
+  if (said) notice(said);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-method]");
     if (!button || (button.dataset.ask && !confirm(button.dataset.ask))) return;
@@ -11,6 +15,7 @@ export function actions() {
       button.disabled = false;
       return notice((await answer.json().catch(() => ({}))).error ?? `the viewer answered ${answer.status}`);
     }
+    if (button.dataset.method === "DELETE") sessionStorage.setItem(SAID, "Deleted");
     if (button.dataset.then) location.assign(button.dataset.then);
     else location.reload();
   });
@@ -46,7 +51,7 @@ async function take(files) {
 }
 
 let timer;
-function notice(text) {
+export function notice(text) {
   const place = document.getElementById("notice");
   place.textContent = text;
   place.hidden = false;

@@ -1,5 +1,5 @@
 // What every page needs: times in the reader's zone, the theme, the keyboard, and the page's own part.
-import { showTimes } from "./times.js";
+import { showTimes, tellZone } from "./times.js";
 import { watch } from "./live.js";
 import { list } from "./list.js";
 import { tree } from "./tree.js";
@@ -39,6 +39,10 @@ if (back && came && came.origin === location.origin && came.pathname === new URL
 for (const select of document.querySelectorAll(".filters select, .filters input[type=checkbox]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
+// A day that is typed passes through years like 0002 first.
+for (const day of document.querySelectorAll(".filters input[type=date]")) {
+  day.addEventListener("change", () => (day.value === "" || day.value >= "1970") && day.form.requestSubmit());
+}
 for (const form of document.querySelectorAll(".filters")) {
   form.addEventListener("formdata", ({ formData }) => {
     for (const [name, value] of [...formData]) if (!value) formData.delete(name);
@@ -60,7 +64,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 showTimes(document);
-watch((fresh) => {
-  showTimes(fresh);
-  page.refreshed();
-});
+if (!tellZone()) {
+  watch((fresh) => {
+    showTimes(fresh);
+    page.refreshed();
+  });
+}

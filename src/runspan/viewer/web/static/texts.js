@@ -1,4 +1,6 @@
 // Texts: copying what they are (not how they are shown), and unfolding long ones.
+import { notice } from "./actions.js";
+
 export function texts() {
   document.addEventListener("click", async (event) => {
     const copy = event.target.closest("[data-copy]");
@@ -16,18 +18,35 @@ function sourceOf(box) {
   return box.dataset.source ?? box.querySelector("pre, .text").textContent;
 }
 
+// A button with words says so in them; for one with a picture alone the notice says so.
 export async function say(button, text) {
-  const label = button.querySelector("span") ?? button;
-  const before = label.textContent;
+  const words = button.querySelector("span") ?? (button.querySelector("svg") ? null : button);
+  if (words) button.dataset.words ??= words.textContent;
+  const done = await copied(text);
+  button.classList.add(done ? "done" : "refused");
+  if (words) words.textContent = done ? "Copied" : "Not allowed";
+  if (!done || !words) notice(done ? "Copied" : "The browser did not allow to copy");
+  setTimeout(() => {
+    button.classList.remove("done", "refused");
+    if (words) words.textContent = button.dataset.words;
+  }, 1600);
+}
+
+// Browsers keep their clipboard from pages that came over plain HTTP from another machine; the older way works there.
+async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);
-    button.classList.add("done");
-    if (label !== button || before) label.textContent = "Copied";
+    return true;
   } catch {
-    label.textContent = "Not allowed";
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "hidden";
+    const focused = document.activeElement;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    focused?.focus({ preventScroll: true });
+    return done;
   }
-  setTimeout(() => {
-    button.classList.remove("done");
-    if (label !== button || before) label.textContent = before;
-  }, 1600);
 }

@@ -20,3 +20,15 @@ function short(at, now) {
   if (at.toDateString() === now.toDateString()) return CLOCK.format(at);
   return (at.getFullYear() === now.getFullYear() ? DAY : YEAR).format(at);
 }
+
+// The server cuts days where the reader's begin. The first page came before it could know; one with days comes again,
+// and then this says true.
+export function tellZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const told = `runspan_zone=${zone}`;
+  if (!zone || document.cookie.split("; ").includes(told)) return false;
+  document.cookie = `${told}; path=/; max-age=31536000; samesite=lax`;
+  const comesAgain = document.cookie.split("; ").includes(told) && zone !== "UTC" && document.querySelector("[data-days]");
+  if (comesAgain) location.reload();
+  return comesAgain;
+}

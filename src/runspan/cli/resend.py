@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
-from .answers import Answer, Verdict
-from .batches import batches, count
-from .sending import HttpSender
+from ..exporting.answers import Answer, Verdict
+from ..exporting.batches import batches, count
+from ..exporting.sending import HttpSender
 
 HOPELESS = frozenset({401, 403, 404, 405})  # the next batch would fare no better
 TRIES = 5
