@@ -52,6 +52,11 @@ def read_otlp(name: str, signal: str, parse: Parse[T], default: T) -> T:
     return read(of_otlp(name, signal)[0], parse, default)
 
 
+def names(variable: str) -> list[str]:
+    """Of a variable that holds several, with commas between."""
+    return [name for part in os.environ.get(variable, "").split(",") if (name := part.strip())]
+
+
 def check_provider(signal: str, get: Callable[[], object]) -> None:
     """`get` gives the provider of the app, which the API itself makes where this variable is set; it raises for unknown names."""
     name = f"OTEL_PYTHON_{signal}_PROVIDER"
