@@ -217,9 +217,8 @@ def batching() -> Mapping[str, Any]:
     delay_ms = read("OTEL_BSP_SCHEDULE_DELAY", number("milliseconds", example="1000"), EXPORT_DELAY_MS)
     max_queue = read("OTEL_BSP_MAX_QUEUE_SIZE", whole(), 2_048)
     max_batch = read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", whole(), min(512, max_queue))
-    read(
-        "OTEL_BSP_EXPORT_TIMEOUT", number("milliseconds", low=_ZERO_TOO, example="30000"), 0.0
-    )  # nothing uses it
+    # Nothing uses it.
+    read("OTEL_BSP_EXPORT_TIMEOUT", number("milliseconds", low=_ZERO_TOO, example="30000"), 0.0)
     if max_batch > max_queue:
         raise ConfigError(
             f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE={max_batch}: a batch comes from a queue of {max_queue} spans. "
