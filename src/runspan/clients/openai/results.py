@@ -214,7 +214,8 @@ class Results:
             key = api.run_key(call.server.base_url, run.id, run.conversation_id)
             entry = self._registry.get(key)
             if entry is not None:
-                self._registry.arrive(key, entry)
+                if not self._registry.holds(key, entry):  # it was taken over
+                    self._registry.arrive(key, entry)
                 conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
                 tool_claims.saw(entry, calls, held(given, api.calls_path))
