@@ -73,8 +73,7 @@ class Results:
                 return
             self._renew(call)
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
-            # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
-            http = getattr(result, "__dict__", _NOTHING).get("http_response")
+            http = _http_of(result)
             if is_unrecorded_run and call.streams:
                 self._put(call)  # to be counted
             elif http is not None:
@@ -93,7 +92,7 @@ class Results:
         self._let_go_unrecorded(call)
         if call.live is None:
             return
-        http = getattr(result, "__dict__", _NOTHING).get("http_response")
+        http = _http_of(result)
         if call.match.route.gives_file or call.match.route.is_list:
             self._put(call)  # without its answer, which tells nothing more
         elif http is not None:
@@ -270,3 +269,12 @@ class Results:
             self._learn(call, result_copy.ids_of(body, call.api))
         self._waits(call, body, given)
         self._put(call)
+
+
+def _http_of(result: Any) -> Any:
+    """The HTTP response of a raw response, or one that the app asked for itself (`cast_to=`). None: it is an object of the API.
+
+    On the instance, not by getattr: pydantic makes 5 us of a missing field.
+    """
+    fields = getattr(result, "__dict__", _NOTHING)
+    return fields.get("http_response") or (result if "is_stream_consumed" in fields else None)
