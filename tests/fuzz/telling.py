@@ -51,7 +51,10 @@ class Told2Spans:
             for record in self.records.of(one):
                 worker._handle(record)
                 assert tracker.live <= config.limits.max_live_runs
-                assert tracker.live <= 1 or tracker._weight <= config.limits.max_live_bytes
+                assert (
+                    tracker.live <= 1
+                    or tracker._weight + tracker._logs.weight <= config.limits.max_live_bytes
+                )
             tracker.scheduler.tick(clock.now_ns())
         for record in self.records.ends():
             worker._handle(record)

@@ -35,13 +35,13 @@ def left(of: Told2Spans) -> dict[str, int]:
     """What is still held of runs that are gone; caches have bounds of their own."""
     tracker = of.handle._tracker
     held = {
-        "threads": tracker._in_conversation,
-        "pinned": tracker._pinned,
+        "conversations": tracker._logs._keys,
+        "logs": tracker._logs._held,
         "entries": tracker.registry,
     }
     return {
         **{name: len(kept) for name, kept in held.items() if kept},
-        **({"weight": tracker._weight} if tracker._weight else {}),
+        **({"weight": weight} if (weight := tracker._weight + tracker._logs.weight) else {}),
     }
 
 
