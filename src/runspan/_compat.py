@@ -291,9 +291,8 @@ def transport_at_rest(http: Any) -> Any:
     """
     try:
         fresh = _without_connections(http)
-        fresh._state = type(
-            http._state
-        ).CLOSED  # it is collected like any other, and must have nothing to close
+        # It is collected like any other, and must have nothing to close.
+        fresh._state = type(http._state).CLOSED
     except (AttributeError, TypeError):
         if type(http).__module__.partition(".")[0] in ("httpx", "httpx2", "openai"):
             for name in ("_transport", "_mounts", "_state"):

@@ -233,9 +233,8 @@ class Handle:
             undo.callback(self._meters.close)
             self._meters.open()
             self._page = self._active.page = otlp.page(self.config, self._providers.has_app_provider())
-            undo.callback(
-                self._endings.remove
-            )  # not a part of `_take_off`: it stays on until all is delivered
+            # Not a part of `_take_off`: it stays on until all is delivered.
+            undo.callback(self._endings.remove)
             undo.callback(atexit.unregister, self._exit_hook)
             undo.callback(self._take_off)
             self._put_on()

@@ -60,9 +60,8 @@ class Meters:
         if self._config.meter_provider is None:
             variables.check_provider("METER", metrics.get_meter_provider)
         if exporters.wanted() and not self._has_app_provider():
-            self._own = (
-                self._made()
-            )  # now: at the end of the process its thread could not be started any more
+            # Now: at the end of the process its thread could not be started any more.
+            self._own = self._made()
             self._is_asked = True
 
     def publish(self) -> None:

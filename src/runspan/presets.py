@@ -109,14 +109,11 @@ def _address(name: str, environ: Environ) -> str:
     parts = urlsplit(given)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         variable = next((v for v in preset.hosts if _value(environ, v)), preset.hosts[0])
+        example = preset.default or "https://host"
         raise ConfigError(
-            f"{variable} does not hold an http(s) URL of {preset.title}: write one like {_example(preset)!r}."
+            f"{variable} does not hold an http(s) URL of {preset.title}: write one like {example!r}."
         )
     return given.rstrip("/").removesuffix("/v1/traces").removesuffix(preset.path or "\n").rstrip("/")
-
-
-def _example(preset: Preset) -> str:
-    return preset.default or "https://host"
 
 
 def _grpc(preset: Preset, base: str, environ: Environ) -> str:

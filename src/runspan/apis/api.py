@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from ..core.answers import Answers
 from ..core.conversation import Conversation
 from ..core.fields import Wire
 from ..core.lifecycle import RunState
@@ -25,7 +26,6 @@ from ..core.model import (
     RunRequest,
     RunStep,
     Source,
-    ToolCall,
     Vocabulary,
 )
 
@@ -222,7 +222,7 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     # Each run has a log of its own: the conversation of its key is the run itself, and its request says which it belongs to.
     runs_apart: bool = False
     # Outputs of tool calls in the body of a request that starts a run or `only_answers`: runs that are over asked for them.
-    answers: Callable[[Callable[[str], Any]], tuple[ToolCall, ...]] = lambda _sent: ()
+    answers: Callable[[Callable[[str], Any]], Answers] = lambda _sent: Answers()
     announced: Callable[[Wire], str | None] = lambda _event: None  # the run whose end a webhook's event tells
     beside_others: str = ""  # a sentence for the owner of an app that another tracer is in, too
     option: str | None = None  # of `instrument()`: how much of this API is traced

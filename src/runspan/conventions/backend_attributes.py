@@ -23,9 +23,8 @@ class BackendAttributes:
     """`attributes(span, max_chars)` is for spans of runs and calls; the rest for the app's own spans and `runspan.context`."""
 
     attributes: Callable[[SpanData, int], dict[str, Value]] = _no_attributes
-    kinds: Mapping[str, Mapping[str, str]] = field(
-        default_factory=dict
-    )  # kind of an observed span -> attributes
+    # Kind of an observed span -> attributes.
+    kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     twins: Mapping[str, str] = field(default_factory=dict)  # our attribute -> the backend's name for it
     metadata: str | None = None  # prefix of one attribute per key: metadata of one span ...
     trace_metadata: str | None = None  # ... and of the whole trace

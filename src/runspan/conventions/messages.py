@@ -17,28 +17,13 @@ def part(of: Part) -> Json:
     """One part; a type without a row keeps its own name and fields (the schema's generic part)."""
     if of.text is None and of.type in ("text", "refusal"):
         return {"type": of.type}
-    return _PARTS.get(of.type, _generic)(of)
+    known = _PARTS.get(of.type)
+    return {**of.fields, "type": of.type} if known is None else known(of)
 
 
 def _with(own: dict[str, Json], said: Mapping[str, Json]) -> dict[str, Json]:
     """Our own words, and what a server said beside them (nearly always nothing), which takes the place of none."""
     return {**own, **said, **own} if said else own
-
-
-def _text(of: Part) -> Json:
-    return _with({"type": "text", "content": of.text}, of.fields)
-
-
-def _refusal(of: Part) -> Json:
-    return _with({"type": "text", "content": of.text, "refusal": True}, of.fields)
-
-
-def _reasoning(of: Part) -> Json:
-    return _with({"type": "reasoning", "content": of.text}, of.fields)
-
-
-def _image_file(of: Part) -> Json:
-    return _with({"type": "file", "modality": "image"}, of.fields)
 
 
 def _image_url(of: Part) -> Json:
@@ -47,14 +32,6 @@ def _image_url(of: Part) -> Json:
     if "sha256" in fields:
         return _with({"type": "blob", "modality": "image", "content": ""}, fields)
     return _with({"type": "uri", "modality": "image", "uri": of.fields.get("url")}, fields)
-
-
-def _attachment(of: Part) -> Json:
-    return _with({"type": "file", "modality": "document"}, of.fields)
-
-
-def _generic(of: Part) -> Json:
-    return {**of.fields, "type": of.type}
 
 
 def _tool_call(of: Part) -> Json:
@@ -115,12 +92,12 @@ def _marks(call: ToolCall, what: str) -> dict[str, Json]:
 
 
 _PARTS: Mapping[str, Callable[[Part], Json]] = {
-    "text": _text,
-    "refusal": _refusal,
-    "reasoning": _reasoning,
-    "image_file": _image_file,
+    "text": lambda of: _with({"type": "text", "content": of.text}, of.fields),
+    "refusal": lambda of: _with({"type": "text", "content": of.text, "refusal": True}, of.fields),
+    "reasoning": lambda of: _with({"type": "reasoning", "content": of.text}, of.fields),
+    "image_file": lambda of: _with({"type": "file", "modality": "image"}, of.fields),
     "image_url": _image_url,
-    "attachment": _attachment,
+    "attachment": lambda of: _with({"type": "file", "modality": "document"}, of.fields),
     transcript.CALL: _tool_call,
     transcript.RESPONSE: _tool_response,
     transcript.SERVER_CALL: _server_call,

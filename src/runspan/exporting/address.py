@@ -80,9 +80,7 @@ def address(config: Config, over: str | None = None) -> Address:
 
 def exporters(config: Config) -> tuple[str, ...]:
     """Names as in `OTEL_TRACES_EXPORTER`; without it `otlp`, or nothing beside a file when no address is named."""
-    wanted = [
-        name for part in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",") if (name := part.strip())
-    ]
+    wanted = variables.names("OTEL_TRACES_EXPORTER")
     if not wanted:
         is_named = config.endpoint or config.backend or variable("ENDPOINT")[1]
         wanted = ["otlp"] if is_named or config.file is None else []

@@ -75,9 +75,8 @@ def of_http(response: Reply, kind: Any) -> Answer:
         return _of_success(response, kind)
     if status in AGAIN:
         return Answer(Verdict.AGAIN, status, said=_words(response), pause_s=_seconds(response))
-    if (
-        300 <= status < 400
-    ):  # a login page answers any GET with success; another host would get the spans with their keys
+    # A login page answers any GET with success; another host would get the spans with their keys.
+    if 300 <= status < 400:
         return Answer(Verdict.REFUSED, status, said="It names another address, which is not followed.")
     return Answer(Verdict.REFUSED if status < 500 else Verdict.AWAY, status, said=_words(response))
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from ..config import Config, host_of
 from ..guard import logger
-from . import loss_reporting, otlp
+from . import loss_reporting, otlp, variables
 from .address import endpoint_url, headers_of
 from .answers import Answer, Verdict
 from .sending import Tries
@@ -25,10 +25,9 @@ CURE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT names another address, OTEL_METRICS_
 
 def wanted() -> Sequence[str]:
     """Names in `OTEL_METRICS_EXPORTER`; where it is not set, an endpoint of the metrics' own asks for `otlp`."""
-    said = os.environ.get("OTEL_METRICS_EXPORTER", "").strip()
-    if not said:
+    if not os.environ.get("OTEL_METRICS_EXPORTER", "").strip():
         return ("otlp",) if os.environ.get(ENDPOINT) else ()
-    return [name for part in said.split(",") if (name := part.strip()) not in ("", "none")]
+    return [name for name in variables.names("OTEL_METRICS_EXPORTER") if name != "none"]
 
 
 def exporter(config: Config) -> CarefulMetricExporter:

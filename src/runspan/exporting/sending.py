@@ -253,9 +253,8 @@ class Tries:
                 break
             try:
                 answer = self.sender.post(body, left_s)
-            except (
-                Exception
-            ) as error:  # of the libraries below: a certificate that is gone, an address of no form
+            # Of the libraries below: a certificate that is gone, an address of no form.
+            except Exception as error:
                 return Answer(Verdict.AWAY, said=type(error).__name__)
             if answer.verdict is not Verdict.AGAIN:
                 return answer

@@ -52,6 +52,11 @@ def read_otlp(name: str, signal: str, parse: Parse[T], default: T) -> T:
     return read(of_otlp(name, signal)[0], parse, default)
 
 
+def names(variable: str) -> list[str]:
+    """Of a variable that holds several, with commas between."""
+    return [name for part in os.environ.get(variable, "").split(",") if (name := part.strip())]
+
+
 def check_provider(signal: str, get: Callable[[], object]) -> None:
     """`get` gives the provider of the app, which the API itself makes where this variable is set; it raises for unknown names."""
     name = f"OTEL_PYTHON_{signal}_PROVIDER"
@@ -212,9 +217,8 @@ def batching() -> Mapping[str, Any]:
     delay_ms = read("OTEL_BSP_SCHEDULE_DELAY", number("milliseconds", example="1000"), EXPORT_DELAY_MS)
     max_queue = read("OTEL_BSP_MAX_QUEUE_SIZE", whole(), 2_048)
     max_batch = read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", whole(), min(512, max_queue))
-    read(
-        "OTEL_BSP_EXPORT_TIMEOUT", number("milliseconds", low=_ZERO_TOO, example="30000"), 0.0
-    )  # nothing uses it
+    # Nothing uses it.
+    read("OTEL_BSP_EXPORT_TIMEOUT", number("milliseconds", low=_ZERO_TOO, example="30000"), 0.0)
     if max_batch > max_queue:
         raise ConfigError(
             f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE={max_batch}: a batch comes from a queue of {max_queue} spans. "

@@ -28,9 +28,10 @@ Function = TypeVar(
 )
 
 # What was entered where we are and how to leave it: one object may be entered by several tasks at once.
+# With the Context inside, and the one before.
 _entered: ContextVar[tuple[tuple[context, Any, Context, Context], ...]] = ContextVar(
     "runspan-entered", default=()
-)  # with the Context inside, and the one before
+)
 
 
 class context:  # noqa: N801 - reads as a statement

@@ -18,7 +18,7 @@ from ..runtime import active
 from ..runtime.active import Active
 from .functions import GeneratorFunction
 from .spans import Observed, current_context, is_idle, target_of
-from .spec import Spec, Transform, spec_of
+from .spec import Spec, Transform
 from .streams import Stream, driven, is_new
 
 Function = TypeVar(
@@ -82,12 +82,12 @@ def observe(
             )
         return _wrap(
             target,
-            spec_of(
-                target,
-                name=name,
+            Spec(
+                function=target,
+                name=name or "",
                 kind=kind,
                 takes=(capture_input, capture_output),
-                attributes=attributes,
+                attributes=attributes or {},
                 transform_input=transform_input,
                 transform_output=transform_output,
                 reduce=reduce,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from ..conventions import observed as words
@@ -18,19 +18,26 @@ from .spans import UNSET, Observed, begin, current_context, is_idle
 Transform = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Spec:
-    """Made once, when a function is decorated."""
+    """Made once, when a function is decorated; nothing changes it then."""
 
-    name: str
+    function: InitVar[Callable[..., Any]]
+    name: str  # empty: that of the function
     kind: str
-    title: str  # the span's name
+    title: str = ""  # the span's name
     attributes: Mapping[str, Any]
     takes: tuple[bool, bool]  # input, output
-    arguments: Arguments
+    arguments: Arguments = field(init=False)
     transform_input: Transform | None
     transform_output: Transform | None
     reduce: Callable[[list[Any]], Any] | None
+
+    def __post_init__(self, function: Callable[..., Any]) -> None:
+        self.name = self.name or _name(function, self.kind)
+        self.title = words.span_name(self.kind, self.name)
+        self.attributes = {**words.attributes(self.kind, self.name), **self.attributes}
+        self.arguments = Arguments(function)
 
     def begin(self, state: Active, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Observed | None:
         """The open span of this call, entered; None: there is nothing to record. Never raises."""
@@ -80,31 +87,6 @@ def transformed(transform: Transform, value: Any) -> Any:
     except Exception as error:
         swallow("call a transform_input, transform_output or reduce of the app", error)
         return UNSET
-
-
-def spec_of(
-    function: Callable[..., Any],
-    *,
-    name: str | None,
-    kind: str,
-    takes: tuple[bool, bool],
-    attributes: Mapping[str, Any] | None,
-    transform_input: Transform | None,
-    transform_output: Transform | None,
-    reduce: Callable[[list[Any]], Any] | None,
-) -> Spec:
-    name = name or _name(function, kind)
-    return Spec(
-        name=name,
-        kind=kind,
-        title=words.span_name(kind, name),
-        attributes={**words.attributes(kind, name), **(attributes or {})},
-        takes=takes,
-        arguments=Arguments(function),
-        transform_input=transform_input,
-        transform_output=transform_output,
-        reduce=reduce,
-    )
 
 
 def _name(function: Callable[..., Any], kind: str) -> str:

@@ -18,7 +18,7 @@ import re
 import types
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -42,10 +42,6 @@ def _int(walk: Walk, value: Any, _: int) -> Any:
 def _float(_: Walk, value: Any, __: int) -> Any:
     number = float.__add__(value, 0.0)
     return number if number - number == 0 else float.__repr__(number)
-
-
-def _str(walk: Walk, value: Any, _: int) -> Any:
-    return walk.text(str.__str__(value))
 
 
 def _bytes(walk: Walk, value: Any, _: int) -> Any:
@@ -82,10 +78,6 @@ def _proxy(walk: Walk, value: Any, depth: int) -> Any:
     return _dict(walk, value | {}, depth) if len(value) <= MAX_ITEMS else by_type(type(value))
 
 
-def _list(walk: Walk, value: Any, depth: int) -> Any:
-    return walk.items(value, list.__iter__(value), list.__len__(value), depth)
-
-
 def _tuple(walk: Walk, value: Any, depth: int) -> Any:
     size, names = tuple.__len__(value), getattr(type(value), "_fields", None)
     if isinstance(names, tuple) and len(names) == size:
@@ -96,10 +88,6 @@ def _tuple(walk: Walk, value: Any, depth: int) -> Any:
 def _set(walk: Walk, value: Any, depth: int) -> Any:
     base: Any = set if isinstance(value, set) else frozenset
     return walk.items(value, base.__iter__(value), base.__len__(value), depth)
-
-
-def _deque(walk: Walk, value: Any, depth: int) -> Any:
-    return walk.items(value, deque.__iter__(value), deque.__len__(value), depth)
 
 
 # ---------------------------------------------------------------- things with fields
@@ -120,21 +108,15 @@ def _is_hidden(field: Any) -> bool:
     return bool(getattr(info, "exclude", None)) or getattr(info, "repr", True) is False
 
 
-def _dataclass(walk: Walk, value: Any, depth: int) -> Any:
-    return _fields(walk, value, [f.name for f in dataclasses.fields(type(value)) if f.repr], depth)
+def _fields(names_of: Callable[[Any], Iterable[str]]) -> Convert:
+    """Of classes that name their fields."""
 
+    def convert(walk: Walk, value: Any, depth: int) -> Any:
+        names = names_of(type(value))
+        held = [(name, object.__getattribute__(value, name)) for name in names if _has(value, name)]
+        return walk.pairs(value, held, len(held), depth)
 
-def _attrs(walk: Walk, value: Any, depth: int) -> Any:
-    return _fields(walk, value, [a.name for a in type(value).__attrs_attrs__ if a.repr], depth)
-
-
-def _struct(walk: Walk, value: Any, depth: int) -> Any:
-    return _fields(walk, value, type(value).__struct_fields__, depth)
-
-
-def _fields(walk: Walk, value: Any, names: Iterable[str], depth: int) -> Any:
-    held = [(name, object.__getattribute__(value, name)) for name in names if _has(value, name)]
-    return walk.pairs(value, held, len(held), depth)
+    return convert
 
 
 def _has(value: Any, name: str) -> bool:
@@ -163,10 +145,6 @@ def _array(walk: Walk, value: Any, depth: int) -> Any:
     return f"<{said} dtype={str(value.dtype)[:64]}>"
 
 
-def _class(_: Walk, value: Any, __: int) -> Any:
-    return by_type(value)
-
-
 def _function(_: Walk, value: Any, __: int) -> Any:
     return f"<function {value.__qualname__}>"
 
@@ -182,17 +160,17 @@ _ROWS: Mapping[type, Convert] = {
     bool: lambda _, value, __: bool(value),
     int: _int,
     float: _float,
-    str: _str,
+    str: lambda walk, value, _: walk.text(str.__str__(value)),
     bytes: _bytes,
     bytearray: _bytes,
     memoryview: _bytes,
     dict: _dict,
     types.MappingProxyType: _proxy,
-    list: _list,
+    list: lambda walk, value, depth: walk.items(value, list.__iter__(value), list.__len__(value), depth),
     tuple: _tuple,
     set: _set,
     frozenset: _set,
-    deque: _deque,
+    deque: lambda walk, value, depth: walk.items(value, deque.__iter__(value), deque.__len__(value), depth),
     datetime.date: _iso,
     datetime.time: _iso,
     datetime.timedelta: _as_str,
@@ -206,7 +184,7 @@ _ROWS: Mapping[type, Convert] = {
     pathlib.PurePath: _as_str,
     re.Pattern: lambda walk, value, _: walk.plain(value.pattern, MAX_DEPTH),
     BaseException: _error,
-    type: _class,
+    type: lambda _, value, __: by_type(value),
     types.FunctionType: _function,
     types.BuiltinFunctionType: _function,
 }
@@ -214,9 +192,9 @@ _ROWS: Mapping[type, Convert] = {
 _BY_ATTRIBUTE: tuple[tuple[str, Convert], ...] = (
     ("get_secret_value", _name),
     ("__pydantic_fields__", _pydantic),
-    ("__struct_fields__", _struct),
-    ("__attrs_attrs__", _attrs),
-    ("__dataclass_fields__", _dataclass),
+    ("__struct_fields__", _fields(lambda kind: kind.__struct_fields__)),
+    ("__attrs_attrs__", _fields(lambda kind: [a.name for a in kind.__attrs_attrs__ if a.repr])),
+    ("__dataclass_fields__", _fields(lambda kind: [f.name for f in dataclasses.fields(kind) if f.repr])),
 )
 _known: WeakKeyDictionary[type, Convert] = WeakKeyDictionary()
 

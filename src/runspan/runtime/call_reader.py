@@ -98,7 +98,7 @@ class Reader:
             self._tracker.unlearn(call)
 
     def answered(self, answered: Answered) -> None:
-        self._tracker.open_calls.answered(answered.server, answered.outputs, answered.at_ns)
+        self._tracker.open_calls.answered(answered.server, answered.answers, answered.at_ns)
 
     def fetched(self, fetched: Fetched) -> None:
         live = self._tracker.get_by_key(fetched.key)

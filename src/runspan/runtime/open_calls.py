@@ -6,12 +6,11 @@ that brings its output, beside the run's; unless a function of the app has taken
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..core import tools
+from ..core.answers import Answers
 from ..core.lifecycle import RunState
 from ..core.model import Server, SpanData, SpanKind, ToolCall, ToolFacts
 from ..core.redact import Texts
@@ -23,6 +22,7 @@ from .records import LiveSpan
 from .registry import RunEntry
 
 MAX_OPEN = 10_000
+MAX_ALIKE = 256  # of one server, with one id
 MAX_CHARS = 16_000_000  # of their arguments, together
 
 
@@ -33,30 +33,43 @@ class _Open(Struct, frozen=True):
     state: RunState
     entry: RunEntry
     live: LiveSpan
+    step_id: str | None
 
 
 class OpenCalls:
     def __init__(self, texts: Texts, outbox: Outbox) -> None:
         self._texts = texts
         self._outbox = outbox
-        self._open = Lru[tuple[str, str], _Open](MAX_OPEN, _weight, MAX_CHARS)
+        self._open = Lru[tuple[str, str], tuple[_Open, ...]](MAX_OPEN, _weight, MAX_CHARS)
 
     def asked(self, live: Live) -> None:
         """The run is over, and asks for these."""
         bare = replace(live.state, steps={}, partial={}, run=replace(live.state.run, instructions=None))
         for call in live.state.run.required:
-            self._open.put((live.key.server, call.id), _Open(call, bare, live.entry, live.span))
+            key = live.key.server, call.id
+            known = _Open(call, bare, live.entry, live.span, _step_of(live.state, call.id))
+            self._open.put(key, (*(self._open.pop(key) or ())[1 - MAX_ALIKE :], known))
 
-    def answered(self, server: Server, outputs: Iterable[ToolCall], at_ns: int) -> None:
-        """A request of that moment brought the outputs."""
-        for output in outputs:
-            known = self._open.pop((server.base_url, output.id))
+    def answered(self, server: Server, answers: Answers, at_ns: int) -> None:
+        """A request of that moment brought the outputs. Of several with one id, those before the last are history."""
+        for id_, output in {output.id: output for output in answers.outputs}.items():
+            known = self._take((server.base_url, id_), answers)
             if known is None:
                 continue
             data, context = self._span(known, output, at_ns), identity.beside(known.live)
             self._outbox.measure_tool(data, context)
-            if known.entry.claim(output.id):
+            if known.entry.claim(id_):
                 self._outbox.send(context, data)
+
+    def _take(self, key: tuple[str, str], answers: Answers) -> _Open | None:
+        """The call that is answered; None where there is none, or a doubt."""
+        alike = self._open.pop(key) or ()
+        fit = [known for known in alike if _is_answered(known, answers)]
+        taken = fit[-1] if fit and (answers.names_run or len(fit) == 1) else None
+        left = tuple(known for known in alike if known is not taken)
+        if left:
+            self._open.put(key, left)
+        return taken
 
     def _span(self, known: _Open, output: ToolCall, at_ns: int) -> SpanData:
         state = known.state
@@ -80,5 +93,13 @@ def _description(state: RunState, name: str | None) -> str | None:
     return None
 
 
-def _weight(known: _Open) -> int:
-    return 500 + len(known.call.arguments or "")
+def _is_answered(known: _Open, answers: Answers) -> bool:
+    return answers.are_of(known.call, known.state.key.run_id, known.state.conversation_id, known.step_id)
+
+
+def _step_of(state: RunState, call_id: str) -> str | None:
+    return next((s.id for s in state.steps.values() if any(c.id == call_id for c in s.tool_calls)), None)
+
+
+def _weight(alike: tuple[_Open, ...]) -> int:
+    return sum(500 + len(known.call.arguments or "") for known in alike)

@@ -11,8 +11,9 @@ from typing import Any
 from msgspec import Struct, field
 
 from ..apis.api import Api, Events, Match, StepPieces, TextPieces
+from ..core.answers import Answers
 from ..core.jsontext import loads
-from ..core.model import ApiError, RunRequest, Server, ToolCall
+from ..core.model import ApiError, RunRequest, Server
 from ..core.sse import Parser
 from .helper_call import HelperCall
 
@@ -131,7 +132,7 @@ class Answered(Struct, eq=False):
 
     server: Server
     at_ns: int
-    outputs: tuple[ToolCall, ...]
+    answers: Answers
 
 
 class StreamEvent(Struct, eq=False):

@@ -20,7 +20,8 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..core.model import Run
+from ..core.answers import Answers
+from ..core.model import Run, ToolCall
 from . import work_unit
 from .registry import Key, RunEntry, RunRegistry
 from .work_unit import WorkUnit
@@ -116,11 +117,15 @@ def waits_no_more(of: RunEntry | None) -> None:
         of.waiting = frozenset()
 
 
-def answered(call_ids: Iterable[str]) -> None:
+def answered(server: str, answers: Answers) -> None:
     """The outputs of these calls went out, of whatever runs."""
-    ids = frozenset(call_ids)
+    ids = {output.id for output in answers.outputs}
     for sighting in _seen.get():
-        sighting.of.waiting -= ids
+        for of in sighting.waiting():
+            call = ToolCall(of.call_id, name=of.name, arguments=of.arguments)
+            is_meant = of.call_id in ids and of.key[0] == server
+            if is_meant and answers.are_of(call, of.key[1], of.conversation_id):
+                sighting.of.waiting -= {of.call_id}
 
 
 def calls_of(run: Run, conversation_id: str, key: Key, of: RunEntry, since_ns: int) -> list[Pending]:

@@ -12,6 +12,7 @@ from opentelemetry.trace import StatusCode
 from runspan.fake import SimulatedClock
 from runspan.fake.responses import SCENARIOS, Ending, Message, Scenario
 from tests.apis.responses.apps import LIVE, created, of_responses, polled, responding, the_one
+from tests.apis.responses.server import RESPONSE, Scripted, function_call, response
 from tests.support.playing import BOTH, App, here, spans_of_app_go_to
 from tests.support.tracing import attribute, texts, traced
 
@@ -162,3 +163,14 @@ def test_a_request_that_starts_nothing_is_a_span_with_its_error(kind: str, scena
     assert (span.name, attribute(span, "error.type")) == ("chat gpt-4o", code)
     assert attribute(span, "gen_ai.conversation.id") == "conv_1"
     assert of_responses(trace) == []
+
+
+def test_one_that_is_read_again_after_its_end_leaves_nothing(server: Scripted, client: Any) -> None:
+    asking = response("completed", function_call())
+    server.creates(asking).polls(asking)
+    with traced() as trace:
+        tracker = trace.handle._tracker
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        assert len(trace.spans()) == 1
+        client.responses.retrieve(RESPONSE)
+        assert (len(trace.spans()), len(tracker.registry)) == (1, 0)

@@ -136,3 +136,17 @@ def test_several_messages_keep_their_order(client: Any, server: Scripted) -> Non
         ("text", "One."),
         ("text", "Two."),
     ]
+
+
+def test_an_http_response_that_the_app_asks_for_tells_the_same(client: Any, server: Scripted) -> None:
+    """`cast_to=httpx.Response`, as the client's own guide has it for endpoints that it does not know."""
+    server.creates(response("queued")).polls(response("in_progress"), response())
+    http_response = type(client.responses.with_raw_response.create(model="gpt-4o").http_response)
+    with traced() as trace:
+        asked = {"model": "gpt-4o", "input": "?", "background": True}
+        answer = client.post("/responses", cast_to=http_response, body=asked)
+        while answer.json()["status"] in ("queued", "in_progress"):
+            answer = client.get(f"/responses/{RESPONSE}", cast_to=http_response)
+        span = the_one(trace)
+    assert (texts(span, "input"), texts(span, "output")) == (["?"], ["It is 42."])
+    assert attribute(span, "runspan.run.polls") == 2

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ...core import transcript
+from ...core.answers import Answers
 from ...core.fields import Wire, ident, items, text, without_nulls
 from ...core.model import Message, Part, RunStep, ToolCall
 from . import parts, statuses, tool_calls
@@ -112,7 +113,21 @@ def _message(item: Wire, id_: str, role: str) -> Message:
     return Message(id_, role, (Part(kind, None, without_nulls(said)),))
 
 
-def answered(given: Any) -> tuple[ToolCall, ...]:
-    """Outputs of tool calls in `input` of a request."""
-    found: Iterable[Any] = given if isinstance(given, list | tuple) else ()
-    return tuple(tool_calls.output(item) for item in found if tool_calls.is_output(item))
+def has_outputs(given: Any) -> bool:
+    """Whether `input` of a request brings outputs of tool calls."""
+    return isinstance(given, list | tuple) and any(map(tool_calls.is_output, given))
+
+
+def answers(given: Any, continues: str | None, conversation_id: str | None) -> Answers:
+    """Those outputs, and whose calls they are for."""
+    found = [item for item in given if isinstance(item, Mapping)] if has_outputs(given) else []
+    return Answers(
+        tuple(tool_calls.output(item) for item in found if tool_calls.is_output(item)),
+        continues,
+        conversation_id,
+        tuple(
+            RunStep(ident(item), text(item, "type") or "", tool_calls=(tool_calls.of_app(item),))
+            for item in found
+            if tool_calls.asks_app(item)
+        ),
+    )

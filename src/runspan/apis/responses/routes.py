@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ...core.answers import Answers
+from ...core.fields import text
 from ..api import Match, Route
 from ..urls import paths_from, segments_of
-from . import items, readers
+from . import items, objects, readers
 
 PREFIXES = ("/responses", "/conversations")
 _WORD = re.compile(r"/(responses|conversations)(?=/|$)")
@@ -26,15 +28,16 @@ NEW = Match(_write("chat", readers.new_run, starts_run=True, reads_body=True))
 ANSWER = Match(Route("chat", readers.nothing, only_answers=True))
 
 
-def answers(sent: Callable[[str], Any]) -> Any:
-    return items.answered(sent("input"))
+def answers(sent: Callable[[str], Any]) -> Answers:
+    said = {name: sent(name) for name in ("previous_response_id", "conversation")}
+    return items.answers(sent("input"), text(said, "previous_response_id"), objects.conversation(said))
 
 
 def _if_background(sent: Callable[[str], Any]) -> Match | None:
     """A plain or streamed response is others' to trace; but it may answer what a background one asked for."""
     if sent("background") is True:
         return NEW
-    return ANSWER if answers(sent) else None
+    return ANSWER if items.has_outputs(sent("input")) else None
 
 
 # (method, number of path segments, first, third or the word in place of an id) -> Route. Ids stand at segments 2 and 4.

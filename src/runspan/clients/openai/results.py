@@ -73,8 +73,7 @@ class Results:
                 return
             self._renew(call)
             is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
-            # Of raw responses, on the instance. Not getattr: pydantic makes 5 us of a missing one.
-            http = getattr(result, "__dict__", _NOTHING).get("http_response")
+            http = _http_of(result)
             if is_unrecorded_run and call.streams:
                 self._put(call)  # to be counted
             elif http is not None:
@@ -93,7 +92,7 @@ class Results:
         self._let_go_unrecorded(call)
         if call.live is None:
             return
-        http = getattr(result, "__dict__", _NOTHING).get("http_response")
+        http = _http_of(result)
         if call.match.route.gives_file or call.match.route.is_list:
             self._put(call)  # without its answer, which tells nothing more
         elif http is not None:
@@ -214,7 +213,8 @@ class Results:
             key = api.run_key(call.server.base_url, run.id, run.conversation_id)
             entry = self._registry.get(key)
             if entry is not None:
-                self._registry.arrive(key, entry)
+                if not self._registry.holds(key, entry):  # it was taken over
+                    self._registry.arrive(key, entry)
                 conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
                 tool_claims.saw(entry, calls, held(given, api.calls_path))
@@ -269,3 +269,12 @@ class Results:
             self._learn(call, result_copy.ids_of(body, call.api))
         self._waits(call, body, given)
         self._put(call)
+
+
+def _http_of(result: Any) -> Any:
+    """The HTTP response of a raw response, or one that the app asked for itself (`cast_to=`). None: it is an object of the API.
+
+    On the instance, not by getattr: pydantic makes 5 us of a missing field.
+    """
+    fields = getattr(result, "__dict__", _NOTHING)
+    return fields.get("http_response") or (result if "is_stream_consumed" in fields else None)

@@ -139,10 +139,10 @@ class Starts:
         """It may bring outputs of tool calls that runs asked for which are over by now."""
         if not self._registry.may_be_answered:
             return
-        outputs = call.api.answers(partial(options_of.field, options))
-        if outputs:
-            tool_claims.answered(output.id for output in outputs)
-            self._put(Answered(call.server, call.request_ns, outputs))
+        answers = call.api.answers(partial(options_of.field, options))
+        if answers.outputs:
+            tool_claims.answered(call.server.base_url, answers)
+            self._put(Answered(call.server, call.request_ns, answers))
 
     def _begin_apart(self, call: Call, options: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
