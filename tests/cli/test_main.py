@@ -65,7 +65,7 @@ def without_the_extra(home: Path, *arguments: str | Path, **env: str) -> Ended:
         (("tree", "FILE"), 0, "run invoke_agent Weather"),
         (("stats", "FILE"), 0, "Weather"),
         (("run", "--file", "out.jsonl", "FILE.py"), 0, "the app"),
-        (("demo", "--terminal"), 0, "4 runs: 3 completed, 1 failed"),
+        (("demo", "--terminal"), 0, "6 runs: 5 completed, 1 failed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -160,7 +160,7 @@ def test_the_fake_server_tells_a_port_that_is_taken(command: Command) -> None:
 def test_the_demo_in_the_terminal_prints_and_ends(command: Command) -> None:
     ended = command("demo", "--terminal")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "4 runs: 3 completed, 1 failed" in ended.stdout
+    assert "6 runs: 5 completed, 1 failed" in ended.stdout
     assert "runspan.instrument()" in ended.stdout
     assert not re.search(r"^span |after its parent|create_agent", ended.stdout, re.MULTILINE)
     longest = re.findall(r"^chain handle_message +\+0 ms +(\d.*?) ━", ended.stdout, re.MULTILINE)

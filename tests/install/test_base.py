@@ -55,7 +55,7 @@ def test_traces_are_sent_and_the_doctor_sees_it(tmp_path: Path) -> None:
 def test_the_demo_draws_in_the_terminal(tmp_path: Path) -> None:
     shown = runspan(tmp_path, "demo", "--terminal")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "4 runs: 3 completed, 1 failed" in shown.stdout
+    assert "6 runs: 5 completed, 1 failed" in shown.stdout
 
 
 @pytest.mark.parametrize("name", ["ui", "demo"])
