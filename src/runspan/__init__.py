@@ -10,7 +10,7 @@ From then on every Run made with the official `openai` client becomes one run sp
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._version import __version__
+from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .config import ConfigError as ConfigError
@@ -35,31 +35,6 @@ if TYPE_CHECKING:
     from .setup import uninstrument as uninstrument
     from .stats import Stats as Stats
 
-__all__ = [
-    "Adopted",
-    "ConfigError",
-    "Handle",
-    "Limits",
-    "Stats",
-    "__version__",
-    "adopt",
-    "aflush",
-    "context",
-    "current_handle",
-    "current_span_id",
-    "current_trace_id",
-    "flush",
-    "handoff",
-    "instrument",
-    "observe",
-    "score",
-    "shutdown",
-    "span",
-    "trace_url",
-    "uninstrument",
-    "update",
-]
-
 # Loaded when first used: `import runspan` costs an app nothing, and the fake server needs no OpenTelemetry.
 _HOMES = {
     **dict.fromkeys(("ConfigError", "Limits"), ".config"),
@@ -75,6 +50,8 @@ _HOMES = {
         ".setup",
     ),
 }
+
+__all__ = sorted((*_HOMES, "__version__"))
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one of ours

@@ -31,8 +31,6 @@ WITHOUT: dict[str, str] = {
     "openai._base_client": "clients are found by another way",
     "openai.resources.Files._client": "helpers that upload and poll have no span of their own",
     "openai.OpenAI._base_url": "each call reads the address of its client anew",
-    "openai.OpenAI._custom_headers": "keys in headers of a client are not masked in error texts",
-    "openai.OpenAI._custom_query": "keys in query parameters of a client are not masked in error texts",
     "openai.Stream._iterator": "streams of events are read as bytes, which costs more, and errors of handlers are not seen",
     "httpx.Client._transport": "what a run lacks is not fetched where the app has closed its client",
     "httpx.Client._mounts": "what a run lacks is not fetched where the app has closed its client",
@@ -221,14 +219,6 @@ def base_url_of(client: Any) -> Any:
     """An object that is the same one as long as the client's `base_url` was not set anew. The property itself costs 3 us."""
     found = _found("openai.OpenAI._base_url", client)
     return object() if found is None else found
-
-
-def custom_headers(client: Any) -> Any:
-    return _found("openai.OpenAI._custom_headers", client)
-
-
-def custom_query(client: Any) -> Any:
-    return _found("openai.OpenAI._custom_query", client)
 
 
 def azure_token(client: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -64,9 +64,8 @@ def secrets_of(client: Any) -> Iterator[object]:
         yield getattr(client, name, None)
     yield _compat.azure_token(client)
     yield from _in_url(str(client.base_url))
-    for given in (_compat.custom_headers(client), _compat.custom_query(client)):
-        if isinstance(given, Mapping):
-            yield from _called_so(given.items())
+    for given in (client.default_headers, client.default_query):
+        yield from _called_so(given.items())
 
 
 def secrets_sent(error: BaseException) -> Iterator[object]:
