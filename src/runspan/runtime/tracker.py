@@ -20,7 +20,7 @@ from ..core.lifecycle import RunState, advance, polled_unchanged
 from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, Source, SpanEvent
 from ..core.redact import Texts
 from ..guard import guarded, swallow
-from . import claims, clock
+from . import claims, clock, identity
 from .call_spans import Agents, Counts
 from .fetcher import Fetcher
 from .live_run import NOT_FOUND, Live, first_state, registry_key, time_to_live_ns
@@ -312,6 +312,7 @@ class Tracker:
     def _let_go(self, live: Live) -> Conversation:
         key = live.key
         if live.state.is_over and live.state.run.required:
+            live.entry.live = identity.over(live.span)
             self.registry.park(registry_key(live.api, key), live.entry)
         self.registry.forget(registry_key(live.api, key))
         self._weight -= live.weight
