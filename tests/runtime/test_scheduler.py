@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.core.words import A, S
+from tests.core.words import SERVER, A, S
 from tests.runtime.desk import Desk
 
 Make = Callable[..., Desk]
@@ -111,3 +111,40 @@ def test_at_exit_what_lives_is_looked_at_once_and_goes_out(make: Make) -> None:
     assert desk.fetcher.asked == [("run_1", "run")]
     desk.tracker.emit_all()
     assert desk.emitted == [("run_1", "shutdown")]
+
+
+def is_not_found(desk: Desk) -> None:
+    found = desk.seen(run_id="run_1", gone="not_found")
+    desk.tracker.observe(SERVER, found)
+
+
+def test_a_run_that_its_server_does_not_know_goes_out_after_a_minute(make: Make) -> None:
+    desk = make()
+    desk.begin()
+    is_not_found(desk)
+    desk.wait(59)
+    assert desk.emitted == []
+    desk.wait(2)
+    assert desk.emitted == [("run_1", "not_found")]
+    assert desk.fetcher.asked == []
+
+
+def test_a_run_that_its_server_does_not_know_yet_is_followed_on(make: Make) -> None:
+    desk = make()
+    live = desk.begin()
+    is_not_found(desk)
+    desk.wait(30)
+    assert live.entry.touch("queued", desk.now_ns, desk.now_ns) is False
+    assert live.entry.touch("queued", desk.now_ns, desk.now_ns), "a poll that shows nothing new"
+    desk.wait(50)
+    assert desk.emitted == []
+    desk.hear("completed")
+    assert live.ending("") is None
+
+
+def test_a_flush_does_not_wait_for_a_run_that_is_not_found(make: Make) -> None:
+    desk = make()
+    desk.begin()
+    is_not_found(desk)
+    desk.scheduler.expedite(look=False, alive=False)
+    assert desk.emitted == [("run_1", "not_found")]

@@ -11,7 +11,7 @@ from ..guard import logger
 from .call_spans import CallSpans
 from .emitter import Emitter
 from .handoffs import Handoffs
-from .live_run import Live
+from .live_run import NOT_FOUND, Live
 from .records import Answered, Call, Fetched, Page, Payload, decode, weight
 from .tracker import Tracker
 
@@ -123,7 +123,7 @@ def _gone(call: Call) -> Observation:
         response_ns=call.response_ns,
         conversation_id=match.conversation_id or (match.run_id if call.api.runs_apart else None),
         run_id=match.run_id,
-        gone="not_found",
+        gone=NOT_FOUND,
     )
 
 

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -170,6 +171,11 @@ def within(live: LiveSpan) -> Context:
 def beside(live: LiveSpan) -> Context:
     """Where spans belong that go on with the run's work once it is over: beside it, in the same trace."""
     return within(live)
+
+
+def over(live: LiveSpan) -> LiveSpan:
+    """What is kept of a span that goes out: its identity, without the texts on it."""
+    return replace(live, span=NonRecordingSpan(live.span.get_span_context()))
 
 
 def of_tools(live: LiveSpan) -> Context:

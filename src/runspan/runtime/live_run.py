@@ -17,6 +17,7 @@ SECOND_NS = 1_000_000_000
 
 DEFAULT_LIFE_S = 15 * 60  # where the creating response has no expires_at
 GRACE_S = 60
+NOT_FOUND = "not_found"
 FIRST_LOOK_S = 60
 
 BASE_WEIGHT = 4_096  # bytes of one live run beside its texts, measured in `make bench`
@@ -44,6 +45,7 @@ class Live:
     closed_early: bool = False  # a stream of it was closed before its end was seen
     asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
     tried: set[str] = field(default_factory=set)  # GETs answered, well or not
+    gone_ns: int | None = None  # when its server said that it knows no such run
     noted_error: int | None = None  # identity of the handler's exception that is noted already
     weight: int = BASE_WEIGHT
 
@@ -53,6 +55,7 @@ class Live:
 
     def heard(self, now_ns: int) -> None:
         """The app itself saw it alive: where the API names no end, its time begins anew."""
+        self.gone_ns = None
         if self.state.run.expires_at is None:
             self.expires_ns = max(self.expires_ns, now_ns + time_to_live_ns(self.state))
 
@@ -66,6 +69,8 @@ class Live:
         """Why it goes out unfinished, if it does; `unseen` where no closed stream is the reason."""
         if self.state.is_over:
             return None
+        if self.gone_ns is not None:
+            return NOT_FOUND
         return "stream_closed" if self.closed_early and unseen != "evicted" else unseen
 
 

@@ -18,22 +18,25 @@ from . import identity
 from .live_run import Live
 from .lru import Lru
 from .outbox import Outbox
-from .records import LiveSpan
 from .registry import RunEntry
 
 MAX_OPEN = 10_000
 MAX_ALIKE = 256  # of one server, with one id
-MAX_CHARS = 16_000_000  # of their arguments, together
+MAX_CHARS = 32_000_000  # together
+BASE_WEIGHT = 2_000  # of one, beside its texts
 
 
 class _Open(Struct, frozen=True):
-    """`live` is the run's span, which has ended or will."""
+    """A call, and what its span will tell of its run: neither the run's state nor its span, as thousands may wait for ever."""
 
     call: ToolCall
-    state: RunState
-    entry: RunEntry
-    live: LiveSpan
+    server: Server
+    run_id: str
+    conversation_id: str
     step_id: str | None
+    description: str | None  # of the function
+    seen_ns: int | None  # when the run was seen to be over, where the app did not see it ask
+    entry: RunEntry
 
 
 class OpenCalls:
@@ -44,10 +47,9 @@ class OpenCalls:
 
     def asked(self, live: Live) -> None:
         """The run is over, and asks for these."""
-        bare = replace(live.state, steps={}, partial={}, run=replace(live.state.run, instructions=None))
         for call in live.state.run.required:
             key = live.key.server, call.id
-            known = _Open(call, bare, live.entry, live.span, _step_of(live.state, call.id))
+            known = _opened(call, live)
             self._open.put(key, (*(self._open.pop(key) or ())[1 - MAX_ALIKE :], known))
 
     def answered(self, server: Server, answers: Answers, at_ns: int) -> None:
@@ -56,7 +58,7 @@ class OpenCalls:
             known = self._take((server.base_url, id_), answers)
             if known is None:
                 continue
-            data, context = self._span(known, output, at_ns), identity.beside(known.live)
+            data, context = self._span(known, output, at_ns), identity.beside(known.entry.live)
             self._outbox.measure_tool(data, context)
             if known.entry.claim(id_):
                 self._outbox.send(context, data)
@@ -72,16 +74,20 @@ class OpenCalls:
         return taken
 
     def _span(self, known: _Open, output: ToolCall, at_ns: int) -> SpanData:
-        state = known.state
-        seen_ns = known.entry.seen_ns or state.noticed_ns or (state.over_seen or (at_ns, at_ns))[1]
+        seen_ns = known.entry.seen_ns or known.seen_ns or at_ns
         call = tools.kept(replace(known.call, output=output.output), self._texts)
-        facts = ToolFacts(
-            state.server,
-            call,
-            conversation_id=state.conversation_id,
-            description=self._texts.keep("tool.definitions", _description(state, known.call.name)),
-        )
+        description = self._texts.keep("tool.definitions", known.description)
+        facts = ToolFacts(known.server, call, conversation_id=known.conversation_id, description=description)
         return SpanData(SpanKind.TOOL, "execute_tool", min(seen_ns, at_ns), at_ns, facts)
+
+
+def _opened(call: ToolCall, live: Live) -> _Open:
+    state = live.state
+    seen_ns = state.noticed_ns or (state.over_seen[1] if state.over_seen else None)
+    return _Open(
+        *(call, state.server, state.key.run_id, state.conversation_id, _step_of(state, call.id)),
+        *(_description(state, call.name), seen_ns, live.entry),
+    )
 
 
 def _description(state: RunState, name: str | None) -> str | None:
@@ -94,7 +100,7 @@ def _description(state: RunState, name: str | None) -> str | None:
 
 
 def _is_answered(known: _Open, answers: Answers) -> bool:
-    return answers.are_of(known.call, known.state.key.run_id, known.state.conversation_id, known.step_id)
+    return answers.are_of(known.call, known.run_id, known.conversation_id, known.step_id)
 
 
 def _step_of(state: RunState, call_id: str) -> str | None:
@@ -102,4 +108,6 @@ def _step_of(state: RunState, call_id: str) -> str | None:
 
 
 def _weight(alike: tuple[_Open, ...]) -> int:
-    return sum(500 + len(known.call.arguments or "") for known in alike)
+    return sum(
+        BASE_WEIGHT + len(known.call.arguments or "") + len(known.description or "") for known in alike
+    )

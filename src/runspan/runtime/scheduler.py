@@ -11,7 +11,7 @@ from ..config import Config
 from ..core.model import RunKey, Source
 from . import clock
 from .fetcher import Fetcher
-from .live_run import FIRST_LOOK_S, SECOND_NS, Live
+from .live_run import FIRST_LOOK_S, NOT_FOUND, SECOND_NS, Live
 
 Runs = Mapping[RunKey, Live]
 
@@ -86,6 +86,8 @@ class RunScheduler:
         """When something is to be done for this run if nothing more is heard of it."""
         if live.ended_ns is not None:
             return live.expires_ns if live.asked else min(live.expires_ns, live.ended_ns + self._linger_ns)
+        if live.gone_ns is not None:
+            return min(live.expires_ns, live.gone_ns + FIRST_LOOK_S * SECOND_NS)
         if live.claim is not None and live.claim.source is not Source.STREAM:  # its stream may be forgotten
             return min(live.expires_ns, live.claimed_ns + FIRST_LOOK_S * SECOND_NS)
         is_others = live.span.is_shared  # nobody waits for what we would find
@@ -97,7 +99,7 @@ class RunScheduler:
         )
 
     def _due(self, live: Live, now_ns: int) -> None:
-        if now_ns >= live.expires_ns:
+        if now_ns >= live.expires_ns or live.gone_ns is not None:
             self._finish(live, live.ending("expired_unseen"))
         elif live.ended_ns is not None:
             if self.ask(live):
@@ -160,6 +162,10 @@ class RunScheduler:
             if live.ended_ns is not None:
                 if not live.asked and not self.ask(live):
                     self._finish(live, None)
+                continue
+            self._catch_up(live)
+            if live.gone_ns is not None:
+                self._finish(live, live.ending(NOT_FOUND))
             elif look and not live.span.is_shared and (alive or live.closed_early):
                 live.tried.discard(RUN)
                 self.ask(live)

@@ -20,10 +20,10 @@ from ..core.lifecycle import RunState, advance, polled_unchanged
 from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, Source, SpanEvent
 from ..core.redact import Texts
 from ..guard import guarded, swallow
-from . import claims, clock
+from . import claims, clock, identity
 from .call_spans import Agents, Counts
 from .fetcher import Fetcher
-from .live_run import Live, first_state, registry_key, time_to_live_ns
+from .live_run import NOT_FOUND, Live, first_state, registry_key, time_to_live_ns
 from .logs import Logs
 from .lru import Lru
 from .open_calls import OpenCalls
@@ -194,8 +194,14 @@ class Tracker:
         self._keep_within_bounds()
 
     def _lose_sight(self, key: RunKey, why: str) -> None:
+        """A server that has several machines may not know a new run on all of them yet: that one may come back."""
         live = self._live.get(key)
-        if live is not None:
+        if live is None:
+            return
+        if why == NOT_FOUND and not live.state.is_over:
+            live.gone_ns = clock.now_ns()
+            self.scheduler.schedule(live)
+        else:
             self.finish(live, None if live.state.is_over else why)
 
     def _catch_up(self, live: Live, until_ns: int | None = None) -> None:
@@ -306,6 +312,7 @@ class Tracker:
     def _let_go(self, live: Live) -> Conversation:
         key = live.key
         if live.state.is_over and live.state.run.required:
+            live.entry.live = identity.over(live.span)
             self.registry.park(registry_key(live.api, key), live.entry)
         self.registry.forget(registry_key(live.api, key))
         self._weight -= live.weight

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from itertools import count
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import Span
 
 import runspan
 from tests.apis.responses.server import Scripted, function_call, message, response
 from tests.support.tracing import Traced, attribute, traced
 
 OURS = {"model": "gpt-4o", "background": True}
-MANY = 300
+MANY, NAME = 300, "chat gpt-4o"
 
 
 @runspan.observe(kind="tool")
@@ -135,3 +137,13 @@ def test_many_that_wait_for_one_id_stay_in_bounds(client: Any) -> None:
         for n in (0, MANY - 1):
             ask(client, [output(f"of {n}")], previous_response_id=asked[n].id)
         assert told(trace) == {f"town {MANY - 1}": f"of {MANY - 1}"}
+
+
+def test_a_call_that_is_never_answered_keeps_no_span_alive(client: Any) -> None:
+    with traced() as trace:
+        asked = [ask(client, f"town {n}") for n in range(3)]
+        assert len(trace.spans()) == 3
+        gc.collect()
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, Span) and thing.name == NAME]
+        ask(client, [output("late")], previous_response_id=asked[0].id)
+        assert told(trace) == {"town 0": "late"}

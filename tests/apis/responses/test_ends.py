@@ -174,3 +174,17 @@ def test_one_that_is_read_again_after_its_end_leaves_nothing(server: Scripted, c
         assert len(trace.spans()) == 1
         client.responses.retrieve(RESPONSE)
         assert (len(trace.spans()), len(tracker.registry)) == (1, 0)
+
+
+def test_one_that_is_not_found_at_first_is_followed_to_its_end(server: Scripted, client: Any) -> None:
+    unknown = (404, {"error": {"message": "not found", "code": "not_found"}})
+    server.creates(response("queued")).polls(unknown, response("in_progress"), unknown, response())
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        for _ in range(2):
+            with pytest.raises(openai.NotFoundError):
+                client.responses.retrieve(RESPONSE)
+            client.responses.retrieve(RESPONSE)
+        span = the_one(trace)
+    assert attribute(span, "runspan.run.status") == "completed"
+    assert attribute(span, "runspan.run.unfinished") is None

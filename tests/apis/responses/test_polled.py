@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import runspan
 from tests.apis.responses.server import RESPONSE, Scripted, message, response
 from tests.support.tracing import Traced, attribute, messages, texts, traced
@@ -150,3 +152,21 @@ def test_an_http_response_that_the_app_asks_for_tells_the_same(client: Any, serv
         span = the_one(trace)
     assert (texts(span, "input"), texts(span, "output")) == (["?"], ["It is 42."])
     assert attribute(span, "runspan.run.polls") == 2
+
+
+@pytest.mark.parametrize("background", [True, None])
+def test_one_without_a_status_is_over_when_it_has_an_answer(
+    client: Any, server: Scripted, background: bool | None
+) -> None:
+    alive, over = (
+        {**response(status, background=background), "status": None} for status in ("queued", "completed")
+    )
+    server.creates(alive).polls(alive, over)
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        client.responses.retrieve(RESPONSE)
+        assert trace.spans() == []
+        client.responses.retrieve(RESPONSE)
+        span = the_one(trace)
+    assert texts(span, "output") == ["It is 42."]
+    assert attribute(span, "gen_ai.usage.input_tokens") == 100

@@ -40,7 +40,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     if not id_ or text(wire, "object") not in (None, RESPONSE):
         return None
     status = text(wire, "status")
-    if status is None and text(wire, "object") is not None and wire.get("background") is not True:
+    if status is None and (wire.get("output") or wire.get("usage")):
         status = "completed"  # some servers have no word for it
     phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
     reason = text(mapping(wire, "incomplete_details"), "reason")
