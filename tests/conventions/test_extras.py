@@ -81,7 +81,15 @@ MORE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "call": {"mlflow.spanType": "TASK"},
         "store search": {"mlflow.spanType": "RETRIEVER"},
     },
-    "phoenix": {"generation": {"llm.token_count.completion_details.reasoning": 8}},
+    "phoenix": {
+        "generation": {
+            "llm.token_count.completion_details.reasoning": 8,
+            "input.value": "q2",
+            "input.mime_type": "text/plain",
+            "output.value": "a1",
+            "output.mime_type": "text/plain",
+        }
+    },
     "logfire": {"generation": {"operation.cost": 0.00045}},
 }
 
@@ -170,7 +178,8 @@ def test_a_total_that_is_smaller_than_its_parts_makes_no_negative_bucket() -> No
 @pytest.mark.parametrize("backend", EXTRAS)
 def test_nothing_captured_is_nothing_said(backend: str) -> None:
     found = more(backend, SpanKind.GENERATION, captured=False)
-    assert not [key for key in found if "Inputs" in key or "Outputs" in key or "tools" in key]
+    content = ("Inputs", "Outputs", "tools", "value")
+    assert not [key for key in found if any(word in key for word in content)]
 
 
 def asks(id_: str, name: str, arguments: str) -> dict[str, Any]:
@@ -224,6 +233,30 @@ def test_the_chat_of_mlflow_keeps_images_tool_calls_and_tools() -> None:
         {"role": "tool", "tool_call_id": "c1", "content": "22 C"},
     ]
     assert json.loads(found["mlflow.chat.tools"]) == [tool]
+
+
+def test_a_response_that_asks_for_a_function_and_the_one_that_has_its_answer_are_shown() -> None:
+    weather = ToolCall("c1", "function", "get_weather", '{"city":"Bern"}', "22 C")
+    asked = (Message("", "assistant", (Part("tool_call", call=weather),)),)
+    answered = (Message("", "tool", (Part("tool_call_response", call=weather),)),)
+    found = more("phoenix", SpanKind.MODEL_CALL, inputs=answered, outputs=asked)
+    assert (found["input.value"], found["output.value"]) == ("22 C", 'get_weather({"city":"Bern"})')
+    found = more("mlflow", SpanKind.MODEL_CALL, instructions=(), inputs=(*asked, *answered), outputs=())
+    assert json.loads(found["mlflow.spanInputs"])["messages"] == [
+        asks("c1", "get_weather", '{"city":"Bern"}'),
+        {"role": "tool", "tool_call_id": "c1", "content": "22 C"},
+    ]
+
+
+def test_mlflow_has_both_kinds_of_cached_tokens() -> None:
+    run = replace(plain.RUN, usage=Usage(100, 20, 40, None, 16))
+    assert json.loads(more("mlflow", SpanKind.MODEL_CALL, run=run)["mlflow.chat.tokenUsage"]) == {
+        "input_tokens": 100,
+        "output_tokens": 20,
+        "total_tokens": 120,
+        "cache_read_input_tokens": 40,
+        "cache_creation_input_tokens": 16,
+    }
 
 
 @pytest.mark.parametrize("max_chars", [64, 100, 300, 1_000])

@@ -1,4 +1,4 @@
-"""The watched app: real runspan, the real client, a fake Assistants server; its traces go where `OTEL_*` says.
+"""The watched app: real runspan, the real client, a fake server of both APIs; its traces go where `OTEL_*` says.
 
     python -m backends.app MODE '{"option": value}'
 
@@ -19,6 +19,7 @@ from opentelemetry import context, propagate
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 import runspan
+from backends.responses import CELSIUS, get_weather, responses
 from runspan.fake import FunctionCall, Logs, Message, Scenario, Server, Tools, Usage, serve
 from runspan.fake.library import SCENARIOS
 from runspan.fake.scenarios import CodeInterpreter, Ending
@@ -26,7 +27,6 @@ from runspan.fake.scenarios import CodeInterpreter, Ending
 SESSION, USER = os.environ.get("APP_SESSION", "session-7"), "ann"
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": CITY}}
-CELSIUS = {"Paris": 18, "Oslo": 7}
 ASKED = tuple(FunctionCall("get_weather", json.dumps({"city": city})) for city in CELSIUS)
 COMPARED = Message("Paris is warmer.", usage=Usage(1200, 80, cached_tokens=1024, reasoning_tokens=32))
 STREAMED = Scenario(phases=(Message("Trees write slow letters to the light.", usage=Usage(40, 9)),))
@@ -92,11 +92,6 @@ def polled(client: OpenAI, run: Any) -> Any:
             )
     client.beta.threads.messages.list(run.thread_id)
     return run
-
-
-@runspan.observe(kind="tool")
-def get_weather(city: str) -> str:
-    return json.dumps({"city": city, "celsius": CELSIUS[city]})
 
 
 @runspan.observe
@@ -171,7 +166,7 @@ def halves(client: OpenAI, server: Server, odd: dict[str, str], parents: list[di
     return {"carriers": carriers}
 
 
-MODES: dict[str, Callable[..., Facts]] = {mode.__name__: mode for mode in (scenes, large, halves)}
+MODES: dict[str, Callable[..., Facts]] = {mode.__name__: mode for mode in (scenes, responses, large, halves)}
 
 
 def main(mode: str, options: dict[str, Any]) -> None:

@@ -12,10 +12,22 @@ from urllib.parse import quote
 from backends.installs import JAEGER, LOGS
 from backends.report import At, Check
 from backends.servers import ask, running, until
-from backends.told import Seen, Told, compared, delivered, play
+from backends.shown import Reads, in_words, key, responses
+from backends.told import Seen, Told, agreeing, compared, delivered, play
 
 QUERY = "http://127.0.0.1:16686"
 TRANSPORTS = (("HTTP", "http://127.0.0.1:4318", "http/protobuf"), ("gRPC", "http://127.0.0.1:4317", "grpc"))
+
+SHOWS: Reads = {
+    "model asked for": key("gen_ai.request.model"),
+    "tokens in": key("gen_ai.usage.input_tokens"),
+    "tokens out": key("gen_ai.usage.output_tokens"),
+    "tokens cached": key("gen_ai.usage.cache_read.input_tokens"),
+    "tokens written to the cache": key("gen_ai.usage.cache_creation.input_tokens"),
+    "tokens of reasoning": key("gen_ai.usage.reasoning.output_tokens"),
+    "question": lambda seen: _said(seen, "gen_ai.system_instructions", "gen_ai.input.messages"),
+    "answer": lambda seen: _said(seen, "gen_ai.output.messages"),
+}
 
 
 def jaeger(*more: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
@@ -33,7 +45,36 @@ def checks() -> Iterator[Check]:
         for transport, endpoint, protocol in TRANSPORTS:
             service = f"tutor-{transport.lower()}"
             told = play(endpoint, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
-            yield from _asked(At("Jaeger", JAEGER.version, transport), service, told)
+            at = At("Jaeger", JAEGER.version, transport)
+            yield from _asked(at, service, told)
+            yield from _asked_of_responses(at, endpoint, protocol)
+
+
+def _asked_of_responses(at: At, endpoint: str, protocol: str) -> Iterator[Check]:
+    service = f"responses-{at.transport.lower()}"
+    told = play(endpoint, "responses", OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
+    seen = spans_of(service, len(told.spans))
+    yield delivered(at, told)
+    yield from compared(at, told, seen)
+    yield from responses(at, told, seen, SHOWS)
+    ids = [one["id"] for one in told.more["responses"]]
+    yield at.same("  search by its id: traces", *agreeing([(1, len(_tagged(service, id_))) for id_ in ids]))
+
+
+def _tagged(service: str, response_id: str) -> list[dict[str, Any]]:
+    wanted = quote(json.dumps({"gen_ai.response.id": response_id}))
+    found: list[dict[str, Any]] = ask(f"{QUERY}/api/traces?service={service}&tags={wanted}&lookback=1h")[
+        "data"
+    ]
+    return found
+
+
+def _said(seen: Seen, *keys: str) -> str:
+    """The texts of messages, or the results or names of the calls in them."""
+    items = [item for name in keys for item in json.loads(seen.attributes.get(name, "[]"))]
+    parts = [part for item in items for part in item.get("parts", [item])]
+    results = [json.dumps(part["response"]) if "response" in part else part.get("content") for part in parts]
+    return in_words(results, [part["name"] for part in parts if "name" in part])
 
 
 def _asked(at: At, service: str, told: Told) -> Iterator[Check]:

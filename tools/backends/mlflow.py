@@ -13,11 +13,22 @@ from backends.app import SESSION, USER
 from backends.installs import LOGS, MLFLOW
 from backends.report import At, Check
 from backends.servers import ask, running, until
+from backends.shown import Reads, in_words, responses
 from backends.told import Seen, Told, compared, delivered, play
 
 PAGE = "http://127.0.0.1:5000"
 TYPES = {"invoke_agent": "AGENT", "chat": "CHAT_MODEL", "execute_tool": "TOOL"}
 EXPERIMENT = {"locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}]}
+
+SHOWS: Reads = {
+    "model": lambda seen: seen.attributes.get("mlflow.llm.model"),
+    "tokens in": lambda seen: _used(seen, "input_tokens"),
+    "tokens out": lambda seen: _used(seen, "output_tokens"),
+    "tokens cached": lambda seen: _used(seen, "cache_read_input_tokens"),
+    "tokens written to the cache": lambda seen: _used(seen, "cache_creation_input_tokens"),
+    "question": lambda seen: _said(seen.attributes["mlflow.spanInputs"]["messages"]),
+    "answer": lambda seen: _said([c["message"] for c in seen.attributes["mlflow.spanOutputs"]["choices"]]),
+}
 
 
 @contextmanager
@@ -38,13 +49,48 @@ def mlflow() -> Iterator[None]:
 
 def checks() -> Iterator[Check]:
     with mlflow():
-        told = play(RUNSPAN_BACKEND="mlflow", MLFLOW_TRACKING_URI=PAGE, MLFLOW_EXPERIMENT_ID="0")
-        yield from _asked(At("MLflow", MLFLOW.version, "HTTP"), told)
+        at = At("MLflow", MLFLOW.version, "HTTP")
+        for mode, asked in (("scenes", _asked), ("responses", _asked_of_responses)):
+            told = play(
+                mode=mode, RUNSPAN_BACKEND="mlflow", MLFLOW_TRACKING_URI=PAGE, MLFLOW_EXPERIMENT_ID="0"
+            )
+            yield from asked(at, told)
+
+
+def _asked_of_responses(at: At, told: Told) -> Iterator[Check]:
+    made = told.more["responses"]
+    traces = until(lambda: _traces(told), lambda found: len(found) >= len(told.traces))
+    seen = until(lambda: _spans(traces), lambda found: len(found) >= len(told.spans))
+    yield delivered(at, told)
+    yield from compared(at, told, seen, grain_ns=0)
+    yield from responses(at, told, seen, SHOWS)
+    yield at.same("  type", {"CHAT_MODEL"}, {s["mlflow.spanType"] for s in _of(seen, "chat")})
+    facts = [trace["trace_metadata"] for trace in traces]
+    used = [json.loads(f.get("mlflow.trace.tokenUsage", "{}")) for f in facts]
+    sent = [sum(one[key] or 0 for one in made) for key in ("tokens in", "tokens out")]
+    found = [sum(u.get(key, 0) for u in used) for key in ("input_tokens", "output_tokens")]
+    yield at.same("  tokens of the traces", sent, found)
+    cost = sum(span["attributes"].get("gen_ai.usage.cost", 0.0) for span in told.spans)
+    costs = [json.loads(f.get("mlflow.trace.cost", "{}")).get("total_cost", 0.0) for f in facts]
+    yield at.same("  cost of the traces", round(cost, 9), round(sum(costs), 9))
+    sessions = [f["mlflow.trace.session"] for f in facts]
+    yield at.same("  sessions", sorted({one["session"] for one in made}), sorted(sessions))
+
+
+def _used(seen: Seen, key: str) -> int | None:
+    tokens: int | None = seen.attributes.get("mlflow.chat.tokenUsage", {}).get(key)
+    return tokens
+
+
+def _said(messages: list[dict[str, Any]]) -> str:
+    """The texts of messages, or the names of the functions that they call."""
+    calls = (call["function"]["name"] for message in messages for call in message.get("tool_calls", ()))
+    return in_words((message["content"] for message in messages), calls)
 
 
 def _asked(at: At, told: Told) -> Iterator[Check]:
     yield delivered(at, told)
-    traces = until(_traces, lambda found: len(found) >= len(told.traces))
+    traces = until(lambda: _traces(told), lambda found: len(found) >= len(told.traces))
     seen = until(lambda: _spans(traces), lambda found: len(found) >= len(told.spans))
     yield from compared(at, told, seen, grain_ns=0)
     for operation, kind in TYPES.items():
@@ -75,10 +121,10 @@ def _of(seen: list[Seen], operation: str) -> list[Mapping[str, Any]]:
     return [s.attributes for s in seen if s.attributes.get("gen_ai.operation.name") == operation]
 
 
-def _traces() -> list[dict[str, Any]]:
+def _traces(told: Told) -> list[dict[str, Any]]:
     search = f"{PAGE}/api/3.0/mlflow/traces/search"
     found: list[dict[str, Any]] = ask(search, {**EXPERIMENT, "max_results": 50})["traces"]
-    return found
+    return [trace for trace in found if trace["trace_id"].removeprefix("tr-") in told.traces]
 
 
 def _spans(traces: list[dict[str, Any]]) -> list[Seen]:

@@ -11,7 +11,8 @@ from typing import Any
 from backends.installs import LOGS, PHOENIX
 from backends.report import At, Check
 from backends.servers import ask, running, until
-from backends.told import Seen, Told, compared, delivered, play
+from backends.shown import Reads, in_words, key, responses
+from backends.told import Seen, Told, agreeing, compared, delivered, play
 
 PAGE = "http://127.0.0.1:6006"
 TRANSPORTS = (("HTTP", "http/protobuf"), ("gRPC", "grpc"))
@@ -25,7 +26,19 @@ SETTINGS = {
 QUERY = """{projects{edges{node{name traceCount tokenCountPrompt tokenCountCompletion
   costSummary{total{cost}}
   sessions(first: 50){edges{node{sessionId numTraces}}}
-  spans(first: 500){edges{node{spanId name spanKind statusCode input{value} tokenCountTotal costSummary{total{cost}}}}}}}}}"""
+  spans(first: 500){edges{node{spanId name spanKind statusCode input{value} output{value}
+  tokenCountTotal costSummary{total{cost}}}}}}}}}"""
+
+SHOWS: Reads = {
+    "model asked for": key("llm.model_name"),
+    "tokens in": key("llm.token_count.prompt"),
+    "tokens out": key("llm.token_count.completion"),
+    "tokens cached": key("llm.token_count.prompt_details.cache_read"),
+    "tokens written to the cache": key("llm.token_count.prompt_details.cache_write"),
+    "tokens of reasoning": key("llm.token_count.completion_details.reasoning"),
+    "question": lambda seen: _said(seen, "llm.input_messages"),
+    "answer": lambda seen: _said(seen, "llm.output_messages"),
+}
 
 
 @contextmanager
@@ -40,15 +53,60 @@ def phoenix() -> Iterator[None]:
 def checks() -> Iterator[Check]:
     with phoenix():
         for transport, protocol in TRANSPORTS:
-            project = f"tutor-{transport.lower()}"
-            told = play(
-                RUNSPAN_BACKEND="phoenix",
-                PHOENIX_COLLECTOR_ENDPOINT=PAGE,
-                PHOENIX_PROJECT_NAME=project,
-                OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
-                APP_SESSION=project,  # Phoenix knows a session by its id alone, whatever the project
-            )
-            yield from _asked(At("Phoenix", PHOENIX.version, transport), project, told)
+            at = At("Phoenix", PHOENIX.version, transport)
+            for mode, asked in (("scenes", _asked), ("responses", _asked_of_responses)):
+                project = f"{mode}-{transport.lower()}"
+                told = play(
+                    mode=mode,
+                    RUNSPAN_BACKEND="phoenix",
+                    PHOENIX_COLLECTOR_ENDPOINT=PAGE,
+                    PHOENIX_PROJECT_NAME=project,
+                    OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+                    APP_SESSION=project,  # Phoenix knows a session by its id alone, whatever the project
+                )
+                yield from asked(at, project, told)
+
+
+def _asked_of_responses(at: At, project: str, told: Told) -> Iterator[Check]:
+    made = told.more["responses"]
+    seen = until(lambda: _spans(project), lambda found: len(found) >= len(told.spans))
+    yield delivered(at, told)
+    yield from compared(at, told, seen, grain_ns=2_000)
+    yield from responses(at, told, seen, SHOWS)
+    yield at.same("  kind", {"LLM"}, {s.attributes["openinference.span.kind"] for s in _of(seen, "chat")})
+    facts, nodes = _project(project)
+    sent = [sum(one[key] or 0 for one in made) for key in ("tokens in", "tokens out")]
+    yield at.same("  tokens of the project", sent, [facts["tokenCountPrompt"], facts["tokenCountCompletion"]])
+    sessions = {edge["node"]["sessionId"] for edge in facts["sessions"]["edges"]}
+    yield at.same("  sessions", {one["session"] for one in made}, sessions)
+    rows = [nodes[span["span"]] for span in told.of("chat")]
+    answers = sorted(one["answer"].partition("\n")[0] for one in made)
+    listed = sorted((row["output"] or {}).get("value", "") for row in rows)
+    starts = [(True, text.startswith(answer)) for answer, text in zip(answers, listed, strict=True)]
+    yield at.same("  answers in the list", *agreeing(starts))
+    asked = [(True, bool(row["input"] and row["input"]["value"])) for row in rows]
+    yield at.same("  questions in the list", *agreeing(asked))
+    costs = [
+        (bool(s["attributes"].get("gen_ai.usage.cost")), nodes[s["span"]]["costSummary"])
+        for s in told.of("chat")
+    ]
+    priced = [(is_priced, bool(cost and cost["total"]["cost"])) for is_priced, cost in costs]
+    yield at.same("  cost, by its price table", *agreeing(priced))
+
+
+def _said(seen: Seen, prefix: str) -> str:
+    """The texts of messages, or the names of the functions that they call, in order."""
+    found = [(k, v) for k, v in seen.attributes.items() if k.startswith(prefix)]
+    found.sort(key=lambda item: [int(word) if word.isdigit() else 0 for word in item[0].split(".")])
+    texts = (v for k, v in found if k.endswith((".message.content", ".message_content.text")))
+    return in_words(texts, (v for k, v in found if k.endswith(".function.name")))
+
+
+def _project(name: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """What its page shows of a project, and of each span by id."""
+    edges = ask(f"{PAGE}/graphql", {"query": QUERY})["data"]["projects"]["edges"]
+    facts = next(e["node"] for e in edges if e["node"]["name"] == name)
+    return facts, {e["node"]["spanId"]: e["node"] for e in facts["spans"]["edges"]}
 
 
 def _asked(at: At, project: str, told: Told) -> Iterator[Check]:
@@ -60,12 +118,10 @@ def _asked(at: At, project: str, told: Told) -> Iterator[Check]:
     for operation, kind in KINDS.items():
         kinds = {s.attributes["openinference.span.kind"] for s in _of(seen, operation)}
         yield at.same(f"kind of {operation}", {kind}, kinds)
-    edges = ask(f"{PAGE}/graphql", {"query": QUERY})["data"]["projects"]["edges"]
-    facts = next(e["node"] for e in edges if e["node"]["name"] == project)
+    facts, nodes = _project(project)
     sent = (told.total("gen_ai.usage.input_tokens"), told.total("gen_ai.usage.output_tokens"))
     yield at.same("tokens in, out", sent, (facts["tokenCountPrompt"], facts["tokenCountCompletion"]))
     yield at.same("traces", len(told.traces), facts["traceCount"])
-    nodes = {e["node"]["spanId"]: e["node"] for e in facts["spans"]["edges"]}
     with_tokens = [s["span"] for s in told.of("chat") if s["attributes"].get("gen_ai.usage.input_tokens")]
     priced = sum(bool(nodes[span]["costSummary"]["total"]["cost"]) for span in with_tokens)
     yield at.same("cost of each generation, by its price table", len(with_tokens), priced)

@@ -88,15 +88,15 @@ def compared(at: At, told: Told, seen: list[Seen], *, grain_ns: int = 1_000) -> 
     both = [(sent[s.span], s) for s in seen if s.span in sent]
     yield at.same("  each once, known by id", len(sent), len({s.span for s in seen} & set(sent)))
     for what, of_sent, of_seen in FACTS:
-        yield at.same(what, *_agreeing([(of_sent(t), of_seen(s)) for t, s in both]))
+        yield at.same(what, *agreeing([(of_sent(t), of_seen(s)) for t, s in both]))
     off = [abs(t["end_ns"] - t["start_ns"] - (s.duration_ns or 0)) for t, s in both]
-    yield at.same("durations", *_agreeing([(True, o <= grain_ns) for o in off]))
+    yield at.same("durations", *agreeing([(True, o <= grain_ns) for o in off]))
     for key in ATTRIBUTES:
         values = [(t["attributes"][key], s.attributes.get(key)) for t, s in both if key in t["attributes"]]
-        yield at.same(key, *_agreeing(values))
+        yield at.same(key, *agreeing(values))
 
 
-def _agreeing(pairs: list[tuple[Any, Any]]) -> tuple[int, int]:
+def agreeing(pairs: list[tuple[Any, Any]]) -> tuple[int, int]:
     """(how many were compared, how many agree): what a check prints."""
     return len(pairs), sum(_plain(sent) == _plain(found) for sent, found in pairs)
 

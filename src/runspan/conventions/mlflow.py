@@ -56,7 +56,11 @@ def _numbers(facts: RunFacts) -> dict[str, Value | None]:
 def _usage(usage: Usage) -> dict[str, int]:
     given, made = usage.prompt_tokens, usage.completion_tokens
     found = {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
-    return found if usage.cached_tokens is None else {**found, "cache_read_input_tokens": usage.cached_tokens}
+    of_cache = {
+        "cache_read_input_tokens": usage.cached_tokens,
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+    }
+    return found | {key: tokens for key, tokens in of_cache.items() if tokens is not None}
 
 
 # ---------------------------------------------------------------- in the shape of the chat API
@@ -64,6 +68,7 @@ def _usage(usage: Usage) -> dict[str, int]:
 
 def _chat(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:
     system = [{"role": "system", "content": text} for text in facts.instructions]
+    asked = [message for m in facts.inputs for message in _messages(m)]
     answers = [message for m in facts.outputs for message in _messages(m)]
     choices = [
         {"index": i, "message": message, "finish_reason": facts.finish_reason}
@@ -71,7 +76,7 @@ def _chat(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:
     ]
     functions = [tool for tool in (facts.run.tools if facts.run else ()) if tool.get("type") == "function"]
     return {
-        INPUTS: _wrapped("messages", [*system, *(_plain(m) for m in facts.inputs)], max_chars),
+        INPUTS: _wrapped("messages", [*system, *asked], max_chars),
         OUTPUTS: _wrapped("choices", choices, max_chars),
         TOOLS: fit(functions, max_chars) if functions else None,
     }

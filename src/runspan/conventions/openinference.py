@@ -1,6 +1,6 @@
 """The cheap part of OpenInference that fills gaps of backends (Phoenix, MLflow, Langfuse): kinds, session, plain input and output.
 
-Never a plain-text `input.value` on the generation span: it would hide the messages there.
+Never a plain-text `input.value` on a generation: in MLflow and Langfuse it would hide the messages there.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ def found(span: SpanData, max_chars: int) -> Found:
         call = facts.call
         return (
             about
-            | _values(call.arguments, messages.call_results(call), max_chars)
+            | values(call.arguments, messages.call_results(call), max_chars)
             | _documents(call.documents, max_chars)
         )
     if isinstance(facts, CallFacts):
         if facts.search is not None:
-            about |= _values("\n".join(facts.search.queries) or None, None, max_chars)
+            about |= values("\n".join(facts.search.queries) or None, None, max_chars)
             about |= _documents(facts.search.documents, max_chars)
     elif span.kind is SpanKind.RUN:
         about[AGENT_NAME] = facts.agent.name if facts.agent is not None else None
         if facts.captured:
             asked = [m for m in facts.inputs if m.role == "user"][-1:]
-            about |= _values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
+            about |= values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
     return about
 
 
@@ -81,7 +81,8 @@ def _named(file_name: str) -> str:
     return f'{{"file_name":{encode_basestring(file_name)}}}'
 
 
-def _values(given: str | None, result: str | None, max_chars: int) -> Found:
+def values(given: str | None, result: str | None, max_chars: int) -> Found:
+    """A plain input and output: what lists show."""
     about: Found = {}
     for side, value in (("input", given), ("output", result)):
         if value is not None:
