@@ -154,6 +154,9 @@ test-recipes: $(READY)  ## the recipes of docs/processes.md as they stand (Celer
 docs: $(READY)  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict
 
+bench-instructions: $(READY)  ## instructions of the whole process, with : without (valgrind; the same on a busy machine)
+	@$(BIN)/python tools/bench.py instructions
+
 bench: $(READY)  ## every number of the design beside its budget
 	@$(BIN)/python tools/bench.py
 

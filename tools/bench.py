@@ -29,7 +29,13 @@ USUAL = {
     **{name: f"benches.{name}" for name in ("caller", "memory", "processor", "fetching", "observe")},
     "simulated": "soaking.simulated",
 }
-SUBJECTS = {**USUAL, "real": "soaking.real", "load": "benches.load", "viewer": "viewer.bench"}
+SUBJECTS = {
+    **USUAL,
+    "instructions": "benches.instructions",
+    "real": "soaking.real",
+    "load": "benches.load",
+    "viewer": "viewer.bench",
+}
 
 
 def main(arguments: list[str]) -> int:

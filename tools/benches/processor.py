@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import openai
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -21,7 +21,7 @@ import runspan
 from benches.timing import instrumented, provider_with
 from processes import serving
 from runspan.exporting.encoding import encode
-from runspan.fake import Message, Scenario, SimulatedClock, serve
+from runspan.fake import Message, Scenario, SimulatedClock, responses, serve
 from table import Row
 
 PAIRS = 15
@@ -31,22 +31,35 @@ DELTAS = 600
 Act = Callable[[Any, str, int], None]  # (client, assistant id, how often)
 
 
+class Way(NamedTuple):
+    """What an app does, and what a server of its own then does."""
+
+    what: str
+    text: str
+    queue_s: float
+    act: Act
+    times: int
+    budget: float  # with : without
+
+
 def rows() -> Iterator[Row]:
-    for what, text, queue_s, act, times, budget in (
-        ("a polled run (thread, create, polls, list)", "It is 391.", 3, _polled, 20, 1.05),
-        ("a poll of a live run, 4 threads", "It is 391.", 10**6, _polls, 400, 1.03),
-        (f"a streamed run of {DELTAS} deltas", "word " * DELTAS, 0, _streamed, 4, 1.05),
-    ):
-        with (
-            serving("-m", "benches.processor", text, str(queue_s)) as (_, base_url),
-            openai.OpenAI(api_key="none", base_url=base_url, max_retries=0) as client,
-        ):
-            assistant_id = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.").id
-            costs = _costs(partial(act, client, assistant_id), times)
+    for way in WAYS.values():
+        with asked(way) as (client, _, assistant_id):
+            costs = _costs(partial(way.act, client, assistant_id), way.times)
         ratio = median(traced / bare for bare, traced in costs)
-        bare_us, traced_us = (median(side) / times * 1e6 for side in zip(*costs, strict=True))
+        bare_us, traced_us = (median(side) / way.times * 1e6 for side in zip(*costs, strict=True))
         note = f"{traced_us:,.0f} us of {bare_us:,.0f}, all threads of the process; median of {PAIRS} pairs"
-        yield Row(f"processor time of {what}, with : without", ratio, "", budget, note=note)
+        yield Row(f"processor time of {way.what}, with : without", ratio, "", way.budget, note=note)
+
+
+@contextmanager
+def asked(way: Way) -> Iterator[tuple[openai.OpenAI, str, str]]:
+    """(client, base URL, id of an assistant) of a server in a process of its own."""
+    with (
+        serving("-m", "benches.processor", way.text, str(way.queue_s)) as (_, base_url),
+        openai.OpenAI(api_key="none", base_url=base_url, max_retries=0) as client,
+    ):
+        yield client, base_url, client.beta.assistants.create(model="gpt-4o", instructions="Be brief.").id
 
 
 def _costs(act: Callable[[int], None], times: int) -> list[tuple[float, float]]:
@@ -60,7 +73,7 @@ def _costs(act: Callable[[int], None], times: int) -> list[tuple[float, float]]:
 
 
 def _cost(act: Callable[[int], None], times: int, traced: bool) -> float:
-    with _exporting() if traced else nullcontext():
+    with exporting() if traced else nullcontext():
         act(THREADS)  # what is made once
         began = time.process_time()
         act(times)
@@ -78,7 +91,7 @@ class _Encoded(SpanExporter):
 
 
 @contextmanager
-def _exporting() -> Iterator[None]:
+def exporting() -> Iterator[None]:
     provider = provider_with(BatchSpanProcessor(_Encoded()))
     with instrumented(provider):
         yield
@@ -120,10 +133,26 @@ def _streamed(client: Any, assistant_id: str, times: int) -> None:
                 pass
 
 
+def _background(client: Any, _: str, times: int) -> None:
+    for _ in range(times):
+        response = client.responses.create(model="gpt-4o", input="What is 17 * 23?", background=True)
+        while response.status in ("queued", "in_progress"):
+            response = client.responses.retrieve(response.id)
+
+
+WAYS = {
+    "polled": Way("a polled run (thread, create, polls, list)", "It is 391.", 3, _polled, 20, 1.05),
+    "background": Way("a background response (create, polls)", "It is 391.", 3, _background, 20, 1.05),
+    "polls": Way("a poll of a live run, 4 threads", "It is 391.", 10**6, _polls, 400, 1.03),
+    "streamed": Way(f"a streamed run of {DELTAS} deltas", "word " * DELTAS, 0, _streamed, 4, 1.05),
+}
+
+
 def _serve(text: str, queue_s: str) -> None:
     """The fake, whose time moves on with each poll."""
-    scenario = Scenario(phases=(Message(text),), queue_s=float(queue_s))
-    with serve(scenario, SimulatedClock(poll_step_s=0.5)) as server:
+    run = Scenario(phases=(Message(text),), queue_s=float(queue_s))
+    response = responses.Scenario((responses.Message(text),), queue_s=float(queue_s))
+    with serve(run, SimulatedClock(poll_step_s=0.5), responses=response) as server:
         print(server.base_url, flush=True)
         threading.Event().wait()
 
