@@ -135,9 +135,9 @@ class Installer(MetaPathFinder):
         for class_name, name, which in targets:
             with guarded("patch the openai client"):
                 owner = getattr(module, class_name, None) if isinstance(class_name, str) else class_name
-                if self.is_patched(owner, name) or (owner is None and _are_within(module, class_name)):
-                    continue
                 original = vars(owner).get(name) if owner is not None else None
+                if self.is_patched(owner, name) or (original is None and _is_within(module, class_name)):
+                    continue
                 if not callable(original):
                     logger.warning(
                         "runspan: this openai version has no %s.%s, so it is not traced", class_name, name
@@ -158,8 +158,8 @@ class Installer(MetaPathFinder):
         ]
 
 
-def _are_within(package: ModuleType, class_name: Any) -> bool:
-    """Whether a module of this package is where the class stands by now: it is patched there."""
+def _is_within(package: ModuleType, class_name: Any) -> bool:
+    """Whether the class stands in a module of this package by now: it is patched there."""
     modules = (name for name in TARGETS if name.startswith(f"{package.__name__}."))
     return any(class_name == target for name in modules for target, _, _ in TARGETS[name])
 
