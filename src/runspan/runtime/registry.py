@@ -135,8 +135,9 @@ class RunRegistry:
         return entry
 
     def arrive(self, key: Key, entry: RunEntry) -> None:
-        """A run was read here; it may have been taken over."""
-        self._entries.setdefault(key, entry)
+        """A run was read here; it may have been taken over. One that is over is none to follow."""
+        if self._parked.get(key) is not entry:
+            self._entries.setdefault(key, entry)
 
     def knows(self, key: Key) -> bool:
         return key in self._entries

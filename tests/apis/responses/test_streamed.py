@@ -83,7 +83,7 @@ async def cut_and_resumed(app: App, cuts: int) -> Any:
 
 
 async def read_to_the_cut(app: App, stream: Any, seen: list[Any]) -> None:
-    with suppress(openai.APIConnectionError):
+    with suppress(Exception):  # of the client; where that is older, of its transport
         if app.is_async:
             async for event in stream:
                 seen.append(event)  # noqa: PERF401 - those before the cut count

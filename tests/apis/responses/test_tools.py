@@ -246,3 +246,59 @@ def test_the_cancel_of_one_in_a_conversation_names_it() -> None:
         call = named(trace, "cancel_response")
     assert attribute(call, "gen_ai.conversation.id") == app.seen["id"]
     assert attribute(call, "runspan.run.id")
+
+
+@both
+def test_a_tool_may_run_as_soon_as_its_call_is_whole(kind: str) -> None:
+    """Both calls at once, the second before the first, while the stream goes on."""
+
+    async def eager(app: App) -> None:
+        with here("turn"):
+            stream, calls = await created(app, stream=True), list[Any]()
+            for event in await first_events(app, stream, 2, calls):
+                assert event.type != "response.completed"
+            given = [
+                {
+                    "type": "function_call_output",
+                    "call_id": c.call_id,
+                    "output": weather(**json.loads(c.arguments)),
+                }
+                for c in reversed(calls)
+            ]
+            rest = await app.each(stream)
+            response = rest[-1].response
+            await polled(app, await created(app, previous_response_id=response.id, input=given))
+
+    with responding(kind, ASKING) as app, traced() as trace, spans_of_app_go_to(trace.provider):
+        app.play(eager)
+        tools = trace.tools()
+        (asked, _) = of_responses(trace)
+    calls = [part["id"] for m in messages(asked, "output") for part in m["parts"]]
+    assert sorted(attribute(tool, "gen_ai.tool.call.id") for tool in tools) == sorted(calls)
+    assert len(tools) == 2
+
+
+async def first_events(app: App, stream: Any, count: int, calls: list[Any]) -> list[Any]:
+    """Up to so many whole calls."""
+    seen: list[Any] = []
+    while len(calls) < count:
+        seen.append(await app.next_of(stream))
+        if seen[-1].type == "response.output_item.done":
+            calls.append(seen[-1].item)
+    return seen
+
+
+def test_what_is_kept_of_runs_that_asked_for_tools_is_let_go() -> None:
+    """Read again and again once it is over, a response is in no table of live ones."""
+
+    async def again(app: App) -> None:
+        response = await polled(app, await created(app))
+        app.client.responses.retrieve(response.id)
+        assert runspan.flush(10)
+        for _ in range(3):
+            app.client.responses.retrieve(response.id)
+
+    with responding("OpenAI", ASKING) as app, traced() as trace:
+        app.play(again)
+        assert len(trace.spans()) == 1
+        assert len(trace.handle._tracker.registry) == 0

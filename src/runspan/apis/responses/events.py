@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from ...core.fields import Wire, mapping
-from ...core.jsontext import loads
+from ...core.jsontext import dumps, loads
 from ...core.model import ApiError, Observation, Phase, RunStep, Source
 from ..api import EventKind, Events
 from ..objects import error as error_of
@@ -122,6 +122,11 @@ def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunSte
     return replace(step, done_since_ns=since_ns, done_ns=at_ns)
 
 
+def asking(steps: Sequence[bytes], run_id: str) -> bytes:
+    """A response that asks for what these items ask for; it goes on, but the app may run the tools by now."""
+    return b'{"id":%s,"status":"completed","output":[%s]}' % (dumps(run_id).encode(), b",".join(steps))
+
+
 def error(data: Wire) -> ApiError:
     return error_of(mapping(data, ERROR) or data) or ApiError(ERROR)
 
@@ -138,6 +143,7 @@ EVENTS = Events(
     new_texts=TextPieces,
     new_steps=NoSteps,
     error=error,
+    asking=asking,
     name_field="type",
     data_field=None,
 )

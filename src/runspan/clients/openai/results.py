@@ -209,15 +209,17 @@ class Results:
         api, run = call.api, None
         if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
             run = api.read_run(decode(payload), call.match.conversation_id)
-        if run is not None and (run.phase is Phase.WAITING or run.required):
+        if run is not None:
             key = api.run_key(call.server.base_url, run.id, run.conversation_id)
             entry = self._registry.get(key)
-            if entry is not None:
+            if entry is not None and (run.phase is Phase.WAITING or run.required):
                 if not self._registry.holds(key, entry):  # it was taken over
                     self._registry.arrive(key, entry)
                 conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
                 tool_claims.saw(entry, calls, held(given, api.calls_path))
+            elif entry is not None:
+                tool_claims.waits_no_more(entry)
         elif call.match.route.is_poll or call.match.route.cancels:
             tool_claims.waits_no_more(self._registry.get(call.run_key))
 

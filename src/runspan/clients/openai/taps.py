@@ -28,6 +28,7 @@ class Tap:
     """
 
     __slots__ = (
+        "_asking",
         "_deltas",
         "_events",
         "_has_learnt",
@@ -37,6 +38,7 @@ class Tap:
         "_raised",
         "_step_deltas",
         "_waits",
+        "_waits_mark",
         "is_inside",
         "pace",
         "stream",
@@ -54,6 +56,8 @@ class Tap:
         # Deltas matter only if the stream is cut before their message, or their step, completes.
         self._deltas: list[Any] = []
         self._step_deltas: list[Any] = []
+        self._asking: list[bytes] = []  # steps that ask the app for tool calls
+        self._waits_mark = stream.events.waits_mark.encode()
         self._raised: int | None = None  # identity of the error that broke the stream
         self.is_inside = False  # the client is at work on the next event
         self.pace = Pace(stream.call.request_ns)
@@ -110,9 +114,21 @@ class Tap:
                 self._deltas = []
         elif kind is EventKind.STEP_ENDED:
             self._step_deltas = []
+            self._step_ended(payload, data)
         elif kind in RUNS:
             self._run(kind, fields_of(data), payload, data)
         self._put(StreamEvent(self.stream, name, at_ns, payload, since_ns))
+
+    def _step_ended(self, payload: Any, step_object: Any) -> None:
+        """It may ask the app for a tool call, which the app may run at once."""
+        call = self.stream.call
+        run_id = call.learnt[1] if call.learnt is not None else call.match.run_id
+        if run_id is None or not isinstance(payload, bytes) or self._waits_mark not in payload:
+            return
+        self._asking.append(payload)
+        run = self._events.asking(self._asking, run_id)
+        if run is not None:
+            self._waits(run, step_object)
 
     def _run(self, kind: EventKind, run: Any, payload: Any, run_object: Any) -> None:
         if not self._has_learnt:
@@ -193,7 +209,10 @@ class ChunkTap(Tap):
 
     def _asked(self, name: str, text: str) -> None:
         name, run = self._events.opened(name, text)
-        if self._events.kind_of(name) is EventKind.CALLS_WAIT:
+        kind = self._events.kind_of(name)
+        if kind is EventKind.STEP_ENDED:
+            self._step_ended(copy(run), None)
+        elif kind is EventKind.CALLS_WAIT:
             if not self._has_learnt and self.stream.run_id is None:  # the worker has not come to it yet
                 self._has_learnt = True
                 self._learn(run)

@@ -1,0 +1,107 @@
+"""Servers that imitate the API leave fields out, send null, or another type: whatever they send is read, and nothing raises."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runspan.apis.api import Exchange, Match
+from runspan.apis.responses import API, events, objects, readers, routes
+from runspan.core.model import Outcome, Phase, Source
+from tests.apis.responses.server import message, response
+from tests.apis.responses.test_privacy import marked
+
+ODD = (None, [], {}, 0, -1, 1.5, True, "", "x", [None], [[]], [{}], {"a": None}, "\ud800", 10**30)
+ASKED, ANSWER = marked()
+MATCH = Match(routes.NEW.route, run_id="resp_1")
+
+
+def paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if at:
+        yield at
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield from paths(inner, (*at, key))
+
+
+def with_odd(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
+    spoiled = copy.deepcopy(value)
+    owner = spoiled
+    for key in path[:-1]:
+        owner = owner[key]
+    owner[path[-1]] = odd
+    return spoiled
+
+
+def read_all(asked: Any, answer: Any) -> None:
+    body = asked if isinstance(asked, dict) else {}
+    objects.request(body, False)
+    routes.answers(body.get)
+    exchange = Exchange(MATCH, 1, 2, body, {}, answer)
+    readers.run(exchange)
+    readers.new_run(exchange)
+    readers.input_items(Exchange(MATCH, 1, 2, {}, {}, {"data": body.get("input")}, Source.FETCH))
+    for name in ("response.completed", "message.done", "item.added"):
+        events.read_event(name, answer, 2, "resp_1", "resp_1", 1)
+    for name, data in (
+        ("", {"response": answer, "type": "response.completed"}),
+        ("error", answer),
+        ("", json.dumps(answer)),
+    ):
+        events.opened(name, data)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_nothing_raises_whatever_stands_in_a_field(odd: Any) -> None:
+    for path in paths(ANSWER):
+        read_all(ASKED, with_odd(ANSWER, path, odd))
+    for path in paths(ASKED):
+        read_all(with_odd(ASKED, path, odd), ANSWER)
+
+
+def test_items_by_themselves_may_be_odd_too() -> None:
+    for item in ANSWER["output"]:
+        for path in paths(item):
+            for odd in ODD:
+                events.read_event("item.done", with_odd(item, path, odd), 2, "resp_1", "resp_1", 1)
+
+
+@pytest.mark.parametrize("status", [None, "completed"])
+def test_an_answer_without_a_status_is_complete_unless_it_is_in_the_background(status: str | None) -> None:
+    run = objects.run({**response("completed", message(), background=False), "status": status})
+    assert run is not None
+    assert (run.status, run.phase, run.outcome) == ("completed", Phase.OVER, Outcome.COMPLETED)
+    waiting = objects.run({**response("completed", background=True), "status": None})
+    assert waiting is not None
+    assert waiting.phase is None
+
+
+def test_what_is_no_response_is_no_run() -> None:
+    assert objects.run({"id": "resp_1", "object": "response.compaction", "output": []}) is None
+    assert objects.run({"id": "resp_1", "object": "response.deleted", "deleted": True}) is None
+    assert objects.run({}) is None
+
+
+def test_usage_is_what_the_last_object_says() -> None:
+    azure = {
+        "input_tokens": 10,
+        "input_tokens_details": None,
+        "output_tokens": 80,
+        "input_token_details": {"cached_tokens": 3},
+    }
+    over = objects.run(response("completed", message(), usage=azure))
+    alive = objects.run(response("in_progress", usage={"input_tokens": 0, "output_tokens": 0}))
+    assert over is not None
+    assert over.usage is not None
+    assert (over.usage.prompt_tokens, over.usage.completion_tokens, over.usage.cached_tokens) == (10, 80, 3)
+    assert alive is not None
+    assert alive.usage is None
+
+
+def test_the_table_of_variants_has_a_row_for_each_value_of_the_option() -> None:
+    assert set(API.variants) == {"background", "all", "none"}
+    assert API.variants["none"] is None
