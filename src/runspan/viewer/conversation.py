@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from runspan.viewer.messages import parse, show
 from runspan.viewer.pictures import picture
 from runspan.viewer.spans import Attributes
 
+CITED = ("quote", "title", "filename", "url", "file_id")  # what a citation tells of its source
 MAX_MESSAGES = 2_000  # of one attribute; what comes later is not read
 
 
@@ -78,8 +80,9 @@ def last_text(saids: Iterable[Said], role: str = "") -> str:
 
 
 def last_deed(saids: Saids) -> str:
-    """What the last message does where it says nothing: the tools it calls, or the results it brings."""
-    parts = saids[-1].parts if saids else ()
+    """What the last messages do where they say nothing: the tools that they call, or the results that they bring."""
+    turn = takewhile(lambda said: said.role == saids[-1].role, reversed(saids))
+    parts = [part for said in reversed(list(turn)) for part in said.parts]
     called = [f"{part.name}({part.text})" for part in parts if part.kind == "tool_call"]
     brought = [part.text for part in parts if part.kind == "tool_result"]
     if called:
@@ -138,7 +141,7 @@ def _citation(note: Any) -> str:
     about = next(
         (note[key] for key in ("file_citation", "file_path") if isinstance(note.get(key), dict)), note
     )
-    facts = (note.get("text"), about.get("quote"), about.get("file_id"))
+    facts = (note.get("text"), *(about.get(key) for key in CITED))
     return " · ".join(show(fact) for fact in facts if fact) or show(note)
 
 

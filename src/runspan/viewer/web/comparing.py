@@ -36,7 +36,7 @@ ROUGH = frozenset({"Duration", "Queued", "Active", "Waiting for tools", "Until t
 NEITHER_BETTER = frozenset({"of them cached", "Tool calls", "Polls"})
 TEXTS: Mapping[str, Callable[[Run], str]] = {
     "Status": lambda run: run.status,
-    "Assistant": lambda run: run.name,
+    "Assistant": lambda run: run.name if run.name != run.model else "",  # a Response has none
     "Model": lambda run: run.model,
     "Error": lambda run: run.error,
     "Why": lambda run: reason(run.status, run.unfinished, run.error),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from runspan.viewer import conversation, units
-from runspan.viewer.conversation import Said
+from runspan.viewer.conversation import Part, Said
 from runspan.viewer.dialects import normal
 from runspan.viewer.endings import reason
-from runspan.viewer.kinds import number, title, word
+from runspan.viewer.kinds import number, text, title, word
 from runspan.viewer.messages import show
 from runspan.viewer.spans import LogRecord, Span
 from runspan.viewer.store import Run
@@ -103,7 +103,7 @@ def panel(
         _exchange(made, span, below, logs)
     elif sort == "llm":
         _conversation(made, _with_content(span, records))
-        made.tools = tools(below)
+        made.tools, made.answered = tools(below), _spoken(made.answered, below)
     if not (made.asked or made.answered):
         made.blocks = list(blocks(span, kind))
     made.documents = list(documents(span))
@@ -147,19 +147,26 @@ def exchange(
     attributes = [call.attributes for call in calls] or [run.attributes]
     asked = conversation.new(conversation.given(attributes[0]))
     answered = conversation.answered(attributes[-1])
-    if tools(below):  # they have spans of their own, with times
-        asked, answered = (tuple(filter(_is_spoken, saids)) for saids in (asked, answered))
+    asked, answered = _spoken(asked, below), _spoken(answered, below)
     return asked or _plain(run, "input.value", "user"), answered or _plain(run, "output.value", "assistant")
 
 
-def _is_spoken(said: Said) -> bool:
-    """Whether a message is more than tool calls and their results."""
-    return not said.parts or any(part.kind not in ("tool_call", "tool_result") for part in said.parts)
+def _spoken(saids: Iterable[Said], below: Sequence[Span]) -> tuple[Said, ...]:
+    """The messages without those that are only calls whose tools have spans of their own, with times, among `below`."""
+    if not tools(below):
+        return tuple(saids)
+    ids = {text(span, "gen_ai.tool.call.id") for span in below} - {""}
+    return tuple(said for said in saids if not said.parts or any(_is_news(part, ids) for part in said.parts))
+
+
+def _is_news(part: Part, ids: Container[str]) -> bool:
+    """Whether no span shows it. A call without an id is taken for one that a span shows."""
+    return part.kind not in ("tool_call", "tool_result") or bool(part.id and ids and part.id not in ids)
 
 
 def _plain(span: Span, key: str, role: str) -> tuple[Said, ...]:
     value = span.attributes.get(key)
-    return () if value in (None, "") else (Said(role, (conversation.Part("text", show(value)),)),)
+    return () if value in (None, "") else (Said(role, (Part("text", show(value)),)),)
 
 
 def _exchange(made: Panel, span: Span, below: Sequence[Span], logs: Iterable[LogRecord]) -> None:
