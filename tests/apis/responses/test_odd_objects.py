@@ -71,11 +71,13 @@ def test_items_by_themselves_may_be_odd_too() -> None:
 
 
 @pytest.mark.parametrize("status", [None, "completed"])
-def test_an_answer_without_a_status_is_complete_unless_it_is_in_the_background(status: str | None) -> None:
+def test_an_object_without_a_status_is_complete_once_it_has_an_answer(status: str | None) -> None:
     run = objects.run({**response("completed", message(), background=False), "status": status})
     assert run is not None
     assert (run.status, run.phase, run.outcome) == ("completed", Phase.OVER, Outcome.COMPLETED)
-    waiting = objects.run({**response("completed", background=True), "status": None})
+    waiting = objects.run(
+        {**response("completed", background=True), "status": None, "usage": None, "output": []}
+    )
     assert waiting is not None
     assert waiting.phase is None
 
