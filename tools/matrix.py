@@ -1,8 +1,7 @@
 """`make test-matrix`: the end-to-end tests on each supported `openai`, and those with neighbours of ours, as a table.
 
 The oldest client runs with the oldest supported OpenTelemetry and wrapt, so both ends of every pinned range are tested.
-Neighbours are what else may be in an app's process: tracer providers of other makers, `opentelemetry-instrument`, arrays and frames
-as arguments. ddtrace patches its whole process, so each has an environment of its own.
+Neighbours are what else may be in an app's process. ddtrace patches its whole process, so each has an environment of its own.
 Environments are kept in `.venvs/`; delete the folder to make them anew.
 """
 

@@ -20,9 +20,9 @@ def environment(**env: str) -> dict[str, str]:
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`python ARGUMENTS...` and the first line that it prints, until the end of the block."""
-    command = [sys.executable, "-W", "ignore", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+    """`python ARGUMENTS...` and the first line that it prints, until the end of the block, or of this process: its input ends."""
+    command, pipe = [sys.executable, "-W", "ignore", *arguments], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment()) as process:
         try:
             assert process.stdout is not None
             yield process, process.stdout.readline().strip()

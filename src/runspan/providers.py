@@ -5,6 +5,7 @@ The app's global provider counts if it is a real one at the moment a span begins
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor, SpanExporter
 
 from .config import Config
-from .exporting import otlp, own, variables
+from .exporting import address, otlp, own, variables
 from .exporting.loss_reporting import CarefulExporter
 from .guard import logger
 from .runtime.primitives import lock_of_now
@@ -187,8 +188,10 @@ def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]
     """(where, factory) for each of `OTEL_TRACES_EXPORTER`. Raises ConfigError for what is not known."""
     found: list[tuple[str, Callable[[], SpanExporter]]] = []
     if config.file is not None:
-        found.append(otlp.file_exporter(config.file))
-    for name in otlp.exporters(config):
+        from .exporting.file import FileExporter
+
+        found.append((f"the file {config.file}", functools.partial(FileExporter, config.file)))
+    for name in address.exporters(config):
         if name == "console":
             found.append(("the console", ConsoleSpanExporter))
         elif name == "otlp":

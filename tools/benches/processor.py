@@ -154,7 +154,7 @@ def _serve(text: str, queue_s: str) -> None:
     response = responses.Scenario((responses.Message(text),), queue_s=float(queue_s))
     with serve(run, SimulatedClock(poll_step_s=0.5), responses=response) as server:
         print(server.base_url, flush=True)
-        threading.Event().wait()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from importlib import import_module
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -39,30 +40,16 @@ def runspan() -> Root:
     return runspan.span("app")
 
 
-def genai_openai() -> Root:
-    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "gen_ai_latest_experimental")
-    os.environ.setdefault("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_ONLY")
-    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+def instrumented(module: str, **settings: str) -> Callable[[], Root]:
+    """By an instrumentation in OpenTelemetry's form. `settings`: variables that it needs to record contents."""
 
-    made = provider()
-    OpenAIInstrumentor().instrument(tracer_provider=made)
-    return made.get_tracer("app").start_as_current_span("app")
+    def begin() -> Root:
+        os.environ.update(settings)
+        made = provider()
+        import_module(module).OpenAIInstrumentor().instrument(tracer_provider=made)
+        return made.get_tracer("app").start_as_current_span("app")
 
-
-def openinference() -> Root:
-    from openinference.instrumentation.openai import OpenAIInstrumentor
-
-    made = provider()
-    OpenAIInstrumentor().instrument(tracer_provider=made)
-    return made.get_tracer("app").start_as_current_span("app")
-
-
-def openllmetry() -> Root:
-    from opentelemetry.instrumentation.openai import OpenAIInstrumentor
-
-    made = provider()
-    OpenAIInstrumentor().instrument(tracer_provider=made)
-    return made.get_tracer("app").start_as_current_span("app")
+    return begin
 
 
 def logfire() -> Root:
@@ -84,9 +71,13 @@ def langfuse() -> Root:
 
 TRACERS: dict[str, Callable[[], Root]] = {
     "runspan": runspan,
-    "genai-openai": genai_openai,
-    "openinference": openinference,
-    "openllmetry": openllmetry,
+    "genai-openai": instrumented(
+        "opentelemetry.instrumentation.genai.openai",
+        OTEL_SEMCONV_STABILITY_OPT_IN="gen_ai_latest_experimental",
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="SPAN_ONLY",
+    ),
+    "openinference": instrumented("openinference.instrumentation.openai"),
+    "openllmetry": instrumented("opentelemetry.instrumentation.openai"),
     "logfire": logfire,
     "langfuse": langfuse,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +48,7 @@ def _serve(db: str, *limits: str) -> None:
     bounds = Limits(**dict(zip(("request_bytes", "decoded_bytes"), map(int, limits), strict=False)))
     with serve(port=0, db=db, limits=bounds, grpc_port=0) as viewer:
         print(viewer.port, viewer.grpc_endpoint.rpartition(":")[2], flush=True)
-        threading.Event().wait()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@ import logging
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
 from .batching import Batching
+
+Result = TypeVar("Result")
 
 CURE = (
     "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
@@ -56,32 +58,50 @@ def quiet(exporter: Any) -> None:
             target.addFilter(_not_ours)
 
 
-class CarefulExporter(SpanExporter):
-    """Counts what an exporter could not deliver, and lets it complain once, not once a batch.
+class ComplainsOnce:
+    """Lets an exporter complain once, not at each export.
 
     Exporters of other packages log each failure themselves, so their loggers are kept quiet while they work for us.
     """
 
-    def __init__(self, where: str, inner: SpanExporter, batching: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, where: str, inner: Any) -> None:
         self.where = where
         self.inner = inner
         self.failed = 0
-        self._batching = batching or {}
-        self._settled = 0  # delivered or failed
         self._is_trying = False
         self._is_failing = False
-        self._is_given_up = False
-        self._processor: Batching | None = None
         quiet(inner)
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def _tried(self, failure: Result, *arguments: Any) -> Result:
+        """What the export comes to; `failure` where it raises."""
         at_work.active = self._is_trying = True
         try:
-            result = self.inner.export(spans)
+            result: Result = self.inner.export(*arguments)
         except Exception:
-            result = SpanExportResult.FAILURE
+            result = failure
         finally:
             at_work.active = self._is_trying = False
+        return result
+
+    def _complain(self, what: str, cure: str) -> None:
+        if not self._is_failing:
+            self._is_failing = True
+            line = "runspan: %s does not take %s. %s Said once until it works again."
+            logger.warning(line, self.where, what, cure)
+
+
+class CarefulExporter(ComplainsOnce, SpanExporter):
+    """Counts what an exporter could not deliver."""
+
+    def __init__(self, where: str, inner: SpanExporter, batching: Mapping[str, Any] | None = None) -> None:
+        super().__init__(where, inner)
+        self._batching = batching or {}
+        self._settled = 0  # delivered or failed
+        self._is_given_up = False
+        self._processor: Batching | None = None
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._tried(SpanExportResult.FAILURE, spans)
         self._settled += len(spans)
         if self._is_given_up:  # they were counted then
             return result
@@ -140,17 +160,10 @@ class CarefulExporter(SpanExporter):
 
     def _lose(self, count: int) -> None:
         self.failed += count
-        if not self._is_failing:
-            self._is_failing = True
-            logger.warning(
-                "runspan: %s does not take spans; %d were lost. %s Said once until it works again.",
-                self.where,
-                count,
-                getattr(self.inner, "cure", CURE),
-            )
+        self._complain(f"spans; {count} were lost", getattr(self.inner, "cure", CURE))
 
     def shutdown(self) -> None:
         self.inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self.inner.force_flush(timeout_millis)
+        return bool(self.inner.force_flush(timeout_millis))

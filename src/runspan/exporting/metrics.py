@@ -13,10 +13,10 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from ..config import Config, host_of
-from ..guard import logger
-from . import loss_reporting, otlp, variables
-from .address import endpoint_url, headers_of
+from . import otlp, variables
+from .address import DEFAULTS, HTTP, endpoint_url, headers_of, protocol
 from .answers import Answer, Verdict
+from .loss_reporting import ComplainsOnce, refuses
 from .sending import Tries
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
@@ -36,7 +36,7 @@ def exporter(config: Config) -> CarefulMetricExporter:
     Options are for the address in the options: an endpoint of the metrics' own gets no headers of theirs, and what a preset
     says is for its backend, which takes traces.
     """
-    over = otlp.protocol("METRICS")
+    over = protocol("METRICS")
     own: Mapping[str, str] = {}
     endpoint = None
     if config.backend is None and not os.environ.get(ENDPOINT):
@@ -52,7 +52,7 @@ class OwnMetricExporter(OTLPMetricExporter):
     def __init__(self, tries: Tries) -> None:
         # All that it would read from the variables itself, and does not use.
         super().__init__(
-            otlp.DEFAULTS[otlp.HTTP],
+            DEFAULTS[HTTP],
             headers={},
             timeout=1,
             compression=Compression.NoCompression,
@@ -74,62 +74,46 @@ class OwnMetricExporter(OTLPMetricExporter):
         self._tries.sender.close()
 
 
-class CarefulMetricExporter:
-    """Lets an exporter complain once, not at each export. Counts are cumulative: what fails now, the next export brings."""
+class CarefulMetricExporter(ComplainsOnce):
+    """Counts are cumulative: what fails now, the next export brings."""
 
     def __init__(
         self, where: str, inner: Any, door: Callable[[], tuple[str, int] | None] = lambda: None
     ) -> None:
-        self.where = where
-        self.failed = 0
+        super().__init__(where, inner)
         self.is_muted = False  # in a forked child: these counts are the parent's
-        self._inner = inner
         self._door = door
-        self._is_failing = False
-        loss_reporting.quiet(inner)
 
     def __getattr__(self, name: str) -> Any:
         """What the SDK's reader asks of an exporter besides, such as its temporality; None: the SDK's default."""
-        return getattr(self._inner, name, None) if name.startswith("_") else getattr(self._inner, name)
+        return getattr(self.inner, name, None) if name.startswith("_") else getattr(self.inner, name)
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any
     ) -> MetricExportResult:
         if self.is_muted:
             return MetricExportResult.SUCCESS
-        loss_reporting.at_work.active = True
-        try:
-            result: MetricExportResult = self._inner.export(metrics_data, timeout_millis)
-        except Exception:
-            result = MetricExportResult.FAILURE
-        finally:
-            loss_reporting.at_work.active = False
+        result = self._tried(MetricExportResult.FAILURE, metrics_data, timeout_millis)
         if result is MetricExportResult.SUCCESS:
             self._is_failing = False
         else:
-            self.complain(getattr(self._inner, "problem", None))
+            self.complain(getattr(self.inner, "problem", None))
         return result
 
     def is_refused(self) -> bool:
         """Whether nobody listens there; it is said once."""
-        is_refused = loss_reporting.refuses(self._door())
+        is_refused = refuses(self._door())
         if is_refused:
             self.complain(None)
         return is_refused
 
     def complain(self, problem: Answer | None) -> None:
         self.failed += 1
-        if not self._is_failing:
-            self._is_failing = True
-            logger.warning(
-                "runspan: %s does not take metrics. %s Said once until it works again.",
-                self.where,
-                CURE if problem is None else problem.with_cure(CURE),
-            )
+        self._complain("metrics", CURE if problem is None else problem.with_cure(CURE))
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        return self.is_muted or bool(self._inner.force_flush(timeout_millis))
+        return self.is_muted or bool(self.inner.force_flush(timeout_millis))
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         if not self.is_muted:
-            self._inner.shutdown(timeout_millis)
+            self.inner.shutdown(timeout_millis)

@@ -14,11 +14,9 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from .. import presets
 from ..config import Config, ConfigError
 from . import variables
-from .address import DEFAULTS, GRPC, HTTP, address, destination, exporters, protocol, variable
+from .address import DEFAULTS, HTTP, address, variable
 from .loss_reporting import CURE
 from .sending import GrpcSender, HttpSender, Sender, Tries, credential_provider
-
-__all__ = ["DEFAULTS", "GRPC", "HTTP", "address", "destination", "exporters", "protocol", "variable"]
 
 Made = tuple[str, Callable[[], SpanExporter]]  # where to, and how it is made
 
@@ -107,15 +105,6 @@ def made(name: str, make: Callable[[], Any], signal: str = "TRACES") -> Any:
             f"OTEL_{signal}_EXPORTER: the exporter {name} can't be made ({type(error).__name__}: {error}). "
             "Mend its settings, or leave it out."
         ) from None
-
-
-def file_exporter(path: str) -> Made:
-    def make() -> SpanExporter:
-        from .file import FileExporter
-
-        return FileExporter(path)
-
-    return f"the file {path}", make
 
 
 def _cure(backend: str) -> str:
