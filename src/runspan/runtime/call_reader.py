@@ -10,7 +10,7 @@ from ..core.model import Observation, Phase, Run, Source
 from ..guard import logger
 from .call_spans import CallSpans
 from .emitter import Emitter
-from .handoffs import Handoffs
+from .handoffs import RESUMED_S, Handoffs, is_repeated
 from .live_run import NOT_FOUND, Live
 from .records import Answered, Call, Fetched, Page, Payload, decode, weight
 from .tracker import Tracker
@@ -64,7 +64,11 @@ class Reader:
             return None
         self._custody.remember(call, seen)
         # Of one that is over already, whoever was told of its end is the first to see it.
-        is_news = run.phase not in (None, Phase.OVER) or self._tracker.registry.is_announced(run.id)
+        is_alive = run.phase not in (None, Phase.OVER)
+        is_resumed = call.streams and not is_repeated(
+            call, run, RESUMED_S
+        )  # else it would tell of the run alive first
+        is_news = is_alive or is_resumed or self._tracker.registry.is_announced(run.id)
         is_ours = is_news and not self._custody.is_declined(run.id)
         live = self._custody.follow_shared(call, run) if is_ours else None
         if live is None:

@@ -25,7 +25,7 @@ from . import tool_claims as pending
 from .call_spans import CallSpans
 from .emitter import Emitter
 from .identity import Headers
-from .live_run import Live
+from .live_run import SECOND_NS, Live
 from .lru import Lru
 from .records import BackgroundClient, Call, LiveSpan, WorkerTask
 from .registry import RunEntry, unread
@@ -44,6 +44,8 @@ NOTHING_TO_ADOPT = (
     "runspan: adopt(%r) was given no run to take over. Pass on the whole dict that runspan.handoff() returned; it is without a run "
     "where the run had ended already or its creator is not instrumented. Said once."
 )
+STAMP_S = 1  # what a stamp in whole seconds leaves open
+RESUMED_S = 60  # after the end of a run, a stream that begins in its middle goes on with one that was cut
 
 
 class Handoffs:
@@ -253,6 +255,18 @@ class Handoffs:
             if call.run_key is not None and entry is not None and entry.live is call.met:
                 self._registry.forget(call.run_key)
             call.met = None
+
+
+def is_repeated(call: Call, run: Run, within_s: float) -> bool:
+    """Whether the run was over for longer than that when the call asked for a stream of it: another process saw the end.
+
+    By the server's stamps, placed on our clock by those of the run's creation; without them it is new.
+    """
+    carried = lines.decode(run.carried) if run.carried else None
+    if carried is None or run.created_at is None or run.ended_at is None:
+        return False
+    after_s = (call.request_ns - _on_our_clock(carried).request_ns) / SECOND_NS
+    return run.ended_at - run.created_at + within_s < after_s
 
 
 def _weight(past: tuple[Server, BackgroundClient | None, Observation]) -> int:

@@ -14,6 +14,7 @@ from ..core.redact import Texts
 from ..guard import guarded
 from . import told
 from .call_spans import CallSpans
+from .handoffs import STAMP_S, is_repeated
 from .live_run import Live
 from .records import (
     Call,
@@ -67,6 +68,9 @@ class StreamReader:
             self._join_run(stream, seen)
         live = self._of(stream)
         if live is not None:
+            is_met = call.met is live.span and not live.state.is_over
+            if is_met and any(is_repeated(call, run, STAMP_S) for run in seen.runs):
+                live.entry.settle("handed")  # it went out where its end was seen
             seen = told.keyed(live, stream, seen, kind)
             self._tracker.first_token(live, stream)
         self._tracker.observe(call.server, seen, weight_bytes)
