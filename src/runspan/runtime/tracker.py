@@ -312,8 +312,9 @@ class Tracker:
     def _let_go(self, live: Live) -> Conversation:
         key = live.key
         if live.state.is_over and live.state.run.required:
-            live.entry.live = identity.over(live.span)
-            self.registry.park(registry_key(live.api, key), live.entry)
+            with guarded("keep what the tools of a run need that is over"):
+                live.entry.live = identity.over(live.span)
+                self.registry.park(registry_key(live.api, key), live.entry)
         self.registry.forget(registry_key(live.api, key))
         self._weight -= live.weight
         log = self._logs.leave(key)
