@@ -38,7 +38,7 @@ def test_a_spoilt_response_is_read_as_far_as_it_goes(of: Told, data: st.DataObje
     answer, body, query = (data.draw(spoilt(part)) for part in (of.answer, of.body, of.query))
     seen = read(of, answer, body, query)
     assert all(isinstance(run.id, str) and run.id and run.conversation_id for run in seen.runs)
-    assert all(isinstance(step.id, str) and step.id for step in seen.steps)
+    assert all(isinstance(step.id, str) for step in seen.steps)
     for run in seen.runs:
         for stamp in (run.created_at, run.started_at, run.ended_at, run.expires_at):
             assert stamp is None or (isinstance(stamp, int) and not isinstance(stamp, bool))
