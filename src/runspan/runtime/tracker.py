@@ -311,16 +311,20 @@ class Tracker:
 
     def _let_go(self, live: Live) -> Conversation:
         key = live.key
-        if live.state.is_over and live.state.run.required:
-            with guarded("keep what the tools of a run need that is over"):
-                live.entry.live = identity.over(live.span)
-                self.registry.park(registry_key(live.api, key), live.entry)
+        self._park(live)
         self.registry.forget(registry_key(live.api, key))
         self._weight -= live.weight
         log = self._logs.leave(key)
         self._done.put(key, True)
         self.registry.ended.put(key.run_id, live.span.span.get_span_context())
         return log
+
+    def _park(self, live: Live) -> None:
+        """Keep what the app's tools need of a run that asked for them and is over."""
+        with guarded("keep what the tools of a run need"):
+            if live.state.is_over and live.state.run.required:
+                live.entry.live = identity.over(live.span)
+                self.registry.park(registry_key(live.api, live.key), live.entry)
 
     def _go_out(self, live: Live, log: Conversation, unfinished: str | None) -> None:
         is_given_away = live.entry.settle("emitted") == "handed"
