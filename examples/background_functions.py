@@ -15,7 +15,6 @@ WEATHER: Any = {
     "type": "function",
     "name": "get_weather",
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-    "strict": False,
 }
 
 
@@ -31,17 +30,17 @@ def finished(client: OpenAI, response: Any) -> Any:
     return response
 
 
+def answer(call: Any) -> str:
+    return get_weather(**json.loads(call.arguments))
+
+
 @runspan.observe
 def ask(client: OpenAI, question: str) -> str:
     asked: dict[str, Any] = {"model": "gpt-4o", "tools": [WEATHER], "background": True}
     response = finished(client, client.responses.create(input=question, **asked))
     while calls := [item for item in response.output if item.type == "function_call"]:
         outputs: Any = [
-            {
-                "type": "function_call_output",
-                "call_id": call.call_id,
-                "output": get_weather(**json.loads(call.arguments)),
-            }
+            {"type": "function_call_output", "call_id": call.call_id, "output": answer(call)}
             for call in calls
         ]
         following = client.responses.create(previous_response_id=response.id, input=outputs, **asked)
@@ -56,7 +55,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     then = Scenario((Message("18 degrees."),))
-    with playground(
-        responses=[Scenario((FunctionCall("get_weather", '{"city": "Paris"}'),), then=then)],
-    ):
+    with playground(responses=[Scenario((FunctionCall("get_weather", '{"city": "Paris"}'),), then=then)]):
         main()

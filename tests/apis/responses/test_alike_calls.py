@@ -144,6 +144,9 @@ def test_a_call_that_is_never_answered_keeps_no_span_alive(client: Any) -> None:
         asked = [ask(client, f"town {n}") for n in range(3)]
         assert len(trace.spans()) == 3
         gc.collect()
-        assert not [thing for thing in gc.get_objects() if isinstance(thing, Span) and thing.name == NAME]
+        spans = [
+            thing for thing in gc.get_objects() if issubclass(type(thing), Span)
+        ]  # others lie about their class
+        assert not [span for span in spans if span.name == NAME]
         ask(client, [output("late")], previous_response_id=asked[0].id)
         assert told(trace) == {"town 0": "late"}
