@@ -105,10 +105,10 @@ STEPS = {f.__name__: f for f in (create, handoff, listen, hear, read, poll, adop
 
 def main() -> None:
     runspan.instrument(exit_timeout_s=20, **json.loads(os.environ.get("APP_OPTIONS", "{}")))
-    client = app.client()
-    for line in sys.stdin:
-        step, order = json.loads(line)
-        print(json.dumps(STEPS[step](client, order)), flush=True)
+    with app.client() as client:
+        for line in sys.stdin:
+            step, order = json.loads(line)
+            print(json.dumps(STEPS[step](client, order)), flush=True)
 
 
 if __name__ == "__main__":
