@@ -30,7 +30,7 @@ CARRIED = "runspan"
 class Child:
     """A process that takes orders."""
 
-    def __init__(self, env: dict[str, str], module: str = "tests.processes.relay") -> None:
+    def __init__(self, env: dict[str, str], module: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, *STRICT, "-m", module],
             cwd=ROOT,
@@ -67,13 +67,13 @@ def asking() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def start(asking: Server, receiver: Receiver) -> Iterator[Start]:
+def starting(server: Server, receiver: Receiver, module: str = "tests.processes.relay") -> Iterator[Start]:
+    """What starts a child with a name and options; none outlives the test."""
     children: list[Child] = []
 
     def start(name: str, **options: Any) -> Child:
-        env = environment(asking, receiver, APP_OPTIONS=json.dumps(options), OTEL_SERVICE_NAME=name)
-        children.append(Child(env))
+        env = environment(server, receiver, APP_OPTIONS=json.dumps(options), OTEL_SERVICE_NAME=name)
+        children.append(Child(env, module))
         return children[-1]
 
     yield start
@@ -81,6 +81,11 @@ def start(asking: Server, receiver: Receiver) -> Iterator[Start]:
         if child.process.poll() is None:
             child.process.kill()
             child.process.communicate()
+
+
+@pytest.fixture
+def start(asking: Server, receiver: Receiver) -> Iterator[Start]:
+    yield from starting(asking, receiver)
 
 
 def check(receiver: Receiver, run_id: str, emitted_by: str) -> Span:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from runspan.fake import Server, SimulatedClock, serve
 from runspan.viewer.receiver import Receiver
 from runspan.viewer.spans import Span
-from tests.processes.test_relay import Child
-from tests.support.children import environment
+from tests.processes.test_relay import Start, starting
 from tests.support.otlp import generations, unfinished
 
 pytest.importorskip("openai.types.webhooks", reason="this openai has no webhooks")
 
 ANSWER = "Good to see you. What shall we look at?"
-Start = Callable[..., Child]
 
 
 @pytest.fixture
@@ -31,18 +27,7 @@ def fake() -> Iterator[Server]:
 
 @pytest.fixture
 def start(fake: Server, receiver: Receiver) -> Iterator[Start]:
-    children: list[Child] = []
-
-    def start(name: str, **options: Any) -> Child:
-        env = environment(fake, receiver, APP_OPTIONS=json.dumps(options), OTEL_SERVICE_NAME=name)
-        children.append(Child(env, "tests.processes.responder"))
-        return children[-1]
-
-    yield start
-    for child in children:
-        if child.process.poll() is None:
-            child.process.kill()
-            child.process.communicate()
+    yield from starting(fake, receiver, "tests.processes.responder")
 
 
 def advance(fake: Server) -> None:

@@ -17,17 +17,7 @@ from ..core.answers import Answers
 from ..core.conversation import Conversation
 from ..core.fields import Wire
 from ..core.lifecycle import RunState
-from ..core.model import (
-    ApiError,
-    Observation,
-    Phase,
-    Run,
-    RunKey,
-    RunRequest,
-    RunStep,
-    Source,
-    Vocabulary,
-)
+from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, RunStep, Source, Vocabulary
 
 # ---------------------------------------------------------------- calls
 
@@ -237,6 +227,10 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     def conversation_of(self, run_id: str, conversation_id: str, asked: RunRequest) -> str:
         """As it is told to others. `asked`: where runs are apart, its conversation is the one that is known here."""
         return asked.conversation_id or run_id if self.runs_apart else conversation_id
+
+    def log_of(self, match: Match) -> str | None:
+        """The conversation whose log a call's path names: where runs are apart, that of the run itself."""
+        return match.conversation_id or (match.run_id if self.runs_apart else None)
 
     def phase_of(self, status: object) -> Phase | None:
         """None for no status, one of another type, or one that is not known."""

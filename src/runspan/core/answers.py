@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from .jsontext import loads
+from .jsontext import parsed
 from .model import RunStep, ToolCall
 
 
@@ -41,12 +41,5 @@ def _is_same(step: RunStep, call: ToolCall, step_id: str | None) -> bool:
     if step.id and step_id:
         return step.id == step_id
     (said,) = step.tool_calls
-    return said.name == call.name and _read(said.arguments) == _read(call.arguments)
-
-
-def _read(arguments: str | None) -> object:
-    """Apps write JSON anew, with other spaces."""
-    try:
-        return loads(arguments or "{}")
-    except (ValueError, RecursionError):
-        return arguments
+    # Apps write JSON anew, with other spaces.
+    return said.name == call.name and parsed(said.arguments or "{}") == parsed(call.arguments or "{}")

@@ -81,6 +81,16 @@ def parsed(text: str | None) -> Json:
         return text
 
 
+def value_of(data: Any) -> Any:
+    """What a JSON text holds, None where it is none; anything but a text is its own value."""
+    if not isinstance(data, str):
+        return data
+    try:
+        return loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
 def is_json(text: str) -> bool:
     """Whether it is a JSON object or list; a bare number or word is a text that happens to be JSON."""
     return text.lstrip()[:1] in ("{", "[") and not isinstance(parsed(text), str)

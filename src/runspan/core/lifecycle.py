@@ -111,10 +111,6 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
         """As it is told to others."""
         return self.shown_conversation_id or self.key.conversation_id
 
-    @property
-    def first_phase(self) -> Phase:
-        return Phase.ACTIVE if self.request.is_immediate else Phase.REQUESTED
-
 
 def advance(state: RunState, seen: Observation) -> RunState:
     """What is known of the Run after `seen`, which may also speak of other runs."""

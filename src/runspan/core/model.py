@@ -168,15 +168,17 @@ class RunRequest(Struct, frozen=True, gc=False):
     settings: Mapping[str, object] = field(default_factory=dict)  # reasoning_effort, response_format ...
     data_source_ids: tuple[str, ...] = ()  # of tool_resources.file_search
     agent_name: str | None = None  # where the request names the agent
-    is_model_call: bool = (
-        False  # one call of a model, without an agent: the run's span is the generation itself
-    )
+    # One call of a model, without an agent: the run's span is the generation itself.
+    is_model_call: bool = False
     is_immediate: bool = False  # the server is at work from the request on: it never queues
-    conversation_id: str | None = (
-        None  # where each run has a log of its own: which conversation it belongs to
-    )
+    # Where each run has a log of its own: which conversation it belongs to.
+    conversation_id: str | None = None
     continues: str | None = None  # id of the run whose conversation it goes on with
     window_s: int | None = None  # how long the server may take, where the request says so
+
+    @property
+    def first_phase(self) -> Phase:
+        return Phase.ACTIVE if self.is_immediate else Phase.REQUESTED
 
 
 # ---------------------------------------------------------------- what was observed
@@ -376,10 +378,9 @@ class SpanKind(str, Enum):
     CALL = "call"
 
 
-OF_RUNS = frozenset({SpanKind.RUN, SpanKind.MODEL_CALL})  # where the facts of a run stand: one span each
-OF_MODELS = frozenset(
-    {SpanKind.GENERATION, SpanKind.MODEL_CALL}
-)  # where model, usage, cost and messages stand
+# Where the facts of a run stand, one span each; and where model, usage, cost and messages stand.
+OF_RUNS = frozenset({SpanKind.RUN, SpanKind.MODEL_CALL})
+OF_MODELS = frozenset({SpanKind.GENERATION, SpanKind.MODEL_CALL})
 
 
 class SpanData(Struct, frozen=True, gc=False):

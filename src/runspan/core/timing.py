@@ -108,7 +108,7 @@ def timeline(state: RunState) -> Timeline:
         end=replace(ended, at_ns=end_ns),
         entries=tuple(entries),
         active_from_ns=min(active, default=start_ns),
-        **_sums(entries, state.first_phase, start_ns, end_ns),
+        **_sums(entries, state.request.first_phase, start_ns, end_ns),
     )
 
 

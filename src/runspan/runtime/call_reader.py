@@ -121,12 +121,11 @@ class Reader:
 
 def _gone(call: Call) -> Observation:
     """The server that made the run knows it no more."""
-    match = call.match
     return Observation(
         request_ns=call.request_ns,
         response_ns=call.response_ns,
-        conversation_id=match.conversation_id or (match.run_id if call.api.runs_apart else None),
-        run_id=match.run_id,
+        conversation_id=call.api.log_of(call.match),
+        run_id=call.match.run_id,
         gone=NOT_FOUND,
     )
 

@@ -293,7 +293,7 @@ def _first_state(api: Api, run_id: str, carried: RunContext, live: LiveSpan) -> 
         server=_UNKNOWN,
         vocabulary=api.vocabulary,
         api=api.name,
-        shown_conversation_id=carried.request.conversation_id or run_id if api.runs_apart else None,
+        shown_conversation_id=api.conversation_of(run_id, "", carried.request) or None,
         request=carried.request,
         request_ns=live.request_ns,
         response_ns=response_ns,

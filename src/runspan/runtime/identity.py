@@ -168,11 +168,6 @@ def within(live: LiveSpan) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(live.span.get_span_context()), live.context)
 
 
-def beside(live: LiveSpan) -> Context:
-    """Where spans belong that go on with the run's work once it is over: beside it, in the same trace."""
-    return within(live)
-
-
 def over(live: LiveSpan) -> LiveSpan:
     """What is kept of a span that goes out: its identity, without the texts on it."""
     return replace(live, span=NonRecordingSpan(live.span.get_span_context()))
@@ -181,7 +176,7 @@ def over(live: LiveSpan) -> LiveSpan:
 def of_tools(live: LiveSpan) -> Context:
     """Where the app's own tools belong: below their run, or beside it where it is over by the time they run."""
     if live.api is not None and live.api.runs_apart:
-        return beside(live)
+        return within(live)
     return trace.set_span_in_context(live.span, live.context)
 
 

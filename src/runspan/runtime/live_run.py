@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ..apis.api import Api
 from ..core.ids import StreamIds
 from ..core.lifecycle import RunState
-from ..core.model import Observation, Phase, Run, RunKey, RunRequest
+from ..core.model import Observation, Run, RunKey, RunRequest
 from .records import BackgroundClient, Call, LiveSpan
 from .registry import Key, RunEntry, unread
 
@@ -95,7 +95,7 @@ def first_state(call: Call, key: RunKey, request: RunRequest, run: Run, response
         vocabulary=call.api.vocabulary,
         api=call.api.name,
         shown_conversation_id=shown if shown != key.conversation_id else None,
-        phase=Phase.ACTIVE if request.is_immediate else Phase.REQUESTED,
+        phase=request.first_phase,
         request=request,
         request_ns=call.request_ns,
         response_ns=response_ns,

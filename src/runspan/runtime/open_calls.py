@@ -58,7 +58,7 @@ class OpenCalls:
             known = self._take((server.base_url, id_), answers)
             if known is None:
                 continue
-            data, context = self._span(known, output, at_ns), identity.beside(known.entry.live)
+            data, context = self._span(known, output, at_ns), identity.within(known.entry.live)
             self._outbox.measure_tool(data, context)
             if known.entry.claim(id_):
                 self._outbox.send(context, data)

@@ -79,10 +79,8 @@ class StreamReader:
 
     def _ids(self, stream: StreamRef) -> tuple[str | None, str | None]:
         """Of the conversation and the run, as far as they are known: a path may name them before any event does."""
-        match = stream.call.match
-        run_id = stream.run_id or match.run_id
-        of_path = match.conversation_id or (match.run_id if stream.call.api.runs_apart else None)
-        return stream.conversation_id or of_path, run_id
+        call = stream.call
+        return stream.conversation_id or call.api.log_of(call.match), stream.run_id or call.match.run_id
 
     def _join_run(self, stream: StreamRef, seen: Observation) -> None:
         """The stream turns out to be of this run: by the first event that holds one, or because its path names one of ours."""

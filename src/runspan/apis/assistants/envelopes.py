@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.jsontext import loads
+from ...core.jsontext import value_of
 
 MAX_LEVELS = 4
 PREFIX = "thread."
@@ -25,9 +25,9 @@ _NAMED_BY_STATUS = frozenset({"thread.run", "thread.run.step", "thread.message"}
 def opened(name: Any, data: Any) -> tuple[str, Any]:
     """(name, object) of what came as `data` under `name`: dicts or models of the client. The name is "" where nothing tells it."""
     for _ in range(MAX_LEVELS):
-        data = _parsed(data)
+        data = value_of(data)
         inside = _field(data, "data")
-        if inside is None or isinstance(_field(data, "object"), str) or not _is_object(_parsed(inside)):
+        if inside is None or isinstance(_field(data, "object"), str) or not _is_object(value_of(inside)):
             break
         name, data = _field(data, "event") or name, inside
     extra = getattr(data, "__pydantic_extra__", None)
@@ -52,15 +52,6 @@ def _name_of(data: Any) -> str:
     if kind in _NAMED_BY_STATUS:
         return f"{kind}.{status}" if isinstance(status, str) else ""
     return kind if kind.startswith(PREFIX) else ""
-
-
-def _parsed(data: Any) -> Any:
-    if not isinstance(data, str):
-        return data
-    try:
-        return loads(data)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _is_object(data: Any) -> bool:

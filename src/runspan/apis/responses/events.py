@@ -17,7 +17,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ...core.fields import Wire, mapping
-from ...core.jsontext import dumps, loads
+from ...core.jsontext import dumps, value_of
 from ...core.model import ApiError, Observation, Phase, RunStep, Source
 from ..api import EventKind, Events
 from ..objects import error as error_of
@@ -55,8 +55,7 @@ def unlisted(name: str) -> EventKind | None:
 
 def opened(name: Any, data: Any) -> tuple[str, Any]:
     """(name here, object) of what came: a typed event, a dict, or its JSON text. The name is "" where nothing tells it."""
-    if isinstance(data, str):
-        data = _parsed(data)
+    data = value_of(data)
     told = _field(data, "type")
     name = told if isinstance(told, str) else name if isinstance(name, str) else ""
     if name.startswith(_ITEM):
@@ -73,13 +72,6 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
 
 def is_wrapped(data: Any) -> bool:
     return _field(data, "response") is not None or _field(data, "item") is not None
-
-
-def _parsed(data: str) -> Any:
-    try:
-        return loads(data)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _field(data: Any, name: str) -> Any:

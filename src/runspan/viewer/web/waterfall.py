@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from runspan.viewer.dialects import normal
 from runspan.viewer.forest import Entry, Trace
-from runspan.viewer.kinds import is_error, is_run, number, text, title, word
+from runspan.viewer.kinds import is_error, number, text, title, word
 from runspan.viewer.spans import Span
-from runspan.viewer.store.facts import SORTS, status, usage
+from runspan.viewer.store.facts import sort_of, status, usage
 
 PAGE_ROWS = 1_000  # more at once make a browser slow; the rest is on further pages
 MIN_PERCENT = 0.01  # of the width; the stroke around a bar keeps shorter ones in sight
@@ -188,8 +188,9 @@ def _row(
     span = normal(whole.get(entry.span.span_id, entry.span))
     kind = word(span)[0]
     is_timed = 0 < span.start_ns <= span.end_ns
-    shown, tone = badge(span, kind)
-    tokens, cost = usage(span) if kind in SORTS else (None, None)
+    sort = sort_of(span)
+    shown, tone = badge(span, sort)
+    tokens, cost = usage(span) if sort else (None, None)
     return Row(
         span.span_id,
         entry.depth,
@@ -205,17 +206,17 @@ def _row(
         (span.end_ns - span.start_ns) / 1e9 if is_timed else None,
         number(span, "runspan.run.end_uncertainty_s"),
         colours.get(str(span.resource.get("service.name") or ""), 0),
-        tuple(_pieces(span, kind, from_ns, total_ns)) if is_timed else (),
+        tuple(_pieces(span, sort, from_ns, total_ns)) if is_timed else (),
         tuple(_marks(span, from_ns, total_ns)) if is_timed else (),
     )
 
 
-def badge(span: Span, kind: str) -> tuple[str, str]:
+def badge(span: Span, sort: str | None) -> tuple[str, str]:
     """(the one more thing to know of a span at a glance, its tone)."""
-    if SORTS.get(kind) == "llm" and not is_run(span):
+    if sort == "llm":
         model = text(span, "gen_ai.response.model") or text(span, "gen_ai.request.model")
         return ("" if model in span.name else model), ""
-    if SORTS.get(kind) == "run" or is_run(span):
+    if sort == "run":
         ended = status(span)
         if text(span, "runspan.run.unfinished"):
             return "end not seen", "bad"
@@ -249,8 +250,8 @@ def phases(span: Span) -> Iterator[tuple[str, int, int]]:
         yield kind, at_ns, span.end_ns
 
 
-def _pieces(span: Span, kind: str, from_ns: int, total_ns: int) -> Iterator[Piece]:
-    if not any(key.startswith("runspan.run.") for key in span.attributes) or not is_run(span):
+def _pieces(span: Span, sort: str | None, from_ns: int, total_ns: int) -> Iterator[Piece]:
+    if not any(key.startswith("runspan.run.") for key in span.attributes) or sort != "run":
         yield _piece("plain", span.start_ns, span.end_ns, from_ns, total_ns)
         return
     for phase, start_ns, end_ns in phases(span):
