@@ -193,6 +193,11 @@ def plain(messages: Iterable[Message]) -> str:
     return "\n\n".join(text for text in texts if text)
 
 
+def last_asked(inputs: Iterable[Message]) -> list[Message]:
+    """The last message of the user; empty where there is none."""
+    return [message for message in inputs if message.role == "user"][-1:]
+
+
 def _is_said(of: Part) -> bool:
     return of.call is None and of.type != "reasoning"
 

@@ -52,8 +52,8 @@ def found(span: SpanData, max_chars: int) -> Found:
     elif span.kind is SpanKind.RUN:
         about[AGENT_NAME] = facts.agent.name if facts.agent is not None else None
         if facts.captured:
-            asked = [m for m in facts.inputs if m.role == "user"][-1:]
-            about |= values(messages.plain(asked) or None, messages.plain(facts.outputs) or None, max_chars)
+            asked = messages.plain(messages.last_asked(facts.inputs))
+            about |= values(asked or None, messages.plain(facts.outputs) or None, max_chars)
     return about
 
 

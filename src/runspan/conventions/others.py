@@ -25,7 +25,7 @@ def phoenix(span: SpanData, max_chars: int) -> dict[str, Value]:
     usage = facts.run.usage
     found: Found = {REASONING: usage.reasoning_tokens if usage else None}
     if facts.captured:
-        asked = [m for m in facts.inputs if m.role == "user"][-1:] or facts.inputs
+        asked = messages.last_asked(facts.inputs) or facts.inputs
         found |= openinference.values(_plain(asked), _plain(facts.outputs), max_chars)
     return {key: value for key, value in found.items() if value is not None}
 

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from ...core import blobs
-from ...core.fields import Wire, items, mapping, text, texts, without_nulls
+from ...core.fields import Wire, items, text, without_nulls
 from ...core.model import EMPTY, Part
 
 ATTACHMENT = "attachment"
@@ -99,6 +99,3 @@ def reasoning(wire: Wire) -> tuple[Part, ...]:
 def plain(content: Any) -> str:
     """The texts of a string or of a list of parts; of other parts what they are."""
     return "\n".join(p.text if p.text is not None else f"[{p.type}]" for p in of(content))
-
-
-__all__ = ["ATTACHMENT", "REASONING", "mapping", "of", "part", "plain", "reasoning", "texts"]

@@ -26,8 +26,11 @@ _NO_ARGUMENTS = (
     "caller",
     "created_by",
     "agent_reference",
+    "response_id",
+    "partition_key",
+    "encrypted_content",
+    "fingerprint",
 )
-_NO_ARGUMENTS_EITHER = ("response_id", "partition_key", "encrypted_content", "fingerprint")
 
 
 def is_call(item: Wire) -> bool:
@@ -166,8 +169,7 @@ def _other(item: Wire, name: str) -> ToolCall:
 
 def _said(item: Wire) -> dict[str, Any]:
     """All that it says of itself beside ids and results."""
-    hidden = (*_NO_ARGUMENTS, *_NO_ARGUMENTS_EITHER)
-    return {k: v for k, v in without_nulls(dict(item)).items() if k not in hidden}
+    return {k: v for k, v in without_nulls(dict(item)).items() if k not in _NO_ARGUMENTS}
 
 
 def _json(said: Mapping[str, Any]) -> str | None:
