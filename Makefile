@@ -148,7 +148,7 @@ load: $(READY)  ## 500 runs a second through the Collector, and where dropping b
 test-cli: $(READY)  ## the runspan command, each subcommand in processes of its own
 	$(BIN)/python -m pytest -n auto tests/cli
 
-test-recipes: $(READY)  ## the recipes of docs/processes.md as they stand (Celery, RQ: where they are installed, with redis-server)
+test-recipes: $(READY)  ## the recipes of the docs as they stand (Celery, RQ: where they are installed, with redis-server)
 	$(BIN)/python -m pytest -n 0 -rs tests/recipes
 
 docs: $(READY)  ## the documentation, into site/

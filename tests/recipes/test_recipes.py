@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -17,15 +15,14 @@ import pytest
 
 from runspan.fake import Server, serve
 from runspan.viewer.receiver import Receiver
-from tests.support.children import PATIENCE_S, ROOT, environment
+from tests.recipes.support import QUIET, env_of, files_of, run, written
 from tests.support.fixtures import receiver
 from tests.support.otlp import generations, run_ids, runs, unfinished
 from tests.support.serving import background, broker, free_port, wait_for
 
 __all__ = ["broker", "receiver"]
 
-PAGE = (ROOT / "docs" / "processes.md").read_text("utf-8")
-FILES = dict(re.findall(r'^```python title="([\w.]+)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE))
+FILES = files_of("processes.md")
 
 
 @pytest.fixture
@@ -36,29 +33,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
-
-
-def env_of(server: Server, receiver: Receiver, **more: str) -> dict[str, str]:
-    return environment(
-        None,
-        receiver,
-        OPENAI_BASE_URL=server.base_url,
-        OPENAI_API_KEY="none",
-        OTEL_SERVICE_NAME="recipe",
-        **more,
-    )
-
-
-def run(folder: Path, env: dict[str, str], *arguments: str) -> str:
-    """`python ARGUMENTS...` in the folder, to its end."""
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE_S
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return written(FILES, tmp_path)
 
 
 def check_one_trace(receiver: Receiver, *, adopted: bool) -> None:
@@ -78,7 +53,7 @@ METHODS = ["spawn", "fork", "forkserver"] if sys.platform == "linux" else ["spaw
 
 @pytest.mark.parametrize("method", METHODS)
 def test_multiprocessing(method: str, folder: Path, server: Server, receiver: Receiver) -> None:
-    assert run(folder, env_of(server, receiver), "-W", "ignore", "children.py", method) == ""
+    assert run(folder, env_of(server, receiver), *QUIET, "children.py", method) == ""
     check_one_trace(receiver, adopted=True)
 
 
@@ -88,8 +63,7 @@ def test_celery(pool: str, folder: Path, broker: str, server: Server, receiver: 
     env = env_of(server, receiver, BROKER_URL=broker)
     worker = (
         sys.executable,
-        "-W",
-        "ignore",
+        *QUIET,
         "-m",
         "celery",
         "-A",
@@ -103,7 +77,7 @@ def test_celery(pool: str, folder: Path, broker: str, server: Server, receiver: 
         pool,
     )
     with background(folder, env, *worker):
-        run(folder, env, "-W", "ignore", "web.py")
+        run(folder, env, *QUIET, "web.py")
         wait_for(lambda: "succeeded" in (folder / "log").read_text(), folder)
     check_one_trace(receiver, adopted=True)
 
@@ -111,8 +85,8 @@ def test_celery(pool: str, folder: Path, broker: str, server: Server, receiver: 
 def test_rq(folder: Path, broker: str, server: Server, receiver: Receiver) -> None:
     pytest.importorskip("rq")
     env = env_of(server, receiver, BROKER_URL=broker)
-    run(folder, env, "-W", "ignore", "enqueue.py")
-    run(folder, env, "-W", "ignore", "-m", "rq.cli", "worker", "--burst", "--url", broker)
+    run(folder, env, *QUIET, "enqueue.py")
+    run(folder, env, *QUIET, "-m", "rq.cli", "worker", "--burst", "--url", broker)
     check_one_trace(receiver, adopted=True)
 
 
@@ -122,7 +96,7 @@ def test_fastapi(folder: Path, server: Server, receiver: Receiver) -> None:
     port = free_port()
     env = env_of(server, receiver)
     address = f"http://127.0.0.1:{port}"
-    command = (sys.executable, "-W", "ignore", "-m", "uvicorn", "service:app", "--port", str(port))
+    command = (sys.executable, *QUIET, "-m", "uvicorn", "service:app", "--port", str(port))
     with background(folder, env, *command):
         wait_for(lambda: "Uvicorn running" in (folder / "log").read_text(), folder)
         urllib.request.urlopen(f"{address}/ask?question=hi", data=b"").close()
