@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Environment:
     name: str
     requirements: tuple[str, ...]
-    tests: tuple[str, ...] = ("tests/e2e", "tests/fake", "tests/privacy")
+    tests: tuple[str, ...] = ("tests/e2e", "tests/apis", "tests/fake", "tests/privacy")
 
 
 NEWEST = "openai>=3,<4"
