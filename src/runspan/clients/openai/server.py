@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -40,6 +40,9 @@ _SECRET_NAMES = re.compile(
 )
 
 
+_NONE: Mapping[str, Any] = {}
+
+
 class ClientSecrets:
     """Tells `secrets` the keys of each client once: servers repeat them in what they say, also of a run that failed later."""
 
@@ -64,8 +67,8 @@ def secrets_of(client: Any) -> Iterator[object]:
         yield getattr(client, name, None)
     yield _compat.azure_token(client)
     yield from _in_url(str(client.base_url))
-    for given in (client.default_headers, client.default_query):
-        yield from _called_so(given.items())
+    for name in ("default_headers", "default_query"):  # 1.30 keeps the query to itself
+        yield from _called_so(getattr(client, name, _NONE).items())
 
 
 def secrets_sent(error: BaseException) -> Iterator[object]:
