@@ -7,6 +7,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -161,6 +162,16 @@ def test_a_stopped_server_leaves_no_thread_and_no_socket() -> None:
     kept.close()
     assert not [one for one in threading.enumerate() if one.name == "runspan-fake"]
     assert set(os.listdir("/proc/self/fd")) <= open_before
+
+
+def test_a_connection_that_is_just_being_accepted_is_closed_too() -> None:
+    open_before = set(os.listdir("/proc/self/fd"))
+    for _ in range(10):
+        with serve() as server:
+            fresh = [socket.create_connection((server.host, server.port)) for _ in range(3)]
+        for one in fresh:
+            one.close()
+        assert set(os.listdir("/proc/self/fd")) <= open_before
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

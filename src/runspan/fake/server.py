@@ -143,16 +143,26 @@ def serve(
         loop.close()
 
 
+# Of the loop. A connection that is accepted in the first one shows itself in the third. Where the listener is closed meanwhile,
+# asyncio leaves its socket open (3.11, `Server._attach`).
+_ROUNDS = 4
+
+
 async def _close(
     listening: asyncio.Server, connections: set[Connection], deliveries: set[asyncio.Task[None]]
 ) -> None:
     """Cut what is open; when this returns every socket is closed and every task has ended."""
-    listening.close()
-    tasks = [connection.task for connection in connections if connection.task]
-    tasks += deliveries
+    loop = asyncio.get_running_loop()
+    for listener in listening.sockets:
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.remove_reader(listener)
     for task in deliveries:
         task.cancel()
-    for connection in tuple(connections):
-        connection.transport.abort()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
+        for connection in tuple(connections):
+            connection.transport.abort()
+    listening.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
     await asyncio.sleep(0)  # aborted transports close their sockets in the loop's next round
