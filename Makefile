@@ -1,88 +1,134 @@
-# Every target makes what it needs; only Python (with venv) has to be there.
+# Every target makes what it needs; only Python (with venv) has to be there. `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PROCESSES := tests/processes tests/setup tests/endings
-WILD := tests/chaos tests/recipes tests/cli
-BACKENDS := tests/backends
-BROWSER := tests/browser
-INSTALL := tests/install
-BASE := .venvs/base
-DEMO := $(if $(wildcard $(READY)),$(VENV),.venvs/demo)
-UI ?=
-FUZZ := .venvs/fuzz
-AUDIT := .venvs/audit
-CHAOS := .venvs/chaos
-ENDINGS := .venvs/endings
-EXAMPLES ?= 3000
+JOBS ?= 2
 SECONDS ?= 300
+EXAMPLES ?= 3000
 RUNS ?= 1000000
 MINUTES ?= 20
-MUTATE := .venvs/mutate
-# What tests/conftest.py needs, for environments that have less than [dev].
-TEST_TOOLS := 'pytest>=8.3,<10' 'hypothesis>=6.130,<7'
-JOBS ?= 2
 FILES ?=
 TESTS ?=
+UI ?=
+VERSION ?=
+VERSIONS ?=
+
+# Environments of their own in .venvs/, for what few need, and what is in each; the groups stand in pyproject.toml.
+WITH_audit := --group audit
+WITH_base := .
+WITH_chaos := -e . --group chaos
+WITH_demo := -e .
+WITH_demo-ui := -e '.[ui]'
+WITH_endings := -e '.[ui]' --group endings
+WITH_fuzz := -e . --group fuzz
+WITH_mutate := -e . --group mutate
+WITH_package := --group package
+WITH_recipes := -e . --group recipes
+DEMO := $(if $(wildcard $(READY)),$(VENV),.venvs/demo$(if $(UI),-ui))
+
+# What `make test` leaves to targets of its own: processes, other programs, a browser.
+PROCESSES := tests/processes tests/setup tests/endings
+APART := $(PROCESSES) tests/backends tests/browser tests/chaos tests/cli tests/install tests/recipes
+HERE := -n auto --dist loadfile $(APART:%=--ignore=%)
+
 PURE := core apis conventions
 COMMA := ,
 SPACE := $(subst ,, )
+PYTEST := $(BIN)/python -m pytest
 COVERAGE := $(BIN)/python -m coverage
+PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-processes test-install test-cli test-recipes test-prometheus test-browser check audit format test-matrix test-backends load
-.PHONY: bench bench-peers compare-tracers bench-viewer chaos test-endings soak coverage coverage-all mutate fuzz fuzz-viewer pictures docs clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs clean
+.PHONY: test-wide test-processes test-cli test-install test-recipes test-browser test-endings chaos
+.PHONY: test-pythons test-matrix test-backends test-prometheus
+.PHONY: coverage coverage-all mutate fuzz fuzz-viewer soak audit package test-wheel check-version
+.PHONY: bench bench-instructions bench-viewer bench-peers load compare-tracers pictures
+
+help:  ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@echo "Installing runspan and what its tests need into $(VENV), once; about a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP) 'pip>=25.1'  # an older one knows no groups
+	@$(BIN)/python $(PIP) -e '.[cost,mcp,ui]' --group dev
 	@touch $@
 
+.venvs/%/.ready: pyproject.toml
+	@echo "Installing what is needed into .venvs/$*, once; about half a minute."
+	@$(PYTHON) -m venv .venvs/$*
+	@.venvs/$*/bin/python $(PIP) 'pip>=25.1'
+	@.venvs/$*/bin/python $(PIP) $(WITH_$*)
+	@du -sm .venvs/$* | awk '{ print "Installed: " $$1 " MB." }'
+	@touch $@
+
+##@ Every day
 demo: $(DEMO)/.ready  ## play example conversations, no key, no network (UI=1: in the viewer)
 	@$(DEMO)/bin/python -m runspan.cli demo $(if $(UI),,--terminal)
 
-.venvs/demo/.ready: pyproject.toml
-	@echo "Installing runspan and its viewer into .venvs/demo, once; about half a minute."
-	@$(PYTHON) -m venv .venvs/demo
-	@.venvs/demo/bin/python -m pip install --disable-pip-version-check -e '.[ui]'
-	@touch $@
+test: $(READY)  ## the tests, in parallel, within a minute and a half on two cores
+	$(PYTEST) -m 'not wide' $(HERE)
 
-test: $(READY)  ## the tests, in parallel
-	$(BIN)/python -m pytest -n auto $(PROCESSES:%=--ignore=%) $(WILD:%=--ignore=%) --ignore=$(BACKENDS) --ignore=$(BROWSER) --ignore=$(INSTALL)
-
-test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
-	$(BIN)/python -m pytest -n auto $(PROCESSES)
-
-test-install: $(READY) $(BASE)/.ready  ## what a plain `pip install .` brings: the command, without the viewer's web part
-	@$(BASE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
-	RUNSPAN_BASE=$(BASE) $(BIN)/python -m pytest -n 0 $(INSTALL)
-
-$(BASE)/.ready: pyproject.toml
-	$(PYTHON) -m venv --clear $(BASE)
-	$(BASE)/bin/python -m pip install --quiet --disable-pip-version-check .
-	@touch $@
-
-test-browser: $(READY)  ## the viewer in a real browser (chromium and chromedriver; skipped where there are none)
-	$(BIN)/python -m pytest -n 0 -rs $(BROWSER)
-
-fuzz-viewer: $(READY)  ## 20,000 broken bodies and odd requests (HTTP, gRPC, the JSON API) against a running viewer
-	@$(BIN)/python tools/viewer/fuzz.py
-
-check: $(READY) $(AUDIT)/.ready  ## lint, format, types, and what is installed
+check: $(READY) .venvs/audit/.ready  ## lint, format, types, and what is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typed_calls.py
 	@$(MAKE) --no-print-directory audit
 
-audit: $(READY) $(AUDIT)/.ready  ## requirements, licences, known vulnerabilities (SKIPPED, in so many letters, where PyPI is not reached)
-	@$(AUDIT)/bin/python tools/audit.py $(BIN)/python
+format: $(READY)  ## lint mended where it can be, and the layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
-$(AUDIT)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(AUDIT)
-	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3' 'pip-licenses>=5,<6'
-	@touch $@
+docs: $(READY)  ## the documentation, into site/
+	$(BIN)/mkdocs build --strict
 
+clean:  ## away with all environments and all that was built
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .coverage* build dist mutants site
+
+##@ More tests (.ci/run runs these, too)
+test-wide: $(READY)  ## the same, over all recordings, modes, functions and options
+	$(PYTEST) -m wide $(HERE)
+
+test-processes: $(READY)  ## the tests that start processes of their own: exit, fork, signals, exporters, imports
+	$(PYTEST) -n auto $(PROCESSES)
+
+test-cli: $(READY)  ## the runspan command, each subcommand in processes of its own
+	$(PYTEST) -n auto tests/cli
+
+test-install: $(READY) .venvs/base/.ready  ## what a plain `pip install .` brings: the command, without the viewer's web part
+	@.venvs/base/bin/python $(PIP) --no-deps --force-reinstall .
+	RUNSPAN_BASE=.venvs/base $(PYTEST) -n 0 tests/install
+
+test-recipes: .venvs/recipes/.ready  ## the recipes of the docs as they stand, by real workers (Debian: apt-get install redis-server)
+	.venvs/recipes/bin/python -m pytest tests/recipes
+
+test-browser: $(READY)  ## the viewer in a real browser (Debian: apt-get install chromium chromium-driver)
+	$(PYTEST) -n 0 tests/browser
+
+##@ Pythons, versions, other programs
+test-pythons: $(READY)  ## the tests on Python 3.10 to 3.14 (VERSIONS=3.13), as a table; what this machine has not is SKIPPED
+	@$(BIN)/python tools/pythons.py $(VERSIONS)
+
+test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
+	@$(BIN)/python tools/matrix.py
+
+test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow: installed, used, asked; as a table (needs root)
+	@$(BIN)/python tools/try_backends.py
+
+test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Prometheus (Debian: apt-get install prometheus)
+	$(PYTEST) -n 0 tests/backends/test_prometheus.py
+
+test-endings: .venvs/endings/.ready  ## servers ended by SIGTERM right after the last answer, 20 times each, with and without runspan; as a table
+	RUNSPAN_ENDINGS=1 .venvs/endings/bin/python -m pytest tests/endings
+
+chaos: .venvs/chaos/.ready  ## threads, tasks, signals, finalizers, gevent, eventlet, gunicorn, Celery at the size of a bad day; as a table
+	RUNSPAN_CHAOS=1 .venvs/chaos/bin/python -m pytest tests/chaos
+
+##@ How good are the tests
 coverage: $(READY)  ## every branch of core/, apis/ and conventions/ is taken by their own tests
 	@rm -f .coverage .coverage.*
 	$(COVERAGE) run -m pytest -n 0 $(PURE:%=tests/%)
@@ -91,90 +137,57 @@ coverage: $(READY)  ## every branch of core/, apis/ and conventions/ is taken by
 
 coverage-all: $(READY)  ## the branches that all tests together take, file by file (states it, fails for none)
 	@rm -f .coverage .coverage.*
-	-$(COVERAGE) run -m pytest -n auto --ignore=$(BACKENDS) --ignore=$(BROWSER)
+	-$(COVERAGE) run -m pytest -n auto --ignore=tests/backends --ignore=tests/browser
 	@$(COVERAGE) combine --quiet
 	@$(COVERAGE) report --skip-covered --sort=cover
 
-mutate: $(MUTATE)/.ready  ## faults put into core/ and apis/, one by one: at least 90 % must be seen by their own tests
-	@$(MUTATE)/bin/python tools/mutate.py '$(JOBS)' '$(FILES)' '$(TESTS)'
+mutate: .venvs/mutate/.ready  ## faults put into core/ and apis/, one by one: at least 90 % must be seen by their own tests
+	@.venvs/mutate/bin/python tools/mutate.py '$(JOBS)' '$(FILES)' '$(TESTS)'
 
-$(MUTATE)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(MUTATE)
-	$(MUTATE)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'mutmut>=3.8,<4' $(TEST_TOOLS)
-	@touch $@
+fuzz: $(READY) .venvs/fuzz/.ready  ## all properties, EXAMPLES= each, then those of tests/fuzz guided by coverage (SECONDS=)
+	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(PYTEST) -m hypothesis $(HERE)
+	.venvs/fuzz/bin/python tools/fuzz.py $(SECONDS)
 
-test-prometheus: $(READY)  ## the metrics of 100 runs, read back from a real Prometheus (Debian: apt-get install prometheus)
-	$(BIN)/python -m pytest -n 0 -rs $(BACKENDS)/test_prometheus.py
-
-test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
-	@$(BIN)/python tools/matrix.py
-
-chaos: $(CHAOS)/.ready  ## threads, tasks, signals, finalizers, gevent, eventlet, gunicorn, Celery at the size of a bad day; as a table
-	RUNSPAN_CHAOS=1 $(CHAOS)/bin/python -m pytest -rs tests/chaos
-
-$(CHAOS)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(CHAOS)
-	$(CHAOS)/bin/python -m pip install --quiet --disable-pip-version-check -e . $(TEST_TOOLS) \
-		'celery>=5.6,<6' 'eventlet>=0.40,<1' 'gevent>=26,<27' 'gunicorn>=27,<28' 'redis>=8,<9' 'uvloop>=0.22,<1'
-	@touch $@
-
-test-endings: $(ENDINGS)/.ready  ## servers ended by SIGTERM right after the last answer, 20 times each, with and without runspan; as a table
-	RUNSPAN_ENDINGS=1 $(ENDINGS)/bin/python -m pytest -rs tests/endings
-
-$(ENDINGS)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(ENDINGS)
-	$(ENDINGS)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ui]' $(TEST_TOOLS) 'celery>=5.6,<6' \
-		'daphne>=4.2,<5' 'granian>=2.5,<3' 'gunicorn>=27,<28' 'hypercorn>=0.18,<1' 'uvicorn>=0.30,<1' 'uvicorn-worker>=0.4,<1'
-	@touch $@
+fuzz-viewer: $(READY)  ## 20,000 broken bodies and odd requests (HTTP, gRPC, the JSON API) against a running viewer
+	@$(BIN)/python tools/viewer/fuzz.py
 
 soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile
 	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/bench.py simulated real
 
-fuzz: $(READY) $(FUZZ)/.ready  ## spoilt and disordered traffic (EXAMPLES= a property), then the same properties guided by coverage (SECONDS=)
-	RUNSPAN_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
-	$(FUZZ)/bin/python tools/fuzz.py $(SECONDS)
+##@ The package
+package: .venvs/package/.ready  ## sdist and wheel into dist/, and what is wrong with them
+	@rm -rf dist
+	@.venvs/package/bin/python -m build --quiet
+	@.venvs/package/bin/twine check --strict dist/*
+	@.venvs/package/bin/check-wheel-contents dist/*.whl
 
-$(FUZZ)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(FUZZ)
-	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'atheris>=3,<4' $(TEST_TOOLS)
-	@touch $@
+test-wheel: package  ## a user's first minutes with the wheel on each Python (VERSIONS=3.13), as a table
+	@.venvs/package/bin/python tools/try_wheel.py $(VERSIONS)
 
-test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow: installed, used, asked; as a table (needs root)
-	@$(BIN)/python tools/try_backends.py
+check-version: package  ## is what `make package` built the release VERSION=v0.2.0?
+	@ls dist/runspan-$(VERSION:v%=%)-py3-none-any.whl dist/runspan-$(VERSION:v%=%).tar.gz
 
-load: $(READY)  ## 500 runs a second through the Collector, and where dropping begins
-	@$(BIN)/python tools/bench.py load
+audit: $(READY) .venvs/audit/.ready  ## requirements, licences, known vulnerabilities (SKIPPED, in so many letters, where PyPI is not reached)
+	@.venvs/audit/bin/python tools/audit.py $(BIN)/python
 
-test-cli: $(READY)  ## the runspan command, each subcommand in processes of its own
-	$(BIN)/python -m pytest -n auto tests/cli
-
-test-recipes: $(READY)  ## the recipes of the docs as they stand (Celery, RQ: where they are installed, with redis-server)
-	$(BIN)/python -m pytest -n 0 -rs tests/recipes
-
-docs: $(READY)  ## the documentation, into site/
-	$(BIN)/mkdocs build --strict
+##@ Numbers and pictures
+bench: $(READY)  ## every number of the design beside its budget
+	@$(BIN)/python tools/bench.py
 
 bench-instructions: $(READY)  ## instructions of the whole process, with : without (valgrind; the same on a busy machine)
 	@$(BIN)/python tools/bench.py instructions
 
-bench: $(READY)  ## every number of the design beside its budget
-	@$(BIN)/python tools/bench.py
-
 bench-viewer: $(READY)  ## the viewer with 100,000 runs: a million spans in, pages out, a restart, a SIGKILL
 	@$(BIN)/python tools/bench.py viewer
-
-pictures: $(READY)  ## the viewer's pictures in docs/images, from real runs
-	$(BIN)/python tools/viewer/pictures.py
 
 bench-peers: $(READY)  ## what the decorators of other tools cost, each in an environment of its own
 	@$(BIN)/python tools/peers.py
 
+load: $(READY)  ## 500 runs a second through the Collector, and where dropping begins
+	@$(BIN)/python tools/bench.py load
+
 compare-tracers: $(READY)  ## what other tracers make of background Responses, each in an environment of its own; writes docs/compared-responses.md
 	@$(BIN)/python tools/compare_tracers.py
 
-format: $(READY)
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-
-clean:
-	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .coverage* build dist mutants site
+pictures: $(READY)  ## the viewer's pictures in docs/images, from real runs
+	$(BIN)/python tools/viewer/pictures.py

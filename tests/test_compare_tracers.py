@@ -61,6 +61,7 @@ def test_a_tracer_that_cannot_be_installed_is_named(tool: Any) -> None:
     assert "| logfire | SKIPPED: pip ended with 1 |" in shown
 
 
+@pytest.mark.wide  # each is a process of its own
 @pytest.mark.parametrize("column", ["polled", "streamed", "cut, then resumed", "failed", "second reader"])
 def test_the_program_leaves_one_span_under_runspan(tool: Any, column: str) -> None:
     pytest.importorskip("openai.types.conversations", reason="this openai has no background responses")

@@ -10,6 +10,7 @@ import pytest
 
 from runspan import setup
 from runspan.viewer import tree
+from tests.support.slices import few
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -108,7 +109,7 @@ def test_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
         at += len(part)
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", few(SAID, lambda name: name in ("polling_tutor", "background_polled")))
 def test_an_example_says_the_same_with_runspan_switched_off(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from tools.import_picture import MODULES, SOURCE, imports, inner, is_in, name_of
+from tools import import_picture
+from tools.import_picture import MODULES, imports, inner, is_in, name_of
+
+from tests.support.sources import tree_of
 
 # The first matching prefix decides. None: apart, imports nothing of the rest and is imported by floor 6 only.
 FLOORS: tuple[tuple[str, int | None], ...] = (
@@ -109,16 +110,14 @@ def may_import(own: str, target: str) -> bool:
     return of_target < of_own
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_module_imports_lower_floors_only(path: Path) -> None:
-    name = name_of(path)
-    if name == "":
-        pytest.skip("the face shows things of all floors, lazily")
-    targets = [(inner(full), line) for full, _, line in imports(path)]
-    wrong = [
-        f"line {line}: {t or 'runspan'}" for t, line in targets if t is not None and not may_import(name, t)
-    ]
-    assert wrong == []
+def test_a_module_imports_lower_floors_only() -> None:
+    """But for the face, which shows things of all floors, lazily."""
+    assert [
+        f"{path}:{line}: {target or 'runspan'}"
+        for path in MODULES
+        for target, line in ((inner(full), line) for full, _, line in imports(path))
+        if name_of(path) and target is not None and not may_import(name_of(path), target)
+    ] == []
 
 
 def test_the_law_is_what_the_design_says() -> None:
@@ -150,39 +149,46 @@ def test_the_law_is_what_the_design_says() -> None:
     assert not [pair for pair in refused if may_import(*pair)]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_what_others_wrote_is_imported_where_it_belongs(path: Path) -> None:
-    name = name_of(path)
+def test_what_others_wrote_is_imported_where_it_belongs() -> None:
     wrong = []
-    for full, _, line in imports(path):
-        top = full.partition(".")[0]
-        if top == "runspan" or top in sys.stdlib_module_names:
-            continue
-        places = [place for package, places in ALLOWED.items() if is_in(full, package) for place in places]
-        if not any(is_in(name, place) for place in places):
-            wrong.append(f"line {line}: {full}")
+    for path in MODULES:
+        for full, _, line in imports(path):
+            top = full.partition(".")[0]
+            if top == "runspan" or top in sys.stdlib_module_names:
+                continue
+            places = [
+                place for package, places in ALLOWED.items() if is_in(full, package) for place in places
+            ]
+            if not any(is_in(name_of(path), place) for place in places):
+                wrong.append(f"{path}:{line}: {full}")
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_openai_and_wrapt_are_imported_late(path: Path) -> None:
-    early = [f"line {line}: {full}" for full, at_once, line in imports(path) if at_once]
-    if not is_in(name_of(path), "cli"):
-        assert [one for one in early if one.split()[2].partition(".")[0] in ("openai", "wrapt")] == []
+def test_openai_and_wrapt_are_imported_late() -> None:
+    assert [
+        f"{path}:{line}: {full}"
+        for path in MODULES
+        for full, at_once, line in imports(path)
+        if at_once and full.partition(".")[0] in ("openai", "wrapt") and not is_in(name_of(path), "cli")
+    ] == []
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).partition(".")[0] in PURE], ids=name_of)
-def test_the_pure_parts_know_neither_clocks_nor_locks_nor_logs(path: Path) -> None:
-    assert [full for full, _, _ in imports(path) if full.partition(".")[0] in CLOCKS_AND_LOCKS] == []
-    names = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Name)]
-    used = {name.id for name in names if isinstance(name.ctx, ast.Load)}  # a field may be called `input`
-    assert not {"open", "print", "input", "globals"} & used
+def test_the_pure_parts_know_neither_clocks_nor_locks_nor_logs() -> None:
+    pure = [path for path in MODULES if name_of(path).partition(".")[0] in PURE]
+    assert len(pure) > 50
+    for path in pure:
+        assert [full for full, _, _ in imports(path) if full.partition(".")[0] in CLOCKS_AND_LOCKS] == [], (
+            path
+        )
+        names = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name)]
+        used = {name.id for name in names if isinstance(name.ctx, ast.Load)}  # a field may be called `input`
+        assert not {"open", "print", "input", "globals"} & used, path
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_files_are_short_enough_to_read(path: Path) -> None:
-    lines = path.read_text("utf-8").count("\n")
-    assert lines <= (600 if name_of(path) in ("fake.library", "fake.scenarios") else 400)
+def test_files_are_short_enough_to_read() -> None:
+    lines = {name_of(path): path.read_text("utf-8").count("\n") for path in MODULES}
+    long = ("fake.library", "fake.scenarios")
+    assert {name: many for name, many in lines.items() if many > (600 if name in long else 400)} == {}
 
 
 def test_every_module_has_a_floor() -> None:
@@ -194,15 +200,11 @@ def test_every_module_has_a_floor() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     without = [
-        name_of(path)
-        for path in MODULES
-        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+        name_of(path) for path in MODULES if path.stat().st_size and not ast.get_docstring(tree_of(path))
     ]
     assert without == []
 
 
-def test_no_modules_import_one_another_in_a_circle() -> None:
-    picture = SOURCE.parents[1] / "tools" / "import_picture.py"
-    done = subprocess.run([sys.executable, picture], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.endswith(" modules, no circle\n")
+def test_no_modules_import_one_another_in_a_circle(capsys: pytest.CaptureFixture[str]) -> None:
+    assert import_picture.main() == 0
+    assert capsys.readouterr().out.endswith(" modules, no circle\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,14 @@ from runspan.core.secrets import Secrets
 from runspan.core.sse import Parser
 from runspan.observing.names import is_secret
 from tests.support.growth import adversaries, assert_linear, tokens
-
-SOURCE = Path(__file__).parents[1] / "src" / "runspan"
+from tests.support.slices import wide
+from tests.support.sources import SOURCE, tree_of
 
 
 def patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
     """(file:line, pattern) of each call of a function of `re` that takes one."""
     for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
             if ast.unparse(node.func.value) != "re" or node.func.attr == "escape":
@@ -43,10 +42,11 @@ def test_the_patterns_are_found() -> None:
     assert any(pattern.search("?key=1") for pattern in PATTERNS.values())
 
 
+@pytest.mark.parametrize("pairs", [False, *wide(True)])
 @pytest.mark.parametrize("place", PATTERNS)
-def test_a_pattern_is_linear(place: str) -> None:
+def test_a_pattern_is_linear(place: str, pairs: bool) -> None:
     pattern = PATTERNS[place]
-    assert_linear(lambda text: pattern.sub("", text), adversaries(tokens(pattern.pattern)))
+    assert_linear(lambda text: pattern.sub("", text), adversaries(tokens(pattern.pattern), pairs=pairs))
 
 
 def _fed(text: str) -> None:
@@ -73,7 +73,9 @@ PARTS = sorted(
 )
 
 
+@pytest.mark.parametrize("prefixed", [False, *wide(True)])
 @pytest.mark.parametrize("reader", READERS)
-def test_a_reader_is_linear(reader: str) -> None:
+def test_a_reader_is_linear(reader: str, prefixed: bool) -> None:
     parts = [part for part in PARTS if reader != "an event stream in small pieces" or part != "\ud800"]
-    assert_linear(READERS[reader], adversaries(parts, pairs=False))
+    texts = adversaries(parts, pairs=False)
+    assert_linear(READERS[reader], texts if prefixed else (one for one in texts if not one[0]))

@@ -60,6 +60,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+(\w+)?", runspan.__version__)
 
 
+@pytest.mark.wide
 def test_the_package_tells_type_checkers_that_it_has_types(tmp_path: Path) -> None:
     assert (ROOT / "src/runspan/py.typed").exists()
     module = tmp_path / "use.py"

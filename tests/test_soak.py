@@ -19,6 +19,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(TOOLS)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("part", ["simulated", "real"])
 def test_every_run_of_a_small_soak_is_accounted_for(part: str) -> None:
     """Too short to say what is flat: caches are still filling."""

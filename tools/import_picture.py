@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -56,8 +57,13 @@ def is_in(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f"{prefix}.")
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, bool, int], ...]:
     """(absolute name, at import time, line), also those inside functions; not those for type checkers only."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool, int]]:
     tree = ast.parse(path.read_text("utf-8"))
     package = ["runspan", *path.relative_to(SOURCE).parent.parts]
     typing_only = {

@@ -10,6 +10,7 @@ import pytest
 
 from runspan.core import sse
 from runspan.core.sse import BOM, MAX_EVENT_BYTES, Finder, Parser, is_event_stream
+from tests.support.examples import seeds
 
 EVENTS = [
     ("thread.run.created", '{"id":"run_1","note":"日本語 𝄞 é"}'),
@@ -38,7 +39,7 @@ def test_events_whole_and_byte_by_byte(end: str, space: str) -> None:
     assert parsed(*(whole[i : i + 1] for i in range(len(whole)))) == EVENTS
 
 
-@pytest.mark.parametrize("seed", range(100))
+@seeds(60)
 def test_any_cutting_gives_the_same_events(seed: int) -> None:
     chance = random.Random(seed)
     whole = chance.choice([b"", BOM, BOM + b"\n", b"\n"]) + stream(chance.choice(["\n", "\r\n", "\r"]))
@@ -112,7 +113,7 @@ def test_a_large_event_in_small_chunks_is_read_in_reasonable_time() -> None:
     assert time.perf_counter() - started_s < 0.5
 
 
-@pytest.mark.parametrize("seed", range(100))
+@seeds(60)
 def test_one_kind_of_event_is_found_however_the_bytes_are_cut(seed: int) -> None:
     dice = random.Random(seed)
     wanted = ["thread.run.completed", "thread.message.delta"][seed % 2]

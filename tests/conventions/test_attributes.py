@@ -28,6 +28,7 @@ from runspan.core.model import (
     ToolFacts,
     Usage,
 )
+from tests.support.examples import seeds
 
 SERVER = Server("http://api.test/v1", "api.test", 8080, "openai")
 RUN = Run(
@@ -346,7 +347,7 @@ def test_a_span_has_a_limit_of_its_own_and_the_longest_attributes_pay(total: int
     }
 
 
-@pytest.mark.parametrize("seed", range(50))
+@seeds(50)
 def test_the_longest_are_cut_to_the_most_that_there_is_room_for(seed: int) -> None:
     dice = random.Random(seed)
     sizes = [*sorted(dice.choice([0, 3, dice.randrange(40)]) for _ in range(dice.randrange(1, 8))), 40]

@@ -13,6 +13,7 @@ import pytest
 from runspan.core import blobs
 from runspan.core.blobs import Blob, of_data_url, replaced
 from runspan.core.redact import Texts
+from tests.support.examples import seeds
 
 PNG = b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(1_000)
 BASE64 = base64.b64encode(PNG).decode()
@@ -160,7 +161,7 @@ def test_other_urls_are_no_data(url: str) -> None:
     assert of_data_url(url) is None
 
 
-@pytest.mark.parametrize("seed", range(60))
+@seeds(60)
 def test_wherever_it_lies_a_long_run_is_found(seed: int) -> None:
     chance = random.Random(seed)
     data = chance.randbytes(chance.randrange(160, 2_000))

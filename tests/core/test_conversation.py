@@ -12,6 +12,7 @@ from runspan.core.conversation import MAX_MESSAGES, Begun, Conversation, has_all
 from runspan.core.model import Listing, Message, Observation, Outcome, Part, RunRequest, RunStep
 from runspan.core.run_messages import has_all_outputs, outputs
 from tests.core.words import A, after, begun, event, poll, said, seen
+from tests.support.examples import seeds
 
 WHOLE = Listing(from_start=True, to_end=True)
 NEWEST = Listing(from_start=False, to_end=True)
@@ -70,7 +71,7 @@ def test_pages_read_from_the_newest_on_are_in_order() -> None:
     assert ids(log_of(page(*M[3:], listing=NEWEST), page(*M[:3], listing=OLDEST))) == ids(log_of(page(*M)))
 
 
-@pytest.mark.parametrize("seed", range(100))
+@seeds(60)
 def test_no_message_is_ever_lost_or_doubled(seed: int) -> None:
     """Not even where a server ignores `order`, so that two pages disagree about it."""
     chance, log, given = random.Random(seed), Conversation(), set()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runspan.core.jsontext import MAX_LEVELS, dumps, fit, fit_text, is_json, loads, parsed
+from tests.support.examples import seeds
 
 LETTERS = 'abc "\\/\n\t\x00\u2028日本𝄞é\ud800\udfff…'
 
@@ -32,7 +33,7 @@ def anything(chance: random.Random, depth: int = 0) -> Any:
     return below if kind == 6 else {f"k{i}\ud800"[: chance.randrange(1, 4)]: b for i, b in enumerate(below)}
 
 
-@pytest.mark.parametrize("seed", range(120))
+@seeds(80)
 def test_whatever_it_is_it_fits_and_stays_json(seed: int) -> None:
     chance = random.Random(seed)
     value: Any = [anything(chance) for _ in range(chance.randrange(1, 8))]

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from runspan.core.lifecycle import Phase, RunState, ToolRound, advance
 from runspan.core.model import Observation, RunStep, ToolCall
 from tests.core.words import KEY, after, begun, call, event, poll, queued, run, seen, statuses, submit
+from tests.support.examples import seeds
 
 
 def asks(request_ns: int, response_ns: int, *ids: str) -> Observation:
@@ -201,7 +202,7 @@ def essence(state: RunState) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("seed", range(80))
+@seeds(60)
 def test_overlapping_answers_may_be_read_in_any_order(seed: int) -> None:
     assert essence(after(*orders(seed))) == essence(after(*STORY))
 

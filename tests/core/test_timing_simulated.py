@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from runspan.core import timing
 from runspan.core.lifecycle import RunState, advance
 from runspan.core.model import Observation, RunStep
 from tests.core.words import OVER, A, S, begun, call, event, poll, submit
+from tests.support.examples import seeds
 
 
 @dataclass
@@ -101,17 +101,17 @@ class Simulated:
         return state
 
 
-SEEDS = range(150)
+any_seed = seeds(80)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@any_seed
 def test_the_true_end_lies_inside_what_is_said(seed: int) -> None:
     simulated = Simulated(seed)
     found = timing.end(simulated.state())
     assert abs(found.at_ns - simulated.ended_ns) <= found.width_ns / 2 + 1
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@any_seed
 def test_the_timeline_is_in_order_and_its_sums_are_its_length(seed: int) -> None:
     simulated = Simulated(seed)
     line = timing.timeline(simulated.state())
@@ -123,7 +123,7 @@ def test_the_timeline_is_in_order_and_its_sums_are_its_length(seed: int) -> None
     assert line.entries[-1].status == simulated.changes[-1][1]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@any_seed
 def test_the_first_moment_in_progress_is_as_true_as_the_end(seed: int) -> None:
     """Where nobody saw it, it is placed before the end, which is itself known to within its width only."""
     simulated = Simulated(seed)
@@ -203,7 +203,7 @@ class Streamed:
         return state
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@any_seed
 def test_the_true_end_of_a_stream_lies_inside_what_is_said_however_slowly_it_is_read(seed: int) -> None:
     streamed = Streamed(seed)
     found = timing.end(streamed.state())
@@ -214,7 +214,7 @@ def test_the_true_end_of_a_stream_lies_inside_what_is_said_however_slowly_it_is_
         assert found.width_ns <= 2 * S + streamed.heard[0][2]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@any_seed
 def test_nothing_of_a_stream_is_placed_later_than_it_was_read_or_outside_of_the_run(seed: int) -> None:
     streamed = Streamed(seed)
     state = streamed.state()

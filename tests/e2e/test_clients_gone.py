@@ -6,12 +6,14 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import product
 from typing import Any
 
 import openai
 import pytest
 from tests.support.forwarding import forwarding
 from tests.support.playing import ALL_FOUR, ANSWER, ANSWERED, BOTH, INSTRUCTIONS, MODEL, QUESTION, drive
+from tests.support.slices import few
 from tests.support.tracing import Traced, texts, traced
 
 import runspan
@@ -208,14 +210,17 @@ def output(trace: Traced) -> list[str]:
     return texts(trace.generation(), "output")
 
 
-@pytest.mark.parametrize("when", LATER)
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-@pytest.mark.parametrize("kind", ALL_FOUR)
+# Azure's clients differ in their addresses and credentials; a sync one has no loop to end.
+CASES = few(
+    (case for case in product(ALL_FOUR, WAYS, LATER) if case[0].startswith("Async") or case[2] != LATER[0]),
+    lambda case: "Azure" not in case[0] or case[1] in (closed, dropped),
+)
+
+
+@pytest.mark.parametrize(("kind", "way", "when"), CASES, ids=lambda one: getattr(one, "__name__", one))
 def test_it_is_fetched_by_a_request_like_the_apps_own(
     kind: str, way: Way, when: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if not kind.startswith("Async") and when == LATER[0]:
-        pytest.skip("there is no loop")
     caplog.set_level(logging.WARNING)
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         desk = Desk(kind, server)
@@ -414,9 +419,17 @@ async def _hook(request: Any) -> None:
     await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("run", [asyncio.run, _run_until_complete, _uvloop])
-@pytest.mark.parametrize("way", [kept, with_hooks_that_belong_to_its_loop], ids=lambda way: way.__name__)
-@pytest.mark.parametrize("kind", [k for k in ALL_FOUR if "Async" in k])
+ENDED = few(
+    product(
+        [k for k in ALL_FOUR if "Async" in k],
+        [kept, with_hooks_that_belong_to_its_loop],
+        [asyncio.run, _run_until_complete, _uvloop],
+    ),
+    lambda case: case[0] == "AsyncOpenAI" and case[1:] != (kept, _run_until_complete),
+)
+
+
+@pytest.mark.parametrize(("kind", "way", "run"), ENDED, ids=lambda one: getattr(one, "__name__", one))
 def test_a_loop_that_ends_under_our_get_costs_nothing(
     kind: str, way: Way, run: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from odd_objects import OVER, RUN, WAITING
 from tests.support.odd_server import Odd, odd_server
 from tests.support.playing import BOTH, App, client_of
+from tests.support.slices import every
 from tests.support.tracing import Traced, attribute, messages, texts, traced
 
 import runspan
@@ -166,9 +167,7 @@ def sent(envelope: str, events: list[Event] = EVENTS, frame: str = "LF") -> str:
     return FRAMES[frame](whole + "event: done\ndata: [DONE]\n\n")
 
 
-@pytest.mark.parametrize("kind", BOTH)
-@pytest.mark.parametrize("read", READS)
-@pytest.mark.parametrize("envelope", ENVELOPES)
+@pytest.mark.parametrize(("envelope", "read", "kind"), every(3, [*ENVELOPES], [*READS], BOTH))
 def test_every_envelope_in_every_way_of_reading(envelope: str, read: str, kind: str, odd: Odd) -> None:
     odd.whole = ({"content-type": "text/event-stream"}, pieces(sent(envelope), 1_000))
     with traced() as trace:
@@ -241,10 +240,10 @@ def test_a_text_of_which_a_part_was_read_is_marked_though_the_run_completed(
     assert message.get("incomplete") is (None if is_read_to_its_end else True)
 
 
-@pytest.mark.parametrize("size", [1, 7, 4_096])
-@pytest.mark.parametrize("read", ["typed", "bytes"])
-@pytest.mark.parametrize("envelope", ["a line that names it", "in the data"])
-@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize(
+    ("frame", "envelope", "read", "size"),
+    every(5, [*FRAMES], ["a line that names it", "in the data"], ["typed", "bytes"], [1, 7, 4_096]),
+)
 def test_every_frame_however_it_is_cut(frame: str, envelope: str, read: str, size: int, odd: Odd) -> None:
     odd.whole = ({"content-type": "text/event-stream"}, pieces(sent(envelope, frame=frame), size))
     with traced() as trace:

@@ -324,9 +324,15 @@ def test_after_aflush_an_end_in_a_coroutine_is_true(
     assert asyncio.run(case()) is True
 
 
+@pytest.fixture
+def threads_of_others() -> set[threading.Thread]:
+    """Of workers that other tests made and let wait."""
+    return set(threading.enumerate())
+
+
 @ends
 def test_the_worker_and_its_threads_are_gone_after_an_end_in_a_coroutine(
-    end: Callable[[], bool], server: Server, trace: Traced
+    threads_of_others: set[threading.Thread], end: Callable[[], bool], server: Server, trace: Traced
 ) -> None:
     async def case() -> None:
         await a_run(server)
@@ -334,14 +340,14 @@ def test_the_worker_and_its_threads_are_gone_after_an_end_in_a_coroutine(
 
     asyncio.run(case())
     deadline_s = time.monotonic() + 30
-    while _ours() and time.monotonic() < deadline_s:
+    while _ours(threads_of_others) and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    assert _ours() == []
+    assert _ours(threads_of_others) == []
 
 
-def _ours() -> list[str]:
+def _ours(others: set[threading.Thread]) -> list[str]:
     names = ("runspan-worker", "runspan-flush", "runspan-fetch")
-    return [t.name for t in threading.enumerate() if t.name.startswith(names)]
+    return [t.name for t in threading.enumerate() if t.name.startswith(names) and t not in others]
 
 
 def test_instrument_may_follow_at_once_on_an_end_in_a_coroutine(

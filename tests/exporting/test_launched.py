@@ -39,6 +39,9 @@ TAIL = """
 """
 
 
+pytestmark = pytest.mark.wide
+
+
 def told(script: str, where: str) -> tuple[list[Any], list[str]]:
     """What the exports came to, and what was logged."""
     results, said = json.loads(run(HEAD + script + TAIL, environment(WHERE=where)).check())

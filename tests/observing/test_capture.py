@@ -31,6 +31,7 @@ import runspan
 from runspan.core.redact import Texts
 from runspan.observing.capture import Capture
 from runspan.observing.names import is_secret
+from tests.support.examples import seeds
 from tests.support.tracing import traced
 
 from .trees import given, output, span
@@ -374,7 +375,7 @@ def anything(r: random.Random, depth: int = 0) -> Any:
     return r.choice(NODES)(r, [anything(r, depth + 1) for _ in range(r.randint(0, 3))])
 
 
-@pytest.mark.parametrize("seed", range(300))
+@seeds(80)
 def test_anything_at_all_is_captured_bounded_and_unchanged(seed: int) -> None:
     value = anything(random.Random(seed))
     again = anything(random.Random(seed))

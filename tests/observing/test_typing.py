@@ -89,6 +89,7 @@ def said(tmp_path: Path, *command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.wide
 def test_mypy_sees_the_same_signature(tmp_path: Path) -> None:
     out = said(tmp_path, "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"))
     revealed = [re.sub(r" =( \.\.\.)?", "", one) for one in re.findall(r'Revealed type is "(.*)"', out)]
@@ -96,6 +97,7 @@ def test_mypy_sees_the_same_signature(tmp_path: Path) -> None:
     assert out.count("error:") == 1, out
 
 
+@pytest.mark.wide
 @pytest.mark.skipif(
     not importlib.util.find_spec("pyright"), reason="pyright is not installed: make test-matrix has it"
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+
+from tests.support.listening import Handler, listening
 
 
 @dataclass
@@ -23,27 +23,13 @@ def answering(
 ) -> Iterator[Answering]:
     seen = Answering()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None: ...
-
+    class Always(Handler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"] or 0))
+            self.body()
             seen.paths.append(self.path)
-            self.send_response(status)
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(status, body, **(headers or {}))
 
-        def do_GET(self) -> None:
-            self.do_POST()
+        do_GET = do_POST  # noqa: N815
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        seen.endpoint = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield seen
-        finally:
-            server.shutdown()
+    with listening(Always) as seen.endpoint:
+        yield seen

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 QUICK = 12
@@ -26,3 +29,13 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("long" if "RUNSPAN_FUZZ_EXAMPLES" in os.environ else "quick")
+
+
+def seeds(quick: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A property of what grows from a seed, by `random.Random(seed)`: for `quick` seeds in `make test`, for more in `make fuzz`."""
+    often = settings(max_examples=max(quick, settings.default.max_examples))
+
+    def decorated(test: Callable[..., Any]) -> Callable[..., Any]:
+        return often(given(seed=st.integers(0, 2**32 - 1))(test))
+
+    return decorated

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.listening import Handler, listening
 
 Body = Any  # JSON, or bytes that are sent as they are
 Route = tuple[str, str]  # method, last word of the path that is no id
@@ -35,14 +35,8 @@ def _route(method: str, path: str) -> Route:
     return method, words[-1] + ("/one" if is_one else "")
 
 
-def _handler(odd: Odd) -> Callable[..., BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one packet
-        disable_nagle_algorithm = True
-
-        def log_message(self, *_: Any) -> None: ...
-
+def _handler(odd: Odd) -> type[Handler]:
+    class Replying(Handler):
         def do_GET(self) -> None:
             self._reply(_route("GET", self.path), {})
 
@@ -50,8 +44,7 @@ def _handler(odd: Odd) -> Callable[..., BaseHTTPRequestHandler]:
             self._reply(_route("DELETE", self.path), {})
 
         def do_POST(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("content-length") or 0))
-            self._reply(_route("POST", self.path), json.loads(sent or b"{}"))
+            self._reply(_route("POST", self.path), json.loads(self.body() or b"{}"))
 
         def _pieces(self, headers: dict[str, str], pieces: list[bytes]) -> None:
             self.send_response(200)
@@ -76,27 +69,14 @@ def _handler(odd: Odd) -> Callable[..., BaseHTTPRequestHandler]:
                 answer = odd.answer(route)
                 body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 kind = "application/json"
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(body)))
-            self.send_header("openai-poll-after-ms", "1")
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(200, body, content_type=kind, openai_poll_after_ms="1")
 
-    return Handler
+    return Replying
 
 
 @contextmanager
 def odd_server() -> Iterator[Odd]:
     odd = Odd()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(odd))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    odd.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with listening(_handler(odd)) as address:
+        odd.base_url = f"{address}/v1"
         yield odd
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

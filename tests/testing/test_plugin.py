@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.wide  # each is a pytest of its own
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "test_my_assistant.py"
 HEAVY = "{'openai', 'opentelemetry', 'wrapt', 'asyncio', 'pydantic', 'runspan.setup', 'runspan.fake'}"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.listening import Handler, listening
 
 MADE = 1_700_000_000.75
 WISH = {"id": "w1", "tool": "weather", "given": '{"city":"Ulm"}'}
@@ -105,36 +105,19 @@ class Toy:
 def serve() -> Iterator[Toy]:
     toy = Toy()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Answering(Handler):
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length) or b"{}")
+            body = json.loads(self.body() or b"{}")
             answer = toy.handle(self.command, self.path.partition("?")[0].removeprefix("/v1"), body)
             is_stream = isinstance(answer, Iterator)
             lines = (
                 (f"data: {json.dumps(event)}\n\n" for event in answer) if is_stream else [json.dumps(answer)]
             )
-            payload = "".join(lines).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream" if is_stream else "application/json")
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
+            kind = "text/event-stream" if is_stream else "application/json"
+            self.answer(200, "".join(lines).encode(), content_type=kind)
 
         do_GET = do_POST  # noqa: N815
 
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    toy.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Answering) as address:
+        toy.url = f"{address}/v1"
         yield toy
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -90,7 +90,8 @@ class Flusher:
             if not is_burst:
                 with guarded("flush the metrics"):
                     ok = self._flush_metrics() and ok
-            done(ok)
+            with guarded("answer a flush"):  # whoever asks next would wait for this thread in vain
+                done(ok)
         with guarded("close the provider"):
             asked.act()
         self._thread = None

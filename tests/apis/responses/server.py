@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import openai
+
+from tests.support.listening import Handler, listening
 
 RESPONSE = "resp_1"
 CREATED = 1_700_000_000
@@ -128,12 +129,9 @@ class Scripted:
 def serving() -> Iterator[Scripted]:
     scripted = Scripted()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Answering(Handler):
         def do_GET(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length) or b"null")
+            body = json.loads(self.body() or b"null")
             found = scripted.answer(self.command, self.path.removeprefix("/v1"), body)
             status, said = found if isinstance(found, tuple) else (200, found)
             is_stream = isinstance(said, list)
@@ -142,28 +140,14 @@ def serving() -> Iterator[Scripted]:
                 if is_stream
                 else [json.dumps(said)]
             )
-            payload = "".join(lines).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/event-stream" if is_stream else "application/json")
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
+            kind = "text/event-stream" if is_stream else "application/json"
+            self.answer(status, "".join(lines).encode(), content_type=kind)
 
         do_POST = do_DELETE = do_GET  # noqa: N815
 
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    scripted.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Answering) as address:
+        scripted.url = f"{address}/v1"
         yield scripted
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 Answer = Callable[[Any], Any]

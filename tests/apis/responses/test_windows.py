@@ -106,6 +106,7 @@ def test_what_the_app_still_polls_lives_on(make: Make) -> None:
     assert desk.emitted == [("resp_1", "expired_unseen")]
 
 
+@pytest.mark.wide
 def test_ten_thousand_are_open_for_eight_hours_within_the_bounds(make: Make) -> None:
     desk = make()
     for n in range(10_000):

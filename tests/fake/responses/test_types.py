@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pydantic
@@ -26,9 +27,15 @@ NESTED = "error_event"  # its event nests the details (recorded), the types say 
 UNNUMBERED = "unnumbered"  # two recorded streams had no numbers
 
 
+@cache
+def adapter(kind: Any) -> pydantic.TypeAdapter[Any]:
+    """One of the events' types takes 100 ms to make."""
+    return pydantic.TypeAdapter(kind)
+
+
 def check(kind: Any, value: Any) -> None:
     """Raises where `value` is no instance of this type of the client; no coercion of one type to another."""
-    pydantic.TypeAdapter(kind).validate_python(value, strict=False)
+    adapter(kind).validate_python(value, strict=False)
 
 
 @pytest.mark.parametrize("name", [name for name in RUNNABLE if name not in {*UNKNOWN, UNNUMBERED}])

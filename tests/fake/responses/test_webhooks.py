@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from runspan.fake import Server, SimulatedClock
 from runspan.fake.responses import SECRET, Delivery
 from tests.fake.responses.wire import post
 from tests.fake.wire import call
+from tests.support.listening import Handler, listening
 
 pytest.importorskip("openai.types.webhooks", reason="this openai has no webhooks")
 
@@ -35,33 +35,23 @@ class App:
 
 
 @contextmanager
-def listening() -> Iterator[App]:
+def hooked() -> Iterator[App]:
     app = App()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Hook(Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            app.got.append((dict(self.headers), body))
-            self.send_response(app.answers.pop(0) if app.answers else 200)
-            self.send_header("content-length", "0")
-            self.end_headers()
+            app.got.append((dict(self.headers), self.body()))
+            self.answer(app.answers.pop(0) if app.answers else 200)
             app.came.release()
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        app.url = f"http://127.0.0.1:{server.server_port}/hook"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with listening(Hook) as address:
+        app.url = f"{address}/hook"
         yield app
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def app() -> Iterator[App]:
-    with listening() as one:
+    with hooked() as one:
         yield one
 
 
@@ -147,7 +137,7 @@ def test_copies_and_retries_have_the_same_id(fake: Callable[..., Server], app: A
 def test_an_app_that_is_not_there_is_written_down(fake: Callable[..., Server]) -> None:
     clock = SimulatedClock(poll_step_s=None)
     server = fake(clock=clock, responses="text")
-    with listening() as gone:
+    with hooked() as gone:
         server.add_webhook(gone.url)
     post(server, background=True)
     clock.advance(60)

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runspan.viewer.spans import Span
@@ -97,7 +97,6 @@ def seen(store: Store) -> tuple[object, ...]:
 
 
 @given(trees(), st.data())
-@settings(max_examples=150, deadline=None)
 def test_order_and_pieces_of_arrival_change_nothing(spans: list[Span], data: st.DataObject) -> None:
     order = data.draw(st.permutations(spans))
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(spans) - 1)), max_size=6)))

@@ -17,7 +17,7 @@ from ..runs import a_run
 from ..wire import PROTOBUF, export
 
 ROOM = 1_500_000  # bytes
-RUNS = 300  # more than twice what fits
+RUNS = 150  # more than twice what fits
 
 
 @pytest.fixture

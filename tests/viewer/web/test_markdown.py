@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runspan.viewer.pictures import is_shown
@@ -39,7 +39,6 @@ def test_markdown_is_rendered(text: str, html: str) -> None:
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
-@settings(max_examples=300, deadline=None)
 def test_no_text_gets_a_tag_or_an_address_that_acts(text: str) -> None:
     html = str(rendered(text))
     for tag, rest in TAG.findall(html):

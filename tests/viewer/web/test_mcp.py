@@ -60,6 +60,7 @@ def test_an_agent_asks_for_the_last_failed_run_and_why(viewer: Viewer, send: Sen
     assert "404" in missing["error"]
 
 
+@pytest.mark.wide  # three processes
 def test_what_is_wrong_is_said_with_the_cure(tmp_path: Path) -> None:
     with serve(port=0, db=tmp_path / "t.db", token="s3cret") as viewer:
         assert post(viewer.port, export(*a_run(1)), Authorization="Bearer s3cret").status == 200

@@ -17,6 +17,7 @@ from tests.e2e.recordings.folder import CHECKOUT
 from tests.e2e.recordings.folder import TOOLS as REPLAYING
 from tests.e2e.recordings.record import Record, difference
 from tests.e2e.recordings.traced import AT_ONCE, traced
+from tests.support.slices import every
 from tests.support.tracing import attribute, messages
 
 pytest.importorskip("openai.types.conversations", reason="this openai has no conversations")
@@ -27,8 +28,12 @@ RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
 if not RECORDINGS or not REPLAYING.is_dir():
     pytest.skip(f"no recordings in {FOLDER} (RUNSPAN_RESPONSES_RECORDINGS)", allow_module_level=True)
 
-every_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
-every_mode = pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+
+def _id(one: Any) -> str:
+    return str(getattr(one, "stem", getattr(one, "name", one)))
+
+
+CASES = every(11, RECORDINGS, MODES, ["all", "background"])
 
 # Read off the files by hand, so that the oracle is held by something that is not itself:
 # per response its status, tokens, number of texts, types of the server's tools.
@@ -90,9 +95,11 @@ def named(told: Told) -> Told:
                 tuple(TOOLS.get(tool, tool.removesuffix("_call")) for tool in told.tools), told.error)  # fmt: skip
 
 
-@every_recording
-@every_mode
-@pytest.mark.parametrize("responses", ["all", "background"])
+@pytest.mark.parametrize(
+    ("recording", "mode", "responses"),
+    CASES,
+    ids=lambda one: getattr(one, "stem", None) or getattr(one, "name", one),
+)
 def test_each_response_is_one_span_with_what_its_last_object_says(
     recording: Path, mode: Mode, responses: Any
 ) -> None:
