@@ -13,15 +13,18 @@ from typing import Any
 
 from . import _compat, guard
 from .apis import APIS
+from .clients.choke_point import Patch
+from .clients.library import Library
 from .clients.openai.announcements import Announcements
-from .clients.openai.choke_point import Patch
 from .clients.openai.helper_calls import Helpers
-from .clients.openai.install import Installer
-from .clients.openai.other_instrumentations import OtherInstrumentations
-from .clients.openai.results import Results
+from .clients.openai.install import OpenAIInstaller
+from .clients.openai.library import OpenAILibrary
+from .clients.openai.results import OpenAIResults
 from .clients.openai.server import ClientSecrets
-from .clients.openai.starts import Starts
 from .clients.openai.stream_manager import StreamManagerHook
+from .clients.other_instrumentations import OtherInstrumentations
+from .clients.results import Results
+from .clients.starts import Starts
 from .config import Config
 from .conventions import EXTRAS
 from .conventions.backend_attributes import NONE
@@ -82,7 +85,7 @@ class Handle:
         self._meters = Meters(config, self._at_exit)
         self._build()
         self._pools = ThreadPoolPatch()
-        self._installer = Installer(
+        self._installer = OpenAIInstaller(
             {
                 "request": lambda *call: self._patch.request(*call),
                 "arequest": lambda *call: self._patch.arequest(*call),
@@ -134,22 +137,21 @@ class Handle:
             HandlerError: streams.handler_error,
         }
         self._worker = Worker(tracker, handlers, outbox, flusher, self._at_exit)
-        secrets = ClientSecrets(texts.secrets)
-        starts = Starts(
-            *(config, emitter, registry, handoffs, secrets),
-            # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
-            agents.peek if config.redact is None else lambda _: None,
-            lambda request: self._worker.put(
-                WorkerTask(lambda: self._neighbours.look(request), can_be_spared=True)
-            ),
-            lambda record: self._worker.put(record),
-        )
-        results = Results(
-            *(config, self._worker.put, registry, handoffs, secrets),
-            self._tracker.count_unrecorded,
-            self._tracker.lose,
-        )
-        self._patch = Patch(self._apis, starts, results)
+
+        def patch(library: Library, results: type[Results]) -> Patch:
+            starts = Starts(
+                *(library, config, emitter, registry, handoffs),
+                # A redactor is the owner's code: it runs on the worker, so a run's span begins without its name.
+                agents.peek if config.redact is None else lambda _: None,
+                lambda on_client: self._worker.put(
+                    WorkerTask(lambda: self._neighbours.look(on_client), can_be_spared=True)
+                ),
+                lambda record: self._worker.put(record),
+            )
+            put, counted = self._worker.put, (tracker.count_unrecorded, tracker.lose)
+            return Patch(library, starts, results(library, config, put, registry, handoffs, *counted))
+
+        self._patch = patch(OpenAILibrary(self._apis, ClientSecrets(texts.secrets)), OpenAIResults)
         self._active = Active(
             config,
             texts,

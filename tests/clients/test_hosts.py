@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from runspan.clients.openai.hosts import AZURE, OPENAI
+from runspan.clients.hosts import AZURE, OPENAI
 from runspan.clients.openai.server import server_of
 from tests.support.app import canned_client
 from tests.support.tracing import attribute, traced

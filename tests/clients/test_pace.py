@@ -9,9 +9,9 @@ import pytest
 
 from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
-from runspan.clients.openai import pace
-from runspan.clients.openai.pace import Pace
-from runspan.clients.openai.taps import ChunkTap, Tap
+from runspan.clients import pace
+from runspan.clients.pace import Pace
+from runspan.clients.taps import ChunkTap, Tap
 from runspan.runtime.records import Call, StreamChunk, StreamClosed, StreamEvent, StreamRef
 from tests.core.words import SERVER
 

@@ -9,9 +9,9 @@ import pytest
 
 from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
-from runspan.clients.openai import result_copy, taps
-from runspan.clients.openai.errors import read_error
-from runspan.clients.openai.taps import BodyTap
+from runspan.clients import result_copy, taps
+from runspan.clients.errors import read_error
+from runspan.clients.taps import BodyTap
 from runspan.core.model import Server
 from runspan.runtime.records import Call, StreamRef
 from tests.support.playing import App, playing

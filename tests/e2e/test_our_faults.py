@@ -40,14 +40,14 @@ LEFT_OUT = {
         "clients.openai.stream_taps._Events.__iter__",
         "clients.openai.stream_taps._Events.__next__",
         "clients.openai.stream_taps._Reads.__iter__",
-        "clients.openai.taps.Tap.response_closed",
+        "clients.taps.Tap.response_closed",
     ),
-    *("clients.openai.choke_point.Patch.request", "clients.openai.stream_manager.StreamManagerHook.exit"),
+    *("clients.choke_point.Patch.request", "clients.openai.stream_manager.StreamManagerHook.exit"),
     # what a span is ended with, a context left with, or an entry taken out with;
     *("runtime.emitter.leave", "runtime.otel_context.undo"),
     *("runtime.records.Call.take_span", "runtime.emitter.Emitter._finish"),
     *("runtime.tracker.Tracker._let_go", "runtime.logs.Logs.leave"),
-    *("runtime.registry.RunRegistry.forget", "clients.openai.results.Results._hand_over"),
+    *("runtime.registry.RunRegistry.forget", "clients.results.Results._hand_over"),
     # sums of lengths, before a record has anywhere to be;
     *("runtime.admission._weight_of_call", "runtime.records.weight"),
     # the worker's own loop: its thread ends, and the next record starts it again (tests/runtime/test_worker.py).

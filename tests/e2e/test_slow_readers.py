@@ -14,7 +14,7 @@ from tests.support.odd_server import odd_server
 from tests.support.playing import BOTH, App, client_of
 from tests.support.tracing import attribute, traced
 
-from runspan.clients.openai import pace
+from runspan.clients import pace
 from runspan.runtime import clock
 
 S = 1_000_000_000

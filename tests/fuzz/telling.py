@@ -7,7 +7,7 @@ from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
-from runspan.clients.openai.starts import run_data
+from runspan.clients.starts import run_data
 from runspan.config import resolve
 from runspan.runtime import clock
 from runspan.setup import Handle

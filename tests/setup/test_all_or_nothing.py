@@ -16,8 +16,8 @@ from opentelemetry import metrics, trace
 
 import runspan
 from runspan import setup
-from runspan.clients.openai.install import Installer
-from runspan.clients.openai.other_instrumentations import OtherInstrumentations
+from runspan.clients.openai.install import OpenAIInstaller
+from runspan.clients.other_instrumentations import OtherInstrumentations
 from runspan.config import Config
 from runspan.meters import Meters
 from runspan.observing.thread_pools import ThreadPoolPatch
@@ -33,7 +33,7 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (Providers, "open"),
     (Meters, "open"),
     (Endings, "install"),
-    (Installer, "install"),
+    (OpenAIInstaller, "install"),
     (OtherInstrumentations, "look"),
     (ThreadPoolPatch, "install"),
     (Providers, "publish"),

@@ -84,7 +84,7 @@ IS_PATCHED = "print(type(vars(sys.modules['openai._base_client'].SyncAPIClient)[
 IMPORTS = {
     "a spec is asked for before the parent is imported": (
         """
-        ours = next(f for f in sys.meta_path if type(f).__name__ == "Installer")
+        ours = next(f for f in sys.meta_path if type(f).__name__ == "OpenAIInstaller")
         assert ours.find_spec("openai._base_client") is None
         assert ours.find_spec("openai._base_client", None, None) is None
         import openai
@@ -128,7 +128,7 @@ IMPORTS = {
         sys.meta_path.insert(1, sys.meta_path.pop())
         import types
         parent = importlib.util.find_spec("openai").submodule_search_locations
-        ours = next(f for f in sys.meta_path if type(f).__name__ == "Installer")
+        ours = next(f for f in sys.meta_path if type(f).__name__ == "OpenAIInstaller")
         other = threading.Thread(target=ours.find_spec, args=("openai._base_client", parent))
         other.start()
         assert Waiting.looked_up.wait(60)

@@ -17,7 +17,7 @@ import wrapt
 from opentelemetry.sdk.trace import TracerProvider
 
 import runspan
-from runspan.clients.openai.install import TARGETS, Installer
+from runspan.clients.openai.install import TARGETS, OpenAIInstaller
 from runspan.fake import Server, serve
 from tests.support.app import begin_run
 from tests.support.tracing import traced
@@ -214,7 +214,7 @@ def test_a_client_module_without_what_we_patch_costs_one_line_and_nothing_else(
     module.SyncAPIClient = type("SyncAPIClient", (), {"request": lambda self: "answer"})  # type: ignore[attr-defined]
     module.AsyncAPIClient = type("AsyncAPIClient", (), {"request": 1})  # type: ignore[attr-defined]
     was = vars(module.SyncAPIClient)["request"]
-    installer = Installer(
+    installer = OpenAIInstaller(
         dict.fromkeys(("request", "arequest", "exit", "aexit"), lambda w, i, a, k: w(*a, **k))
     )
     installer._is_on = True

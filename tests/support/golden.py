@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
-from runspan.clients.openai.pace import Pace
+from runspan.clients.pace import Pace
 from runspan.fake import Clock
 from runspan.runtime import clock
 
@@ -32,9 +32,9 @@ BROKEN = re.compile(
 TIMED = re.compile(r"runspan\.run\.\w+_s|gen_ai\.response\.time_to_first_chunk")
 CLOCKED = (
     "runtime.clock",
-    "clients.openai.starts",
-    "clients.openai.results",
-    "clients.openai.taps",
+    "clients.starts",
+    "clients.results",
+    "clients.taps",
     "clients.openai.stream_manager",
 )
 NS = 1_000_000_000

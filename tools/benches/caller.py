@@ -22,7 +22,7 @@ from benches.door import SERVER
 from benches.timing import CHUNKS, bare_spans, best_us, instrumented
 from runspan.apis.assistants import API
 from runspan.clients.openai.stream_taps import tap_bytes
-from runspan.clients.openai.taps import ChunkTap
+from runspan.clients.taps import ChunkTap
 from runspan.fake import Message, Scenario, SimulatedClock, serve
 from runspan.runtime.records import Call, StreamRef
 from table import Row

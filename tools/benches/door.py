@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from benches.timing import provider_with
 from runspan.apis.assistants import API
 from runspan.apis.assistants.routes import match
-from runspan.clients.openai.starts import run_data
+from runspan.clients.starts import run_data
 from runspan.config import resolve
 from runspan.core.model import ApiError, Server
 from runspan.runtime import clock

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import runspan
 
 from ... import _compat
-from ...clients.openai import other_instrumentations
+from ...clients import other_instrumentations
 from ...clients.openai.install import TARGETS
 from ..finding import Finding, bad, note, ok, warn
 

@@ -12,7 +12,7 @@ from ...apis.api import Apis
 from ...guard import guarded
 from ...runtime.records import decode
 from ...runtime.registry import RunRegistry
-from .result_copy import copy
+from ..result_copy import copy
 
 
 class Announcements:

@@ -19,9 +19,9 @@ from ...runtime import loops
 from ...runtime.emitter import suppressed
 from ...runtime.fetcher import Unavailable
 from ...runtime.records import BackgroundClient
+from ..library import FETCH, OURS
 
-OURS = "X-Runspan"  # marks our own GETs
-HEADERS = {OURS: "fetch", "X-Stainless-Raw-Response": "true"}
+HEADERS = {OURS: FETCH, "X-Stainless-Raw-Response": "true"}
 
 MAX_TRANSPORTS = 64  # copies kept at once, the newest: certificates of its own make one 0.7 MB
 
@@ -94,7 +94,7 @@ class Background:
 
         What belongs to that loop is used there, as long as it runs.
         """
-        from . import on_loop
+        from .. import on_loop
 
         async def get(client: Any) -> bytes | None:
             if client is not None:

@@ -19,9 +19,9 @@ from ...runtime.clock import now_ns
 from ...runtime.emitter import Emitter
 from ...runtime.helper_call import HelperCall
 from ...runtime.records import Call
-from . import result_copy
+from .. import result_copy
+from ..errors import read_error
 from . import server as clients
-from .errors import read_error
 
 Wrapped = Callable[..., Any]
 

@@ -6,14 +6,12 @@ calls, nor the call that it works on.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from ...guard import guarded
 from ...runtime.tool_claims import Held
-from .result_copy import fields_of
+from ..result_copy import fields_of, references
 
 _PARSED = "_parsed_by_type"  # of a raw response of the client: what `parse()` made of it. Without it, only the response is known
 
@@ -25,11 +23,11 @@ def held(given: Any, path: tuple[str, ...]) -> Held:
     """
     functions = _inside(given, path)
     if functions:
-        return _references(functions)
-    found = _references([given])
+        return references(functions)
+    found = references([given])
     parsed = getattr(given, "__dict__", {}).get(_PARSED)
     if type(parsed) is dict:
-        setattr(given, _PARSED, _Parsed(parsed, lambda run: found.extend(_references(_inside(run, path)))))
+        setattr(given, _PARSED, _Parsed(parsed, lambda run: found.extend(references(_inside(run, path)))))
     return found
 
 
@@ -54,11 +52,3 @@ def _inside(run: Any, path: tuple[str, ...]) -> list[Any]:
         values = [fields_of(thing).get(name) for thing in found]
         found = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return [thing for thing in found if thing is not None]
-
-
-def _references(things: list[Any]) -> Held:
-    found = []
-    for thing in things:
-        with suppress(TypeError):  # a dict
-            found.append(weakref.ref(thing))
-    return found

@@ -11,7 +11,7 @@ import msgspec
 
 from ...apis.api import Api
 from ...core.jsontext import loads
-from . import result_copy
+from .. import result_copy
 
 
 def sent(options: Any) -> Any:

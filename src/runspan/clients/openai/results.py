@@ -1,97 +1,38 @@
-"""A call of ours when it is over: what the app got, copied for the worker; streams and raw bodies are tapped.
-
-A poll that shows nothing new only touches its run's entry.
-"""
+"""What the official client hands its app: objects and pages, copied for the worker; raw responses and streams, tapped."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-from ...config import Config
-from ...core.model import Phase
-from ...core.sse import is_event_stream
-from ...guard import guarded, swallow
-from ...runtime import tool_claims
-from ...runtime.admission import call_of
-from ...runtime.clock import now_ns
-from ...runtime.handoffs import Handoffs
-from ...runtime.records import Call, StreamRef, decode
-from ...runtime.registry import RunRegistry
-from . import result_copy
-from .errors import read_error
+from ...apis.api import Api
+from ...guard import swallow
+from ...runtime.records import Call
+from ...runtime.tool_claims import Held
+from .. import result_copy
+from ..results import Results
+from ..taps import BodyTap, ChunkTap, Tap
 from .holding import held
-from .server import ClientSecrets
 from .stream_taps import is_no_event_stream, tap_bytes, tap_events
-from .taps import BodyTap, ChunkTap, Tap
 
 _NOTHING: Mapping[str, Any] = {}
-NOT_FOUND = 404
-AnyTap = TypeVar("AnyTap", bound=Tap)
 
 
-class Results:
-    """`put` hands records to the worker; `lose` ends what a call that never reaches it has begun."""
+class OpenAIResults(Results):
+    def _read(self, call: Call, result: Any, *, is_async: bool) -> None:
+        http = _http_of(result)
+        if http is not None:
+            self._raw(call, result, http)
+        elif isinstance(result, str):  # the client hands on what does not call itself JSON
+            self._body(call, result.encode("utf-8", "replace"), None)
+        elif not call.streams or call.api.events is None:
+            self._plain(call, result)
+        else:
+            self._stream(call, result, is_async=is_async)
 
-    def __init__(
-        self,
-        config: Config,
-        put: Callable[[Any], None],
-        registry: RunRegistry,
-        handoffs: Handoffs,
-        secrets: ClientSecrets,
-        count_unrecorded: Callable[[], None],
-        lose: Callable[[Call], object],
-    ) -> None:
-        self._counts_polls = config.calls != "all"  # else each has a span
-        self._put = put
-        self._registry = registry
-        self._handoffs = handoffs
-        self._secrets = secrets
-        self._count_unrecorded = count_unrecorded
-        self._lose = lose
-
-    def failed(self, call: Call, error: BaseException, client: Any) -> None:
-        try:
-            call.response_ns = now_ns()
-            self._secrets.note(client, error)
-            call.error = read_error(error)
-            call.is_not_found = getattr(error, "status_code", None) == NOT_FOUND
-            self._let_go_unrecorded(call)
-            self._renew(call)
-            self._put(call)
-        except Exception as ours:
-            swallow("note a failed call", ours)
-            self._let_go(call)
-
-    def done(self, call: Call, result: Any, *, is_async: bool) -> None:
-        try:
-            call.response_ns = now_ns()
-            if call.match.route.is_apart:
-                self._done_apart(call, result)
-                return
-            self._renew(call)
-            is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
-            http = _http_of(result)
-            if is_unrecorded_run and call.streams:
-                self._put(call)  # to be counted
-            elif http is not None:
-                self._raw(call, result, http)
-            elif isinstance(result, str):  # the client hands on what does not call itself JSON
-                self._body(call, result.encode("utf-8", "replace"), None)
-            elif not call.streams or call.api.events is None:
-                self._plain(call, result)
-            else:
-                self._stream(call, result, is_async=is_async)
-        except Exception as error:
-            swallow("observe a call", error)
-            self._let_go(call)
-
-    def _done_apart(self, call: Call, result: Any) -> None:
-        self._let_go_unrecorded(call)
-        if call.live is None:
-            return
+    def _read_apart(self, call: Call, result: Any) -> None:
         http = _http_of(result)
         if call.match.route.gives_file or call.match.route.is_list:
             self._put(call)  # without its answer, which tells nothing more
@@ -101,49 +42,12 @@ class Results:
             call.result = result_copy.copy(result)
             self._put(call)
 
-    def _renew(self, call: Call) -> None:
-        """What a write did to its run, the next poll shows."""
-        match = call.match
-        if not match.route.is_write:
-            return
-        entry = self._registry.get(call.run_key)
-        if entry is not None:
-            entry.renew()
-            if match.route.answers_calls and call.error is None:
-                tool_claims.waits_no_more(entry)
-
-    def _let_go(self, call: Call) -> None:
-        """We failed on it, but its span is open: have the worker end it."""
-        with guarded("let go of a call"):
-            if call.live is not None:
-                self._hand_over(call)
-
-    def _hand_over(self, record: Any) -> None:
-        """To the worker; where that fails, nothing may stay of what would have ended with the record."""
-        try:
-            self._put(record)
-        except Exception:
-            call = call_of(record)
-            if call is not None:
-                self._lose(call)
-            raise
-
-    def _let_go_unrecorded(self, call: Call) -> bool:
-        """Sampled out: the run is neither followed nor fetched, a write makes no span."""
-        if call.live is None or call.live.span.is_recording():
-            return False
-        if call.match.route.starts_run:
-            self._count_unrecorded()
-            call.unsampled = call.live.span.get_span_context()
-        call.live = None
-        return True
-
     # ------------------------------------------------------------ objects of the client
 
     def _plain(self, call: Call, result: Any) -> None:
         route = call.match.route
         if route.is_poll:
-            self._polled(call, result)
+            self._polled(call, result, partial(result_copy.copy, result))
             return
         self._share(call, result)
         if route.is_list:
@@ -157,18 +61,6 @@ class Results:
         self._waits(call, call.result, result)
         self._put(call)
 
-    def _polled(self, call: Call, result: Any) -> None:
-        self._share(call, result)
-        is_whole = call.met is not None or call.match.run_id in self._registry.expected
-        shown = None if is_whole else result_copy.alive(result, call.api)
-        if shown is not None and self._counts_polls:
-            entry = self._registry.get(call.run_key)
-            if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
-                return
-        call.result = result_copy.run(result, call.api, shown)
-        self._waits(call, call.result, result)
-        self._put(call)
-
     def _is_ours(self, call: Call) -> Callable[[str | None], bool]:
         """Whether a run of a page is followed here."""
         match = call.match
@@ -176,52 +68,8 @@ class Results:
             call.api.run_key(call.server.base_url, run_id or "", match.conversation_id)
         )
 
-    def _share(self, call: Call, result: Any) -> None:
-        """A run of another process may carry its identity."""
-        if call.run_key is not None and not self._registry.knows(call.run_key):
-            is_announced = self._registry.is_announced(call.match.run_id)
-            self._handoffs.share(call, result_copy.carried(result, call.api, is_announced=is_announced))
-
-    def _learn(self, call: Call, run: Any) -> None:
-        """From now on polls of this run are worth a copy, and its tools belong under its span.
-
-        One that the worker could not follow, as it names no conversation, is not learnt: nothing would ever forget it.
-        """
-        if not call.match.route.starts_run:
-            return
-        run_id = result_copy.word(run, "id")
-        conversation_id = call.match.conversation_id or result_copy.word(
-            run, call.api.conversation_field or ""
-        )
-        if run_id is None:
-            return
-        if call.live is None:
-            self._registry.unsampled.put(run_id, call.unsampled)
-        elif conversation_id is not None:
-            call.live.response_ns, call.live.conversation_id = call.response_ns, call.match.conversation_id
-            call.learnt = call.api.run_key(call.server.base_url, run_id, conversation_id)
-            self._registry.learn(call.learnt, call.live)
-            told = call.api.conversation_of(run_id, conversation_id, call.live.asked)
-            self._registry.is_in(call.server.base_url, run_id, told)
-
-    def _waits(self, call: Call, payload: Any, given: Any) -> None:
-        """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
-        api, run = call.api, None
-        if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
-            run = api.read_run(decode(payload), call.match.conversation_id)
-        if run is not None:
-            key = api.run_key(call.server.base_url, run.id, run.conversation_id)
-            entry = self._registry.get(key)
-            if entry is not None and (run.phase is Phase.WAITING or run.required):
-                if not self._registry.holds(key, entry):  # it was taken over
-                    self._registry.arrive(key, entry)
-                conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
-                calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
-                tool_claims.saw(entry, calls, held(given, api.calls_path))
-            elif entry is not None:
-                tool_claims.waits_no_more(entry)
-        elif call.match.route.is_poll or call.match.route.cancels:
-            tool_claims.waits_no_more(self._registry.get(call.run_key))
+    def _held(self, given: Any, api: Api) -> Held:
+        return held(given, api.calls_path)
 
     # ------------------------------------------------------------ streams and raw responses
 
@@ -238,14 +86,6 @@ class Results:
         tap.disuse()
         tap_bytes(response, self._tap(ChunkTap, call))
 
-    def _tap(self, kind: type[AnyTap], call: Call, given: weakref.ref[Any] | None = None) -> AnyTap:
-        return kind(
-            self._hand_over,
-            StreamRef.of(call),
-            lambda run: self._learn(call, run),
-            lambda run, event_data: self._waits(call, run, given() if given else event_data),
-        )
-
     def _raw(self, call: Call, result: Any, http: Any) -> None:
         """A raw response: its bytes, now if they are read already, else while the app reads them."""
         given = weakref.ref(result)
@@ -253,24 +93,6 @@ class Results:
             tap_bytes(http, self._opened(call, given))
         else:
             tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
-
-    def _opened(self, call: Call, given: weakref.ref[Any] | None = None) -> ChunkTap:
-        """A stream that is read as bytes. What its call submitted counts at once; its run follows in events."""
-        if not call.match.route.starts_run:
-            self._put(call)
-        return self._tap(ChunkTap, call, given)
-
-    def _body(self, call: Call, body: bytes | None, given: Any) -> None:
-        """The body of a raw response, now whole. Some servers answer with events whatever they were asked for."""
-        if body is not None and is_event_stream(body):
-            call.streams = True
-            self._opened(call).see_whole(body)
-            return
-        call.result = body
-        if body is not None and call.match.route.starts_run:
-            self._learn(call, result_copy.ids_of(body, call.api))
-        self._waits(call, body, given)
-        self._put(call)
 
 
 def _http_of(result: Any) -> Any:

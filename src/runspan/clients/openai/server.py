@@ -12,7 +12,7 @@ from ... import _compat
 from ...core.model import Server
 from ...core.secrets import Secrets
 from ...guard import guarded
-from .hosts import provider_of
+from ..hosts import provider_of
 
 # By id, as a WeakKeyDictionary costs 0.7 us a look: (the client, its `base_url` when it was read, what was made of that).
 _servers: dict[int, tuple[weakref.ref[Any], Any, Server]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 from ...guard import guarded
 from ...runtime.clock import now_ns
 from ...runtime.records import HandlerError
-from .errors import read_error
+from ..errors import read_error
 from .stream_taps import tap_of
 
 

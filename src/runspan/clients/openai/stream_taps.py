@@ -13,9 +13,9 @@ from typing import Any
 from ... import _compat
 from ...guard import guarded, swallow
 from ...runtime.clock import counter_ns
-from .encodings import decoder_of
-from .pace import Pace
-from .taps import BodyTap, ChunkTap, Tap
+from ..encodings import decoder_of
+from ..pace import Pace
+from ..taps import BodyTap, ChunkTap, Tap
 
 
 class _Events:

@@ -5,7 +5,7 @@ Only a reader that had to wait for bytes has caught up. What lay in a buffer alr
 
 from __future__ import annotations
 
-from ...runtime.clock import counter_ns, now_ns
+from ..runtime.clock import counter_ns, now_ns
 
 WAITED_NS = 1_000_000  # bytes that are there already take less, but on a busy machine;
 WAITED_SHARE = 4  # so to wait must also have taken a fourth of the time that the app spent elsewhere

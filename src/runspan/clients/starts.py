@@ -9,22 +9,21 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...apis.api import Api, Match
-from ...config import Config
-from ...core.assembly import of_run
-from ...core.model import Agent, CallFacts, RunFacts, SpanData, SpanKind, Stored
-from ...guard import guarded, swallow
-from ...runtime import emitter as emit
-from ...runtime import helper_call, tool_claims
-from ...runtime.clock import now_ns
-from ...runtime.emitter import Emitter
-from ...runtime.handoffs import Handoffs
-from ...runtime.records import Answered, BackgroundClient, Call
-from ...runtime.registry import RunRegistry
-from . import background, metadata_key
-from . import request_options as options_of
-from .other_instrumentations import SUPPRESSING, request_on
-from .server import ClientSecrets, server_of
+from ..apis.api import Api, Match
+from ..config import Config
+from ..core.assembly import of_run
+from ..core.model import Agent, CallFacts, RunFacts, SpanData, SpanKind, Stored
+from ..core.run_context import KEY
+from ..guard import guarded, swallow
+from ..runtime import emitter as emit
+from ..runtime import helper_call, tool_claims
+from ..runtime.clock import now_ns
+from ..runtime.emitter import Emitter
+from ..runtime.handoffs import Handoffs
+from ..runtime.records import Answered, BackgroundClient, Call, LiveSpan
+from ..runtime.registry import RunRegistry
+from .library import OURS, Library
+from .other_instrumentations import SUPPRESSING
 
 LOOK_NS = 1_000_000_000  # between two looks for other tracers, where no sign says that one came
 
@@ -32,28 +31,27 @@ AgentOf = Callable[[tuple[str, str]], "Agent | None"]  # (server, agent id) -> w
 
 
 class Starts:
-    """`look_around` is told what stands on a client itself in place of `request`: other tracers may have come.
-
-    `put` hands records to the worker.
+    """`library` says what a call is about to send. `look_around` is told what stands on a client itself in place of its method:
+    other tracers may have come. `put` hands records to the worker.
     """
 
     def __init__(
         self,
+        library: Library,
         config: Config,
         emitter: Emitter,
         registry: RunRegistry,
         handoffs: Handoffs,
-        secrets: ClientSecrets,
         agent_of: AgentOf,
         look_around: Callable[[Any], None],
         put: Callable[[Any], None],
     ) -> None:
+        self._library = library
         self._calls = config.calls
         self._propagates = config.propagate_in_metadata
         self._emitter = emitter
         self._registry = registry
         self._handoffs = handoffs
-        self._secrets = secrets
         self._agent_of = agent_of
         self._look_around = look_around
         self._put = put
@@ -61,16 +59,16 @@ class Starts:
         self._signs: tuple[Any, ...] = ()
 
     def begin(
-        self, api: Api, match: Match, client: Any, options: Any, streams: bool, *, is_async: bool
+        self, api: Api, match: Match, client: Any, request: Any, streams: bool, *, is_async: bool
     ) -> Call | None:
         """None: pass the call through."""
         call: Call | None = None
         try:
-            is_ours = options_of.header(options, background.OURS)  # ddtrace's contexts keep no suppression
+            is_ours = self._library.header(request, OURS)  # ddtrace's contexts keep no suppression
             if is_ours or (emit.is_suppressed() and not self._is_suppressed_by_tracer(client)):
                 return None
-            call = Call(api, match, server_of(client), now_ns())
-            return call if self._begin(call, client, options, streams, is_async=is_async) else None
+            call = Call(api, match, self._library.server(client, request), now_ns())
+            return call if self._begin(call, client, request, streams, is_async=is_async) else None
         except Exception as error:
             swallow("begin to observe a call", error)
             with guarded("let go of a call that could not be begun"):
@@ -87,64 +85,72 @@ class Starts:
 
     def _look_for_tracers(self, client: Any) -> None:
         """Others may have come since the last look, which costs the worker 0.3 ms: too much for each run of a busy app."""
-        signs = len(sys.modules), request_on(client), type(client).request
+        of_client = self._library.signs(client)
+        signs = len(sys.modules), *of_client
         if signs != self._signs or now_ns() > self._looked_ns + LOOK_NS:
             self._signs, self._looked_ns = signs, now_ns()
-            self._look_around(signs[1])
+            self._look_around(of_client[0])
 
-    def _begin(self, call: Call, client: Any, options: Any, streams: bool, *, is_async: bool) -> bool:
+    def _begin(self, call: Call, client: Any, request: Any, streams: bool, *, is_async: bool) -> bool:
         """False: pass the call through."""
         route = call.match.route
         if route.only_answers:
-            self._answer(call, options)
+            self._answer(call, request)
             return False
-        if options.params or "?" in options.url:
-            call.query = options_of.query(options)
+        call.query = self._library.query(request)
         if route.is_apart:
-            return self._begin_apart(call, options)
+            return self._begin_apart(call, request)
         call.streams, match = streams, call.match
         if match.run_id is not None:
             call.run_key = call.api.run_key(call.server.base_url, match.run_id, match.conversation_id)
         if call.run_key is not None and self._registry.may_meet(call.run_key):
-            call.via = _background(call, client, options, is_async=is_async)
+            call.via = self._background(call, client, request, is_async=is_async)
         if route.is_write:
-            self._begin_write(call, client, options, is_async=is_async)
+            self._begin_write(call, client, request, is_async=is_async)
         elif self._calls == "all":
             call.context = emit.slim_context()
         return True
 
-    def _begin_write(self, call: Call, client: Any, options: Any, *, is_async: bool) -> None:
+    def _begin_write(self, call: Call, client: Any, request: Any, *, is_async: bool) -> None:
         route, sent = call.match.route, None
         if route.reads_body:
             with guarded("copy a request"):
-                sent = options_of.sent(options)
-                call.body = options_of.dumped(sent)
+                sent = self._library.sent(request)
+                call.body = self._library.dumped(request, sent)
         if route.starts_run:
-            self._secrets.note(client)
-            call.via = _background(call, client, options, is_async=is_async)
-            self._answer(call, options)
+            self._library.note_secrets(client)
+            call.via = self._background(call, client, request, is_async=is_async)
+            self._answer(call, request)
             call.live = self._emitter.begin(run_data(call, sent, self._agent_of))
             call.live.api = call.api
             call.live.asked = self._registry.placed(call.server.base_url, call.live.asked)
             call.context = call.live.context
             if self._propagates and call.live.span.is_recording():
-                metadata_key.put_key(call, call.live, options, self._handoffs)
+                self._put_key(call, call.live, request)
             self._look_for_tracers(client)
         elif self._calls != "none":
             call.context = emit.slim_context()
             if self._calls == "all" or emit.is_under_recording_span():
                 call.live = self._emitter.begin(call_data(call))
 
-    def _answer(self, call: Call, options: Any) -> None:
+    def _put_key(self, call: Call, live: LiveSpan, request: Any) -> None:
+        """Have the call send the run's identity in one key of its metadata: with a copy, the app's objects stay as they are."""
+        with guarded("put the run's identity into its metadata"):
+            live.conversation_id = call.match.conversation_id
+            call.sends = self._library.with_metadata(request, KEY, lambda: self._handoffs.line_of(live))
+            if call.sends is None:  # an app that uses all keys keeps them
+                self._handoffs.count_unpropagated()
+
+    def _answer(self, call: Call, request: Any) -> None:
         """It may bring outputs of tool calls that runs asked for which are over by now."""
         if not self._registry.may_be_answered:
             return
-        answers = call.api.answers(partial(options_of.field, options))
+        answers = call.api.answers(partial(self._library.field, request))
         if answers.outputs:
             tool_claims.answered(call.server.base_url, answers)
             self._put(Answered(call.server, call.request_ns, answers))
 
-    def _begin_apart(self, call: Call, options: Any) -> bool:
+    def _begin_apart(self, call: Call, request: Any) -> bool:
         """A call that tells nothing of runs: for its own span, or as a part of its helper's. False: pass it through."""
         route, group = call.match.route, helper_call.current()
         if group is not None:
@@ -155,17 +161,19 @@ class Starts:
         call.context = emit.slim_context()
         if self._calls == "all" or emit.is_under_recording_span():
             if route.reads_body:
-                call.body = options_of.dumped(options_of.sent(options))  # never a file: those travel apart
+                call.body = self._library.dumped(
+                    request, self._library.sent(request)
+                )  # never a file: those travel apart
             call.live = self._emitter.begin(call_data(call))
         return True
 
-
-def _background(call: Call, client: Any, options: Any, *, is_async: bool) -> BackgroundClient | None:
-    """How to ask for more of this run later; None: not possible."""
-    with guarded("keep what a background request needs"):
-        headers = options_of.needed_headers(call.api, options)
-        return background.via(client, call.server.base_url, headers, is_async=is_async)
-    return None
+    def _background(
+        self, call: Call, client: Any, request: Any, *, is_async: bool
+    ) -> BackgroundClient | None:
+        """How to ask for more of this run later; None: not possible."""
+        with guarded("keep what a background request needs"):
+            return self._library.via(call, client, request, is_async=is_async)
+        return None
 
 
 # ---------------------------------------------------------------- what samplers may want to know; all else is set at the end

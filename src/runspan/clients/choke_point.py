@@ -1,44 +1,41 @@
-"""The choke point: `SyncAPIClient.request` and `AsyncAPIClient.request` of the official client, wrapped.
+"""The choke point: the one method of a client library that every logical call passes, wrapped.
 
-Every logical call passes here once: helpers, streams, raw responses, pages, copies of clients, objects made before us; above
-retries and below the deprecation warnings. The user's call is made exactly once, outside any `try` of ours that could alter its
-outcome, and its result is handed back as the very same object.
+The user's call is made exactly once, outside any `try` of ours that could alter its outcome, and its result is handed back as the
+very same object.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
-from ...apis.api import Api, Apis, Match
-from ...guard import guarded, swallow
-from ...runtime import emitter as emit
-from ...runtime.records import Call, LiveSpan
-from . import metadata_key
-from .request_options import field
+from ..guard import guarded, swallow
+from ..runtime import emitter as emit
+from ..runtime.records import Call, LiveSpan
+from .library import Found, Library
 from .results import Results
 from .starts import Starts
 
 Wrapped = Callable[..., Any]
-Found = tuple[Api, Match]
 
 
 class Patch:
-    """What the wrapped methods do. One per `instrument()`: `starts` looks at a call before it is made, `results` after that."""
+    """What the wrapped methods do. One per library and `instrument()`: `starts` looks at a call before it is made, `results` after
+    that.
+    """
 
-    def __init__(self, apis: Apis, starts: Starts, results: Results) -> None:
-        self._apis = apis
+    def __init__(self, library: Library, starts: Starts, results: Results) -> None:
+        self._library = library
         self._starts = starts
         self._results = results
 
     def request(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found = self._match(args, kwargs)
+        found = self._match(client, args, kwargs)
         call = None if found is None else self._begin(found, client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
         if call.sends is not None:
-            args, kwargs = metadata_key.instead(call, args, kwargs)
+            args, kwargs = self._instead(call, args, kwargs)
         token = _enter(call.live) if call.live is not None else None
         try:
             result = wrapped(*args, **kwargs)
@@ -53,7 +50,7 @@ class Patch:
         return result
 
     def arequest(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found = self._match(args, kwargs)
+        found = self._match(client, args, kwargs)
         if found is None:
             return wrapped(*args, **kwargs)
         return self._arequest(found, wrapped, client, args, kwargs)
@@ -65,7 +62,7 @@ class Patch:
         if call is None:
             return await wrapped(*args, **kwargs)
         if call.sends is not None:
-            args, kwargs = metadata_key.instead(call, args, kwargs)
+            args, kwargs = self._instead(call, args, kwargs)
         token = _enter(call.live) if call.live is not None else None
         try:
             result = await wrapped(*args, **kwargs)
@@ -84,19 +81,32 @@ class Patch:
     ) -> Call | None:
         """The record of a call of ours, with its span begun; None: pass it through."""
         try:
-            options = args[1] if len(args) > 1 else kwargs["options"]
-            return self._starts.begin(*found, client, options, bool(kwargs.get("stream")), is_async=is_async)
+            request = self._request(args, kwargs)
+            return self._starts.begin(*found, client, request, bool(kwargs.get("stream")), is_async=is_async)
         except Exception as error:
             swallow("begin to observe a call", error)
             return None
 
-    def _match(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
+    def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
         try:
-            options = args[1] if len(args) > 1 else kwargs["options"]
-            return self._apis.of_call(options.method, options.url, partial(field, options))
+            return self._library.match(client, self._request(args, kwargs))
         except Exception as error:
             swallow("look at a call", error)
             return None
+
+    def _request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        place = self._library.place
+        return args[place] if len(args) > place else kwargs[self._library.name]
+
+    def _instead(
+        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments with the request to send in place of the app's."""
+        request, call.sends = call.sends, None
+        place = self._library.place
+        if len(args) > place:
+            return (*args[:place], request, *args[place + 1 :]), kwargs
+        return args, {**kwargs, self._library.name: request}
 
 
 def _enter(live: LiveSpan) -> Any:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ... import _compat
-from ...apis.api import Apis
-from ...guard import guarded
+from .. import _compat
+from ..apis.api import Apis
+from ..guard import guarded
 from .install import Installer
-from .request_options import field
+from .openai.request_options import field
 
 logger = logging.getLogger("runspan")
 
@@ -216,11 +216,6 @@ def _layers(wrapper: Any) -> Iterator[Any]:
         if inner is None:
             return
         wrapper = inner
-
-
-def request_on(client: Any) -> Any:
-    """What stands on the client itself in place of its class's method."""
-    return getattr(client, "__dict__", {}).get("request")
 
 
 def _leads_past(listening: Any, layers: list[Any]) -> bool:

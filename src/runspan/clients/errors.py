@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.exception_text import text_of
-from ...core.model import ApiError
-from ...core.redact import MAX_READ
+from ..core.exception_text import text_of
+from ..core.model import ApiError
+from ..core.redact import MAX_READ
 
 MAX_CODE = 256
 

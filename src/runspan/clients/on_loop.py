@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from ...runtime import clock
+from ..runtime import clock
 
 T = TypeVar("T")
 Make = Callable[[], Coroutine[Any, Any, T]]

@@ -8,17 +8,19 @@ but its scalars, of a page of runs those that are not ours.
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from ...apis.api import Api
-from ...core.fields import member
-from ...core.model import Phase
-from ...core.run_context import KEY
-from ...runtime.records import Page, Payload
+from ..apis.api import Api
+from ..core.fields import member
+from ..core.model import Phase
+from ..core.run_context import KEY
+from ..runtime.records import Page, Payload
 
 _LIVE = (Phase.QUEUED, Phase.ACTIVE, Phase.CANCELLING)  # nothing but the status is new in such a poll
 _NOTHING: Mapping[str, Any] = {}
@@ -94,9 +96,9 @@ def alive(obj: Any, api: Api) -> tuple[Any, ...] | None:
     return tuple(map(fields.get, api.poll_fields))
 
 
-def run(obj: Any, api: Api, shown: tuple[Any, ...] | None) -> Payload:
-    """A polled or listed run: what is `alive` in it, or whole where that is None."""
-    return copy(obj) if shown is None else dict(zip(api.poll_fields, shown, strict=True))
+def polled(api: Api, shown: tuple[Any, ...]) -> Payload:
+    """What `alive` gave, for the worker."""
+    return dict(zip(api.poll_fields, shown, strict=True))
 
 
 def page(obj: Any, api: Api, is_ours: Callable[[str | None], bool] | None) -> Page | None:
@@ -107,7 +109,21 @@ def page(obj: Any, api: Api, is_ours: Callable[[str | None], bool] | None) -> Pa
     has_more = member(obj, "has_more")
     items = tuple(data)
     if is_ours is not None:
-        copies = tuple(run(item, api, alive(item, api)) for item in items if is_ours(word(item, "id")))
+        copies = tuple(_listed(item, api) for item in items if is_ours(word(item, "id")))
     else:
         copies = tuple(copy(item) for item in items)
     return Page(copies, has_more if isinstance(has_more, bool) else None)
+
+
+def _listed(run: Any, api: Api) -> Payload:
+    shown = alive(run, api)
+    return copy(run) if shown is None else polled(api, shown)
+
+
+def references(things: list[Any]) -> list[weakref.ref[Any]]:
+    """Weak ones, to those that can have one: dicts can't."""
+    found = []
+    for thing in things:
+        with suppress(TypeError):
+            found.append(weakref.ref(thing))
+    return found

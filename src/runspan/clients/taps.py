@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...apis.api import RUNS, EventKind
-from ...core.sse import Finder
-from ...guard import guarded, swallow
-from ...runtime.clock import now_ns
-from ...runtime.records import StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
+from ..apis.api import RUNS, EventKind
+from ..core.sse import Finder
+from ..guard import guarded, swallow
+from ..runtime.clock import now_ns
+from ..runtime.records import StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
 from .encodings import MAX_BYTES, Decoder
 from .errors import read_error
 from .pace import Pace
