@@ -41,6 +41,7 @@ def neighbour(name: str, *requirements: str, tests: str | None = None) -> Enviro
     return Environment(name, (NEWEST, *requirements), (NEIGHBOURS, "-k", tests or name))
 
 
+AZURE = ("aiohttp>=3.12,<4", "azure-core-tracing-opentelemetry==1.0.0b12")
 OLDEST_OTEL = tuple(f"opentelemetry-{part}==1.39.0" for part in ("api", "sdk", "exporter-otlp"))
 ENVIRONMENTS = (
     Environment("1.30.5", ("openai==1.30.5", "httpx<0.28", "wrapt==1.16.0", *OLDEST_OTEL)),
@@ -54,6 +55,8 @@ ENVIRONMENTS = (
     neighbour("agentops", "agentops==0.4.21"),
     neighbour("genai-openai", "opentelemetry-instrumentation-genai-openai==1.3b0", tests="official"),
     neighbour("neighbours", LOGFIRE, OPENINFERENCE, OPENLLMETRY, tests="two_of_them"),
+    Environment("azure-ai-agents", (NEWEST, "azure-ai-agents>=1.1,<1.2", *AZURE), ("tests/azure",)),
+    Environment("oldest azure", (NEWEST, "azure-ai-agents==1.0.0", *AZURE), ("tests/azure",)),
     Environment(  # what stands around the client in an app; the doubles of its transport know httpx only
         "companions",
         ("openai==2.54.0", "langchain-classic==1.0.8", "langchain-community==0.4.2", "pytest-httpx==0.36.2", "respx==0.23.1",

@@ -13,6 +13,9 @@ from typing import Any
 
 from . import _compat, guard
 from .apis import APIS
+from .clients.azure_core.install import AzureCoreInstaller
+from .clients.azure_core.library import AzureCoreLibrary
+from .clients.azure_core.results import AzureCoreResults
 from .clients.choke_point import Patch
 from .clients.library import Library
 from .clients.openai.announcements import Announcements
@@ -85,6 +88,12 @@ class Handle:
         self._meters = Meters(config, self._at_exit)
         self._build()
         self._pools = ThreadPoolPatch()
+        self._azure_installer = AzureCoreInstaller(
+            {
+                "request": lambda *call: self._azure_patch.request(*call),
+                "arequest": lambda *call: self._azure_patch.arequest(*call),
+            }
+        )
         self._installer = OpenAIInstaller(
             {
                 "request": lambda *call: self._patch.request(*call),
@@ -152,6 +161,7 @@ class Handle:
             return Patch(library, starts, results(library, config, put, registry, handoffs, *counted))
 
         self._patch = patch(OpenAILibrary(self._apis, ClientSecrets(texts.secrets)), OpenAIResults)
+        self._azure_patch = patch(AzureCoreLibrary(self._apis, texts.secrets), AzureCoreResults)
         self._active = Active(
             config,
             texts,
@@ -249,6 +259,7 @@ class Handle:
         self._endings.install()
         self._at_exit()
         self._installer.install()
+        self._azure_installer.install()
         self._neighbours.look()
         self._pools.install()
 
@@ -257,6 +268,7 @@ class Handle:
             active.now = None
         self._neighbours.remove()
         self._installer.remove()
+        self._azure_installer.remove()
         self._pools.remove()
 
     def _close(self, timeout_s: float | None = None) -> bool:

@@ -196,6 +196,13 @@ def test_events_tell_each_change_with_its_source_and_the_first_token() -> None:
     assert facts(span).detection_lag_s == 3.0
 
 
+def test_a_first_token_that_came_together_with_the_end_stands_before_it() -> None:
+    state = after(poll(4 * S, 4 * S, "completed", started_at=A + 3, ended_at=A + 3), state=begun(0, 0))
+    end_ns = tree(state).end_ns
+    span = tree(replace(state, first_token_ns=end_ns))
+    assert [event.name for event in span.events][-2:] == ["first_token", "thread.run.completed"]
+
+
 def test_tools_asked_for_hang_below_the_run() -> None:
     state = after(
         event(S, "in_progress"),

@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -196,13 +197,13 @@ def name_of(function: FunctionType) -> str:
     return f"{function.__module__.removeprefix('runspan.')}.{function.__qualname__}"
 
 
-def wrong(function: FunctionType, server: Server, bare: list[Any]) -> dict[str, Any]:
-    """What is not as it should be while `function` fails, and after that."""
+def wrong(function: FunctionType, play: Callable[[], Any], bare: Any, runs: int = RUNS) -> dict[str, Any]:
+    """What is not as it should be while `function` fails, and after that. `play()`: the app, which makes so many `runs`."""
     with instrumented() as (handle, spans):
         with failing(function):
             around = contextvars.copy_context()  # what is left current there reaches no other test
             try:
-                got: Any = around.run(app, server)
+                got: Any = around.run(play)
             except Exception as error:
                 got = error
             current = around.run(trace.get_current_span)
@@ -211,7 +212,7 @@ def wrong(function: FunctionType, server: Server, bare: list[Any]) -> dict[str, 
         handle._worker.flush(30, closing=True)  # False where something was lost before
         faults = {
             "the app got": None if got == bare else got,
-            "spans of runs": None if len(spans.runs) <= RUNS else len(spans.runs),
+            "spans of runs": None if len(spans.runs) <= runs else len(spans.runs),
             "ended twice": [span for span, times in spans.ended.items() if times > 1],
             "left open": spans.begun - spans.ended,
             "entries left": left(handle),
@@ -230,10 +231,10 @@ def wrong(function: FunctionType, server: Server, bare: list[Any]) -> dict[str, 
 def test_each_function_of_ours_may_fail(
     part: int | str, server: Server, functions: list[FunctionType]
 ) -> None:
-    bare = app(server)
+    bare, play = app(server), partial(app, server)
     assert {name_of(f) for f in functions} | OFTEN_TOO_QUICK >= LEFT_OUT
     tried = [f for f in functions if name_of(f) not in LEFT_OUT]
     first = list({f.__module__: f for f in tried}.values())
     tried = first if isinstance(part, str) else [f for f in tried if f not in first][part::PARTS]
-    found = {name_of(function): faults for function in tried if (faults := wrong(function, server, bare))}
+    found = {name_of(function): faults for function in tried if (faults := wrong(function, play, bare))}
     assert found == {}

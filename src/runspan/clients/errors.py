@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.exception_text import text_of
+from ..core.fields import member
+from ..core.jsontext import loads
 from ..core.model import ApiError
 from ..core.redact import MAX_READ
 
@@ -28,3 +30,17 @@ def _message(error: BaseException) -> str | None:
 
 def _text(value: object) -> str | None:
     return value[:MAX_CODE] if isinstance(value, str) and value else None
+
+
+def refusal(body: bytes, status: int) -> ApiError:
+    """Of an answer with an error status: `code`, else `type` of its body's `error`, else the status."""
+    try:
+        whole = loads(body)
+    except (ValueError, RecursionError):
+        whole = None
+    error = member(whole, "error") if isinstance(whole, dict) else None
+    error = error if isinstance(error, dict) else whole
+    code, message = (
+        (_text(member(error, name)) for name in names) for names in (("code", "type"), ("message",))
+    )
+    return ApiError(next(filter(None, code), str(status)), next(message))

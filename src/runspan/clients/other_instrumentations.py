@@ -1,7 +1,8 @@
 """Other tracers of the same client: each is named in one line. By default they record what they record without runspan.
 
-They wrap `OpenAI.request` (OpenInference, Logfire) or methods of the resources (OpenLLMetry, AgentOps). On the paths of runs
-that gives a second set of spans with the same tokens, and with OpenLLMetry 0.62 exceptions in the app's own calls.
+They wrap `OpenAI.request` (OpenInference, Logfire) or methods of the resources (OpenLLMetry, AgentOps; the instrumentor that
+azure-ai-agents brings). On the paths of runs that gives a second set of spans with the same tokens, and with OpenLLMetry 0.62
+exceptions in the app's own calls.
 `bypass_other_instrumentations` takes calls about runs past them; all others go through them as before.
 An `OpenAI.request` that was wrapped before runspan came does not lead to `SyncAPIClient.request`, where runspan listens: then
 runspan also listens around that wrapper. Other tracers may come later, so runspan looks whenever a run begins, on the worker.
@@ -26,10 +27,15 @@ from .openai.request_options import field
 logger = logging.getLogger("runspan")
 
 
+OPENAI = "openai"
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbour:
     name: str
     traces_runs: bool = True  # else chat and the like alone
+    client: str = OPENAI
+    records: str = "Assistants calls with their tokens"
 
 
 # By where their wrappers are defined; the first prefix that fits.
@@ -41,6 +47,11 @@ KNOWN: Mapping[str, Neighbour] = {
     "opentelemetry.instrumentation.genai.": Neighbour("opentelemetry-instrumentation-genai-openai", False),
     "opentelemetry.instrumentation.openai.": Neighbour("OpenLLMetry"),
     "ddtrace.": Neighbour("ddtrace", False),
+    "azure.ai.agents.telemetry.": Neighbour(
+        "AIAgentsInstrumentor",
+        client="azure-ai-agents",
+        records="runs with their tokens, and those of create_and_process on two spans",
+    ),
 }
 
 SUPPRESSING = ("logfire.openai",)  # scopes of spans whose makers switch off whatever instrumentation is below
@@ -51,6 +62,12 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "openai.resources.beta.threads.messages": ("Messages", "AsyncMessages"),
     "openai.resources.beta.threads.runs.runs": ("Runs", "AsyncRuns"),
     "openai.resources.beta.threads.runs.steps": ("Steps", "AsyncSteps"),
+    **dict.fromkeys(("azure.ai.agents", "azure.ai.agents.aio"), ("AgentsClient",)),
+    **dict.fromkeys(
+        ("azure.ai.agents.operations", "azure.ai.agents.aio.operations"),
+        ("ThreadsOperations", "MessagesOperations", "RunsOperations", "RunStepsOperations"),
+    ),
+    "azure.ai.agents.models": ("AgentRunStream", "AsyncAgentRunStream"),
 }
 # Where those that leave runs alone can be seen: classes of which they wrap `create`.
 OF_MODELS: Mapping[str, str] = {
@@ -61,15 +78,15 @@ OF_MODELS: Mapping[str, str] = {
 MAX_LAYERS = 20
 
 PASSED = (
-    "runspan: %s traces the openai client, too. Calls about runs bypass it, everything else goes through it; "
+    "runspan: %s traces the %s client, too. Calls about runs bypass it, everything else goes through it; "
     "bypass_other_instrumentations=False keeps both.%s See docs/neighbours.md."
 )
 BESIDE = (
-    "runspan: %s traces the openai client, too. It has no spans of Assistants runs, so nothing of them is counted twice.%s "
+    "runspan: %s traces the %s client, too. It has no spans of Assistants runs, so nothing of them is counted twice.%s "
     "See docs/neighbours.md."
 )
 TWICE = (
-    "runspan: %s traces the openai client, too. It records Assistants calls with their tokens, so a backend counts them twice; "
+    "runspan: %s traces the %s client, too. It records %s, so a backend counts them twice; "
     "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it.%s See docs/neighbours.md."
 )
 ONE_CLIENT = (
@@ -181,7 +198,9 @@ class OtherInstrumentations:
         if text is ONE_CLIENT:
             self._tell(one.name, logging.WARNING, text)
         else:
-            self._tell(one.name, logging.INFO, text, self._apis.beside_others)
+            records = (one.records,) if text is TWICE else ()
+            beside = self._apis.beside_others if one.client == OPENAI else ""
+            self._tell(one.name, logging.INFO, text, one.client, *records, beside)
 
     def _tell(self, name: str, level: int, text: str, *more: object) -> None:
         if name not in self._told:

@@ -21,6 +21,7 @@ from ..runtime.clock import now_ns
 from ..runtime.handoffs import Handoffs
 from ..runtime.records import Call, Payload, StreamRef, decode
 from ..runtime.registry import RunRegistry
+from ..runtime.work_unit import WorkUnit
 from . import result_copy
 from .errors import read_error
 from .library import Library
@@ -55,6 +56,8 @@ class Results:
         """The call gave `result`. Never raises."""
         try:
             call.response_ns = now_ns()
+            if self._is_refused(call, result, is_async=is_async):
+                return
             if call.match.route.is_apart:
                 self._let_go_unrecorded(call)
                 if call.live is not None:
@@ -69,6 +72,10 @@ class Results:
         except Exception as error:
             swallow("observe a call", error)
             self._let_go(call)
+
+    def _is_refused(self, call: Call, result: Any, *, is_async: bool) -> bool:
+        """Whether the result is a refusal of the server, which was noted then. Most libraries raise those."""
+        return False
 
     def _read(self, call: Call, result: Any, *, is_async: bool) -> None:
         raise NotImplementedError
@@ -174,8 +181,11 @@ class Results:
             told = call.api.conversation_of(run_id, conversation_id, call.live.asked)
             self._registry.is_in(call.server.base_url, run_id, told)
 
-    def _waits(self, call: Call, payload: Any, given: Any) -> None:
-        """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`."""
+    def _waits(self, call: Call, payload: Any, given: Any, unit: WorkUnit | None = None) -> None:
+        """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`.
+
+        `unit`: where it works on them, if that is not here.
+        """
         api, run = call.api, None
         if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
             run = api.read_run(decode(payload), call.match.conversation_id)
@@ -187,7 +197,7 @@ class Results:
                     self._registry.arrive(key, entry)
                 conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
-                tool_claims.saw(entry, calls, self._held(given, api))
+                tool_claims.saw(entry, calls, self._held(given, api), unit)
             elif entry is not None:
                 tool_claims.waits_no_more(entry)
         elif call.match.route.is_poll or call.match.route.cancels:

@@ -298,8 +298,8 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
         for entry in line.entries
     ]
     token_ns = timing.first_token(state, line)
-    if token_ns is not None:
-        events.append(SpanEvent("first_token", token_ns))
+    if token_ns is not None:  # before the end, if both came in one piece
+        events.insert(len(events) - state.is_over, SpanEvent("first_token", token_ns))
     events.extend(state.notes)
     low, high = line.start_ns, line.end.at_ns
     inside = (replace(e, at_ns=min(max(e.at_ns, low), high)) for e in events)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,6 +12,7 @@ from ...core.model import Server
 from ...core.secrets import Secrets
 from ...guard import guarded
 from ..hosts import provider_of
+from ..secret_names import named_so
 
 # By id, as a WeakKeyDictionary costs 0.7 us a look: (the client, its `base_url` when it was read, what was made of that).
 _servers: dict[int, tuple[weakref.ref[Any], Any, Server]] = {}
@@ -33,11 +33,6 @@ def server_of(client: Any) -> Server:
     server = Server(str(url), host, port, provider_of(client, host))
     _servers[key] = (weakref.ref(client, lambda _: _servers.pop(key, None)), identity, server)
     return server
-
-
-_SECRET_NAMES = re.compile(
-    r"key|token|secret|auth|cookie|password|signature|credential|\bsig\b|^code$", re.IGNORECASE
-)
 
 
 _NONE: Mapping[str, Any] = {}
@@ -68,14 +63,14 @@ def secrets_of(client: Any) -> Iterator[object]:
     yield _compat.azure_token(client)
     yield from _in_url(str(client.base_url))
     for name in ("default_headers", "default_query"):  # 1.30 keeps the query to itself
-        yield from _called_so(getattr(client, name, _NONE).items())
+        yield from named_so(getattr(client, name, _NONE).items())
 
 
 def secrets_sent(error: BaseException) -> Iterator[object]:
     """Keys in the request that failed, whoever put them there: one call's own headers, a provider of tokens."""
     request: Any = vars(error).get("request")  # not getattr: httpx raises where an error has none
     if request is not None:
-        yield from _called_so(request.headers.items())
+        yield from named_so(request.headers.items())
         yield from _in_url(str(request.url))
 
 
@@ -83,11 +78,4 @@ def _in_url(url: str) -> Iterator[object]:
     parts = urlsplit(url)
     yield from (parts.username, parts.password)
     if parts.query:
-        yield from _called_so(parse_qsl(parts.query))
-
-
-def _called_so(pairs: Iterable[tuple[Any, Any]]) -> Iterator[object]:
-    """Values whose names say so; of `Bearer KEY` also the key alone."""
-    for name, value in pairs:
-        if isinstance(value, str) and _SECRET_NAMES.search(str(name)):
-            yield from (value, value.rpartition(" ")[2])
+        yield from named_so(parse_qsl(parts.query))

@@ -11,10 +11,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from ... import _compat
-from ...guard import guarded, swallow
-from ...runtime.clock import counter_ns
+from ...guard import guarded
 from ..encodings import decoder_of
-from ..pace import Pace
+from ..reads import AsyncReads, Reads, timed
 from ..taps import BodyTap, ChunkTap, Tap
 
 
@@ -121,62 +120,6 @@ def is_no_event_stream(response: Any) -> bool:
     return bool(kind) and "event-stream" not in kind
 
 
-TIME_A_READ = "time a read of a stream"
-
-
-class _Reads:
-    """Each read of bytes, timed."""
-
-    __slots__ = ("_next", "_pace")
-
-    def __init__(self, inner: Iterator[bytes], pace: Pace) -> None:
-        self._next = inner.__next__
-        self._pace = pace
-
-    def __iter__(self) -> _Reads:
-        return self
-
-    def __next__(self) -> bytes:
-        asked = counter_ns()
-        data = self._next()
-        try:
-            self._pace.got(asked)
-        except Exception as error:
-            swallow(TIME_A_READ, error)
-        return data
-
-
-class _AsyncReads:
-    """The same of an async client."""
-
-    __slots__ = ("_next", "_pace")
-
-    def __init__(self, inner: AsyncIterator[bytes], pace: Pace) -> None:
-        self._next = inner.__anext__
-        self._pace = pace
-
-    def __aiter__(self) -> _AsyncReads:
-        return self
-
-    async def __anext__(self) -> bytes:
-        asked = counter_ns()
-        data = await self._next()
-        try:
-            self._pace.got(asked)
-        except Exception as error:
-            swallow(TIME_A_READ, error)
-        return data
-
-
-def _timed(kind: Any, inner: Any, pace: Pace) -> Any:
-    """`inner` with each read timed."""
-    try:
-        return kind(inner, pace)
-    except Exception as error:
-        swallow(TIME_A_READ, error)
-        return inner
-
-
 class Body:
     """In place of `response.stream`: the client reads and closes it, and it is of the class that the client looks for."""
 
@@ -191,12 +134,12 @@ class Body:
         return type(self._inner)
 
     def __iter__(self) -> Iterator[bytes]:
-        timed: Iterator[bytes] = _timed(_Reads, iter(self._inner), self._tap.pace)
-        return timed
+        reads: Iterator[bytes] = timed(Reads, iter(self._inner), self._tap.pace)
+        return reads
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        timed: AsyncIterator[bytes] = _timed(_AsyncReads, self._inner.__aiter__(), self._tap.pace)
-        return timed
+        reads: AsyncIterator[bytes] = timed(AsyncReads, self._inner.__aiter__(), self._tap.pace)
+        return reads
 
     def close(self) -> Any:
         try:
@@ -224,7 +167,7 @@ class ReadBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         tap = self._tap
         try:
-            for data in _timed(_Reads, iter(self._inner), tap.pace):
+            for data in timed(Reads, iter(self._inner), tap.pace):
                 tap.see(data)
                 yield data
         except BaseException as error:
@@ -235,7 +178,7 @@ class ReadBody(Body):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         tap = self._tap
         try:
-            async for data in _timed(_AsyncReads, self._inner.__aiter__(), tap.pace):
+            async for data in timed(AsyncReads, self._inner.__aiter__(), tap.pace):
                 tap.see(data)
                 yield data
         except BaseException as error:

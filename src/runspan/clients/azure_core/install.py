@@ -1,0 +1,16 @@
+"""Where azure-core is patched: every call of each Azure client runs through a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..install import Installer, Targets, Wrapper
+
+TARGETS: Targets = {
+    "azure.core.pipeline": (("Pipeline", "run", "request"), ("AsyncPipeline", "run", "arequest")),
+}
+
+
+class AzureCoreInstaller(Installer):
+    def __init__(self, wrappers: Mapping[str, Wrapper]) -> None:
+        super().__init__("azure-core", TARGETS, wrappers)

@@ -1,0 +1,81 @@
+"""azure-core, as far as an agents client (azure-ai-agents) uses it: `client` is its pipeline, a request an `HttpRequest`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+from ...apis.api import Apis
+from ...core.model import Server
+from ...core.secrets import Secrets
+from ...guard import guarded
+from ...runtime.records import BackgroundClient, Call
+from ..hosts import AZURE
+from ..library import Found, Library
+from ..secret_names import named_so
+from . import background, requests
+from .pipelines import is_of_agents
+
+MAX_URLS = 2_048  # polls of a run repeat their URL
+
+
+class AzureCoreLibrary(Library):
+    place, name = 0, "request"
+
+    def __init__(self, apis: Apis, secrets: Secrets) -> None:
+        self._apis = apis
+        self._secrets = secrets
+        self._placed = lru_cache(MAX_URLS)(self._place)
+
+    def match(self, client: Any, request: Any) -> Found | None:
+        if not is_of_agents(client):
+            return None
+        _, path = self._placed(request.method, request.url)
+        return self._apis.of_call(request.method, path, partial(self.field, request)) if path else None
+
+    def _place(self, method: str, url: str) -> tuple[Server, str]:
+        """The server, up to where the API's own path begins, and that path. "" for the path: it is no API's."""
+        origin, host, port = requests.origin_of(url)
+        path = url[len(origin) :].partition("?")[0]
+        begins = (at for at, sign in enumerate(path) if sign == "/")
+        at = next((at for at in begins if self._apis.match(method, path[at:]) is not None), len(path))
+        return Server(origin + path[:at], host, port, AZURE), path[at:]
+
+    def server(self, client: Any, request: Any) -> Server:
+        return self._placed(request.method, request.url)[0]
+
+    def header(self, request: Any, name: str) -> str | None:
+        return requests.header(request, name)
+
+    def query(self, request: Any) -> Mapping[str, Any] | None:
+        return requests.query(request)
+
+    def sent(self, request: Any) -> Any:
+        return requests.sent(request)
+
+    def dumped(self, request: Any, sent: Any) -> bytes | None:
+        return None if sent is None else requests.content(request)
+
+    def field(self, request: Any, name: str) -> Any:
+        body = requests.sent(request)
+        return body.get(name) if isinstance(body, dict) else None
+
+    def with_metadata(self, request: Any, key: str, line: Callable[[], str]) -> Any:
+        return requests.with_metadata(request, key, line)
+
+    def via(self, call: Call, client: Any, request: Any, *, is_async: bool) -> BackgroundClient:
+        return background.via(client, call.server.base_url, request, is_async=is_async)
+
+    def note_secrets(self, client: Any, error: BaseException | None = None) -> None:
+        """Credentials are in no client: policies put them into the headers of a request while it is sent."""
+        response = getattr(error, "response", None)
+        if response is not None:
+            self.note_secrets_of(response.request)
+
+    def note_secrets_of(self, request: Any) -> None:
+        with guarded("note the keys of a request"):
+            self._secrets.add(named_so(request.headers.items()))
+
+    def signs(self, client: Any) -> tuple[Any, ...]:
+        return (None,)
