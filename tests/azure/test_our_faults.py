@@ -44,7 +44,9 @@ def _refused(make: Any, thread_id: str) -> str:
 
 
 @pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore:Assigning a code object of non-matching type:DeprecationWarning",  # Python 3.13 on
 )
 @pytest.mark.expects_swallowed
 def test_each_function_of_ours_may_fail() -> None:

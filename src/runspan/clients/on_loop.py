@@ -72,9 +72,11 @@ def _strand(loop: Any, tasks: list[Any]) -> None:
     for task in tasks:
         if len(_stranded) < MAX_STRANDED:
             _stranded.add(task)
+        try:
             task.add_done_callback(_stranded.discard)
-        with suppress(RuntimeError):  # closed
             loop.call_soon_threadsafe(task.cancel)
+        except RuntimeError:  # closed: it never runs again
+            _stranded.discard(task)
 
 
 class _Loop(asyncio.SelectorEventLoop):
