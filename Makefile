@@ -22,6 +22,7 @@ WITH_demo := -e .
 WITH_demo-ui := -e '.[ui]'
 WITH_endings := -e '.[ui]' --group endings
 WITH_fuzz := -e . --group fuzz
+WITH_litellm := --group litellm
 WITH_mutate := -e . --group mutate
 WITH_package := --group package
 WITH_recipes := -e . --group recipes
@@ -42,7 +43,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format docs clean
 .PHONY: test-wide test-processes test-cli test-install test-recipes test-browser test-endings chaos
-.PHONY: test-pythons test-matrix test-backends test-prometheus
+.PHONY: test-pythons test-matrix test-backends test-prometheus test-litellm try-dialects
 .PHONY: coverage coverage-all mutate fuzz fuzz-viewer soak audit package test-wheel check-version
 .PHONY: bench bench-instructions bench-viewer bench-peers load compare-tracers pictures
 
@@ -115,6 +116,12 @@ test-pythons: $(READY)  ## the tests on Python 3.10 to 3.14 (VERSIONS=3.13), as 
 
 test-matrix: $(READY)  ## the end-to-end tests on every supported openai version, as a table
 	@$(BIN)/python tools/matrix.py
+
+test-litellm: $(READY) .venvs/litellm/.ready  ## the real LiteLLM proxy before our fake server: what it serves, what it lacks; as a table
+	@$(BIN)/python tools/try_litellm.py .venvs/litellm/bin/litellm
+
+try-dialects: $(READY)  ## what the traces of one program hold on each dialect of the Assistants wire; as a table
+	@$(BIN)/python tools/try_dialects.py
 
 test-backends: $(READY)  ## Jaeger, the Collector, Phoenix, MLflow: installed, used, asked; as a table (needs root)
 	@$(BIN)/python tools/try_backends.py

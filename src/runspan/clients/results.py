@@ -143,8 +143,11 @@ class Results:
     def _polled(self, call: Call, run: Any, whole: Callable[[], Payload]) -> None:
         """`run`: an object of the client or a dict; `whole()`: all of it, for the worker."""
         self._share(call, run)
+        other = self._also(call, run)
         is_whole = call.met is not None or call.match.run_id in self._registry.expected
         shown = None if is_whole else result_copy.alive(run, call.api)
+        if shown is not None and other is not None:  # it is the same run, whatever it is called
+            shown = tuple(None if value == other else value for value in shown)
         if shown is not None and self._counts_polls:
             entry = self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
@@ -158,6 +161,21 @@ class Results:
         if call.run_key is not None and not self._registry.knows(call.run_key):
             is_announced = self._registry.is_announced(call.match.run_id)
             self._handoffs.share(call, result_copy.carried(result, call.api, is_announced=is_announced))
+
+    def _also(self, call: Call, run: Any) -> str | None:
+        """The id by which the answer calls a run that is followed under another one. Servers that keep threads keep ids."""
+        run_id = call.match.run_id
+        other = result_copy.word(run, "id") if self._renames(call) else None
+        if other is None or run_id is None or other == run_id:
+            return None
+        self._registry.also(call.server.base_url, run_id, other)
+        return other
+
+    def _renames(self, call: Call) -> bool:
+        """Whether the answer may call a followed run by another id."""
+        route = call.match.route
+        may = not call.api.paths_name_conversations and (route.is_poll or route.cancels)
+        return may and call.run_key is not None and self._registry.knows(call.run_key)
 
     def _learn(self, call: Call, run: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span.
@@ -232,5 +250,7 @@ class Results:
         call.result = body
         if body is not None and call.match.route.starts_run:
             self._learn(call, result_copy.ids_of(body, call.api))
+        elif body is not None and self._renames(call):
+            self._also(call, result_copy.ids_of(body, call.api))
         self._waits(call, body, given)
         self._put(call)

@@ -102,7 +102,10 @@ class Starts:
             return self._begin_apart(call, request)
         call.streams, match = streams, call.match
         if match.run_id is not None:
-            call.run_key = call.api.run_key(call.server.base_url, match.run_id, match.conversation_id)
+            run_id = self._registry.meant(call.server.base_url, match.run_id)
+            if run_id != match.run_id:
+                call.match = match = replace(match, run_id=run_id)
+            call.run_key = call.api.run_key(call.server.base_url, run_id, match.conversation_id)
         if call.run_key is not None and self._registry.may_meet(call.run_key):
             call.via = self._background(call, client, request, is_async=is_async)
         if route.is_write:
@@ -147,6 +150,9 @@ class Starts:
             return
         answers = call.api.answers(partial(self._library.field, request))
         if answers.outputs:
+            if answers.continues is not None:
+                continues = self._registry.meant(call.server.base_url, answers.continues)
+                answers = replace(answers, continues=continues)
             tool_claims.answered(call.server.base_url, answers)
             self._put(Answered(call.server, call.request_ns, answers))
 

@@ -11,7 +11,8 @@ The contract:
 7. The worker takes these polls (`RunEntry.take_polls`) before it reads anything newer of the run, and before it lets the run go.
 8. A call that may change the run makes the next poll a new one (`RunEntry.renew`).
 9. What is remembered of runs that are gone (`ended`, `handed`, `unsampled`) is bounded: the oldest goes first.
-10. A run that is over may still ask the app for tool calls (`park`): its entry can be found, and its calls claimed.
+10. Some gateways call a run by another id in each answer. Its first id is its name here (`also`, `meant`).
+11. A run that is over may still ask the app for tool calls (`park`): its entry can be found, and its calls claimed.
 """
 
 from __future__ import annotations
@@ -114,6 +115,7 @@ class RunRegistry:
         self.announced = Recent[str, bool](MAX_GONE)  # ids of runs whose end this process was told of
         self._parked = Recent[Key, RunEntry](MAX_PARKED)
         self._conversations = Recent[tuple[str, str], str](MAX_GONE)  # (server, run id) -> as told to others
+        self._meant = Recent[tuple[str, str], str](MAX_GONE)  # (server, another id of a run) -> its first id
 
     def learn(self, key: Key, live: LiveSpan) -> RunEntry:
         """A run began with a call of this process."""
@@ -186,12 +188,21 @@ class RunRegistry:
         """The run belongs to this conversation."""
         self._conversations.put((server, run_id), conversation_id)
 
+    def also(self, server: str, run_id: str, other: str) -> None:
+        """An answer about the run calls it `other`."""
+        self._meant.put((server, other), run_id)
+
+    def meant(self, server: str, run_id: str) -> str:
+        """The first id of the run that is called so."""
+        return self._meant.get((server, run_id)) or run_id
+
     def placed(self, server: str, asked: RunRequest) -> RunRequest:
         """With the conversation of the run that it goes on with: as it is known here, else named by that run."""
         if asked.conversation_id is not None or asked.continues is None:
             return asked
-        known = self._conversations.get((server, asked.continues))
-        return replace(asked, conversation_id=known or asked.continues)
+        continues = self.meant(server, asked.continues)
+        known = self._conversations.get((server, continues))
+        return replace(asked, continues=continues, conversation_id=known or continues)
 
     def conversation_of(self, server: str, run_id: str) -> str | None:
         return self._conversations.get((server, run_id))

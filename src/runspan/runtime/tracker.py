@@ -198,9 +198,10 @@ class Tracker:
         live = self._live.get(key)
         if live is None:
             return
-        if why == NOT_FOUND and not live.state.is_over:
-            live.gone_ns = clock.now_ns()
-            self.scheduler.schedule(live)
+        if why == NOT_FOUND:  # of one that is over, the rest may still be had
+            if not live.state.is_over:
+                live.gone_ns = clock.now_ns()
+                self.scheduler.schedule(live)
         else:
             self.finish(live, None if live.state.is_over else why)
 

@@ -35,8 +35,13 @@ RESPONSE = "response"
 
 
 def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = None) -> Run | None:
-    """A Response object; of a poll that shows nothing new some of its fields. None: it is something else."""
-    id_ = ident(wire) or (run_id if text(wire, "status") else None)
+    """A Response object; of a poll that shows nothing new some of its fields. None: it is something else.
+
+    `run_id` of its path or stream holds, whatever it says: some gateways give a response another id in each answer.
+    """
+    id_ = ident(wire)
+    if run_id and (id_ or text(wire, "status")):
+        id_ = run_id
     if not id_ or text(wire, "object") not in (None, RESPONSE):
         return None
     status = text(wire, "status")

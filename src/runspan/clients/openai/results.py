@@ -50,6 +50,7 @@ class OpenAIResults(Results):
             self._polled(call, result, partial(result_copy.copy, result))
             return
         self._share(call, result)
+        self._also(call, result)
         if route.is_list:
             call.result = result_copy.page(
                 result, call.api, self._is_ours(call) if route.lists_runs else None
