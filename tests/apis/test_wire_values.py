@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runspan.apis.assistants import objects
+from runspan.apis.assistants import events, objects
 from runspan.apis.assistants.tool_calls import tool_call
 from runspan.core.model import ApiError, Document, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from runspan.core.run_context import KEY
@@ -228,3 +228,44 @@ def test_an_expired_run_ended_at_its_expiry() -> None:
         run = objects.run({"id": "r", "thread_id": "t", "status": status, "expires_at": 700})
         assert run is not None
         assert run.ended_at == ended_at
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ([{"value": "a"}, "b", 7], Part("text", "ab")),
+        (
+            [{"value": "a", "annotations": [{"type": "x"}]}],
+            Part("text", "a", {"annotations": [{"type": "x"}]}),
+        ),
+        ([{"other": 1}], Part("text", None)),
+        ([], Part("text", None)),
+    ],
+)
+def test_a_text_in_a_list_is_one_text(body: Any, expected: Part) -> None:
+    assert objects.part({"type": "text", "text": body}) == expected
+
+
+GHOST = {
+    "id": "chatcmpl-1",
+    "thread_id": "",
+    "metadata": {"usage": '{"prompt_tokens":3,"completion_tokens":1}'},
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (GHOST, Usage(3, 1)),
+        ({**GHOST, "metadata": {"usage": {"prompt_tokens": 3, "completion_tokens": 1}}}, Usage(3, 1)),
+        ({**GHOST, "metadata": {"usage": "no JSON"}}, None),
+        ({**GHOST, "metadata": {}}, None),
+        ({**GHOST, "thread_id": "t"}, None),
+        ({"id": "m"}, None),
+    ],
+)
+def test_a_message_of_no_thread_may_bring_tokens(message: Any, expected: Usage | None) -> None:
+    assert objects.usage_in_ghost(message) == expected
+    seen = events.read_event("thread.message.in_progress", message, 5, "t", "r")
+    assert [step.usage for step in seen.steps] == ([expected] if expected else [])
+    assert bool(seen.messages) is (expected is None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..fake import serve
+from ..fake.dialects import DIALECTS
 from ..fake.library import SCENARIOS
 from ..fake.responses.library import SCENARIOS as RESPONSES
 from . import exits
@@ -16,7 +17,8 @@ from .waiting import stopping
 @click.command(
     "fake",
     short_help="A server of both APIs to try things with.",
-    epilog=f"Scenarios of runs: {', '.join(SCENARIOS)}. Of responses: {', '.join(RESPONSES)}.",
+    epilog=f"Scenarios of runs: {', '.join(SCENARIOS)}. Of responses: {', '.join(RESPONSES)}. "
+    f"Dialects: {', '.join(DIALECTS)}.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=Port(), default=0, show_default=True, help="0 takes a free one.")
@@ -36,8 +38,14 @@ from .waiting import stopping
     show_default=True,
     help="What its responses do; the header names another for one response.",
 )
+@click.option(
+    "--dialect",
+    type=click.Choice(tuple(DIALECTS)),
+    metavar="NAME",
+    help="Answer as another server of the Assistants wire does.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
-def command(host: str, port: int, scenario: str, responses: str, as_json: bool) -> None:
+def command(host: str, port: int, scenario: str, responses: str, dialect: str | None, as_json: bool) -> None:
     """Serve fake Assistants and Responses APIs until Ctrl-C: no key, no network, no costs.
 
     Its address is the first line of the output.
@@ -47,9 +55,10 @@ def command(host: str, port: int, scenario: str, responses: str, as_json: bool) 
       runspan fake --port 8700
       OPENAI_BASE_URL=http://127.0.0.1:8700/v1 OPENAI_API_KEY=none python app.py
       runspan fake --scenario failed --responses web_search
+      runspan fake --dialect myla
     """
     try:
-        with serve(scenario, responses=responses, host=host, port=port) as server:
+        with serve(scenario, responses=responses, dialect=dialect, host=host, port=port) as server:
             until_stopped = stopping()
             if as_json:
                 say_json({"base_url": server.base_url})

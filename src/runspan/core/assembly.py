@@ -33,6 +33,7 @@ from .model import (
 from .redact import Texts, cut
 from .timing import SECOND_NS, Timeline
 from .tools import ToolInvocation
+from .usage import usage_of
 
 FINISH_REASONS: Mapping[Outcome | None, str] = {
     Outcome.COMPLETED: "stop",  # FAILED, CANCELLED, EXPIRED: "error". The conventions: expected but not received
@@ -149,7 +150,7 @@ def _facts(
     return RunFacts(
         server=state.server,
         request=_request(state.request),
-        run=_run(run, state.conversation_id, texts),
+        run=replace(_run(run, state.conversation_id, texts), usage=usage_of(state)),
         agent=_agent(agent, state, texts),
         unfinished=unfinished,
         origin=state.origin,

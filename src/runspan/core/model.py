@@ -29,6 +29,7 @@ class Usage(Struct, frozen=True, gc=False):
     cache_write_tokens: int | None = None  # part of prompt_tokens
 
 
+MODEL_CALL = "model_call"  # the type of a step that tells what one call of the model used, and nothing else
 EMPTY: Mapping[str, Any] = {}  # shared: most parts have nothing beside their text
 
 
@@ -98,7 +99,7 @@ class ApiError(Struct, frozen=True, gc=False):
 
 
 class RunStep(Struct, frozen=True, gc=False):
-    """One step of a Run: `message_creation` or `tool_calls` (or a type of later days)."""
+    """One step of a Run: `message_creation` or `tool_calls` (or a type of later days), or MODEL_CALL."""
 
     id: str
     type: str
@@ -313,7 +314,7 @@ class RunFacts(Struct, frozen=True, gc=False):
     run: Run | None = None  # None: the POST failed, there is no Run
     agent: Agent | None = None
     unfinished: str | None = None  # why the end was never seen
-    missing: tuple[str, ...] = ()  # of `messages`, `steps`: what was neither read nor fetched
+    missing: tuple[str, ...] = ()  # of `messages`, `steps`, `usage`: what was neither told nor fetched
     origin: str | None = None  # adopted
     finish_reason: str | None = None
     queue_s: float | None = None

@@ -7,6 +7,7 @@ Shapes, states and event orders follow recorded traffic of 2023 to 2025. Standar
 """
 
 from runspan.fake.clock import Clock, SimulatedClock
+from runspan.fake.dialects import DIALECTS
 from runspan.fake.faults import FAULTS, Drop, Fault, HttpError, Slow
 from runspan.fake.library import SCENARIOS
 from runspan.fake.scenarios import (
@@ -34,6 +35,7 @@ from runspan.fake.scenarios import (
 from runspan.fake.server import Server, serve
 
 __all__ = [
+    "DIALECTS",
     "FAULTS",
     "SCENARIOS",
     "Auto",

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 
+from runspan.fake.dialects import DIALECTS
 from runspan.fake.library import SCENARIOS
 from runspan.fake.responses.library import SCENARIOS as RESPONSES
 from runspan.fake.server import serve
@@ -21,10 +22,12 @@ def main() -> None:
     parser.add_argument(
         "--responses", default="default", choices=RESPONSES, metavar="NAME", help=", ".join(RESPONSES)
     )
+    parser.add_argument("--dialect", choices=DIALECTS, metavar="NAME", help=", ".join(DIALECTS))
     options = parser.parse_args()
     stops = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # inherited by the server's thread: only we hear them
-    with serve(options.scenario, responses=options.responses, host=options.host, port=options.port) as server:
+    where = {"host": options.host, "port": options.port}
+    with serve(options.scenario, responses=options.responses, dialect=options.dialect, **where) as server:
         sys.stdout.write(f"{server.base_url}\n")
         sys.stdout.flush()
         signal.sigwait(stops)

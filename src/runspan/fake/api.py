@@ -12,6 +12,7 @@ from typing import Any
 
 from runspan.fake import assistants, files, objects, runs, threads, vector_stores
 from runspan.fake.clock import Clock
+from runspan.fake.dialects.speaking import Speaker
 from runspan.fake.faults import SERVER_ERROR, ApiError, Drop, Fault, HttpError, Rule, Slow
 from runspan.fake.http import Handler, Request, Response, json_response
 from runspan.fake.playlist import Playlist
@@ -61,6 +62,7 @@ class Api:
     webhooks: Webhooks
     requests: deque[Received]
     rules: list[Rule] = field(default_factory=list)
+    speaker: Speaker | None = None  # of a dialect
 
     @property
     def now(self) -> int:
@@ -85,6 +87,12 @@ class Api:
         if isinstance(fault, (HttpError, Drop)):
             return faulty(fault)
         try:
+            if self.speaker is not None:
+                request, path = self.speaker.heard(request, path)
+            route = _template(request.method, path)
+            refusal = self.speaker and self.speaker.refusal(route, ROUTES.__contains__)
+            if refusal:
+                return refusal
             handler, ids = _route(request.method, path)
             answer = handler(self, request, *ids)
         except ApiError as error:
@@ -94,6 +102,8 @@ class Api:
         if not isinstance(answer, Response):
             v1 = self.scenarios.scenario.era == "v1" or request.headers.get("openai-beta") == "assistants=v1"
             answer = json_response(_viewed(answer, request, v1))
+        if self.speaker is not None:
+            answer = self.speaker.said(self, request, route, answer)
         if isinstance(fault, Slow):
             answer.delay_s = fault.seconds
         return answer
@@ -109,17 +119,21 @@ def faulty(fault: HttpError | Drop | Slow) -> Response:
     return response
 
 
-def _route(method: str, path: str) -> tuple[Handler, list[str]]:
+def _template(method: str, path: str) -> str:
     """Every second part of a path is an id, but for POST /threads/runs."""
+    exact = f"{method} {path}"
+    if exact in ROUTES:
+        return exact
     parts = path.split("/")[1:]
-    exact = ROUTES.get(f"{method} {path}")
-    if exact:
-        return exact, []
-    template = "/".join("*" if place % 2 else part for place, part in enumerate(parts))
-    handler = ROUTES.get(f"{method} /{template}")
+    return f"{method} /" + "/".join("*" if place % 2 else part for place, part in enumerate(parts))
+
+
+def _route(method: str, path: str) -> tuple[Handler, list[str]]:
+    template = _template(method, path)
+    handler = ROUTES.get(template)
     if handler is None:
         raise ApiError(HttpError(404, f"Invalid URL ({method} {path})", code="unknown_url"))
-    return handler, parts[1::2]
+    return handler, path.split("/")[2::2] if "*" in template else []
 
 
 def _viewed(body: Object, request: Request, v1: bool) -> Object:

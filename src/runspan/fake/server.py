@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from runspan.fake.api import Api, Received
 from runspan.fake.clock import Clock
+from runspan.fake.dialects import DIALECTS
+from runspan.fake.dialects.speaking import Speaker
 from runspan.fake.faults import FAULTS, Fault, Rule
 from runspan.fake.http import Connection
 from runspan.fake.library import SCENARIOS
@@ -106,13 +108,17 @@ def serve(
     clock: Clock | None = None,
     *,
     responses: ResponseScenario | str = "default",
+    dialect: str | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
     seed: int | None = None,
     max_threads: int = 2_000,
     max_requests: int = 10_000,
 ) -> Iterator[Server]:
-    """Serve for as long as the block runs. `port=0` takes a free one; `seed` makes ids repeat."""
+    """Serve for as long as the block runs. `port=0` takes a free one; `seed` makes ids repeat.
+
+    `dialect`: a name of `DIALECTS`, a server that speaks the Assistants wire in a way of its own. KeyError: there is none.
+    """
     state, clock = State(max_threads=max_threads, seed=seed), clock or Clock()
     api = Api(
         state,
@@ -121,6 +127,7 @@ def serve(
         Playlist(RESPONSES, responses),
         Webhooks(clock, state),
         deque[Received](maxlen=max_requests),
+        speaker=None if dialect is None else Speaker(DIALECTS[dialect]),
     )
     connections: set[Connection] = set()
     loop = asyncio.new_event_loop()

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..apis.api import BEGINNINGS, ENDS, EventKind
-from ..core.model import Message, Observation, RunStep
+from ..core.model import MODEL_CALL, Message, Observation, RunStep
 from .live_run import Live
 from .records import StreamRef
 
@@ -32,6 +32,8 @@ def _message(live: Live, stream: StreamRef, message: Message, kind: EventKind | 
 
 
 def _step(live: Live, stream: StreamRef, step: RunStep, kind: EventKind | None) -> RunStep:
+    if step.type == MODEL_CALL:  # told in one piece
+        return step
     begins, ends = kind in BEGINNINGS, kind in ENDS
     content: Hashable = (step.message_id, tuple((c.type, c.name, c.arguments) for c in step.tool_calls))
     key = live.step_ids.key(step.id, step.type, begins=begins, ends=ends, content=content)

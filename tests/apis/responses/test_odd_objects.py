@@ -107,3 +107,9 @@ def test_usage_is_what_the_last_object_says() -> None:
 def test_the_table_of_variants_has_a_row_for_each_value_of_the_option() -> None:
     assert set(API.variants) == {"background", "all", "none"}
     assert API.variants["none"] is None
+
+
+def test_the_id_of_the_path_holds_whatever_an_answer_is_called() -> None:
+    other = objects.run(response("in_progress") | {"id": "resp_other"}, None, "resp_1")
+    assert other is not None
+    assert (other.id, other.conversation_id) == ("resp_1", "resp_1")

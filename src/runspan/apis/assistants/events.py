@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from ...core.fields import Wire
-from ...core.model import ApiError, Message, Observation, Outcome, Phase, Run, RunStep, Source
+from ...core.model import MODEL_CALL, ApiError, Message, Observation, Outcome, Phase, Run, RunStep, Source
 from ..api import EventKind, Events, Exchange
 from . import objects as wire
 from . import pages, readers, statuses
@@ -77,6 +77,9 @@ def read_event(
             seen, runs=(run,), run_id=run.id, conversation_id=run.conversation_id, open_status=open_status
         )
     if name.startswith("thread.message."):
+        used = wire.usage_in_ghost(data)
+        if used is not None:
+            return replace(seen, steps=(RunStep(f"usage/{wire.ident(data)}", MODEL_CALL, usage=used),))
         return replace(seen, messages=tuple(_told(m, name, run_id) for m in pages.messages_of(data)))
     return seen
 

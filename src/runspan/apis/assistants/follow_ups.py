@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from ...core import conversation, run_messages
 from ...core.conversation import Conversation
 from ...core.lifecycle import RunState
-from ...core.model import RunKey
+from ...core.model import Outcome, RunKey
+from ...core.usage import usage_of
 from ..api import RUN, FollowUp
 
-MESSAGES, STEPS = "messages", "steps"
+MESSAGES, STEPS, USAGE = "messages", "steps", "usage"
 PAGE_LIMIT = 100  # the API's own bound
 
 
@@ -46,8 +47,14 @@ def lacks(state: RunState, log: Conversation, captures: bool) -> list[str]:
 def missing(state: RunState, log: Conversation, captures: bool) -> list[str]:
     """What the trace of an ended run lacks. Of inputs that are not known `runspan.input.incomplete` tells."""
     has_outputs = state.is_over and run_messages.has_all_outputs(log, state)
-    found = lacks(state, log, captures)
-    return [what for what in found if what == STEPS or (what == MESSAGES and not has_outputs)]
+    found = [
+        what
+        for what in lacks(state, log, captures)
+        if what == STEPS or (what == MESSAGES and not has_outputs)
+    ]
+    if state.run.outcome is Outcome.COMPLETED and usage_of(state) is None:
+        found.append(USAGE)
+    return found
 
 
 def _may_have_steps(state: RunState) -> bool:

@@ -7,6 +7,7 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec.structs import asdict
 
@@ -20,6 +21,7 @@ from ...core.fields import moment as moment
 from ...core.fields import number as number
 from ...core.fields import stamp as stamp
 from ...core.fields import text as text
+from ...core.jsontext import value_of
 from ...core.model import (
     EMPTY,
     Agent,
@@ -140,6 +142,14 @@ def usage(wire: Wire) -> Usage | None:
     return Usage(prompt or 0, completion or 0, count(into, "cached_tokens"), count(out, "reasoning_tokens"))
 
 
+def usage_in_ghost(wire: Wire) -> Usage | None:
+    """Of one call of the model, in the metadata of a message that says that it belongs to no thread. None: it is a message."""
+    if wire.get("thread_id") != "":
+        return None
+    told = value_of(mapping(wire, "metadata").get("usage"))
+    return usage(told) if isinstance(told, dict) else None
+
+
 def is_message(wire: Wire) -> bool:
     """Whether there is anything to it: an id, somebody who said it, or something that was said."""
     return bool(ident(wire) or wire.get("role") or wire.get("content"))
@@ -175,7 +185,7 @@ def part(wire: Wire) -> Part:
     if kind in ("text", "refusal"):
         if isinstance(body, str):
             return Part(kind, body)
-        said = mapping(wire, kind)
+        said = _joined(body) if isinstance(body, list) else mapping(wire, kind)
         more = {k: v for k, v in said.items() if v and k != "value"}
         return Part(kind, text(said, "value"), without_nulls(more) if more else EMPTY)
     if isinstance(body, str) and kind in _SHORT:
@@ -185,6 +195,16 @@ def part(wire: Wire) -> Part:
     if blob is not None:  # megabytes, perhaps: they are let go here
         fields = {**{k: v for k, v in fields.items() if k != "url"}, **asdict(blob)}
     return Part(kind, None, fields)
+
+
+def _joined(texts: list[Any]) -> Wire:
+    """A text in pieces: strings, or texts with annotations of their own."""
+    pieces: list[Wire] = [
+        {"value": one} if isinstance(one, str) else one for one in texts if isinstance(one, str | dict)
+    ]
+    values = [value for one in pieces if (value := text(one, "value")) is not None]
+    annotations = [annotation for one in pieces for annotation in items(one, "annotations")]
+    return {"value": "".join(values) if values else None, "annotations": annotations}
 
 
 _SHORT = {"image_url": "url", "image_file": "file_id"}  # what a lone text in place of the object is

@@ -1,0 +1,39 @@
+"""What a run used: as the run itself tells, else as the calls of its model did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .lifecycle import RunState
+from .model import MODEL_CALL, Usage
+
+
+def usage_of(state: RunState) -> Usage | None:
+    """None: nobody told, or not of all calls."""
+    if state.run.usage is not None or not state.is_over:
+        return state.run.usage
+    told = [step.usage for step in state.steps.values() if step.type == MODEL_CALL and step.usage]
+    is_all = state.over_streamed and state.request.stream
+    return total(told) if told and is_all else None
+
+
+def total(parts: Iterable[Usage]) -> Usage:
+    """The sum; of a detail that none of them tells, None."""
+    whole = Usage(0, 0)
+    for one in parts:
+        whole = Usage(*(_sum(a, b) for a, b in zip(_numbers(whole), _numbers(one), strict=True)))  # type: ignore[arg-type]
+    return whole
+
+
+def _numbers(usage: Usage) -> tuple[int | None, ...]:
+    return (
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens,
+        usage.reasoning_tokens,
+        usage.cache_write_tokens,
+    )
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    return a if b is None else b + (a or 0)
