@@ -40,7 +40,7 @@ LEFT_OUT = {
     *(
         "clients.openai.stream_taps._Events.__iter__",
         "clients.openai.stream_taps._Events.__next__",
-        "clients.openai.stream_taps._Reads.__iter__",
+        "clients.reads.Reads.__iter__",
         "clients.taps.Tap.response_closed",
     ),
     *("clients.choke_point.Patch.request", "clients.openai.stream_manager.StreamManagerHook.exit"),
