@@ -45,6 +45,15 @@ from .stage import Stage
 SERVICE = "imported"
 MAX_LIVE_RUNS = 1_000  # of recorded traffic, that are open at once
 COMMIT_ROWS = 5_000
+RECORDED = "recorded calls"
+NAMES: Mapping[Kind, str] = {
+    Kind.AGENT: "agents",
+    Kind.CONVERSATION: "conversations",
+    Kind.MESSAGE: "messages",
+    Kind.RUN: "runs",
+    Kind.STEP: "steps",
+    Kind.INPUTS: "lists of input",
+}
 DIRECT = Source("<objects>", "object", 0, 0)  # what `add` was given
 
 OnFault = Callable[[Fault], None]
@@ -225,7 +234,7 @@ class Importer:
                 rows += 1
                 if rows % COMMIT_ROWS == 0:
                     self._stage.commit()
-        self._stage.end(number, counts.items(), is_recorded=counts["recorded call"] > 0)
+        self._stage.end(number, counts.items(), is_recorded=counts[RECORDED] > 0)
 
     def _put(self, item: Item, source: int, line: int, counts: Counter[str], name: str = DIRECT.name) -> None:
         if isinstance(item, Unreadable):
@@ -234,10 +243,11 @@ class Importer:
             if item.text:
                 self._fault(name, source, line, item.text, is_remark=True)
         elif isinstance(item, Recorded):
-            counts["recorded call"] += 1
+            counts[RECORDED] += 1
             self._put_answer(item, source, line)
         else:
-            counts[_count_name(item)] += item.object.kind is not Kind.ALL_STEPS
+            if item.object.kind in NAMES:
+                counts[NAMES[item.object.kind]] += 1
             if not self._threads or not item.object.place or item.object.place in self._threads:
                 self._stage.put(item.api, item.object, source, line)
 
@@ -297,11 +307,6 @@ class Importer:
     def _take(self, key: bytes, spans: list[Any]) -> None:
         self._made += 1
         self._delivery.take(key, spans)
-
-
-def _count_name(found: Found) -> str:
-    kind = found.object.kind
-    return f"{found.api}: {kind.value}"
 
 
 def _has_service_name() -> bool:

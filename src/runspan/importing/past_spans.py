@@ -76,7 +76,7 @@ class _Finished(SpanProcessor):
 
 
 class PastSpans(Outbox):
-    """`provider(ids)` makes the TracerProvider. `is_wanted` sees the ids of the outermost span and its data, `take` what is finished."""
+    """`provider(ids)` makes the TracerProvider. `is_wanted` sees the ids of the outermost span and its data, `take` the spans."""
 
     def __init__(
         self,
