@@ -82,10 +82,10 @@ def command(
 ) -> None:
     """Make traces of runs that are over.
 
-    PATH is a file, a folder with all below it, or `-` for standard input. Known by their content, and mixed as they may be: exported
-    threads, objects and pages of lists as JSON or JSON lines, lines of messages, responses, conversations with their items, and
-    recordings of traffic. Spans have ids made of the ids of the runs, so a second import changes nothing. What can't be read is
-    said in one line each; the rest is imported. An import that was interrupted goes on when it is started again.
+    PATH is a file, a folder with all below it, or `-` for standard input. Content tells what is in it, mixed as it may be:
+    exported threads, objects and pages of lists as JSON or JSON lines, lines of messages, responses, conversations with items,
+    and recordings of traffic. The ids of spans are made of the ids of the runs, so a second import changes nothing. What can't be
+    read is said in one line each; the rest is imported. An import that was interrupted goes on when it is started again.
 
     \b
     Examples:

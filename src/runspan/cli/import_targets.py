@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from ..viewer.decode import PROTOBUF
 from ..viewer.store import rows
 
 VIEWER, OTLP = "viewer", "otlp"
-FULL_PAUSE_S = 0.05
 
 
 class StoreExporter(SpanExporter):
@@ -33,16 +31,12 @@ class StoreExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         batch = rows.traces(encode(spans).SerializeToString(), PROTOBUF)
-        while True:
-            try:
-                self._store.add(batch).result()
-            except StoreFullError:
-                time.sleep(FULL_PAUSE_S)
-            except sqlite3.Error as error:
-                self.cure = f"{self.path}: {error}"
-                return SpanExportResult.FAILURE
-            else:
-                return SpanExportResult.SUCCESS
+        try:
+            self._store.add(batch).result()  # one at a time, so it always has room
+        except (StoreFullError, sqlite3.Error) as error:
+            self.cure = f"{self.path}: {error}"
+            return SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         self._store.close()

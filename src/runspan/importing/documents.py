@@ -169,7 +169,8 @@ def _slices(text: _Text) -> Iterator[tuple[int, list[Any]]]:
             if text.next_char() == ",":
                 text.skip(",")
     except _ERRORS:
-        yield line, elements
+        if elements:
+            yield line, elements
         raise
     text.skip("]")
     yield line, elements

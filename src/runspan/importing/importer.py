@@ -321,7 +321,7 @@ def _plain(obj: Any) -> Any:
     for name in ("model_dump", "as_dict"):  # pydantic's; azure's
         dump = getattr(obj, name, None)
         if callable(dump):
-            return dump(mode="json") if name == "model_dump" else dump()
+            return dump(mode="json", by_alias=True, warnings=False) if name == "model_dump" else dump()
     if isinstance(obj, Iterable) and not isinstance(obj, str | bytes):
         return [_plain(one) for one in obj]
     raise ConfigError(f"add() takes objects of an API, no {type(obj).__name__}.")

@@ -15,6 +15,7 @@ from ..core.fields import Wire
 from ..core.order import lean
 
 ARCHIVES: Mapping[str, Archive] = {archive.api.name: archive for archive in (ASSISTANTS, RESPONSES)}
+MAX_DEPTH = 3  # of lists in lists
 MAX_SHOWN = 40  # characters of a foreign word in a reason
 
 
@@ -37,8 +38,6 @@ Item = Found | Recorded | Unreadable | Remark
 def recognised(value: Any) -> list[Item]:
     """All that a value holds. Objects of a list stand oldest first; what can't be read of it for one reason is told once."""
     items = _oldest_first(list(_items(value)))
-    if not items:
-        return [Unreadable("an empty list")] if value == [] else [Remark()]
     told: list[Item] = []
     for why, alike in groupby(items, key=lambda item: item.reason if isinstance(item, Unreadable) else None):
         same = list(alike)
@@ -46,16 +45,16 @@ def recognised(value: Any) -> list[Item]:
     return told
 
 
-def _items(value: Any) -> Iterator[Item]:
-    if isinstance(value, list):
+def _items(value: Any, depth: int = 0) -> Iterator[Item]:
+    if isinstance(value, list) and depth < MAX_DEPTH:
         for element in value:
-            yield from _items(element) if isinstance(element, dict) else (_foreign(element),)
+            yield from _items(element, depth + 1)
     elif not isinstance(value, dict):
         yield _foreign(value)
     elif _is_recorded(value):
         yield Recorded(value)
     elif isinstance(value.get("data"), list) and value.get("object") in (None, "list"):
-        yield from _items(value["data"])
+        yield from _items(value["data"], depth)
     else:
         yield from _object(value)
 

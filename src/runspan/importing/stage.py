@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from ..apis.archives import Archived, Kind
 from ..core.fields import Wire
+from ..core.redact import clean
 from .sources import Source
 
 VERSION = 1  # of the tables
@@ -168,7 +169,12 @@ class Stage:
 
     def put(self, api: str, found: Archived, source: int, line: int) -> None:
         body = json.dumps(found.wire, separators=(",", ":"), default=str)
-        values = (api, found.kind.value, found.place, found.run_id, found.id, found.at)
+        ids = (
+            clean(found.place),
+            clean(found.run_id),
+            clean(found.id),
+        )  # half a surrogate pair is no text here
+        values = (api, found.kind.value, *ids, found.at)
         self._db.execute(_PUT, (*values, found.is_final, found.is_answer, source, line, body))
 
     def places(self) -> Iterator[tuple[str, str]]:
@@ -185,13 +191,13 @@ class Stage:
 
     def one(self, api: str, kind: Kind, id_: str, place: str = "") -> Row | None:
         sql = f"SELECT {_ROW} FROM objects WHERE api = ? AND place = ? AND kind = ? AND id = ? LIMIT 1"  # noqa: S608
-        found = self._db.execute(sql, (api, place, kind.value, id_)).fetchone()
+        found = self._db.execute(sql, (api, clean(place), kind.value, clean(id_))).fetchone()
         return None if found is None else _row(found)
 
     def has_final(self, api: str, place: str, run_id: str) -> bool:
         """Whether a run is here with its end; where it names no conversation, its place is its own."""
         sql = "SELECT 1 FROM objects WHERE api = ? AND kind = 'run' AND place IN (?, ?) AND id = ? AND is_final = 1"
-        return self._db.execute(sql, (api, place, run_id, run_id)).fetchone() is not None
+        return self._db.execute(sql, (api, *map(clean, (place, run_id, run_id)))).fetchone() is not None
 
     def run_ids(self, api: str, place: str) -> set[str]:
         sql = "SELECT id FROM objects WHERE api = ? AND place = ? AND kind = 'run'"

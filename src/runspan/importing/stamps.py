@@ -25,16 +25,18 @@ class StampClock:
         self._known: Lru[str, tuple[int, int]] = Lru(
             MAX_PLACES
         )  # place -> latest stamp, calls since the first
+        self._last: int | None = None  # stamp that was seen anywhere
 
     def of_call(self, place: str, stamps: Sequence[int], *, is_later: bool = False) -> Times | None:
-        """Of a call whose answer shows these stamps. None: there is no stamp to go by.
+        """Of a call whose answer shows these stamps. None: there is no stamp to go by, neither here nor before it.
 
         `is_later`: it shows what was there when all that is known had happened.
         """
         known = self._known.get(place)
-        latest = max((*stamps, *([known[0]] if known else [])), default=None)
+        latest = max((*stamps, *([known[0]] if known else [])), default=self._last)
         if latest is None:
             return None
+        self._last = latest
         at_ns = latest * SECOND_NS + self._tick(place, latest)
         return (at_ns + SECOND_NS,) * 2 if is_later else (at_ns, at_ns + SECOND_NS)
 
@@ -42,6 +44,7 @@ class StampClock:
         """Of the call that started a run, whose first stamp is that of the start: everything else is placed from there."""
         known = self._known.get(place)
         latest = max(*stamps, known[0] if known else 0, 0)
+        self._last = latest
         at_ns = stamps[0] * SECOND_NS + self._tick(place, latest)
         is_over_at_once = max(stamps) > stamps[0]
         return at_ns, (max(stamps) + 1) * SECOND_NS if is_over_at_once else at_ns

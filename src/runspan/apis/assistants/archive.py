@@ -50,11 +50,13 @@ def _thread(wire: Wire) -> Read:
     return Archived(Kind.CONVERSATION, wire, id_, id_, at=stamp(wire, "created_at"))
 
 
-def _message(wire: Wire, place: str = "") -> Read:
+def _message(wire: Wire, place: str = "", *, is_line: bool = False) -> Read:
+    """What an app writes in the assistant's place has neither run nor assistant; a line of its own need not name them."""
     place = place or ident(wire, "thread_id")
     if not place:
         return Unreadable(_NO_PLACE.format("message"))
     run_id, role = ident(wire, "run_id"), text(wire, "role")
+    is_written_by_run = bool(run_id or text(wire, "assistant_id")) or is_line
     return Archived(
         Kind.MESSAGE,
         wire,
@@ -63,7 +65,7 @@ def _message(wire: Wire, place: str = "") -> Read:
         run_id,
         stamp(wire, "created_at"),
         is_final=text(wire, "status") != "in_progress",
-        is_answer=role == "assistant" or (role is None and bool(run_id)),
+        is_answer=is_written_by_run and role in ("assistant", None if run_id else "assistant"),
     )
 
 
@@ -103,7 +105,7 @@ def _line(wire: Wire) -> Read:
     if said is None or (isinstance(said, str) and not said.strip()):
         return Unreadable("a message without a text")
     kept = {"content": said if isinstance(said, list | str) else [said], "object": "thread.message"}
-    return _message({**wire, "id": ident(wire, "message_id") or ident(wire), **kept})
+    return _message({**wire, "id": ident(wire, "message_id") or ident(wire), **kept}, is_line=True)
 
 
 # ---------------------------------------------------------------- whole threads

@@ -30,7 +30,7 @@ STAMPS = ("created_at", "completed_at")
 WRAP = 'write {"conversation": ID, "items": [...]} or {"response": ID, "input_items": [...]}'
 _ASKED = (  # fields of a response that its request had
     *("model", "background", "background_options", "previous_response_id", "conversation", "prompt"),
-    *("agent", "agent_reference", "service_tier", "max_output_tokens", "temperature", "top_p"),
+    *("agent", "agent_reference"),
 )
 
 
