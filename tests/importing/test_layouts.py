@@ -156,12 +156,13 @@ def test_conversation_items_are_turns() -> None:
 
 # ---------------------------------------------------------------- garbage
 
+CUT = json.dumps(page([run("thread_cut"), run("thread_lost")]), indent=1)
 GARBAGE: dict[str, tuple[str | bytes, list[tuple[int, str]]]] = {
     "empty.json": ("", [(1, "the file is empty")]),
     "words.txt": ("some words\nand more\n", [(1, "neither JSON nor JSON lines")]),
     "picture.png": (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", [(0, "not UTF-8")]),
     "broken.gz": (b"\x1f\x8b\x08\x00garbage", [(0, "broken gzip data")]),
-    "cut.json": (json.dumps(page([run("thread_cut")]), indent=1)[:-40], [(4, "broken JSON")]),
+    "cut.json": (CUT[:-40], [(CUT[: CUT.rindex("thread.run")].count("\n") - 1, "broken JSON")]),
     "number.json": ("[1]", [(1, "no object, but int")]),
     "foreign.json": ('{"object": "chat.completion", "id": "x"}', [(1, "an object of an unknown kind: chat.completion")]),
     "unknown.json": ('{"colour": "red"}', [(1, "an unknown object with colour")]),

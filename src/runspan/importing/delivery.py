@@ -16,6 +16,7 @@ from ..config import ConfigError
 from ..exporting.file import FileExporter, absolute, check
 
 BATCH_SPANS = 512
+LINE_SPANS = 64  # of a file; a longer line would have to be cut, and encoded anew
 TRIES = 5
 LONGEST_PAUSE_S = 16.0
 _PAUSES_S = tuple(min(2.0**n, LONGEST_PAUSE_S) for n in range(TRIES - 1))
@@ -93,9 +94,12 @@ class ArchiveFile(SpanExporter):
         self.delivered = len(spans) - len(fresh)
         if not fresh:
             return SpanExportResult.SUCCESS
-        result = self._file.export(fresh)
-        self.delivered += self._file.delivered
-        return result
+        for at in range(0, len(fresh), LINE_SPANS):
+            result = self._file.export(fresh[at : at + LINE_SPANS])
+            self.delivered += self._file.delivered
+            if result is not SpanExportResult.SUCCESS:
+                return result
+        return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         self._file.shutdown()
