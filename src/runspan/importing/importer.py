@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from opentelemetry.sdk.resources import SERVICE_NAME
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from ..apis.archives import Kind, Remark, Unreadable
-from ..config import Backend, ConfigError, Limits, Prices, Redact, resolve
+from ..config import Backend, Config, ConfigError, Limits, Prices, Redact, resolve
 from ..conventions import EXTRAS
 from ..conventions.backend_attributes import NONE
 from ..core.model import RunFacts, SpanData
@@ -43,6 +43,7 @@ from .sources import Source
 from .stage import Stage
 
 SERVICE = "imported"
+_OF_SDK = "telemetry.sdk."
 MAX_LIVE_RUNS = 1_000  # of recorded traffic, that are open at once
 COMMIT_ROWS = 5_000
 RECORDED = "recorded calls"
@@ -148,11 +149,9 @@ class Importer:
         self._runs = StagedRuns(self._stage, self._player, self._spans, self._left_out, self._delivery.step)
 
     def _provider(self, ids: IdGenerator) -> TracerProvider:
-        named = own.service(self._config) or ({} if _has_service_name() else {SERVICE_NAME: SERVICE})
-        resource = own.resource({**destination(self._config).resource, **named})
         return TracerProvider(
             sampler=ALWAYS_ON,
-            resource=resource,
+            resource=_resource(self._config),
             span_limits=own.limits(),
             id_generator=ids,
             shutdown_on_exit=False,
@@ -309,9 +308,23 @@ class Importer:
         self._delivery.take(key, spans)
 
 
-def _has_service_name() -> bool:
-    named = variables.read("OTEL_RESOURCE_ATTRIBUTES", variables.attributes, variables.NOTHING)
-    return bool(os.environ.get("OTEL_SERVICE_NAME", "").strip()) or SERVICE_NAME in named
+def _resource(config: Config) -> Resource:
+    """What is named, and nothing of this process: its instance and number would make each import another one."""
+    named = {
+        **variables.read("OTEL_RESOURCE_ATTRIBUTES", variables.attributes, variables.NOTHING),
+        **destination(config).resource,
+        **own.service(config),
+    }
+    found = own.resource({SERVICE_NAME: SERVICE, **_service_of_variable(), **named})
+    kept = {
+        k: v for k, v in found.attributes.items() if k in named or k.startswith(_OF_SDK) or k == SERVICE_NAME
+    }
+    return Resource(kept, found.schema_url)
+
+
+def _service_of_variable() -> Mapping[str, str]:
+    name = os.environ.get("OTEL_SERVICE_NAME", "").strip()
+    return {SERVICE_NAME: name} if name else {}
 
 
 def _plain(obj: Any) -> Any:

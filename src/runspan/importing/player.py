@@ -107,10 +107,12 @@ class Player:
     def live(self, place: str, run_id: str) -> Live | None:
         return self.tracker.get(self.server, place, run_id)
 
-    def anchor(self, live: Live, created_at: int) -> None:
-        """Of a run that is exported: where it does not say when it was created, it is placed from there."""
+    def anchor(self, live: Live, created_at: int, alive_at_ns: int) -> None:
+        """Of a run that is exported: where it does not say when it was created, it is placed from there; it was alive then."""
         state = live.state
-        live.state = replace(state, created_at=state.created_at or created_at, origin=ORIGIN)
+        live.state = replace(
+            state, created_at=state.created_at or created_at, origin=ORIGIN, last_alive_ns=alive_at_ns
+        )
 
     def finish(self) -> None:
         """All runs go out, as far as they are known."""

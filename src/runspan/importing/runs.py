@@ -96,7 +96,7 @@ class StagedRuns:
         for call in archive.calls(past):
             self._call(archive, call, when.times(call.when))
             if call.when is When.CREATED and (live := self._player.live(key, past.run_id)) is not None:
-                self._player.anchor(live, when.created_at)
+                self._player.anchor(live, when.created_at, when.alive_at_ns)
         self._player.finish()
 
     def _call(self, archive: Archive, call: PastCall, times: Times) -> None:
@@ -219,6 +219,11 @@ class _When:
         ended_at = run.ended_at if run is not None else None
         first = created[0] if created else min(stamps)
         return cls(first, ended_at or max(stamps), has_end=ended_at is not None)
+
+    @property
+    def alive_at_ns(self) -> int:
+        """The last moment at which the run was certainly not over; of one that does not say when it ended, its last sign of life."""
+        return (self.created_at if self._has_end else max(self.created_at, self.last_at)) * SECOND_NS
 
     def times(self, when: When) -> Times:
         at_ns, last_ns = self.created_at * SECOND_NS, max(self.created_at, self.last_at) * SECOND_NS
