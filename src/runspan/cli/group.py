@@ -11,7 +11,7 @@ from . import exits
 from .output import did_you_mean
 
 COMMANDS = (  # in the order of the help
-    *("demo", "ui", "run", "tree", "stats", "replay", "import", "doctor", "fake"),
+    *("demo", "ui", "run", "tree", "stats", "replay", "import", "export", "doctor", "fake"),
 )
 
 CODES = "\n".join(f"  {code:<5} {meaning}" for code, meaning in exits.MEANINGS.items())

@@ -222,7 +222,7 @@ class _When:
 
     @property
     def alive_at_ns(self) -> int:
-        """The last moment at which the run was certainly not over; of one that does not say when it ended, its last sign of life."""
+        """Until when the run was certainly not over; of one that does not say when it ended, its last sign of life."""
         return (self.created_at if self._has_end else max(self.created_at, self.last_at)) * SECOND_NS
 
     def times(self, when: When) -> Times:
