@@ -35,7 +35,9 @@ def rows() -> Iterator[Row]:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         report = json.loads(done.stdout)
     if (report["runs"], report["left_out"]) != (RUNS, 0):
-        raise SystemExit(f"{report['runs']:,} of {RUNS:,} runs were imported, {report['left_out']:,} left out")
+        raise SystemExit(
+            f"{report['runs']:,} of {RUNS:,} runs were imported, {report['left_out']:,} left out"
+        )
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     note = f"{RUNS:,} runs, {report['spans']:,} spans, into a file"
     yield Row("memory of an import", after.ru_maxrss / 1024, "MB", 300, note=note)

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from ..apis.archives import Kind, Remark, Unreadable
-from ..config import Backend, Config, ConfigError, Limits, Prices, Redact, resolve
+from ..config import Backend, Config, Limits, Prices, Redact, resolve
 from ..conventions import EXTRAS
 from ..conventions.backend_attributes import NONE
 from ..core.model import RunFacts, SpanData
@@ -172,7 +172,7 @@ class Importer:
                 self._scan(source)
 
     def add(self, obj: Any) -> None:
-        """One object of an API, or a list of them: as a dict, or as the client gives it."""
+        """One object of an API, or a list of them: as a dict, or as the client gives it. Raises TypeError for anything else."""
         number = self._stage.begin_again(DIRECT)
         for item in recognised(_plain(obj)):
             self._put(item, number, 0, self._added)
@@ -328,16 +328,17 @@ def _service_of_variable() -> Mapping[str, str]:
 
 
 def _plain(obj: Any) -> Any:
-    """Models of a client as dicts, pages of them as lists."""
+    """Models of a client as dicts; a page of a list as all that the list holds, which may ask for further pages."""
     if isinstance(obj, dict):
         return obj
-    for name in ("model_dump", "as_dict"):  # pydantic's; azure's
-        dump = getattr(obj, name, None)
-        if callable(dump):
-            return dump(mode="json", by_alias=True, warnings=False) if name == "model_dump" else dump()
-    if isinstance(obj, Iterable) and not isinstance(obj, str | bytes):
+    if not hasattr(obj, "get_next_page"):
+        for name in ("model_dump", "as_dict"):  # pydantic's; azure's
+            dump = getattr(obj, name, None)
+            if callable(dump):
+                return dump(mode="json", by_alias=True, warnings=False) if name == "model_dump" else dump()
+    if isinstance(obj, Iterable) and not isinstance(obj, str | bytes) and not hasattr(obj, "__aiter__"):
         return [_plain(one) for one in obj]
-    raise ConfigError(f"add() takes objects of an API, no {type(obj).__name__}.")
+    raise TypeError(f"add() takes objects of an API and lists of them, no {type(obj).__name__}")
 
 
 def _redaction_failed(error: Exception) -> None:
