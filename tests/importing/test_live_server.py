@@ -62,7 +62,7 @@ def test_the_script_walks_the_threads_it_is_given(tmp_path: Path) -> None:
         )  # assistants; thread, messages, runs and two lists of steps; none
         assert took >= requests / 5.0  # as it sleeps before each of them
         written = (tmp_path / "traces.jsonl").read_bytes()
-        assert walked(server, ids, tmp_path).returncode == 0
+        assert walked(server, ids[:1], tmp_path).returncode == 0
         assert (tmp_path / "traces.jsonl").read_bytes() == written
 
 

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..config import ConfigError
 from ..exporting.file import FileExporter, absolute, check
+from ..exporting.loss_reporting import refuses
 
 BATCH_SPANS = 512
 LINE_SPANS = 64  # of a file; a longer line would have to be cut, and encoded anew
@@ -74,9 +75,15 @@ class Delivery:
             if delivered:  # it works, and does not want the others
                 self.rejected += len(spans) - delivered
                 return
-            if pause_s is None:
+            if pause_s is None or _is_refused(exporter):
                 raise NotDeliveredError(str(getattr(exporter, "cure", "")))
             self._pause(pause_s)
+
+
+def _is_refused(exporter: Any) -> bool:
+    """Whether nobody listens there: no pause helps."""
+    sender = getattr(getattr(exporter, "tries", None), "sender", None)
+    return sender is not None and refuses(sender.door())
 
 
 class ArchiveFile(SpanExporter):
