@@ -139,6 +139,18 @@ def test_messages_of_a_run_that_is_not_there_are_its_output() -> None:
     assert (report.runs, ids) == (2, ["run_thread_1_0", "run_thread_1_1"])
 
 
+def test_a_run_that_is_missing_beside_others_is_made_of_its_messages() -> None:
+    export = thread("thread_1", 3)
+    del export["runs"][1]
+    spans, report = imported(objects=[export])
+    assert report.runs == 3
+    (lost,) = [s for s in spans if (s.attributes or {}).get("runspan.run.missing") == ("run", "steps")]
+    assert (lost.attributes or {})["runspan.run.id"] == "run_thread_1_1"
+    (chat,) = [s for s in spans if s.parent and s.parent.span_id == lost.context.span_id]
+    assert "Answer 1." in str((chat.attributes or {})["gen_ai.output.messages"])
+    assert "Question 2?" not in str(chat.attributes)
+
+
 def test_conversation_items_are_turns() -> None:
     items = [
         {"id": "msg_1", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
@@ -248,7 +260,7 @@ def test_hostile_values_of_every_field_cost_no_other_run() -> None:
             one[key] = rng.choice(odd)
         made += [
             one,
-            message(f"thread_{n}", 1, rng.choice(odd), rng.choice(odd), A, rng.choice(["run_x", None])),
+            message(f"thread_{n}", 1, rng.choice(odd), rng.choice(odd), A, rng.choice([one["id"], None])),
         ]  # type: ignore[arg-type]
     _, report = imported(objects=made)
     assert (report.runs, report.left_out) == (300, 0)

@@ -55,6 +55,32 @@ def test_the_cases_are_there() -> None:
     assert len(CASES) >= 60
 
 
+def test_a_copy_of_a_recording_adds_nothing(tmp_path: Path) -> None:
+    """Failed calls have no ids of their own: the same failure in another file is the same call, twice in one file another one."""
+    recording = RECORDINGS / "ruby_run_cancel.jsonl"
+    text = recording.read_text("utf-8")
+    _, once = imported(recording)
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(text)
+    _, copied = imported(tmp_path)
+    assert (copied.runs, copied.spans) == (once.runs, once.spans) == (3, 4)
+    (failure,) = {line for line in text.splitlines() if '"status": 400' in line and "thread_UNN" in line}
+    (tmp_path / "a.jsonl").write_text(text + failure + "\n")
+    assert imported(tmp_path)[1].runs == 4
+
+
+def test_an_export_knows_better_how_a_recorded_run_ended(tmp_path: Path) -> None:
+    recording = RECORDINGS / "ruby_create_thread_and_run.jsonl"
+    lines = [json.loads(line) for line in recording.read_text("utf-8").splitlines()]
+    run = lines[-1]["response"]["body"]
+    over = {**run, "status": "completed", "completed_at": run["created_at"] + 9}
+    (tmp_path / "run.json").write_text(json.dumps(over))
+    spans, report = imported(recording, tmp_path)
+    (outer,) = [span for span in spans if span.parent is None]
+    assert (report.runs, (outer.attributes or {})["runspan.run.status"]) == (1, "completed")
+    assert ((outer.end_time or 0) - (outer.start_time or 0)) // 10**9 == 9
+
+
 @pytest.mark.skipif(not RESPONSES.is_dir(), reason="no recordings of responses")
 def test_each_recorded_response_is_one_run() -> None:
     """Those that were created in the recording, and those that it only reads."""

@@ -175,6 +175,15 @@ def test_a_receiver_that_stops_taking_is_gone_on_with(
     assert not (tmp_path / "state.db").exists()
 
 
+def test_what_could_not_be_read_is_told_at_each_start(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("some notes")
+    for _ in range(2):
+        told: list[Any] = []
+        with Importer(exporter=Failing(0), state=tmp_path / "state.db", on_fault=told.append) as importer:
+            importer.read(tmp_path / "notes.txt")
+        assert [fault.reason for fault in told] == ["neither JSON nor JSON lines"]
+
+
 def test_an_archive_that_changed_is_read_anew(tmp_path: Path) -> None:
     state, file = tmp_path / "state.db", tmp_path / "thread.json"
     write(file, thread("thread_1", 2))

@@ -39,16 +39,16 @@ class Traffic:
         api, match = found
         body, status = response.get("body"), response.get("status")
         query = mapping(request, "query")
-        is_failed = isinstance(status, int) and status >= 400
-        if isinstance(body, str) and not is_failed:
+        has_failed = is_failed(exchange)
+        if isinstance(body, str) and not has_failed:
             self._stream(api, match, sent, query, body)
             return True
         received: Wire = body if isinstance(body, dict) else {}
         place = _place(api, match, received)
         times = self._times(
-            ARCHIVES[api.name], match, place, [received, *rows(received)], is_failed=is_failed
+            ARCHIVES[api.name], match, place, [received, *rows(received)], is_failed=has_failed
         )
-        answer = _failure(received, status) if is_failed else received
+        answer = _failure(received, status) if has_failed else received
         self._player.call(api, match, times, sent, query, answer, status if isinstance(status, int) else 0)
         return True
 
@@ -85,10 +85,14 @@ class Traffic:
         return self._clock.of_call(place, stamps, is_later=is_later) or NO_TIMES
 
 
-def seed_of(exchange: Wire, count: int) -> str:
-    """Names a call that gave no run: by all that it says, and how often that came before."""
-    said = json.dumps(exchange, sort_keys=True, default=str)
-    return f"{hashlib.sha256(said.encode()).hexdigest()}{count or ''}"
+def seed_of(exchange: Wire) -> str:
+    """Names a call that gave no run: by all that it says."""
+    return hashlib.sha256(json.dumps(exchange, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def is_failed(exchange: Wire) -> bool:
+    status = mapping(exchange, "response").get("status")
+    return isinstance(status, int) and status >= 400
 
 
 def _place(api: Api, match: Match, received: Wire) -> str:

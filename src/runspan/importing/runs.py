@@ -43,11 +43,13 @@ class StagedRuns:
         api = archive.api
         messages = _Messages(self._stage.rows(api.name, Kind.MESSAGE, place))
         conversation = self._stage.one(api.name, Kind.CONVERSATION, place, place)
-        if next(iter(self._stage.run_ids(api.name, place)), None) is not None:
-            for row in self._stage.rows(api.name, Kind.RUN, place):
-                self._guarded(row, lambda row=row: self._run(archive, place, row, messages, conversation))  # type: ignore[misc]
-        else:
-            self._turns(archive, place, conversation)
+        has_runs = False
+        for row in self._stage.rows(api.name, Kind.RUN, place):
+            has_runs = True
+            self._guarded(row, lambda row=row: self._run(archive, place, row, messages, conversation))  # type: ignore[misc]
+        if self._stage.has_other_answers(api.name, place, has_runs=has_runs):
+            known = self._stage.run_ids(api.name, place)
+            self._turns(archive, place, conversation, known)
 
     def _guarded(self, row: Row, act: Callable[[], None]) -> None:
         before = self._player.tracker.dropped["error"]
@@ -107,11 +109,11 @@ class StagedRuns:
 
     # ------------------------------------------------------------ messages alone
 
-    def _turns(self, archive: Archive, place: str, conversation: Row | None) -> None:
+    def _turns(self, archive: Archive, place: str, conversation: Row | None, known: set[str]) -> None:
         """Answers whose runs are in no archive: one run for all of one run's, or for those between two questions."""
         rows = self._stage.rows(archive.api.name, Kind.MESSAGE, place)
         after: str | None = None
-        for turn, last in _turns(place, rows):
+        for turn, last in _turns(place, rows, known):
             self._spans.is_derived = True
             try:
                 self._guarded(
@@ -145,15 +147,20 @@ class StagedRuns:
             self._played(archive, past, _When(at, turn.ended_at or at, has_end=turn.ended_at is not None))
 
 
-def _turns(place: str, rows: Iterator[Row]) -> Iterator[tuple[Turn, Row]]:
-    """(turn, its last message). Of questions alone there is none."""
+def _turns(place: str, rows: Iterator[Row], known: set[str]) -> Iterator[tuple[Turn, Row]]:
+    """(turn, its last message). Of questions alone there is none. What `known` runs wrote is theirs, and so are the questions."""
     questions: list[Row] = []
     answers: list[Row] = []
     for row in rows:
         if answers and (not row.is_answer or row.run_id != answers[-1].run_id):
             yield _made(place, questions, answers), answers[-1]
             questions, answers = [], []
-        (answers if row.is_answer else questions).append(row)
+        if not row.is_answer:
+            questions.append(row)
+        elif row.run_id in known or (known and not row.run_id):
+            questions = []
+        else:
+            answers.append(row)
     if answers:
         yield _made(place, questions, answers), answers[-1]
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 from ..apis.archives import Archived, Kind
 from ..core.fields import Wire
 from ..core.redact import clean
+from .reports import Fault
 from .sources import Source
 
 VERSION = 1  # of the tables
@@ -110,21 +111,22 @@ class Stage:
 
     # ------------------------------------------------------------ sources
 
-    def begin(self, source: Source) -> int:
-        """Its number. What was read of it by half is read again."""
+    def begin(self, source: Source, *, is_new: bool = True) -> int:
+        """Its number. What was read of it by half is read again; not `is_new`: what is here of it stays."""
         found = self._db.execute("SELECT id FROM sources WHERE path = ?", (source.path,)).fetchone()
         values = (source.path, source.name, source.size, source.changed_ns)
         if found is None:
             sql = "INSERT INTO sources VALUES (NULL, ?, ?, ?, ?, 0, 0) RETURNING id"
             return int(self._db.execute(sql, values).fetchone()[0])
-        for table in ("faults", "counts"):
+        for table in ("faults", "counts") if is_new else ():
             self._db.execute(f"DELETE FROM {table} WHERE source = ?", found)  # noqa: S608 - ours
         return int(found[0])
 
-    def begin_again(self, source: Source) -> int:
-        """Its number; what is here of it stays."""
-        found = self._db.execute("SELECT id FROM sources WHERE path = ?", (source.path,)).fetchone()
-        return int(found[0]) if found is not None else self.begin(source)
+    def clear(self) -> None:
+        """Begin anew."""
+        for table in ("sources", "faults", "counts", "objects", "done"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+        self.commit()
 
     def is_read(self, source: Source) -> bool:
         """Whether all of it is here."""
@@ -156,14 +158,19 @@ class Stage:
     def counts(self) -> dict[str, int]:
         return dict(self._db.execute("SELECT what, sum(number) FROM counts GROUP BY 1 ORDER BY 1").fetchall())
 
-    def fault(self, source: int, line: int, reason: str, *, is_remark: bool = False) -> None:
-        self._db.execute("INSERT INTO faults VALUES (?, ?, ?, ?)", (source, line, reason, is_remark))
+    def fault(self, source: int, fault: Fault) -> None:
+        values = (source, fault.line, fault.reason, fault.is_remark)
+        self._db.execute("INSERT INTO faults VALUES (?, ?, ?, ?)", values)
 
-    def faults(self) -> Iterator[tuple[str, int, str, bool]]:
-        """(file, line, reason, whether the archive itself says so)."""
-        sql = "SELECT name, line, reason, is_remark FROM faults JOIN sources ON sources.id = source ORDER BY source, line"
-        for name, line, reason, is_remark in self._each(sql, ()):
-            yield name, line, reason, bool(is_remark)
+    def faults(self, of: Source | None = None) -> Iterator[Fault]:
+        """All of them, or those of one file."""
+        where, values = ("", ()) if of is None else ("WHERE path = ?", (of.path,))
+        sql = (
+            "SELECT name, line, reason, is_remark FROM faults JOIN sources ON sources.id = source"  # noqa: S608 - ours
+            f" {where} ORDER BY source, line"
+        )
+        for name, line, reason, is_remark in self._each(sql, values):
+            yield Fault(name, line, reason, bool(is_remark))
 
     # ------------------------------------------------------------ objects
 
@@ -198,6 +205,15 @@ class Stage:
         """Whether a run is here with its end; where it names no conversation, its place is its own."""
         sql = "SELECT 1 FROM objects WHERE api = ? AND kind = 'run' AND place IN (?, ?) AND id = ? AND is_final = 1"
         return self._db.execute(sql, (api, *map(clean, (place, run_id, run_id)))).fetchone() is not None
+
+    def has_other_answers(self, api: str, place: str, *, has_runs: bool) -> bool:
+        """Whether a run wrote messages here that is not here itself. Beside runs, only a message that names its run tells."""
+        sql = (
+            "SELECT 1 FROM objects AS m WHERE api = ? AND place = ? AND kind = 'message' AND is_answer = 1"
+            " AND (run <> '' OR ?) AND NOT EXISTS (SELECT 1 FROM objects AS r WHERE r.api = m.api AND r.kind = 'run'"
+            " AND r.place = m.place AND r.run = m.run AND r.id = m.run) LIMIT 1"
+        )
+        return self._db.execute(sql, (api, clean(place), not has_runs)).fetchone() is not None
 
     def run_ids(self, api: str, place: str) -> set[str]:
         sql = "SELECT id FROM objects WHERE api = ? AND place = ? AND kind = 'run'"
