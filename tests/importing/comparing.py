@@ -24,6 +24,7 @@ ONLY_LIVE = (
 BY_CLOCK = ("runspan.run.queue_s", "runspan.run.active_s", "runspan.run.end_uncertainty_s")
 OF_IMPORT = ("runspan.run.origin",)
 WHERE = ("gen_ai.provider.name", "llm.provider", "llm.system")  # read off the address, which no archive has
+LIVE_EVENTS = frozenset({"first_token"})
 MODEL = "gen_ai.request.model"  # a response tells the dated model alone, whatever name was asked for
 LEFT_ASIDE = frozenset((*ONLY_LIVE, *BY_CLOCK, *OF_IMPORT, *WHERE, MODEL))
 
@@ -66,6 +67,7 @@ def _facts(span: ReadableSpan) -> dict[str, Any]:
     return {
         "name": _name(span),
         "kind": span.kind.name,
+        "events": sorted(event.name for event in span.events if event.name not in LIVE_EVENTS),
         "status": [span.status.status_code.name, span.status.description],
         "attributes": {key: _plain(value) for key, value in sorted(attributes.items())},
     }
@@ -83,8 +85,9 @@ def _plain(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) and value[:1] in ("[", "{") else value
 
 
-def differences(live: Shown, past: Shown) -> list[str]:
-    """In words, for a failing test."""
+def differences(live: Shown, past: Shown, *, with_events: bool = False) -> list[str]:
+    """In words, for a failing test. An export tells of no status between the first and the last."""
+    parts = ("kind", "status", "events") if with_events else ("kind", "status")
     told: list[str] = [
         f"{run}: only {'live' if run in live else 'imported'}" for run in sorted(live.keys() ^ past.keys())
     ]
@@ -96,7 +99,7 @@ def differences(live: Shown, past: Shown) -> list[str]:
         for one, other in zip(a, b, strict=True):
             told += [
                 f"{run} {one['name']} {part}: {one[part]} / {other[part]}"
-                for part in ("kind", "status")
+                for part in parts
                 if one[part] != other[part]
             ]
             keys = sorted(one["attributes"].keys() | other["attributes"].keys())

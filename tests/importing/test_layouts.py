@@ -12,7 +12,7 @@ import pytest
 
 from runspan.importing import Fault
 from tests.importing.archives import A, assistant, message, objects, page, run, thread
-from tests.importing.comparing import imported
+from tests.importing.comparing import ONLY_LIVE, imported
 from tests.importing.exporting import write, write_layout, write_lines
 
 THREADS = [thread("thread_1", 3), thread("thread_2", 2, A + 500)]
@@ -108,6 +108,34 @@ def test_a_list_of_any_length_is_read_in_slices(tmp_path: Path) -> None:
     write(tmp_path / "runs.json", page(runs))
     _, report = imported(tmp_path)
     assert (report.found, report.runs) == ({"runs": 1_201}, 1_201)
+
+
+def test_a_later_look_that_saw_less_takes_nothing_away(tmp_path: Path) -> None:
+    over, begun = run("thread_1"), run("thread_1", status="in_progress", completed_at=None, usage=None)
+    for first, second in ((over, begun), (begun, over)):
+        spans, _ = imported(objects=[first, second])
+        (outer,) = [span for span in spans if span.parent is None]
+        assert (outer.attributes or {})["runspan.run.status"] == "completed"
+
+
+def test_within_one_second_the_order_of_the_list_tells(tmp_path: Path) -> None:
+    """Newest first, as servers list; two were written in one second."""
+    said = [("user", "one", A - 9), ("user", "two", A - 5), ("user", "three", A - 5), ("user", "four", A - 1)]
+    listed = [message("thread_1", 9 - n, role, text, at) for n, (role, text, at) in enumerate(said)]
+    for rows in (listed, listed[::-1]):
+        spans, _ = imported(objects=[page(rows), run("thread_1")])
+        (chat,) = [span for span in spans if span.name.startswith("chat")]
+        given = json.loads(str((chat.attributes or {})["gen_ai.input.messages"]))
+        assert [one["parts"][0]["content"] for one in given] == ["one", "two", "three", "four"]
+
+
+def test_nothing_is_told_that_only_a_live_client_knows() -> None:
+    spans, _ = imported(objects=OBJECTS)
+    told = {key for span in spans for key in span.attributes or {}}
+    assert told & set(ONLY_LIVE) == set()
+    assert {(span.attributes or {}).get("runspan.run.origin") for span in spans if span.parent is None} == {
+        "imported"
+    }
 
 
 # ---------------------------------------------------------------- messages alone

@@ -30,7 +30,7 @@ CASES = [case for case in cases() if case.recording.stem not in NEVER_ON_A_WIRE 
 def test_a_recording_gives_the_spans_that_were_made_live(case: Case) -> None:
     spans, report = imported(case.recording)
     assert report.left_out == 0
-    told = differences(shown(case.traced().spans), shown(spans))
+    told = differences(shown(case.traced().spans), shown(spans), with_events=True)
     begun = {one for one in shown(spans) if one in _begun(case.recording)}
     assert [line for line in told if not _is_of_nature(line, begun)] == []
 
