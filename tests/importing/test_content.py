@@ -21,11 +21,14 @@ def test_without_content_no_text_goes_out() -> None:
     assert not any(text in said for text in ("Question", "Answer", "Be brief.", "Paris", "21°"))
 
 
-def test_the_variables_of_an_app_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variables_of_an_app_count(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("RUNSPAN_CAPTURE_CONTENT", "false")
     assert SECRET not in str([span.attributes for span in imported(objects=[thread("t")])[0]])
-    monkeypatch.setenv("RUNSPAN_CAPTURE_CONTENT", "events")  # there is no live logger to put them on
+    monkeypatch.setenv("RUNSPAN_CAPTURE_CONTENT", "events")  # log records of the past: none
     assert SECRET not in str([span.attributes for span in imported(objects=[thread("t")])[0]])
+    assert caplog.records == []
 
 
 def test_each_text_is_redacted() -> None:

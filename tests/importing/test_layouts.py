@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,14 @@ def twice(folder: Path) -> None:
     pages(folder / "again")
 
 
-LAYOUTS = (layout, lines, scattered_lines, pages, lists_in_one_line, packed, utf_16, twice)
+def odd_names(folder: Path) -> None:
+    """No UTF-8, and no text of one line."""
+    for n, name in enumerate((b"\xff.jsonl", b"new\nline.json", b"100% \xe2\x80\xae.txt")):
+        with open(os.fsencode(folder) + b"/" + name, "w") as file:
+            file.writelines(json.dumps(one) + "\n" for one in OBJECTS[n::3])
+
+
+LAYOUTS = (odd_names, layout, lines, scattered_lines, pages, lists_in_one_line, packed, utf_16, twice)
 
 
 def values(spans: list[Any]) -> list[Any]:

@@ -109,6 +109,14 @@ def test_each_run_is_given_what_was_said_before_it_and_no_more() -> None:
     assert [f"Answer {n}." in said for n, said in enumerate(outputs)] == [True] * 3
 
 
+def test_the_first_run_of_a_long_thread_still_has_its_question() -> None:
+    """No more than 1,000 messages of a conversation are held at once."""
+    spans, report = imported(objects=[thread("t", 600)])
+    assert report.runs == 600
+    first = min((s for s in spans if s.name.startswith("chat")), key=lambda s: s.start_time or 0)
+    assert "Question 0?" in str((first.attributes or {})["gen_ai.input.messages"])
+
+
 def test_a_question_asked_after_the_run_is_not_its_input() -> None:
     late = message("t", 9, "user", "Too late?", A + 4)
     spans, _ = imported(objects=[thread("t"), late])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
@@ -122,6 +123,11 @@ def id_or_object(wire: Wire, key: str) -> tuple[str, Mapping[str, object]]:
     """What stands for an object: its id alone, or the object."""
     found = mapping(wire, key)
     return (ident(found) or ident(wire, key)), found
+
+
+def path_of(*words: str) -> str:
+    """A path with ids in it, which may hold anything."""
+    return "/" + "/".join(quote(word, safe="", errors="replace") for word in words)
 
 
 def rows(value: object) -> list[Wire]:

@@ -31,7 +31,7 @@ from .past_spans import PastSpans
 from .player import Player
 from .recognise import ARCHIVES, Recorded, recognised
 from .reports import Fault, Report
-from .runs import StagedRuns
+from .runs import StagedRuns, attempted
 from .scanning import Scanner
 from .sources import Source, read
 from .stage import Stage
@@ -99,17 +99,20 @@ class Importer:
         self._threads = frozenset(threads)
         self._is_done = False
         self._made = 0
-        if exporter is None and not dry_run:
-            exporter = settings.exporter_of(config, file)
-        self._exits = ExitStack()
-        if state is None:
-            folder = self._exits.enter_context(tempfile.TemporaryDirectory(prefix="runspan-import-"))
-            state = Path(folder, "stage.db")
-        self._stage = Stage(state)
-        self._exporter = exporter
-        self._delivery = Delivery(None if dry_run else exporter, self._stage.done)
-        self._scanner = Scanner(self._stage, self._threads, on_fault)
-        self._build(config, provider)
+        with ExitStack() as opening:  # what is open by then is closed where the next thing fails
+            if exporter is None and not dry_run:
+                exporter = settings.exporter_of(config, file)
+            if exporter is not None:
+                opening.callback(exporter.shutdown)
+            if state is None:
+                folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="runspan-import-"))
+                state = Path(folder, "stage.db")
+            self._stage = stage = Stage(state)
+            opening.callback(lambda: stage.close(is_done=self._is_done))
+            self._delivery = Delivery(None if dry_run else exporter, stage.done)
+            self._scanner = Scanner(stage, self._threads, on_fault)
+            self._build(config, provider)
+            self._exits = opening.pop_all()
 
     def _build(self, config: Config, provider: str) -> None:
         limits, extra = config.limits, EXTRAS.get(config.backend or "", NONE)
@@ -147,8 +150,8 @@ class Importer:
         for fault in self._stage.faults():
             report.add(fault)
         report.skipped, report.found = self._stage.count_done(), self._scanner.found()
-        for path in self._stage.recorded():
-            self._play_recorded(path)
+        for path, name in self._stage.recorded():
+            self._play_recorded(path, name)
         self._player.finish()
         delivery.flush()
         for api, place in self._stage.places():
@@ -162,9 +165,6 @@ class Importer:
 
     def close(self) -> None:
         """Let files and connections go. What was not finished stays in `state=`."""
-        self._stage.close(is_done=self._is_done)
-        if self._exporter is not None:
-            self._exporter.shutdown()
         self._exits.close()
 
     def __enter__(self) -> Importer:
@@ -177,7 +177,7 @@ class Importer:
 
     # ------------------------------------------------------------ playing
 
-    def _play_recorded(self, path: str) -> None:
+    def _play_recorded(self, path: str, name: str) -> None:
         """Recordings are one stream of calls: they are read again, as they were recorded."""
         failed = Counter[str]()  # the same failure may come again in one file, and is another call
         for value in read(Source(path, path, 0, 0)):
@@ -186,7 +186,8 @@ class Importer:
                     seed = seed_of(item.wire)
                     self._spans.seed = f"{seed}{failed[seed] or ''}"
                     failed.update([seed] if is_failed(item.wire) else ())
-                    self._traffic.play(item.wire)
+                    if (why := attempted("play a recorded call", self._traffic.play, item.wire)) is not None:
+                        self._left_out(Fault(name, value.line, why))
                     self._delivery.step()
                     self._on_progress(self._made)
 

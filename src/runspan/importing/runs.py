@@ -15,7 +15,18 @@ from .stage import Row, Stage
 from .stamps import Times
 
 TICK_NS = 1_000
+FAILED = "runspan failed on it"
 NO_TIME = "a run without any time: created_at, started_at and the like are all unset"
+
+
+def attempted(site: str, act: Callable[..., object], *given: object) -> str | None:
+    """Why it could not be done; None: it could. What one object costs us is no reason to leave the others out."""
+    try:
+        act(*given)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        swallow(site, error)
+        return f"{FAILED} ({type(error).__name__})"
+    return None
 
 
 class StagedRuns:
@@ -53,14 +64,9 @@ class StagedRuns:
 
     def _guarded(self, row: Row, act: Callable[[], None]) -> None:
         before = self._player.tracker.dropped["error"]
-        try:
-            act()
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            swallow("import a run", error)
-            self._tell(row, f"runspan failed on it ({type(error).__name__})")
-        else:
-            if self._player.tracker.dropped["error"] > before:
-                self._tell(row, "runspan failed on it")
+        why = attempted("import a run", act)
+        if why is not None or self._player.tracker.dropped["error"] > before:
+            self._tell(row, why or FAILED)
         self._step()
 
     def _tell(self, row: Row, why: str) -> None:

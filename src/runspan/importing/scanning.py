@@ -10,13 +10,15 @@ from typing import Any
 from ..apis.archives import Kind, Remark, Unreadable
 from . import sources as files
 from .documents import Fault as Broken
+from .documents import Value
 from .exchanges import objects_of
 from .recognise import Found, Item, Recorded, recognised
 from .reports import Fault
+from .runs import attempted
 from .sources import Source
 from .stage import Stage
 
-COMMIT_ROWS = 5_000
+COMMIT_VALUES = 2_000
 DIRECT = Source("<objects>", "object", 0, 0)  # what `add` was given
 RECORDED = "recorded calls"
 NAMES: Mapping[Kind, str] = {
@@ -66,12 +68,17 @@ class Scanner:
             if isinstance(value, Broken):
                 self._fault(number, Fault(source.name, value.line, value.reason))
                 continue
-            for item in recognised(value.value):
-                self._put(item, number, value.line, counts, source.name)
-                rows += 1
-                if rows % COMMIT_ROWS == 0:
-                    self._stage.commit()
+            why = attempted("read an archive", self._take, value, number, counts, source.name)
+            if why is not None:
+                self._fault(number, Fault(source.name, value.line, why))
+            rows += 1
+            if rows % COMMIT_VALUES == 0:
+                self._stage.commit()
         self._stage.end(number, counts.items(), is_recorded=counts[RECORDED] > 0)
+
+    def _take(self, value: Value, source: int, counts: Counter[str], name: str) -> None:
+        for item in recognised(value.value):
+            self._put(item, source, value.line, counts, name)
 
     def _put(self, item: Item, source: int, line: int, counts: Counter[str], name: str) -> None:
         if isinstance(item, Unreadable):

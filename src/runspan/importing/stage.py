@@ -23,7 +23,7 @@ from .sources import Source
 
 VERSION = 1  # of the tables
 _TABLES = """
-CREATE TABLE sources (id INTEGER PRIMARY KEY, path TEXT, name TEXT, size INTEGER, changed_ns INTEGER, is_read INTEGER,
+CREATE TABLE sources (id INTEGER PRIMARY KEY, path BLOB, name TEXT, size INTEGER, changed_ns INTEGER, is_read INTEGER,
     is_recorded INTEGER);
 CREATE TABLE faults (source INTEGER, line INTEGER, reason TEXT, is_remark INTEGER);
 CREATE TABLE counts (source INTEGER, what TEXT, number INTEGER);
@@ -113,8 +113,10 @@ class Stage:
 
     def begin(self, source: Source, *, is_new: bool = True) -> int:
         """Its number. What was read of it by half is read again; not `is_new`: what is here of it stays."""
-        found = self._db.execute("SELECT id FROM sources WHERE path = ?", (source.path,)).fetchone()
-        values = (source.path, source.name, source.size, source.changed_ns)
+        found = self._db.execute(
+            "SELECT id FROM sources WHERE path = ?", (os.fsencode(source.path),)
+        ).fetchone()
+        values = (os.fsencode(source.path), clean(source.name), source.size, source.changed_ns)
         if found is None:
             sql = "INSERT INTO sources VALUES (NULL, ?, ?, ?, ?, 0, 0) RETURNING id"
             return int(self._db.execute(sql, values).fetchone()[0])
@@ -131,11 +133,11 @@ class Stage:
     def is_read(self, source: Source) -> bool:
         """Whether all of it is here."""
         sql = "SELECT is_read FROM sources WHERE path = ?"
-        return bool((self._db.execute(sql, (source.path,)).fetchone() or (0,))[0])
+        return bool((self._db.execute(sql, (os.fsencode(source.path),)).fetchone() or (0,))[0])
 
     def knows_only(self, wanted: Iterable[Source]) -> bool:
         """Whether no file that it was made of is gone or changed since."""
-        now = {(source.path, source.size, source.changed_ns) for source in wanted}
+        now = {(os.fsencode(source.path), source.size, source.changed_ns) for source in wanted}
         known = self._db.execute("SELECT path, size, changed_ns FROM sources").fetchall()
         return all(tuple(one) in now for one in known)
 
@@ -151,20 +153,21 @@ class Stage:
     def name_of(self, source: int) -> str:
         return str(self._db.execute("SELECT name FROM sources WHERE id = ?", (source,)).fetchone()[0])
 
-    def recorded(self) -> list[str]:
-        """Paths of the files that hold recorded traffic, in the order in which they were read."""
-        return [p for (p,) in self._db.execute("SELECT path FROM sources WHERE is_recorded = 1 ORDER BY id")]
+    def recorded(self) -> list[tuple[str, str]]:
+        """(path, name) of the files that hold recorded traffic, in the order in which they were read."""
+        found = self._db.execute("SELECT path, name FROM sources WHERE is_recorded = 1 ORDER BY id")
+        return [(os.fsdecode(path), name) for path, name in found]
 
     def counts(self) -> dict[str, int]:
         return dict(self._db.execute("SELECT what, sum(number) FROM counts GROUP BY 1 ORDER BY 1").fetchall())
 
     def fault(self, source: int, fault: Fault) -> None:
-        values = (source, fault.line, fault.reason, fault.is_remark)
+        values = (source, fault.line, clean(fault.reason), fault.is_remark)
         self._db.execute("INSERT INTO faults VALUES (?, ?, ?, ?)", values)
 
     def faults(self, of: Source | None = None) -> Iterator[Fault]:
         """All of them, or those of one file."""
-        where, values = ("", ()) if of is None else ("WHERE path = ?", (of.path,))
+        where, values = ("", ()) if of is None else ("WHERE path = ?", (os.fsencode(of.path),))
         sql = (
             "SELECT name, line, reason, is_remark FROM faults JOIN sources ON sources.id = source"  # noqa: S608 - ours
             f" {where} ORDER BY source, line"

@@ -9,7 +9,20 @@ from functools import partial
 from ...core.fields import Wire, first, ident, items, mapping, stamp, text
 from ...core.jsontext import dumps
 from ...core.model import Phase
-from ..archives import Archive, Archived, Kind, Past, PastCall, Read, Remark, Turn, Unreadable, When, rows
+from ..archives import (
+    Archive,
+    Archived,
+    Kind,
+    Past,
+    PastCall,
+    Read,
+    Remark,
+    Turn,
+    Unreadable,
+    When,
+    path_of,
+    rows,
+)
 from . import API, statuses
 
 THREAD_EXPORT, MANIFEST = "assistants-thread-export/", "assistants-export-manifest/"
@@ -152,25 +165,33 @@ def _manifest(wire: Wire) -> Iterator[Read]:
 
 def calls(past: Past) -> Iterator[PastCall]:
     """Agent and thread, the request that made the run, the run, its steps, and the messages up to its end."""
-    run, at = past.run, f"/threads/{past.place}"
+    run, thread = past.run, ("threads", past.place)
     if past.agent is not None:
-        yield PastCall(When.BEFORE, "get", f"/assistants/{ident(past.agent)}", past.agent)
+        yield PastCall(When.BEFORE, "get", path_of("assistants", ident(past.agent)), past.agent)
     if past.conversation is not None:
-        yield PastCall(When.BEFORE, "get", at, past.conversation)
+        yield PastCall(When.BEFORE, "get", path_of(*thread), past.conversation)
     created = {"id": past.run_id, "thread_id": past.place, "object": "thread.run", "status": "queued"}
     asked = {key: run[key] for key in ("assistant_id", "model") if run.get(key) is not None}
     yield PastCall(
-        When.CREATED, "post", f"{at}/runs", {**created, "created_at": run.get("created_at"), **asked}, asked
+        When.CREATED,
+        "post",
+        path_of(*thread, "runs"),
+        {**created, "created_at": run.get("created_at"), **asked},
+        asked,
     )
-    yield PastCall(When.LAST, "get", f"{at}/runs/{past.run_id}", run)
+    yield PastCall(When.LAST, "get", path_of(*thread, "runs", past.run_id), run)
     if past.steps or past.has_all_steps:
         page = {"data": list(past.steps), "has_more": not past.has_all_steps}
         yield PastCall(
-            When.AFTER, "get", f"{at}/runs/{past.run_id}/steps", page, query={"order": "asc", "limit": 100}
+            When.AFTER,
+            "get",
+            path_of(*thread, "runs", past.run_id, "steps"),
+            page,
+            query={"order": "asc", "limit": 100},
         )
     query = {"order": "asc", **({"after": past.after} if past.after else {})}
     page = {"data": list(past.messages), "has_more": False}
-    yield PastCall(When.AFTER, "get", f"{at}/messages", page, query=query)
+    yield PastCall(When.AFTER, "get", path_of(*thread, "messages"), page, query=query)
 
 
 def turn(of: Turn) -> Past:

@@ -22,6 +22,7 @@ from ..archives import (
     Unreadable,
     When,
     id_or_object,
+    path_of,
     rows,
 )
 from . import API, objects, tool_calls
@@ -119,7 +120,7 @@ def calls(past: Past) -> Iterator[PastCall]:
     created = {"id": past.run_id, "object": objects.RESPONSE, "created_at": run.get("created_at")}
     status = "queued" if run.get("background") is True else "in_progress"
     yield PastCall(When.CREATED, "post", "/responses", {**created, "status": status}, asked)
-    yield PastCall(When.LAST, "get", f"/responses/{past.run_id}", run)
+    yield PastCall(When.LAST, "get", path_of("responses", past.run_id), run)
 
 
 def turn(of: Turn) -> Past:
