@@ -124,7 +124,7 @@ def test_an_example_says_the_same_with_runspan_switched_off(
 
 
 def test_every_example_is_run_and_short() -> None:
-    apart = {"playground", "test_my_assistant"}
+    apart = {"playground", "test_my_assistant", "import_threads"}  # that: tests/importing/test_live_server.py
     found = {path.stem: path for path in EXAMPLES.glob("*.py")}
     assert found.keys() - apart == SAID.keys()
     assert [name for name in SAID if len(found[name].read_text("utf-8").splitlines()) >= 60] == []

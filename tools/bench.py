@@ -33,6 +33,7 @@ SUBJECTS = {
     **USUAL,
     "instructions": "benches.instructions",
     "real": "soaking.real",
+    "archives": "benches.archives",
     "load": "benches.load",
     "viewer": "viewer.bench",
 }

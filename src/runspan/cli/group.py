@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from . import exits
 from .output import did_you_mean
 
-COMMANDS = ("demo", "ui", "run", "tree", "stats", "replay", "doctor", "fake")  # in the order of the help
+COMMANDS = (  # in the order of the help
+    *("demo", "ui", "run", "tree", "stats", "replay", "import", "export", "doctor", "fake"),
+)
 
 CODES = "\n".join(f"  {code:<5} {meaning}" for code, meaning in exits.MEANINGS.items())
 HELP = f"""See every run of an assistant as one trace, on your own machine.
@@ -36,7 +39,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"runspan.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"runspan.cli.{module}").command
         return command
 
     def resolve_command(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
@@ -50,3 +52,20 @@ class Seconds(_Type):
         if found is None or not math.isfinite(seconds := float(found[1]) * UNITS[found[2]]):
             self.fail(f"{value!r} is no duration: write 500ms, 2s, 3m, 1h or 7d", param, ctx)
         return seconds
+
+
+class Moment(_Type):
+    """`2026-01-31`, `2026-01-31T12:00` (UTC unless it says otherwise) or a time ago, `30d` -> Unix seconds."""
+
+    name = "moment"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        found = _DURATION.fullmatch(text.lower())
+        if found is not None and found[2]:
+            return time.time() - float(found[1]) * UNITS[found[2]]
+        try:
+            at = datetime.fromisoformat(text.removesuffix("Z"))
+            return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time: write 2026-01-31, or 30d for the last 30 days", param, ctx)

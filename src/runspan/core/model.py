@@ -324,7 +324,7 @@ class RunFacts(Struct, frozen=True, gc=False):
     end_uncertainty_s: float | None = None
     first_chunk_s: float | None = None
     first_chunk_ns: int | None = None  # the same moment on our clock
-    polls: int = 0
+    polls: int | None = 0  # None: of a run that was imported nobody knows
     instructions: tuple[str, ...] = ()
     instructions_length: int | None = None  # characters before they were cut
     inputs: tuple[Message, ...] = ()

@@ -362,10 +362,10 @@ class Tracker:
             if live.ended_ns is not None:
                 self.finish(live)
 
-    def emit_all(self) -> None:
-        """Everything goes out."""
+    def emit_all(self, unseen: str = "shutdown") -> None:
+        """Everything goes out. `unseen`: why the end of a run was not seen, where nothing else is the reason."""
         for live in list(self._live.values()):
-            self.finish(live, live.ending("shutdown"))
+            self.finish(live, live.ending(unseen))
 
     def give_away(self, run_id: str) -> None:
         """A run that the app handed off: another process will see to it."""

@@ -1,0 +1,117 @@
+"""Decoded JSON -> objects of APIs and recorded calls, by what it holds: names of files and folders say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from msgspec import Struct
+
+from ..apis.archives import Archive, Archived, Kind, Read, Remark, Unreadable
+from ..apis.assistants.archive import ARCHIVE as ASSISTANTS
+from ..apis.responses.archive import ARCHIVE as RESPONSES
+from ..core.fields import Wire
+from ..core.order import lean
+
+ARCHIVES: Mapping[str, Archive] = {archive.api.name: archive for archive in (ASSISTANTS, RESPONSES)}
+MAX_DEPTH = 3  # of lists in lists
+MAX_SHOWN = 40  # characters of a foreign word in a reason
+
+
+class Found(Struct, frozen=True):
+    """An object, and whose it is."""
+
+    api: str
+    object: Archived
+
+
+class Recorded(Struct, frozen=True):
+    """One exchange of recorded traffic: `{"request": {...}, "response": {...}}`."""
+
+    wire: Wire
+
+
+Item = Found | Recorded | Unreadable | Remark
+
+
+def recognised(value: Any) -> list[Item]:
+    """All that a value holds. Objects of a list stand oldest first; what can't be read of it for one reason is told once."""
+    items = _oldest_first(list(_items(value)))
+    told: list[Item] = []
+    for why, alike in groupby(items, key=lambda item: item.reason if isinstance(item, Unreadable) else None):
+        same = list(alike)
+        told += same if why is None or len(same) == 1 else [Unreadable(f"{why} ({len(same):,} of them)")]
+    return told
+
+
+def _items(value: Any, depth: int = 0) -> Iterator[Item]:
+    if isinstance(value, list) and depth < MAX_DEPTH:
+        for element in value:
+            yield from _items(element, depth + 1)
+    elif not isinstance(value, dict):
+        yield _foreign(value)
+    elif _is_recorded(value):
+        yield Recorded(value)
+    elif isinstance(value.get("data"), list) and value.get("object") in (None, "list"):
+        yield from _items(value["data"], depth)
+    else:
+        yield from _object(value)
+
+
+def _is_recorded(value: Wire) -> bool:
+    request, response = value.get("request"), value.get("response")
+    return (
+        isinstance(request, dict)
+        and isinstance(response, dict)
+        and isinstance(request.get("method"), str)
+        and isinstance(request.get("path"), str)
+    )
+
+
+def _object(wire: Wire) -> Iterator[Item]:
+    for name, archive in ARCHIVES.items():
+        found = archive.read(wire)
+        if found is not None:
+            yield from (_named(name, read) for read in found)
+            return
+    yield _foreign(wire)
+
+
+def _named(api: str, read: Read) -> Item:
+    return Found(api, read) if isinstance(read, Archived) else read
+
+
+def _foreign(value: Any) -> Unreadable:
+    if not isinstance(value, dict):
+        return Unreadable(f"no object, but {type(value).__name__}")
+    kind = value.get("object")
+    if isinstance(kind, str):
+        return Unreadable(f"an object of an unknown kind: {kind[:MAX_SHOWN]}")
+    keys = ", ".join(str(key)[:MAX_SHOWN] for key in list(value)[:4])
+    return Unreadable(f"an unknown object{f' with {keys}' if keys else ', empty'}")
+
+
+# ---------------------------------------------------------------- order
+
+
+def _oldest_first(items: list[Item]) -> list[Item]:
+    """Servers list the newest first, and stamps are whole seconds: within one second the order of the list is all there is."""
+    falling = {key for key, moments in _moments(items).items() if lean(moments) < 0}
+    if not falling:
+        return items
+    turned = iter([item for item in reversed(items) if _key(item) in falling])
+    return [next(turned) if _key(item) in falling else item for item in items]
+
+
+def _moments(items: list[Item]) -> dict[tuple[Kind, str], list[int | None]]:
+    found: dict[tuple[Kind, str], list[int | None]] = {}
+    for item in items:
+        key = _key(item)
+        if key is not None and isinstance(item, Found):
+            found.setdefault(key, []).append(item.object.at)
+    return found
+
+
+def _key(item: Item) -> tuple[Kind, str] | None:
+    return (item.object.kind, item.object.place) if isinstance(item, Found) else None
