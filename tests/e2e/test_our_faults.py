@@ -221,7 +221,9 @@ def wrong(function: FunctionType, server: Server, bare: list[Any]) -> dict[str, 
 
 
 @pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore:Assigning a code object of non-matching type:DeprecationWarning",  # a generator fails where it is made
 )
 @pytest.mark.expects_swallowed
 @pytest.mark.parametrize(
