@@ -107,8 +107,11 @@ test-install: $(READY) .venvs/base/.ready  ## what a plain `pip install .` bring
 test-recipes: .venvs/recipes/.ready  ## the recipes of the docs as they stand, by real workers (Debian: apt-get install redis-server)
 	.venvs/recipes/bin/python -m pytest tests/recipes
 
-test-browser: $(READY)  ## the viewer in a real browser (Debian: apt-get install chromium chromium-driver)
+test-browser: $(READY) tests/browser/node_modules  ## the viewer in a real browser (Debian: apt-get install chromium chromium-driver)
 	$(PYTEST) -n 0 tests/browser
+
+tests/browser/node_modules: tests/browser/package.json
+	-@command -v npm > /dev/null && npm install --silent --no-fund --no-audit --prefix tests/browser && touch $@
 
 ##@ Pythons, versions, other programs
 test-pythons: $(READY)  ## the tests on Python 3.10 to 3.14 (VERSIONS=3.13), as a table; what this machine has not is SKIPPED

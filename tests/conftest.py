@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from runspan import guard
-from tests.support import examples as examples  # loads the profile of hypothesis
+from tests.support import examples  # loads the profile of hypothesis
 
 _OF_THE_APP = ("OTEL_", "RUNSPAN_", "OPENAI_", "AZURE_OPENAI_", "LANGFUSE_", "PHOENIX_", "MLFLOW_")
 _OF_THE_TESTS = ("RUNSPAN_RECORDINGS", "RUNSPAN_TOOLS", "RUNSPAN_OPENAPI")
@@ -41,6 +41,11 @@ def one_ssl_context() -> Iterator[None]:
     ssl.create_default_context = functools.cache(real)
     yield
     ssl.create_default_context = real
+
+
+@pytest.fixture(autouse=True, scope="session")
+def warm() -> None:
+    examples.warm_up()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -84,7 +84,7 @@ def main(asked: list[str]) -> int:
     for name in asked or PACKAGES:
         print(f"{name} ...", flush=True)
         try:
-            python = prepared(Environment(f"compare-{name}", _requirements(name)), tools=())
+            python = prepared(Environment(f"compare-{name}", _requirements(name)), group="")
         except subprocess.CalledProcessError as error:
             rows[name] = f"SKIPPED: pip ended with {error.returncode}"
             continue

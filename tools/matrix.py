@@ -78,13 +78,7 @@ ENVIRONMENTS = (
     Environment(  # the runner in click.testing is another one there, so those that start processes
         "oldest click", (NEWEST, "click==8.1.0"), ("tests/cli/test_main.py", "tests/cli/test_run.py")
     ),
-    Environment(
-        "recipes",
-        (NEWEST, "celery==5.7.0", "rq==3.0.0", "redis==8.1.0", "fastapi==0.165.0", "uvicorn>=0.30,<1"),
-        ("tests/recipes",),
-    ),
 )  # fmt: skip
-TOOLS = ("pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.130,<7")
 ALWAYS_SHOWN = (
     "httpx",
     "httpx2",
@@ -120,16 +114,18 @@ def run(environment: Environment) -> tuple[str, str, str, int, int, int, int]:
     return environment.name, versions["openai"], others, counts["passed"], failed, counts["skipped"], seconds
 
 
-def prepared(environment: Environment, tools: tuple[str, ...] = TOOLS) -> str:
-    """The interpreter of an environment with everything in it, made when it is not there."""
+def prepared(environment: Environment, group: str = "test") -> str:
+    """The interpreter of an environment with everything in it, made when it is not there. `group`: of pyproject.toml, or none."""
     folder = ROOT / ".venvs" / environment.name.replace(" ", "-")
     python = str(folder / "bin" / "python")
     ready = folder / ".ready"
-    wanted = "\n".join((*environment.requirements, *tools))
+    wanted = "\n".join((*environment.requirements, group))
     if not ready.exists() or ready.read_text() != wanted:
         venv.create(folder, with_pip=True, clear=True)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, *environment.requirements, *tools, "-e", str(ROOT)], check=True)
+        subprocess.run([*install, "pip>=25.1"], check=True)  # an older one knows no groups
+        tools = ("--group", group) if group else ()
+        subprocess.run([*install, *environment.requirements, *tools, "-e", str(ROOT)], check=True, cwd=ROOT)
         ready.write_text(wanted)
     return python
 

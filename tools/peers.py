@@ -52,7 +52,7 @@ def _row(name: str) -> tuple[str, ...]:
     print(f"{name} ...", flush=True)
     _, call, requirements = PEERS[name]
     try:
-        python = prepared(Environment(f"peer-{name}", requirements), tools=())
+        python = prepared(Environment(f"peer-{name}", requirements), group="")
         child = [python, "-W", "ignore", __file__, "--child", name]
         done = subprocess.run(child, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     except subprocess.CalledProcessError as error:

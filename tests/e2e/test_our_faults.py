@@ -224,7 +224,7 @@ def wrong(function: FunctionType, play: Callable[[], Any], bare: Any, runs: int 
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnhandledThreadExceptionWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
-    "ignore:Assigning a code object of non-matching type:DeprecationWarning",  # Python 3.13 on
+    "ignore:Assigning a code object of non-matching type:DeprecationWarning",  # a generator fails where it is made
 )
 @pytest.mark.expects_swallowed
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The recipes of docs/processes.md, each file run as it stands there, by real workers of the real libraries.
 
-`make test-matrix` has an environment with Celery, RQ and FastAPI; the broker is Debian's redis-server on a port of our own.
+`make test-recipes` has an environment with Celery, RQ and FastAPI; the broker is Debian's redis-server on a port of our own.
 """
 
 from __future__ import annotations

@@ -39,3 +39,9 @@ def seeds(quick: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return often(given(seed=st.integers(0, 2**32 - 1))(test))
 
     return decorated
+
+
+@settings(max_examples=1)
+@given(st.none())
+def warm_up(_: None) -> None:
+    """At its first example, Hypothesis makes random numbers and looks who holds them: nobody, of what gc froze before."""

@@ -108,7 +108,7 @@ class context:  # noqa: N801 - reads as a statement
             def within(*args: Any, **kwargs: Any) -> Any:
                 with self:
                     made = function(*args, **kwargs)
-                    return self._follow(made, args, kwargs) if is_new(made) else made
+                    return self._follow(made, args, kwargs) if is_new((made,)) else made
 
             wrapped = within
         found: Function = wrapped

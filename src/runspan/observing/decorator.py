@@ -137,7 +137,7 @@ def _plain(function: Callable[..., Any], spec: Spec) -> Any:
             observed.fail(error)
             raise
         observed.leave()
-        is_followed = is_new(result)  # on a line of its own: the next one holds the result, too
+        is_followed = is_new((result,))  # on a line of its own: the next one holds the result, too
         return _handed(spec, state, observed, result, is_followed)
 
     return observed_call
@@ -161,7 +161,7 @@ def _coroutine(function: Callable[..., Any], spec: Spec) -> Any:
             observed.fail(error)
             raise
         observed.leave()
-        is_followed = is_new(result)  # on a line of its own: the next one holds the result, too
+        is_followed = is_new((result,))  # on a line of its own: the next one holds the result, too
         return _handed(spec, state, observed, result, is_followed)
 
     return observed_call

@@ -249,23 +249,27 @@ def is_drivable(made: Any) -> bool:
     return kind is AsyncGeneratorType or kind is CoroutineType
 
 
-def is_new(made: Any) -> bool:
-    """Whether it can be followed, and one local variable of the caller alone holds it: nobody sees what stands in for it."""
-    return is_drivable(made) and _references(made) <= _ALONE
+def is_new(held: tuple[Any]) -> bool:
+    """Whether `held[0]` can be followed, and one local variable of the caller alone holds it: nobody sees what stands in for it.
+
+    It comes in a tuple that the caller makes in the call: from 3.14 on, an argument itself is one reference more or not, by the
+    place in the caller where it is passed.
+    """
+    return is_drivable(held[0]) and _references(held) <= _ALONE
 
 
-def _references(made: Any) -> int:
-    return sys.getrefcount(made) + weakref.getweakrefcount(made)
+def _references(held: tuple[Any]) -> int:
+    return sys.getrefcount(held[0]) + weakref.getweakrefcount(held[0])
 
 
-def _measured(made: Any) -> int:
-    return _references(made)
+def _measured(held: tuple[Any]) -> int:
+    return _references(held)
 
 
 def _alone() -> int:
     """The references to what `is_new` is called with, if there are no others. It depends on the interpreter."""
     made = (item for item in "")
-    return _measured(made)
+    return _measured((made,))
 
 
 _ALONE = _alone()

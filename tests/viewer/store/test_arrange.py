@@ -156,7 +156,10 @@ def test_a_store_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
         store.add(rows.traces(export(*a_run(1), *a_run(2, status="failed")[:2]), PROTOBUF)).result(10)
         before = seen(store)
     db = sqlite3.connect(path)
-    for index in ("spans_by_parent", "runs_of_trace", "runs_by_bad", "runs_by_service", "runs_by_run_id"):
+    for index in (
+        *("spans_by_parent", "runs_of_trace", "runs_by_bad", "runs_by_service", "runs_by_run_id"),
+        "traces_by_service",
+    ):
         db.execute(f"DROP INDEX {index}")
     for table, columns in {
         "spans": ["in_call"], "runs": ["uncertainty_s", "is_bad", "outer", "calls"], "traces": ["root", "sums", "is_kept"],

@@ -60,7 +60,7 @@ def refused(answer: Answer) -> tuple[int, int, str]:
     return answer.status, status.code, status.message
 
 
-NESTED = b'{"resourceSpans":' * 20_000
+NESTED = b'{"a":' * 20_000 + b"1" + b"}" * 20_000  # whole: the parser of 3.14 follows it to its end
 BOMB = gzip.compress(b"\0" * 50_000_000, mtime=0)
 
 
@@ -70,7 +70,7 @@ BOMB = gzip.compress(b"\0" * 50_000_000, mtime=0)
         ((400, 3), "protobuf", b"\xff\xff nonsense", "application/x-protobuf", {}),
         ((400, 3), "json", b"{not json", JSON, {}),
         ((400, 3), "object", b"[]", JSON, {}),
-        ((400, 3), "deep", NESTED[:150_000], JSON, {}),
+        ((400, 3), "deep", NESTED, JSON, {}),
         ((400, 3), "gzip", b"not gzip", "application/x-protobuf", {"Content_Encoding": "gzip"}),
         ((400, 3), "cut short", gzip.compress(b"x" * 9, mtime=0)[:-4], "application/x-protobuf", {"Content_Encoding": "gzip"}),
         ((400, 3), "trace_id", b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00"}]}]}]}', JSON, {}),

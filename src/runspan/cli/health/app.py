@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterator
 
 import runspan
+from runspan import handle
 
 from ..drawing import draw
 from ..finding import Finding, State, bad, note, ok, warn
@@ -45,6 +47,9 @@ def report_at_exit(before: tuple[Finding, ...], as_json: bool) -> None:
     logging.getLogger(EXPORTERS).addHandler(said)
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
+    handle.REFUSED_S = (
+        math.inf
+    )  # who asks the doctor wants to hear what became of each span, also where nobody listens
     atexit.register(_report, before, said, as_json)
 
 
@@ -69,8 +74,8 @@ def _findings(said: _Said) -> Iterator[Finding]:
             yield bad("told", shown(text), "Look at the address above.")
         else:
             yield (warn if level >= logging.WARNING else note)("told", shown(text))
-    handle = runspan.current_handle()
-    if handle is None:
+    now = runspan.current_handle()
+    if now is None:
         yield bad(
             "runs",
             "the app was not traced",
@@ -80,7 +85,7 @@ def _findings(said: _Said) -> Iterator[Finding]:
     if "openai" not in sys.modules:
         yield bad("runs", "the app did not import openai", "Was this the process that talks to the server?")
         return
-    stats = handle.stats()
+    stats = now.stats()
     counts = {"emitted": stats.emitted, "unfinished": stats.unfinished, "still alive": stats.live}
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if stats.started:

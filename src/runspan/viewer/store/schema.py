@@ -61,6 +61,7 @@ CREATE TABLE traces (
     first_s INTEGER NOT NULL, seen_s INTEGER NOT NULL, root TEXT NOT NULL, sums TEXT NOT NULL, is_kept INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX traces_by_start ON traces (start_ns);
+CREATE INDEX traces_by_service ON traces (service, start_ns);
 CREATE INDEX traces_by_first ON traces (first_s);
 CREATE INDEX traces_by_seen ON traces (seen_s);
 
@@ -87,6 +88,7 @@ CREATE INDEX runs_by_run_id ON runs (run_id) WHERE run_id <> '';
 ALTER TABLE traces ADD COLUMN root TEXT NOT NULL DEFAULT '';
 ALTER TABLE traces ADD COLUMN sums TEXT NOT NULL DEFAULT '';
 ALTER TABLE traces ADD COLUMN is_kept INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX traces_by_service ON traces (service, start_ns);
 DROP TABLE words;
 """
     + WORDS
