@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from ..guard import swallow
+from ..guard import guarded, swallow
 from ..runtime.clock import counter_ns
 from .pace import Pace
 
@@ -17,9 +17,13 @@ class Reads:
 
     __slots__ = ("_next", "_pace")
 
-    def __init__(self, inner: Iterator[bytes], pace: Pace) -> None:
-        self._next = inner.__next__
+    open = staticmethod(iter)
+
+    def __init__(self, pace: Pace) -> None:
         self._pace = pace
+
+    def read(self, inner: Iterator[bytes]) -> None:
+        self._next = inner.__next__
 
     def __iter__(self) -> Reads:
         return self
@@ -35,13 +39,23 @@ class Reads:
 
 
 class AsyncReads:
-    """The same of an async client."""
+    """The same of an async client.
 
-    __slots__ = ("_next", "_pace")
+    The collector ends the generators of a forgotten stream in the order in which it meets them. Where an inner one
+    comes first, the outer one finds it closing, and the loop complains. So this object is older than what it reads, and
+    httpx2 takes it for a generator, which it closes itself.
+    """
 
-    def __init__(self, inner: AsyncIterator[bytes], pace: Pace) -> None:
-        self._next = inner.__anext__
+    __slots__ = ("_inner", "_next", "_pace")
+
+    open = staticmethod(aiter)
+
+    def __init__(self, pace: Pace) -> None:
         self._pace = pace
+
+    def read(self, inner: AsyncIterator[bytes]) -> None:
+        self._inner: Any = inner
+        self._next = inner.__anext__
 
     def __aiter__(self) -> AsyncReads:
         return self
@@ -55,11 +69,31 @@ class AsyncReads:
             swallow(TIME_A_READ, error)
         return data
 
+    def asend(self, value: Any) -> Any:
+        return self._inner.asend(value)
 
-def timed(kind: Any, inner: Any, pace: Pace) -> Any:
-    """`inner` with each read timed."""
-    try:
-        return kind(inner, pace)
-    except Exception as error:
-        swallow(TIME_A_READ, error)
-        return inner
+    def athrow(self, *error: Any) -> Any:
+        return self._inner.athrow(*error)
+
+    async def aclose(self) -> None:
+        await aclose(self._inner)
+
+
+async def aclose(reads: Any) -> None:
+    """Close what reads a stream, if it is a generator."""
+    close = getattr(reads, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def timed(kind: type[Any], body: Any, pace: Pace) -> Any:
+    """The reads of a body, each timed by a `kind` of its own, which is there before them."""
+    reads = None
+    with guarded(TIME_A_READ):
+        reads = kind(pace)
+    inner = kind.open(body)
+    if reads is not None:
+        with guarded(TIME_A_READ):
+            reads.read(inner)
+            return reads
+    return inner

@@ -56,7 +56,7 @@ class _Read:
 
 def _read(chunks: Any, tap: AnyTap, raised: HandlerRaised) -> Iterator[bytes]:
     try:
-        for data in timed(Reads, iter(chunks), tap.pace):
+        for data in timed(Reads, chunks, tap.pace):
             tap.see(data)
             yield data
     except GeneratorExit as left:
@@ -73,7 +73,7 @@ def _read(chunks: Any, tap: AnyTap, raised: HandlerRaised) -> Iterator[bytes]:
 
 async def _aread(chunks: Any, tap: AnyTap) -> AsyncIterator[bytes]:
     try:
-        async for data in timed(AsyncReads, chunks.__aiter__(), tap.pace):
+        async for data in timed(AsyncReads, chunks, tap.pace):
             tap.see(data)
             yield data
     except BaseException as error:

@@ -22,7 +22,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 class OpenAIResults(Results):
     def _read(self, call: Call, result: Any, *, is_async: bool) -> None:
-        http = _http_of(result)
+        http = _http_of(call, result)
         if http is not None:
             self._raw(call, result, http)
         elif isinstance(result, str):  # the client hands on what does not call itself JSON
@@ -33,7 +33,7 @@ class OpenAIResults(Results):
             self._stream(call, result, is_async=is_async)
 
     def _read_apart(self, call: Call, result: Any) -> None:
-        http = _http_of(result)
+        http = _http_of(call, result)
         if call.match.route.gives_file or call.match.route.is_list:
             self._put(call)  # without its answer, which tells nothing more
         elif http is not None:
@@ -96,10 +96,11 @@ class OpenAIResults(Results):
             tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
 
 
-def _http_of(result: Any) -> Any:
-    """The HTTP response of a raw response, or one that the app asked for itself (`cast_to=`). None: it is an object of the API.
-
-    On the instance, not by getattr: pydantic makes 5 us of a missing field.
-    """
-    fields = getattr(result, "__dict__", _NOTHING)
+def _http_of(call: Call, result: Any) -> Any:
+    """The HTTP response of a raw response, or one that the app asked for itself (`cast_to=`). None: it is an object of the API."""
+    if call.streams:  # by `__dict__`, a stream's fields would move into a dict younger than its generator: see `clients/reads.py`
+        return getattr(result, "http_response", None) or (
+            result if hasattr(result, "is_stream_consumed") else None
+        )
+    fields = getattr(result, "__dict__", _NOTHING)  # not by getattr: pydantic makes 5 us of a missing field
     return fields.get("http_response") or (result if "is_stream_consumed" in fields else None)

@@ -13,7 +13,7 @@ from typing import Any
 from ... import _compat
 from ...guard import guarded
 from ..encodings import decoder_of
-from ..reads import AsyncReads, Reads, timed
+from ..reads import AsyncReads, Reads, aclose, timed
 from ..taps import BodyTap, ChunkTap, Tap
 
 
@@ -88,6 +88,8 @@ def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> bool:
     events = _compat.events_of(stream)
     if events is None:
         return False
+    with guarded("keep the generator of a stream"):
+        stream._runspan_events = events  # the collector meets it here, before those in it: see `AsyncReads`
     _compat.replace_events(stream, (_AsyncEvents if is_async else _Events)(events, tap))
     response = getattr(stream, "response", None)
     if response is not None:
@@ -134,11 +136,11 @@ class Body:
         return type(self._inner)
 
     def __iter__(self) -> Iterator[bytes]:
-        reads: Iterator[bytes] = timed(Reads, iter(self._inner), self._tap.pace)
+        reads: Iterator[bytes] = timed(Reads, self._inner, self._tap.pace)
         return reads
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        reads: AsyncIterator[bytes] = timed(AsyncReads, self._inner.__aiter__(), self._tap.pace)
+        reads: AsyncIterator[bytes] = timed(AsyncReads, self._inner, self._tap.pace)
         return reads
 
     def close(self) -> Any:
@@ -167,7 +169,7 @@ class ReadBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         tap = self._tap
         try:
-            for data in timed(Reads, iter(self._inner), tap.pace):
+            for data in timed(Reads, self._inner, tap.pace):
                 tap.see(data)
                 yield data
         except BaseException as error:
@@ -177,11 +179,14 @@ class ReadBody(Body):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         tap = self._tap
+        reads = timed(AsyncReads, self._inner, tap.pace)
         try:
-            async for data in timed(AsyncReads, self._inner.__aiter__(), tap.pace):
+            async for data in reads:
                 tap.see(data)
                 yield data
         except BaseException as error:
             tap.close(None if isinstance(error, GeneratorExit) else error)
             raise
+        finally:
+            await aclose(reads)
         tap.close(is_whole=True)
