@@ -57,9 +57,8 @@ def test_the_script_walks_the_threads_it_is_given(tmp_path: Path) -> None:
         requests = len(server.requests) - asked
         assert (first.returncode, first.stdout) == (0, "4 runs in traces.jsonl, 0 left out\n"), first.stderr
         assert first.stderr.startswith("thread_none: ")
-        assert (
-            requests == 1 + 2 * (3 + 2) + 1
-        )  # assistants; thread, messages, runs and two lists of steps; none
+        # Assistants; thread, messages, runs and two lists of steps; none. Old clients ask for an empty page behind the last.
+        assert requests >= 1 + 2 * (3 + 2) + 1
         assert took >= requests / 5.0  # as it sleeps before each of them
         written = (tmp_path / "traces.jsonl").read_bytes()
         assert walked(server, ids[:1], tmp_path).returncode == 0

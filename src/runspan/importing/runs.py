@@ -80,11 +80,10 @@ class StagedRuns:
         api = archive.api
         past = Past(row.wire, row.id, place, conversation=_wire(conversation))
         steps = list(self._stage.rows(api.name, Kind.STEP, place, row.id))
-        inputs = self._stage.one(api.name, Kind.INPUTS, row.id, place) or self._stage.one(
-            api.name, Kind.INPUTS, row.id, row.id
-        )
+        found = (self._stage.one(api.name, Kind.INPUTS, row.id, where, row.id) for where in (place, row.id))
+        inputs = next(filter(None, found), None)
         past.steps = [step.wire for step in steps]
-        has_mark = self._stage.one(api.name, Kind.ALL_STEPS, row.id, place) is not None
+        has_mark = self._stage.one(api.name, Kind.ALL_STEPS, row.id, place, row.id) is not None
         past.has_all_steps = has_mark or bool(steps)
         past.inputs = None if inputs is None else inputs.wire.get("items")
         agent_id = archive.agent_of(row.wire)

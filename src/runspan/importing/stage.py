@@ -194,20 +194,24 @@ class Stage:
 
     def rows(self, api: str, kind: Kind, place: str, run_id: str | None = None) -> Iterator[Row]:
         """In time, those of one second as they were read."""
-        of_run, values = (" AND run = ?", (run_id,)) if run_id is not None else ("", ())
-        sql = f"SELECT {_ROW} FROM objects WHERE api = ? AND place = ? AND kind = ?{of_run} ORDER BY at, seq"  # noqa: S608
+        # With the + SQLite sorts a run's few rows, instead of looking for them among all of the conversation's.
+        of_run, order = ("", "at, seq") if run_id is None else (" AND run = ?", "+at, +seq")
+        values = () if run_id is None else (run_id,)
+        sql = f"SELECT {_ROW} FROM objects WHERE api = ? AND place = ? AND kind = ?{of_run} ORDER BY {order}"  # noqa: S608
         for row in self._each(sql, (api, place, kind.value, *values)):
             yield _row(row)
 
-    def one(self, api: str, kind: Kind, id_: str, place: str = "") -> Row | None:
-        sql = f"SELECT {_ROW} FROM objects WHERE api = ? AND place = ? AND kind = ? AND id = ? LIMIT 1"  # noqa: S608
-        found = self._db.execute(sql, (api, clean(place), kind.value, clean(id_))).fetchone()
+    def one(self, api: str, kind: Kind, id_: str, place: str = "", run_id: str = "") -> Row | None:
+        sql = f"SELECT {_ROW} FROM objects WHERE api = ? AND kind = ? AND place = ? AND run = ? AND id = ?"  # noqa: S608
+        values = (api, kind.value, *map(clean, (place, run_id, id_)))
+        found = self._db.execute(sql, values).fetchone()
         return None if found is None else _row(found)
 
     def has_final(self, api: str, place: str, run_id: str) -> bool:
         """Whether a run is here with its end; where it names no conversation, its place is its own."""
-        sql = "SELECT 1 FROM objects WHERE api = ? AND kind = 'run' AND place IN (?, ?) AND id = ? AND is_final = 1"
-        return self._db.execute(sql, (api, *map(clean, (place, run_id, run_id)))).fetchone() is not None
+        sql = "SELECT 1 FROM objects WHERE api = ? AND kind = 'run' AND place IN (?, ?) AND run = ? AND id = ? AND is_final = 1"
+        values = (api, *map(clean, (place, run_id, run_id, run_id)))
+        return self._db.execute(sql, values).fetchone() is not None
 
     def has_other_answers(self, api: str, place: str, *, has_runs: bool) -> bool:
         """Whether a run wrote messages here that is not here itself. Beside runs, only a message that names its run tells."""
