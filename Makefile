@@ -38,7 +38,10 @@ COMMA := ,
 SPACE := $(subst ,, )
 PYTEST := $(BIN)/python -m pytest
 COVERAGE := $(BIN)/python -m coverage
-PIP := -m pip --disable-pip-version-check install --quiet
+PIP := -m pip --disable-pip-version-check install
+NAMED = | awk '/^Collecting/ { sub(/[^A-Za-z0-9._-].*/, "", $$2); printf " %s", $$2; fflush() } END { print "" }'
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format docs clean
@@ -52,23 +55,24 @@ help:  ## this list
 		/^[a-z-]+:.*## / { printf "  %-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
-	@echo "Installing runspan and what its tests need into $(VENV), once; about a minute."
+	@echo "Installing runspan and what its tests need into $(VENV), once; about a minute:"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python $(PIP) 'pip>=25.1'  # an older one knows no groups
-	@$(BIN)/python $(PIP) -e '.[cost,mcp,ui]' --group dev
+	@$(BIN)/python $(PIP) --quiet 'pip>=25.1'  # an older one knows no groups
+	@$(BIN)/python $(PIP) -e '.[cost,mcp,ui]' --group dev $(NAMED)
 	@touch $@
 
 .venvs/%/.ready: pyproject.toml
-	@echo "Installing what is needed into .venvs/$*, once; about half a minute."
+	@echo "Installing what is needed into .venvs/$*, once; about half a minute:"
 	@$(PYTHON) -m venv .venvs/$*
-	@.venvs/$*/bin/python $(PIP) 'pip>=25.1'
-	@.venvs/$*/bin/python $(PIP) $(WITH_$*)
-	@du -sm .venvs/$* | awk '{ print "Installed: " $$1 " MB." }'
+	@.venvs/$*/bin/python $(PIP) --quiet 'pip>=25.1'
+	@.venvs/$*/bin/python $(PIP) $(WITH_$*) $(NAMED)
+	@echo "In .venvs/$* are now $$(du -sm .venvs/$* | cut -f 1) MB."
 	@touch $@
 
 ##@ Every day
 demo: $(DEMO)/.ready  ## play example conversations, no key, no network (UI=1: in the viewer)
 	@$(DEMO)/bin/python -m runspan.cli demo $(if $(UI),,--terminal)
+	@$(if $(UI),,echo 'The same in the local viewer:  make demo UI=1')
 
 test: $(READY)  ## the tests, in parallel, within a minute and a half on two cores
 	$(PYTEST) -m 'not wide' $(HERE)
@@ -101,7 +105,7 @@ test-cli: $(READY)  ## the runspan command, each subcommand in processes of its 
 	$(PYTEST) -n auto tests/cli
 
 test-install: $(READY) .venvs/base/.ready  ## what a plain `pip install .` brings: the command, without the viewer's web part
-	@.venvs/base/bin/python $(PIP) --no-deps --force-reinstall .
+	@.venvs/base/bin/python $(PIP) --quiet --no-deps --force-reinstall .
 	RUNSPAN_BASE=.venvs/base $(PYTEST) -n 0 tests/install
 
 test-recipes: .venvs/recipes/.ready  ## the recipes of the docs as they stand, by real workers (Debian: apt-get install redis-server)
