@@ -42,7 +42,7 @@ def test_what_is_installed_here_fits_together() -> None:
     assert audit.consistency(sys.executable).state == audit.OK
 
 
-PATCHED = ("openai", "opentelemetry-")  # or extended where they are private
+PATCHED = ("openai", "opentelemetry-", "azure-ai-agents")  # or extended where they are private
 
 
 def test_every_requirement_has_a_lower_end_and_what_is_patched_an_upper_one() -> None:

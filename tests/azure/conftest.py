@@ -1,4 +1,4 @@
-"""These tests need azure-ai-agents: `make test-matrix` has an environment for them."""
+"""These tests need azure-ai-agents, with aiohttp for its async clients: `make test-matrix` has an environment for them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if importlib.util.find_spec("azure") and importlib.util.find_spec("azure.ai.agents"):
-        return
+    lacks = next(
+        (name for name in ("azure", "azure.ai", "azure.ai.agents", "aiohttp") if not _has(name)), None
+    )
     for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.skip(reason="azure-ai-agents is not installed (runspan[azure])"))
+        if lacks and item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.skip(reason=f"{lacks} is not installed: make test-matrix has it"))
+
+
+def _has(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

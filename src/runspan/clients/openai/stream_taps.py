@@ -89,7 +89,7 @@ def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> bool:
     if events is None:
         return False
     with guarded("keep the generator of a stream"):
-        stream._runspan_events = events  # the collector meets it here, before those in it: see `AsyncReads`
+        stream.runspan_events = events  # the collector meets it here, before those in it: see `AsyncReads`
     _compat.replace_events(stream, (_AsyncEvents if is_async else _Events)(events, tap))
     response = getattr(stream, "response", None)
     if response is not None:
