@@ -1,6 +1,6 @@
 """`make compare-tracers`: what tracers make of background Responses: one program, one fake, each in an environment of its own.
 
-    python tools/compare_tracers.py             all, and writes docs/compared-responses.md
+    python tools/compare_tracers.py             all, and writes docs/contributing/compared-responses.md
     python tools/compare_tracers.py logfire     one, printed
 
 The newest version of each is installed when its environment is made; delete `.venvs/compare-*` to compare anew.
@@ -22,7 +22,7 @@ from runspan.fake import Server, serve
 from runspan.fake.responses import Ending, Message, Scenario, Usage
 
 PROGRAM = Path(__file__).parent / "comparing" / "program.py"
-PAGE = ROOT / "docs" / "compared-responses.md"
+PAGE = ROOT / "docs" / "contributing" / "compared-responses.md"
 PACKAGES = {
     "runspan": "runspan",
     "genai-openai": "opentelemetry-instrumentation-genai-openai",
@@ -152,6 +152,8 @@ def table(rows: dict[str, dict[str, Facts] | str], versions: dict[str, str]) -> 
 def page(text: str) -> str:
     return f"""# Background Responses in other tracers
 
+Of the tracers that were tried, only runspan records a background Response as one span with usage and output in each case below.
+
 Written by `make compare-tracers` on {date.today().isoformat()}. One program (`tools/comparing/program.py`)
 runs under each tracer, each in an environment of its own with its newest version, set up as its own documentation
 says, with contents recorded. The server is `runspan.fake`: a response waits {QUEUE_S:g} s in the queue, runs for
@@ -160,7 +162,7 @@ says, with contents recorded. The server is `runspan.fake`: a response waits {QU
 A cell counts the spans below the app's own span, and says how long the longest lasts, how often the usage is counted (x1: once),
 and how many spans have the answer's text. **Right** means: one span that lasts from the request to the end of the response (1 s,
 plus at most one interval between polls) with usage and output once; ERROR where the response failed; usage not
-counted again where a second process reads a response that is over.
+counted again when a second process reads a response that has ended.
 
 {text}
 Responses that do not run in the background are not compared here: runspan leaves them to other tracers by default.

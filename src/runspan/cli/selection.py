@@ -19,8 +19,8 @@ from .units import Seconds
 
 # option -> (column of the store's table of runs, condition on it, help)
 CONDITIONS: Mapping[str, tuple[str, str, str]] = {
-    "assistant": ("name", "instr(lower(name), lower(?))", "Runs of assistants with this in their name."),
-    "model": ("model", "instr(lower(model), lower(?))", "Runs of models with this in their name."),
+    "assistant": ("name", "instr(lower(name), lower(?))", "Runs of assistants whose name contains this."),
+    "model": ("model", "instr(lower(model), lower(?))", "Runs of models whose name contains this."),
     "status": (
         "status",
         "status = ?",
@@ -50,7 +50,7 @@ class Selection:
         terms = [CONDITIONS[name][1] for name in self.equal]
         values: list[Any] = list(self.equal.values())
         if self.errors:
-            terms.append("error <> ''")
+            terms.append("is_bad = 1")
         if self.min_duration_s:
             terms.append("duration_ns >= ?")
             values.append(int(self.min_duration_s * 1e9))
@@ -106,12 +106,16 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(f"--{name}", metavar="TEXT", help=text) for name, (_, _, text) in CONDITIONS.items()
     ]
     added += [
-        click.option("--errors", is_flag=True, help="Runs that ended in an error."),
+        click.option(
+            "--errors",
+            is_flag=True,
+            help="Runs that ended badly: failed, expired, unfinished, or in another error.",
+        ),
         click.option(
             "--min-duration",
             type=Seconds(),
             metavar="TIME",
-            help="Runs that took so long or longer: 500ms, 2s, 3m; without a unit, seconds.",
+            help="Runs that took at least this long: 500ms, 2s, 3m; without a unit, seconds.",
         ),
         click.option(
             "--since",
@@ -123,7 +127,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--db",
             type=click.Path(path_type=Path),
             metavar="PATH",
-            help="The viewer's store, if not in your data folder.",
+            help="File of the viewer's store. [default: in your data folder]",
         ),
     ]
     for one in reversed(added):
