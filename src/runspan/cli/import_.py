@@ -80,7 +80,7 @@ def command(
     as_json: bool,
     paths: tuple[Path, ...],
 ) -> None:
-    """Make traces of runs that are over.
+    """Make traces of runs that have ended.
 
     PATH is a file, a folder with all below it, or `-` for standard input. Content tells what is in it, mixed as it may be:
     exported threads, objects and pages of lists as JSON or JSON lines, lines of messages, responses, conversations with items,
