@@ -1,10 +1,12 @@
-"""runspan: one Run of an assistant, one correct OpenTelemetry trace.
+"""runspan: one trace for each run of an assistant and for each background Response.
 
-    import runspan
+```python
+import runspan
 
-    runspan.instrument()
+runspan.instrument()
+```
 
-From then on every Run made with the official `openai` client becomes one run span with one generation span below it.
+From then on, runspan traces every run that the process creates with the official `openai` client.
 """
 
 from importlib import import_module

@@ -72,7 +72,11 @@ REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
 
 
 class Handle:
-    """What `instrument()` gives back. Making one has no effects; `install` has. `forget(handle)`: it is off from now on."""
+    """The active instrumentation of this process. `runspan.instrument()` returns it; do not create one yourself.
+
+    Attributes:
+        config: The settings that are in effect: options, variables and defaults together.
+    """
 
     def __init__(self, config: Config, forget: Callable[[Handle], None] = lambda handle: None) -> None:
         self.config = config
@@ -178,6 +182,7 @@ class Handle:
     # ------------------------------------------------------------ the owner's side
 
     def stats(self) -> Stats:
+        """Return what happened to runs and spans since `instrument()`. It works on any thread, at any time."""
         counts, tracker = self._tracker.counts, self._tracker
         return Stats(
             started=counts.started,
@@ -199,17 +204,21 @@ class Handle:
         return {**dropped, **self._providers.lost_spans()}
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """`runspan.flush()`."""
+        """Do what `runspan.flush()` does."""
         return not self.config.enabled or self._worker.flush(timeout)
 
     async def aflush(self, timeout: float = 5.0) -> bool:
-        """`runspan.aflush()`."""
+        """Do what `runspan.aflush()` does."""
         return not self.config.enabled or await waiting.await_(self._worker.begin, timeout)
 
     def uninstrument(self, timeout: float | None = None) -> bool:
-        """Take the patches off. Runs that are alive go out as unfinished. True: everything is out.
+        """Restore the client and export everything. Runs that have not ended are exported as unfinished.
 
-        Returns within `timeout` seconds (None: `exit_timeout_s`), and at once where an event loop runs in this thread.
+        Args:
+            timeout: Seconds to wait. None: `Limits.exit_timeout_s`. In a coroutine it returns at once.
+
+        Returns:
+            True if everything was exported.
         """
         self._forget(self)
         if not self.config.enabled:
@@ -231,7 +240,7 @@ class Handle:
         return waiting.wait(self._worker.begin, timeout_s, closing=True, then=then)
 
     def end_with_launcher(self) -> None:
-        """Started by `opentelemetry-instrument`, whose providers end with the process."""
+        """Deliver before the providers of `opentelemetry-instrument` end with the process."""
         self.is_launched = True
         self._at_exit()
 

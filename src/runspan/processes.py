@@ -11,16 +11,22 @@ from .runtime import active, otel_context
 
 
 def handoff(run_id: str) -> dict[str, str]:
-    """Give a live run of this process away, to the one that gets the returned headers and calls `adopt` with them.
+    """Give a live run of this process to another process, which exports it.
 
-        job.enqueue(run.id, headers=runspan.handoff(run.id))
+    ```python
+    headers = runspan.handoff("run_abc123")
+    ```
 
-    `{"traceparent": ..., "runspan": ...}`, with `tracestate` and `baggage` where there are any: short ASCII strings, fit for the
-    headers of a task queue or of HTTP. From now on this process only counts the run (`stats().handed_off`); it is emitted by the
-    one that adopts it, or not at all. Asked twice, it gives the same headers.
+    Pass the headers to the other process, and call `runspan.adopt` there. From now on this process only counts the run
+    (`stats().handed_off`). If no process adopts the run, nobody exports it.
 
-    Of a run that is not alive here (unknown, over and emitted, created before `instrument()`, sampled out) nothing is given away:
-    then the headers are those of what is current here, which may be none. Without `instrument()`: `{}`. Never raises.
+    Args:
+        run_id: Id of a Run or of a background Response that this process created and that has not been exported.
+
+    Returns:
+        Short ASCII strings for the headers of a task queue or of HTTP: `traceparent` and `runspan`, with `tracestate` and
+        `baggage` if there are any. The same headers if it is called twice. For a run that is not alive here, the headers of
+        the current span, which may be empty. Without `instrument()`, an empty dict. It never raises.
     """
     state = active.now
     if state is not None:
@@ -31,16 +37,24 @@ def handoff(run_id: str) -> dict[str, str]:
 
 
 def adopt(run_id: str, carrier: Mapping[str, object]) -> Adopted:
-    """Take over the run that another process handed off: this process emits it, once, as a part of the creator's trace.
+    """Take over a run that another process handed off. This process exports it, in the trace of the process that created it.
 
-        with runspan.adopt(run_id, headers):
-            work()
+    ```python
+    headers = {"traceparent": "...", "runspan": "..."}  # what runspan.handoff() returned
+    with runspan.adopt("run_abc123", headers):
+        ...  # read the run here
+    ```
 
-    `carrier` is what `handoff` returned; it may stand among other headers. Call it before or after the run is first read here. As a
-    context manager it also puts what runs inside into the creator's trace. Without `with`, only the run is taken over.
+    Inside the `with` block, new spans belong to the trace of the run. Without `with`, only the run is taken over. Call it
+    before or after this process first reads the run. If the end of the run is never seen, it is exported as unfinished when
+    its time to live is over.
 
-    A run whose end is never seen here goes out as unfinished after its time to live. A carrier that holds no run changes nothing
-    and is worth one line in the log; an unsampled one means that the run is not recorded here either. Never raises.
+    Args:
+        run_id: Id of the run.
+        carrier: The headers that `handoff` returned. Other headers may stand among them.
+
+    Returns:
+        A context manager. Headers that hold no run change nothing and cost one log line. It never raises.
     """
     state = active.now
     context = None
@@ -51,7 +65,7 @@ def adopt(run_id: str, carrier: Mapping[str, object]) -> Adopted:
 
 
 class Adopted:
-    """What `adopt` returns: `with` it, spans begun inside belong to the creator's trace."""
+    """What `adopt` returns. In its `with` block, new spans belong to the trace of the adopted run."""
 
     __slots__ = ("_context", "_entered")
 

@@ -61,10 +61,10 @@ def instrument(
     enabled: bool = True,
     set_global: bool = False,
 ) -> Handle:
-    """Trace every run of every `openai` client in this process from now on.
+    """Trace the runs of every `openai` client in this process, from now on.
 
-    An option beats its `RUNSPAN_*` variable, which beats the default (see `docs/configuration.md`). A second call returns the
-    handle of the first one and changes nothing.
+    Call it once, where the app starts. Clients that exist already are traced, too. An option beats its `RUNSPAN_*` variable,
+    which beats the default. A second call changes nothing and returns the handle of the first call.
 
     Args:
         endpoint: OTLP/HTTP base URL for runspan's own provider. Beats `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -74,27 +74,28 @@ def instrument(
         file: Write OTLP JSON lines to this file, in place of the default address, or beside an address that is given.
         tracer_provider: OpenTelemetry TracerProvider to use in place of the global one or runspan's own.
         meter_provider: OpenTelemetry MeterProvider to use in place of the global one or runspan's own.
-        calls: Which calls around runs get a span: `auto` (writes under a recording span, and failures), `all` (reads too), `none`.
-        responses: Which Responses are traced: those in the `background` (the runs among them), `all`, or `none`.
+        calls: Which calls around runs get a span: `auto` (writes under a recording span, and failed writes), `all` (reads, too),
+            or `none`.
+        responses: Which Responses are traced: `background` (those with `background=True`), `all`, or `none`.
         capture_content: Record instructions, messages, tool arguments and results, metadata and error texts. `events` puts them on
             log records (`gen_ai.client.inference.operation.details`) of the app's LoggerProvider, `spans_and_events` on both.
         redact: `redact(kind, text) -> text` is called for each text before it is exported.
-        background_fetch: Fetch in the background what runspan still lacks about an ended run.
+        background_fetch: Fetch in the background what the app did not read of a run that has ended.
         propagate_in_metadata: Add one key to the metadata of new runs, so that the process whose app sees the end exports the run.
-        bypass_other_instrumentations: Bypass other OpenAI instrumentations for Assistants calls, so that a backend does not count
-            the tokens twice. Without it, they record what they record without runspan.
+        bypass_other_instrumentations: Bypass other OpenAI instrumentations for the calls that runspan traces, so that a backend
+            does not count the tokens twice. By default they record what they record without runspan.
         prices: Prices in USD per million tokens, by model, in place of those of `runspan[cost]`:
-            `{'gpt-4o': {'input': 2.5, 'output': 10, 'cached': 1.25}, 'my-deployment': 'gpt-4o'}`. `False`: no costs.
-            As a variable: JSON.
-        limits: `runspan.Limits(...)`: how much runspan keeps, sends and waits for.
-        enabled: `False`: runspan does nothing (`OTEL_SDK_DISABLED=true` does the same).
+            `{'gpt-4o': {'input': 2.5, 'output': 10, 'cached': 1.25}, 'my-deployment': 'gpt-4o'}`. `False` turns costs off.
+            The variable takes JSON.
+        limits: How much runspan keeps, sends and waits for: a `runspan.Limits`.
+        enabled: `False` turns runspan off. `OTEL_SDK_DISABLED=true` does the same.
         set_global: Make runspan's own providers the global ones.
 
     Returns:
-        The handle: `stats()`, `config` and what `runspan.flush()` and `runspan.uninstrument()` act on.
+        The handle of this instrumentation, with `stats()` and `config`.
 
     Raises:
-        ConfigError: An option or a variable is wrong. The message says what to write instead.
+        ConfigError: An option or a variable is wrong. The message names the correct values. Nothing is patched then.
     """
     raise NotImplementedError  # `_start` does it
 
@@ -152,42 +153,62 @@ def _forget(handle: Handle) -> None:
 
 
 def current_handle() -> Handle | None:
-    """What the `instrument()` that is on gave back; None where there is none."""
+    """Return the handle of the active `instrument()`, or None without one."""
     return _handle
 
 
 def uninstrument() -> bool:
-    """Restore the client. Runs that are alive go out as unfinished. True: everything is out.
+    """Restore the client and export everything. Runs that have not ended are exported as unfinished.
 
-    In a coroutine it returns at once, as `flush()` does.
+    It waits at most `Limits.exit_timeout_s` (5 s). In a coroutine it returns at once, and the export goes on in the background.
+
+    Returns:
+        True if everything was exported.
     """
     handle = _handle
     return handle.uninstrument() if handle is not None else True
 
 
 def shutdown(timeout: float = 5.0) -> bool:
-    """Flush and uninstrument, within `timeout` seconds. True: everything is out.
+    """Export everything and uninstrument. Runs that have not ended are exported as unfinished.
 
-    In a coroutine it returns at once, as `flush()` does: `await runspan.aflush()` before.
+    In a coroutine it returns at once; call `await runspan.aflush()` first.
+
+    Args:
+        timeout: Seconds to wait for the export.
+
+    Returns:
+        True if everything was exported within `timeout`.
     """
     handle = _handle
     return handle.uninstrument(timeout) if handle is not None else True
 
 
 def flush(timeout: float = 5.0) -> bool:
-    """Have everything that is over exported within `timeout` seconds. True: all of it is out, and nothing was left out.
+    """Export every run and span that has ended.
 
-    In a coroutine it returns at once and never waits for the event loop that it blocks. False: something is not out yet. It goes
-    out later; `await runspan.aflush()` waits for it.
+    In a coroutine it returns at once, because it must not block the event loop; `await runspan.aflush()` waits there.
+
+    Args:
+        timeout: Seconds to wait.
+
+    Returns:
+        True if everything was exported within `timeout`. After False, the rest is exported later.
     """
     handle = _handle
     return handle.flush(timeout) if handle is not None else True
 
 
 async def aflush(timeout: float = 5.0) -> bool:
-    """`flush()` for coroutines of asyncio, also with uvloop: the event loop goes on while this waits, at most `timeout` seconds.
+    """Export every run and span that has ended, without blocking the event loop (asyncio, also with uvloop).
 
-    Under trio it is no more than `flush()`.
+    Under trio it blocks as `flush()` does.
+
+    Args:
+        timeout: Seconds to wait.
+
+    Returns:
+        True if everything was exported within `timeout`. After False, the rest is exported later.
     """
     handle = _handle
     return await handle.aflush(timeout) if handle is not None else True

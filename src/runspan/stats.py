@@ -1,4 +1,4 @@
-"""What `handle.stats()` gives back."""
+"""What `handle.stats()` returns."""
 
 from __future__ import annotations
 
@@ -8,21 +8,35 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts since `instrument()`. Recorded runs: started = emitted + unfinished + handed_off + live + dropped.
+    """Counts since `instrument()`.
 
-    started: created here, or taken over from another process. Runs are `dropped` as `error` or `outbox_full`; what else is counted
-    there is no run: records (`queue_full`), spans (`export_failed_spans`, `export_queue_full_spans`), what an exit could not wait
-    for (`exit`), metadata without room for the key of `propagate="metadata"` (`not_propagated`).
+    Every recorded run is counted once: `started = emitted + unfinished + handed_off + live + dropped`, where only the causes
+    `error` and `outbox_full` of `dropped` are runs.
+
+    Attributes:
+        started: Runs that this process created or adopted.
+        live: Runs that have not ended yet, or whose export waits for `Limits.settle_s`.
+        emitted: Runs that ended and were passed to the exporter.
+        unfinished: Runs that were passed to the exporter before their end was seen.
+        unrecorded: Runs that the sampler dropped.
+        handed_off: Runs that another process exports.
+        dropped: What was lost, by cause. Runs: `error`, `outbox_full`. Records: `queue_full`. Spans: `export_failed_spans`,
+            `export_queue_full_spans`. `exit`: what the end of the process could not wait for. `not_propagated`: runs whose
+            metadata had no room for the key of `propagate_in_metadata`.
+        fetches: Requests of runspan itself: `done`, `failed`, `impossible`.
+        missing: Exported runs whose trace lacks something: `messages`, `steps`, `input_items`.
+        errors: Errors inside runspan, by place. Your app never sees them.
+        degraded: Parts of `openai` or OpenTelemetry that the installed version does not have, each with the effect.
     """
 
     started: int = 0
     live: int = 0
     emitted: int = 0
     unfinished: int = 0
-    unrecorded: int = 0  # sampled out
-    handed_off: int = 0  # another process emits them
+    unrecorded: int = 0
+    handed_off: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
-    fetches: Mapping[str, int] = field(default_factory=dict)  # done, failed, impossible
-    missing: Mapping[str, int] = field(default_factory=dict)  # runs that went out without `messages`, `steps`
-    errors: Mapping[str, int] = field(default_factory=dict)  # of runspan itself, by place
-    degraded: tuple[str, ...] = ()  # what of other packages is gone, and what is worse without it
+    fetches: Mapping[str, int] = field(default_factory=dict)
+    missing: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()

@@ -32,13 +32,13 @@ _Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much runspan keeps, sends and waits for. A field that has its default yields to its variable.
+    """How much runspan keeps, sends and waits for. The variable of a field counts where the field has its default.
 
     Args:
         settle_s: Seconds to wait, after a run has ended, for the app to read the messages and steps, before runspan fetches them.
         exit_timeout_s: Seconds that the exit of the process may wait for delivery.
-        max_text_chars: Characters kept of one text (a part of a message, an argument).
-        max_message_chars: Characters kept of one message, all its texts together.
+        max_text_chars: Characters kept of one text: a part of a message, or an argument.
+        max_message_chars: Characters kept of all texts of one message.
         max_attribute_chars: Characters of one span attribute.
         max_span_chars: Characters of all attributes of one span of a run. The longest attributes are cut first.
         max_input_messages: Messages of the conversation kept as a run's input.

@@ -35,16 +35,26 @@ _entered: ContextVar[tuple[tuple[context, Any, Context, Context], ...]] = Contex
 
 
 class context:  # noqa: N801 - reads as a statement
-    """Session, user, tags and metadata for all that happens below, across tasks and thread pools:
+    """Set session, user, tags and metadata for every span below, across tasks and thread pools.
 
-        with runspan.context(session_id="s1", user_id="u1", tags=["beta"], metadata={"plan": "pro"}):
-            ...
+    ```python
+    with runspan.context(session_id="s1", user_id="u1", tags=["beta"], metadata={"plan": "pro"}):
+        ...  # runs, calls and functions here carry these
 
-        @runspan.context(session_id="s1")
-        def turn(): ...
 
-    Contexts nest: tags and metadata add up, the innermost session, user and trace_name count. trace_name names a span that begins a
-    trace, and is an attribute of all others. A session given here wins over the id of a run's thread.
+    @runspan.context(session_id="s1")
+    def turn() -> None: ...
+    ```
+
+    It works with `with`, `async with` and as a decorator. Contexts nest: tags and metadata add up; of session, user and trace
+    name, the innermost counts.
+
+    Args:
+        session_id: The visit or conversation, in `session.id`. It replaces the thread's id, which runs have by default.
+        user_id: The user, in `user.id`.
+        tags: Labels to filter by.
+        metadata: Names and values. It is content: `capture_content=False` leaves it out.
+        trace_name: Name of a span that begins a trace. On other spans it is an attribute.
     """
 
     __slots__ = ("_given",)

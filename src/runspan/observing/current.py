@@ -20,13 +20,24 @@ Entry = tuple[int, Observed | None]  # id of the frame with the `with`; the span
 
 
 class span:  # noqa: N801 - reads as a statement
-    """A span around a block, sync or async:
+    """Trace a block of code.
 
-        with runspan.span("turn", kind="chain", input=question) as turn:
-            turn.update(output=answer)
+    ```python
+    with runspan.span("turn", kind="chain", input="How warm is Paris?") as turn:
+        turn.update(output="18 degrees")
+    ```
 
-    kind as for `observe`. Without `runspan.instrument()`, and where nothing is sampled, it does nothing.
-    One object may be entered again, also inside itself and by several tasks or threads at once: each entry makes a span.
+    It works with `with` and `async with`. Before `runspan.instrument()`, and in traces that the sampler drops, it does nothing.
+    An object can be entered again, also by several tasks or threads at once; each entry makes a span.
+
+    Args:
+        name: Name of the span.
+        kind: As for `runspan.observe`.
+        input: What to record as the input, as JSON in `input.value`.
+        attributes: Attributes of the span.
+
+    Raises:
+        ValueError: `kind` is not one of the kinds.
     """
 
     __slots__ = ("_attributes", "_entries", "_input", "_kind", "_name", "_newest")
@@ -139,7 +150,7 @@ class span:  # noqa: N801 - reads as a statement
         metadata: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        """As `runspan.update`, for this span."""
+        """Do what `runspan.update` does, for this span."""
         with guarded("update a span of the app's own"):
             observed = self._here()
             if observed is not None:
@@ -147,13 +158,13 @@ class span:  # noqa: N801 - reads as a statement
 
     @property
     def trace_id(self) -> str | None:
-        """32 hex digits; None where there is no span."""
+        """Id of the trace, 32 hex digits; None without a span."""
         observed = self._here()
         return None if observed is None else _trace_id(observed.span)
 
     @property
     def span_id(self) -> str | None:
-        """16 hex digits; None where there is no span."""
+        """Id of the span, 16 hex digits; None without a span."""
         observed = self._here()
         return None if observed is None else _span_id(observed.span)
 
@@ -166,9 +177,14 @@ def update(
     metadata: Mapping[str, Any] | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Say more of the innermost observed function or `runspan.span` that runs here; nothing happens where there is none.
+    """Add to the innermost observed function or `runspan.span` that runs here. Without one, nothing happens.
 
-    An output given so stays, whatever the function returns. metadata is added to what `runspan.context` gave.
+    Args:
+        name: A new name for the span.
+        input: What to record as the input.
+        output: What to record as the output. It stays, whatever the function returns.
+        metadata: Names and values, added to the metadata of `runspan.context`.
+        attributes: Attributes of the span.
     """
     with guarded("update a span of the app's own"):
         observed = nearest()
@@ -177,12 +193,12 @@ def update(
 
 
 def current_trace_id() -> str | None:
-    """The trace that spans begun here belong to, as 32 hex digits; None outside of any."""
+    """Return the id of the current trace, 32 hex digits; None outside of a trace."""
     return _trace_id(trace.get_current_span(current_context()))
 
 
 def current_span_id() -> str | None:
-    """The span that is current here, as 16 hex digits; None outside of any."""
+    """Return the id of the current span, 16 hex digits; None outside of a span."""
     return _span_id(trace.get_current_span(current_context()))
 
 

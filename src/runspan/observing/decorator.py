@@ -57,18 +57,41 @@ def observe(
     transform_output: Transform | None = None,
     reduce: Callable[[list[Any]], Any] | None = None,
 ) -> Any:
-    """Trace each call of a function: sync or async, generator, method, classmethod or staticmethod.
+    """Trace each call of a function, as a decorator.
 
-        @runspan.observe
-        def answer(question: str) -> str: ...
+    ```python
+    @runspan.observe
+    def answer(question: str) -> str:
+        return question.upper()
 
-        @runspan.observe(kind="tool", capture_input=False)
-        async def get_weather(city: str) -> str: ...
 
-    kind: span, chain, agent, tool, retriever, generation, embedding, evaluator or guardrail.
-    attributes: put on each span. transform_input(dict of arguments) and transform_output(result) give what is recorded
-    instead; reduce(list of items) makes the output of a generator.
-    Until `runspan.instrument()` is called, and where nothing is sampled, the function runs as if it were not decorated.
+    @runspan.observe(kind="tool", capture_input=False)
+    async def get_weather(city: str) -> str:
+        return f"{city}: 18 degrees"
+    ```
+
+    It takes sync and async functions, generators, methods, class methods and static methods. Before `runspan.instrument()`,
+    and in traces that the sampler drops, the function runs as if it were not decorated.
+
+    Args:
+        function: The function to trace. Leave it out to give options.
+        name: Name of the span. Default: the qualified name of the function; for `kind="tool"`, the name of the function.
+        kind: What the function is: `span`, `chain`, `agent`, `tool`, `retriever`, `generation`, `embedding`, `evaluator` or
+            `guardrail`. A `tool` that a run waits for becomes the span of that tool call.
+        capture_input: Record the arguments, by name, as JSON in `input.value`. Arguments named like a secret (`api_key`,
+            `password`) are masked.
+        capture_output: Record the result as JSON in `output.value`.
+        attributes: Attributes for every span of this function.
+        transform_input: Takes the dict of arguments and returns what to record in its place.
+        transform_output: Takes the result and returns what to record in its place.
+        reduce: Takes the list of items of a generator and returns what to record as its output.
+
+    Returns:
+        A function with the same signature, or a decorator if options are given.
+
+    Raises:
+        ValueError: `kind` is not one of the kinds.
+        TypeError: It decorates a class or something that cannot be called.
     """
     if kind not in KINDS:
         raise ValueError(f"observe(kind={kind!r}): use one of {', '.join(KINDS)}.")

@@ -21,10 +21,14 @@ def span_of_run(state: Active, run_id: str) -> trace.Span | None:
 
 
 def trace_url(run_id: str | None = None) -> str | None:
-    """Where the backend shows the trace of the Run `run_id`, or of what is current here.
+    """Return the address of the page on which the backend shows a trace.
 
-    None: the preset (`backend=`) knows no page, or there is no such trace (not sampled, not of this process, long over). The page
-    fills when the spans have arrived.
+    Args:
+        run_id: A run of this process. Default: the current trace.
+
+    Returns:
+        The address; the spans arrive there some seconds later. None if the preset (`backend=`) knows no page, or if there is
+            no such trace: it is not sampled, not of this process, or ended long ago.
     """
     state = active.now
     if state is None or state.page is None:

@@ -32,13 +32,22 @@ def score(
     run_id: str | None = None,
     trace_id: str | None = None,
 ) -> None:
-    """Say how good something was: a number, True or False, or a label.
+    """Record feedback about a run, a trace, or the current span. It works hours later, and in another process.
 
-    Of the Run `run_id`, of the trace `trace_id` (32 hex digits), else of what is current here; also hours later, or in another
-    process.
-    It goes out as the event `gen_ai.evaluation.result`: a log record where the app has a LoggerProvider; else an event of
-    the span it is about while that is open, or of a small span linked to it. Where no span of the trace is known (it is of another
-    process, or of long ago), the small span has the trace's id as `runspan.score.trace_id`.
+    ```python
+    runspan.score("helpful", True, run_id="run_abc123", comment="thumbs up")
+    ```
+
+    It is exported as the event `gen_ai.evaluation.result`: a log record if the app has a LoggerProvider; else an event of the
+    span, while the span is open; else an event of a new small span that is linked to it. If this process does not know the
+    trace, the small span has the trace's id in `runspan.score.trace_id`.
+
+    Args:
+        name: What was judged.
+        value: A number, True or False, or a label.
+        comment: Why. It is content.
+        run_id: The run that was judged.
+        trace_id: The trace that was judged, 32 hex digits. Without `run_id` and `trace_id`, the current span is.
     """
     state = active.now
     if state is None:
