@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.named_tests import ROOT, missing_of, named_in
 
-PAGES = {"docs/complaints.md": 30, "docs/guarantees.md": 60}  # and how many they name at least
+PAGES = {"docs/contributing/complaints.md": 30, "docs/contributing/guarantees.md": 60}  # and how many they name at least
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -18,7 +18,7 @@ def test_every_test_that_is_named_exists(page: str) -> None:
 def test_every_promise_names_a_test_or_a_page_that_does() -> None:
     rows = [
         line
-        for line in (ROOT / "docs/guarantees.md").read_text("utf-8").splitlines()
+        for line in (ROOT / "docs/contributing/guarantees.md").read_text("utf-8").splitlines()
         if line.startswith("| ")
     ]
     promises = [line for line in rows if line != "| promise | held by |"]

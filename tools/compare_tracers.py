@@ -1,6 +1,6 @@
 """`make compare-tracers`: what tracers make of background Responses: one program, one fake, each in an environment of its own.
 
-    python tools/compare_tracers.py             all, and writes docs/compared-responses.md
+    python tools/compare_tracers.py             all, and writes docs/contributing/compared-responses.md
     python tools/compare_tracers.py logfire     one, printed
 
 The newest version of each is installed when its environment is made; delete `.venvs/compare-*` to compare anew.
@@ -22,7 +22,7 @@ from runspan.fake import Server, serve
 from runspan.fake.responses import Ending, Message, Scenario, Usage
 
 PROGRAM = Path(__file__).parent / "comparing" / "program.py"
-PAGE = ROOT / "docs" / "compared-responses.md"
+PAGE = ROOT / "docs" / "contributing" / "compared-responses.md"
 PACKAGES = {
     "runspan": "runspan",
     "genai-openai": "opentelemetry-instrumentation-genai-openai",

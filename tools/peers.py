@@ -131,7 +131,7 @@ def mlflow(last: Any, provider: Any) -> Tool:
     return mlflow.trace(answer), mlflow.start_span("root")
 
 
-# The versions that docs/complaints.md speaks of. traceloop needs httpx and does not ask for it.
+# The versions that docs/contributing/complaints.md speaks of. traceloop needs httpx and does not ask for it.
 PEERS: dict[str, tuple[Callable[[Any, Any], Tool], str, tuple[str, ...]]] = {
     "langfuse": (langfuse, "@observe()", ("langfuse==5.0.4",)),
     "logfire": (logfire, "@instrument(record_return=True)", ("logfire==5.2.0",)),

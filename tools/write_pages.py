@@ -97,7 +97,7 @@ def lifecycle() -> Iterator[str]:
 
 PAGES = (  # page, name of the part, what makes it
     *(("cli", "cli", commands), ("configuration", "settings", settings)),
-    *(("presets", "presets", presets), ("lifecycle", "lifecycle", lifecycle)),
+    *(("presets", "presets", presets), ("contributing/states", "lifecycle", lifecycle)),
 )
 
 

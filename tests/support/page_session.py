@@ -91,11 +91,12 @@ class Session:
         log = self.folder / f".log{len(self.running)}"
         with log.open("w") as out:
             child = subprocess.Popen(
-                ["bash", "-c", f"source .vars\nexec {block.source}"],
+                ["bash", "-c", f"source .vars\n{block.source}"],
                 cwd=self.folder,
                 stdout=out,
                 stderr=out,
                 text=True,
+                start_new_session=True,  # Ctrl-C reaches the whole group, as in a terminal
             )
         self.running.append((child, log))
         deadline_s = time.monotonic() + WAIT_S
@@ -106,12 +107,12 @@ class Session:
 
     def end(self) -> None:
         for child, _ in self.running:
-            child.send_signal(signal.SIGINT)
+            os.killpg(child.pid, signal.SIGINT)
         for child, log in self.running:
             try:
                 child.wait(10)
             except subprocess.TimeoutExpired:
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)
             if "Traceback" in log.read_text():
                 raise SystemExit(log.read_text())
 

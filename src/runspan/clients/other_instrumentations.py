@@ -79,19 +79,19 @@ MAX_LAYERS = 20
 
 PASSED = (
     "runspan: %s traces the %s client, too. Calls about runs bypass it, everything else goes through it; "
-    "bypass_other_instrumentations=False keeps both.%s See docs/neighbours.md."
+    "bypass_other_instrumentations=False keeps both.%s See docs/other-tracers.md."
 )
 BESIDE = (
     "runspan: %s traces the %s client, too. It has no spans of Assistants runs, so nothing of them is counted twice.%s "
-    "See docs/neighbours.md."
+    "See docs/other-tracers.md."
 )
 TWICE = (
     "runspan: %s traces the %s client, too. It records %s, so a backend counts them twice; "
-    "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it.%s See docs/neighbours.md."
+    "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it.%s See docs/other-tracers.md."
 )
 ONE_CLIENT = (
     "runspan: %s wraps single clients, which can't be passed by: Assistants calls have its spans, too. Have it wrap all clients "
-    "at once (logfire.instrument_openai() without a client). See docs/neighbours.md."
+    "at once (logfire.instrument_openai() without a client). See docs/other-tracers.md."
 )
 BLIND = (
     "runspan: %s.request was replaced (%s) before runspan.instrument() was called, so runs of its clients are not seen. "

@@ -64,7 +64,7 @@ def _loaded_by_the_launcher() -> Iterator[Finding]:
             yield note(
                 "client",
                 text,
-                "RUNSPAN_NEIGHBOURS=true makes Assistants calls bypass it. See docs/neighbours.md.",
+                "RUNSPAN_NEIGHBOURS=true makes Assistants calls bypass it. See docs/other-tracers.md.",
             )
         else:
             yield note(
