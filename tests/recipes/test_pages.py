@@ -24,11 +24,12 @@ def test_a_reader_gets_what_the_page_says(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "output", "is_same"),
     [
-        ("noticed 20 ms later · 4 polls\n", "  noticed 1.2 s later  · 4 polls\n", True),
-        ("noticed 20 ms later · 4 polls\n", "noticed 20 ms later · 5 polls\n", False),
+        ("│ noticed 20 ms later\n│ 4 polls\n", "│ noticed 1.2 s later  5 polls\n", True),
+        ("tokens 28 in → 12 out\n", "tokens 28 in → 13 out\n", False),
         ("a\n...\nz\n", "a\nb\nc\nz\n", True),
         ("a\n...\nz\n", "a\nb\nc\n", False),
         ("a\n", "a\nb\n", False),
+        ("a\n...\n", "a\n", True),
         ("run_1a2b\n", "run_ffff\n", True),
     ],
 )

@@ -24,7 +24,7 @@ REASONS = (
     "needs Docker",
     "needs an account",
     "needs another program",
-    "takes minutes",
+    "runs in a clone",
 )
 _FENCE = re.compile(r"^( *)```(\w*) *(.*)$")
 _MARK = re.compile(r"^ *<!-- (not run: (?P<reason>[^>]+)|continues) -->$")
