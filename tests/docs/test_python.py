@@ -1,4 +1,4 @@
-"""Every Python block of the README and the documentation runs.
+"""Every Python block of the README and the documentation runs, and gives the trace that the page draws.
 
 A block talks to the fake: the variables of the client and of OTLP lead to loopback. Test functions in it are called with their
 fixtures. A block with a title is a file; `tests/recipes` runs those.
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import runspan
-from runspan.viewer import receiver
+from runspan.viewer import receiver, tree
 from tests.support.pages import PAGES, Block, blocks_of
 
 RECIPES_NEED = {"presidio_analyzer"}
@@ -28,6 +28,8 @@ def groups() -> Iterator[list[Block]]:
     for page in PAGES:
         group: list[Block] = []
         for block in blocks_of(page):
+            if block.mark == "the trace":
+                group.append(block)
             if block.language != "python" or block.title or block.reason:
                 continue
             if group and not block.continues:
@@ -61,14 +63,27 @@ def test_example_runs(
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.endpoint)
         try:
             for block in group:
-                run(block, namespace)
+                if block.language == "python":
+                    run(block, namespace)
             if test:
                 _call(namespace[test], request)
+            runspan.uninstrument()
+            for block in group:
+                if block.mark == "the trace":
+                    assert outline(block.source) == outline(tree.to_text(received.spans, width=120))
         finally:
             runspan.uninstrument()
             client = namespace.get("client")
             if client is not None:
                 client.close()
+
+
+LINE = re.compile(r"^([│├└─ ]*)((?:call|chain|llm|run|span|tool) \S.*?)(?: {2,}.*)?$", re.MULTILINE)
+
+
+def outline(drawn: str) -> list[tuple[int, str]]:
+    """(depth, kind and name) of each span of a drawn trace."""
+    return [(len(indent), name) for indent, name in LINE.findall(drawn)]
 
 
 def run(block: Block, namespace: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ CHANGING = (
     (re.compile(r"\b(?:[0-9a-f]{32}|(?:run|thread|resp|asst)_[0-9a-f]+)\b"), "ID"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? UTC"), "DATE"),
     (re.compile(r"~?[-+]?[\d.]+( ± [\d.]+)? (µs|ms|s|min)\b"), "TIME"),
+    (re.compile(r"(completed|failed) in TIME\b"), r"\1"),  # left out where the span's own length says it
     (re.compile(r"\d+ polls?\b"), "POLLS"),
     (re.compile(r"[━─├┤│└]+"), " "),
     (re.compile(r"/\S*/([\w.-]+)"), r"/\1"),

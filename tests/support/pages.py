@@ -2,6 +2,7 @@
 
     <!-- not run: needs Docker -->     the block cannot run in a test, for one of `REASONS`
     <!-- continues -->                 the block goes on where the block before it on this page ended
+    <!-- the trace -->                 the text block is the trace that the Python block before it makes
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ REASONS = (
     "runs in a clone",
 )
 _FENCE = re.compile(r"^( *)```(\w*) *(.*)$")
-_MARK = re.compile(r"^ *<!-- (not run: (?P<reason>[^>]+)|continues) -->$")
+_MARK = re.compile(r"^ *<!-- (not run: (?P<reason>[^>]+)|(?P<other>continues|the trace)) -->$")
 _TITLE = re.compile(r'title="([^"]*)"')
 
 
@@ -41,7 +42,11 @@ class Block:
     title: str
     source: str
     reason: str = ""
-    continues: bool = False
+    mark: str = ""
+
+    @property
+    def continues(self) -> bool:
+        return self.mark == "continues"
 
     @property
     def place(self) -> str:
@@ -75,7 +80,7 @@ def _blocks(name: str, lines: list[str]) -> Iterator[Block]:
                 title[1] if title else "",
                 "".join(f"{inner[indent:]}\n" for inner in lines[start + 1 : number]),
                 (mark["reason"] or "") if mark else "",
-                continues=mark is not None and not mark["reason"],
+                (mark["other"] or "") if mark else "",
             )
 
 
