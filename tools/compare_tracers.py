@@ -152,6 +152,8 @@ def table(rows: dict[str, dict[str, Facts] | str], versions: dict[str, str]) -> 
 def page(text: str) -> str:
     return f"""# Background Responses in other tracers
 
+Of the tracers that were tried, only runspan records a background Response as one span with usage and output in each case below.
+
 Written by `make compare-tracers` on {date.today().isoformat()}. One program (`tools/comparing/program.py`)
 runs under each tracer, each in an environment of its own with its newest version, set up as its own documentation
 says, with contents recorded. The server is `runspan.fake`: a response waits {QUEUE_S:g} s in the queue, runs for
@@ -160,7 +162,7 @@ says, with contents recorded. The server is `runspan.fake`: a response waits {QU
 A cell counts the spans below the app's own span, and says how long the longest lasts, how often the usage is counted (x1: once),
 and how many spans have the answer's text. **Right** means: one span that lasts from the request to the end of the response (1 s,
 plus at most one interval between polls) with usage and output once; ERROR where the response failed; usage not
-counted again where a second process reads a response that is over.
+counted again when a second process reads a response that has ended.
 
 {text}
 Responses that do not run in the background are not compared here: runspan leaves them to other tracers by default.

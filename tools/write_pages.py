@@ -87,7 +87,7 @@ def lifecycle() -> Iterator[str]:
         words = ", ".join(status for status, (of, _) in statuses.RUN.items() if of is phase)
         yield f"    {phase.value}: {phase.value}{f' ({words})' if words and words != phase.value else ''}"
     yield f"    [*] --> {Phase.REQUESTED.value}"
-    for table, note in ((FORWARD, ""), (BACK, ": asked for later")):
+    for table, note in ((FORWARD, ""), (BACK, ": requested later")):
         for at, to_all in table.items():
             yield from (
                 f"    {at.value} --> {to.value}{note}" for to in sorted(to_all, key=list(Phase).index)

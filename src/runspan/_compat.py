@@ -26,7 +26,7 @@ WITHOUT: dict[str, str] = {
     "opentelemetry.sdk.trace.TracerProvider._span_limits": "the SDK may cut JSON of observed functions anywhere",
     "opentelemetry.sdk.trace.Span._limits": "the SDK may cut JSON of runs anywhere",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter._endpoint": (
-        "an app under opentelemetry-instrument may end 10 s late where nobody listens"
+        "an app under opentelemetry-instrument may end 10 s late where nothing listens"
     ),
     "openai._base_client": "clients are found by another way",
     "openai.resources.Files._client": "helpers that upload and poll have no span of their own",

@@ -47,7 +47,7 @@ def adopt(run_id: str, carrier: Mapping[str, object]) -> Adopted:
 
     Inside the `with` block, new spans belong to the trace of the run. Without `with`, only the run is taken over. Call it
     before or after this process first reads the run. If the end of the run is never seen, it is exported as unfinished when
-    its time to live is over.
+    its time to live has passed.
 
     Args:
         run_id: Id of the run.

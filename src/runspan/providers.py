@@ -107,7 +107,7 @@ class Providers:
             provider.shutdown()
 
     def is_refused(self) -> bool:
-        """Whether nobody listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""
+        """Whether nothing listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""
         is_ours_alone = self._own is not None and set(self._used) == {id(self._own)}
         return is_ours_alone and bool(self._exporters) and all(e.is_refused() for e in self._exporters)
 
@@ -140,7 +140,7 @@ class Providers:
         file.check(path)
         if self.has_app_provider():
             logger.warning(
-                "runspan: file= is for our own provider, but the app has set one of its own: nothing is written to %s.",
+                "runspan: file= works with runspan's own provider only, and the app has set a provider: nothing is written to %s.",
                 path,
             )
 

@@ -78,7 +78,7 @@ def test_nobody_there(command: Command) -> None:
     with nobody() as address:
         code, told = examined(command, OTEL_EXPORTER_OTLP_ENDPOINT=address)
     assert (code, bad(told)) == (1, ["address"])
-    assert "nobody listens there" in text(told, "address")
+    assert "nothing listens there" in text(told, "address")
     assert text(told, "delivery") == ""  # nothing is sent to nobody
 
 
@@ -136,7 +136,7 @@ def test_what_the_exporter_will_use_is_checked_and_nothing_else(
         }
         code, told = examined(command, **env)
     assert (code, bad(told)) == (1, ["address"])
-    assert f"traces go to {address.removeprefix('http://')} over grpc, and nobody listens" in text(
+    assert f"traces go to {address.removeprefix('http://')} over grpc, and nothing listens" in text(
         told, "address"
     )
     assert receiver.requests == ()

@@ -124,7 +124,7 @@ def test_nobody_there_is_told_at_once(file: Path) -> None:
         done = replay(file, "--endpoint", address, "--batch-bytes", "16384", "--json")
     told = json.loads(done.stdout)
     assert (done.exit_code, told["failed"], told["requests"]) == (1, 12, 1)
-    assert told["problems"] == ["nobody listens there"]
+    assert told["problems"] == ["nothing listens there"]
 
 
 def test_a_fault_in_the_file_is_named_by_its_line(file: Path, receiver: Receiver) -> None:

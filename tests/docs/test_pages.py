@@ -21,7 +21,9 @@ LANGUAGES = {"python", "sh", "text", "json", "yaml", "ini", "mermaid"}
 MAX_NOT_RUN = 45
 README_LINES = 120
 # A text block shows output, a tree or a query, never a program that nobody runs.
-CODE = re.compile(r"^\s*(import |from \w[\w.]* import |with runspan\.|@runspan\.|await |runspan\.\w+\()", re.MULTILINE)
+CODE = re.compile(
+    r"^\s*(import |from \w[\w.]* import |with runspan\.|@runspan\.|await |runspan\.\w+\()", re.MULTILINE
+)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^()\s]+)\)")
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -57,7 +59,9 @@ def test_a_text_block_is_no_program(block: Block) -> None:
     assert CODE.search(block.source) is None
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language in ("json", "yaml")], ids=lambda b: b.place)
+@pytest.mark.parametrize(
+    "block", [b for b in BLOCKS if b.language in ("json", "yaml")], ids=lambda b: b.place
+)
 def test_data_can_be_read(block: Block) -> None:
     assert (json.loads if block.language == "json" else yaml.safe_load)(block.source)
 
@@ -111,7 +115,9 @@ def test_the_address_of_the_repository_is_the_same_everywhere() -> None:
 
 
 def test_the_chinese_readme_has_the_same_blocks() -> None:
-    english, chinese = ([(b.language, b.source) for b in blocks_of(ROOT / name)] for name in ("README.md", "README.zh-CN.md"))
+    english, chinese = (
+        [(b.language, b.source) for b in blocks_of(ROOT / name)] for name in ("README.md", "README.zh-CN.md")
+    )
     assert [language for language, _ in chinese] == [language for language, _ in english]
     assert [_code(source) for _, source in chinese] == [_code(source) for _, source in english]
 

@@ -15,7 +15,9 @@ from tests.support.pages import ROOT, blocks_of
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": CITY}}
 ASKED = Tools((FunctionCall("get_weather", '{"city": "Paris"}'),))
-SCENARIO = Scenario(phases=(ASKED, Message("It is 18 °C in Paris.", usage=Usage(627, 34))), queue_s=3, poll_after_ms=1)
+SCENARIO = Scenario(
+    phases=(ASKED, Message("It is 18 °C in Paris.", usage=Usage(627, 34))), queue_s=3, poll_after_ms=1
+)
 
 
 def app() -> None:

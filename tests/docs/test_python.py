@@ -43,7 +43,9 @@ def groups() -> Iterator[list[Block]]:
 def examples() -> Iterator[Any]:
     """One with test functions counts once for each of them."""
     for group in groups():
-        tests = [name for block in group for name in re.findall(r"^def (test_\w+)", block.source, re.MULTILINE)]
+        tests = [
+            name for block in group for name in re.findall(r"^def (test_\w+)", block.source, re.MULTILINE)
+        ]
         for test in tests or [""]:
             yield pytest.param(group, test, id=f"{group[0].place}{test and ' '}{test}")
 
@@ -88,9 +90,7 @@ def outline(drawn: str) -> list[tuple[int, str]]:
 
 def run(block: Block, namespace: dict[str, Any]) -> None:
     """As a script does, or as a notebook does where it awaits at its top level."""
-    code = compile(
-        "\n" * (block.line - 1) + block.source, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    )
+    code = compile("\n" * (block.line - 1) + block.source, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     try:
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(eval(code, namespace))

@@ -210,7 +210,7 @@ def test_tries_end_with_their_time_and_with_a_stop() -> None:
         real = sender.post
         sender.post = lambda body, timeout_s: (asked.append(timeout_s), real(body, timeout_s))[1]  # type: ignore[method-assign]
         answer = Tries(sender, 0.5).send(b"")
-        assert (answer.verdict, answer.said) == (AGAIN, "nobody listens there")
+        assert (answer.verdict, answer.said) == (AGAIN, "nothing listens there")
         assert (
             len(asked) == 2
         )  # the first again at once, as a closed connection asks for; a second later would be too late

@@ -66,7 +66,7 @@ def test_an_export_that_tries_again_is_given_up_and_said_once() -> None:
     assert results == ["FAILURE"]
     assert "aborting retry" in "\n".join(said)
     (line,) = [line for line in said if line.startswith("runspan: ")]
-    assert line.startswith(f"runspan: runspan: nobody listens at {address.removeprefix('http://')}: ")
+    assert line.startswith(f"runspan: runspan: nothing listens at {address.removeprefix('http://')}; ")
 
 
 @pytest.mark.parametrize("kind", ["Grpc", "Http"])

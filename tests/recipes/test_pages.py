@@ -10,9 +10,7 @@ from tests.support.own_network import own_network
 from tests.support.page_session import difference
 from tests.support.pages import PAGES, blocks_of, name_of
 
-WITH_COMMANDS = [
-    page for page in PAGES if any(b.language == "sh" and not b.reason for b in blocks_of(page))
-]
+WITH_COMMANDS = [page for page in PAGES if any(b.language == "sh" and not b.reason for b in blocks_of(page))]
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)

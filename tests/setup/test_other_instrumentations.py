@@ -361,7 +361,7 @@ def test_of_two_that_wrap_the_same_method_both_are_named(
     exec(WRAP, inner)
     owner.request = of_openinference(WRAP)(inner["wrap"](owner.request, []), [])
     with caplog.at_level(logging.INFO, "runspan"), traced():
-        said = [r.getMessage() for r in caplog.records if "neighbours" in r.getMessage()]
+        said = [r.getMessage() for r in caplog.records if "other-tracers.md" in r.getMessage()]
     assert len(said) == 2
     assert [name in "".join(said) for name in ("OpenInference", "Logfire")] == [True, True]
 
@@ -456,4 +456,4 @@ def test_nothing_is_said_and_nothing_is_changed_without_neighbours(caplog: pytes
         app.play(_whole_run)
         assert trace.handle._neighbours._put == []
     assert "request" not in vars(openai.OpenAI)
-    assert not [r for r in caplog.records if "neighbours" in r.getMessage()]
+    assert not [r for r in caplog.records if "other-tracers.md" in r.getMessage()]

@@ -106,7 +106,7 @@ def test_where_nobody_listens_the_app_ends_at_once_and_the_cure_is_said(tmp_path
     told = as_typed(tmp_path, "nobody")
     assert "Failed to export" not in "\n".join(told["err"])
     (line,) = [line for line in told["err"] if line.startswith("runspan: ")]
-    assert "nobody listens at localhost:4317" in line
+    assert "nothing listens at localhost:4317" in line
     assert "Start `runspan ui`" in line
 
 

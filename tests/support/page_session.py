@@ -2,8 +2,8 @@
 
     python -m tests.support.page_session PAGE FOLDER
 
-Blocks run in their order, in FOLDER, with one environment. A `sh` block with "terminal" in its title runs in the background. A `text`
-block right after one is its output: numbers, ids and bars may differ. `your_app.py` is there where the page does not make it.
+Blocks run in their order, in FOLDER, with one environment. A `sh` block with "terminal" in its title runs in the background. A
+`text` block right after one is its output: times, ids and bars may differ. `your_app.py` is there where the page does not make it.
 The usual ports are used, so this runs on a network of its own (`own_network`). Ends with 1 and the difference.
 """
 

@@ -1,8 +1,8 @@
 """The documentation as its tests read it: pages, and the fenced blocks on them with the marks that stand above a block.
 
-    <!-- not run: needs Docker -->     the block cannot run in a test, for one of `REASONS`
-    <!-- continues -->                 the block goes on where the block before it on this page ended
-    <!-- the trace -->                 the text block is the trace that the Python block before it makes
+<!-- not run: needs Docker -->     the block cannot run in a test, for one of `REASONS`
+<!-- continues -->                 the block goes on where the block before it on this page ended
+<!-- the trace -->                 the text block is the trace that the Python block before it makes
 """
 
 from __future__ import annotations

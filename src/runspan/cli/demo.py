@@ -33,17 +33,19 @@ Next: start `runspan ui` (or any OTLP backend on localhost:4318) and run your ow
 `runspan run app.py`."""
 
 
-@click.command("demo", short_help="Example conversations, shown.")
-@click.option("--terminal", is_flag=True, help="Draw a few of them here and end, without the viewer.")
+@click.command("demo", short_help="Play example conversations and show them.")
 @click.option(
-    "--port", type=Port(), help="Of the viewer; 0 takes a free one. [default: 4318, else a free one]"
+    "--terminal", is_flag=True, help="Draw a few of them in the terminal and end, without the viewer."
+)
+@click.option(
+    "--port", type=Port(), help="Port of the viewer; 0: a free one. [default: 4318, else a free one]"
 )
 @click.option("--open", "is_opened", is_flag=True, help="Open the viewer in a browser.")
 def command(terminal: bool, port: int | None, is_opened: bool) -> None:
-    """Play conversations of a sample app and show them: no key, no network, nothing to set up.
+    """Play conversations of a sample app and show their traces: no key, no network, nothing to set up.
 
-    A fake server, an app that talks to it through the official client (runs of assistants, and a response in the background), and
-    the viewer, in one process, until Ctrl-C. The store is a temporary one.
+    One process has a fake server, an app that uses it through the official client (runs of assistants, and a background Response),
+    and the viewer, until Ctrl-C. The store is temporary.
 
     \b
     Examples:

@@ -15,11 +15,11 @@ from .output import say_json
 @click.command(
     "doctor", short_help="Why nothing arrives.", context_settings={"allow_interspersed_args": False}
 )
-@click.option("--no-send", is_flag=True, help="Look only; send no test trace.")
+@click.option("--no-send", is_flag=True, help="Check only; send no test trace.")
 @click.option(
-    "--timeout", default=10.0, show_default=True, metavar="SECONDS", help="For the test trace to arrive."
+    "--timeout", default=10.0, show_default=True, metavar="SECONDS", help="Time for the test trace to arrive."
 )
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("-m", "is_module", is_flag=True, help="TARGET is a module, as for python -m.")
 @click.argument("target", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -31,17 +31,17 @@ def command(
     target: str | None,
     arguments: tuple[str, ...],
 ) -> App | int:
-    """Look for what keeps traces from arriving, in this environment.
+    """Find out why traces do not arrive.
 
-    Run it where your app runs: same Python, same variables. It looks at versions, settings and variables (secrets masked), at who
-    else traces the openai client, and at the address that traces go to. Then it makes one run with the real client and a fake
-    server, sends its trace (service.name: runspan-doctor) the way your app would, and says whether it arrived. `runspan ui` is
-    asked for the trace and deletes it again; of other receivers the answer to the export counts.
+    Run it where your app runs: same Python, same variables. It checks versions, settings and variables (secrets masked), other
+    tracers of the openai client, and the address that traces go to. Then it makes one run with the real client and a fake server,
+    sends its trace (service.name: runspan-doctor) as your app would, and says whether it arrived. It reads the trace back from
+    `runspan ui` and deletes it; other receivers only confirm the export.
 
-    The exit code is 1 when anything is marked XX.
+    The exit code is 1 if a finding is marked XX.
 
-    With a TARGET the app is run as by `runspan run`, in place of the test, and its end is followed by what became of its runs: how
-    many, what was dropped and why, who else traces its client. All of this is on stderr, and the exit code is the app's.
+    With a TARGET it runs that app as `runspan run` does, instead of the test. At the end it reports the app's runs: how many, what
+    was dropped and why, and other tracers of its client. The report is on stderr, and the exit code is the app's.
 
     \b
     Examples:

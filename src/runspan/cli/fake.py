@@ -16,19 +16,19 @@ from .waiting import stopping
 
 @click.command(
     "fake",
-    short_help="A server of both APIs to try things with.",
+    short_help="A fake server of both APIs.",
     epilog=f"Scenarios of runs: {', '.join(SCENARIOS)}. Of responses: {', '.join(RESPONSES)}. "
     f"Dialects: {', '.join(DIALECTS)}.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=Port(), default=0, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=Port(), default=0, show_default=True, help="Port; 0: a free one.")
 @click.option(
     "--scenario",
     type=click.Choice(tuple(SCENARIOS)),
     metavar="NAME",
     default="default",
     show_default=True,
-    help="What its runs do; the header X-Fake-Scenario names another for one run.",
+    help="What runs do. The header X-Fake-Scenario chooses another one for one run.",
 )
 @click.option(
     "--responses",
@@ -36,7 +36,7 @@ from .waiting import stopping
     metavar="NAME",
     default="default",
     show_default=True,
-    help="What its responses do; the header names another for one response.",
+    help="What Responses do. The header chooses another one for one Response.",
 )
 @click.option(
     "--dialect",
@@ -48,7 +48,7 @@ from .waiting import stopping
 def command(host: str, port: int, scenario: str, responses: str, dialect: str | None, as_json: bool) -> None:
     """Serve fake Assistants and Responses APIs until Ctrl-C: no key, no network, no costs.
 
-    Its address is the first line of the output.
+    The first line of the output is its address.
 
     \b
     Examples:

@@ -22,20 +22,22 @@ from .progress import progress
 from .resend import Sender, with_resource
 
 
-@click.command("replay", short_help="Send a file of traces on.")
-@click.option("--endpoint", metavar="URL", help="Where to, over OTLP/HTTP. [default: as for an app]")
+@click.command("replay", short_help="Send a file of traces to a backend.")
+@click.option(
+    "--endpoint", metavar="URL", help="Address to send to, over OTLP/HTTP. [default: as for an app]"
+)
 @click.option(
     "--header",
     "headers",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Such as a key; may be given more than once.",
+    help="A header of the requests, such as a key. Can be repeated.",
 )
 @click.option(
     "--backend",
     type=click.Choice(BACKENDS),
     metavar="NAME",
-    help=f"By its own variables: {', '.join(BACKENDS)}.",
+    help=f"Backend to send to, by its own variables: {', '.join(BACKENDS)}.",
 )
 @click.option(
     "--batch-bytes",
@@ -43,9 +45,9 @@ from .resend import Sender, with_resource
     default=3_500_000,
     show_default=True,
     metavar="N",
-    help="Encoded bytes of one request.",
+    help="Largest size of a request, in encoded bytes.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(
     endpoint: str | None,
@@ -55,12 +57,12 @@ def command(
     as_json: bool,
     file: Path,
 ) -> None:
-    """Send a saved file on to a backend, as OTLP over HTTP in protobuf.
+    """Send a saved file to a backend, as OTLP over HTTP in protobuf.
 
-    FILE is what `instrument(file=...)`, RUNSPAN_FILE or a Collector wrote; spans keep their ids and times, so sending a file twice
-    does no harm where the backend knows spans by id. Requests are cut to size, and tried again where the receiver asks for that.
-    Address and keys come from the options, else from --backend and its variables, else from OTEL_EXPORTER_OTLP_*. The attributes
-    that a backend reads beyond the common ones are those that were recorded: a preset can't add them here.
+    FILE is a file of `instrument(file=...)`, RUNSPAN_FILE or a Collector. Spans keep their ids and times, so a backend that
+    identifies spans by id keeps one if you send a file twice. Requests are repeated if the receiver asks for that. Address and keys
+    come from the options, else from --backend and its variables, else from OTEL_EXPORTER_OTLP_*. --backend adds no attributes: the
+    file is sent as it was recorded.
 
     \b
     Examples:

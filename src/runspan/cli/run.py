@@ -13,9 +13,13 @@ from .app import App
 )
 @click.option("-m", "is_module", is_flag=True, help="TARGET is a module, as for python -m.")
 @click.option("--file", metavar="PATH", help="Write the traces to a file (OTLP JSON lines).")
-@click.option("--endpoint", metavar="URL", help="Send them there over OTLP/HTTP.")
-@click.option("--backend", type=click.Choice(BACKENDS), help="Send them to a backend, by its own variables.")
-@click.option("--service-name", metavar="NAME", help="The app's name in its traces.")
+@click.option("--endpoint", metavar="URL", help="Send the traces to this address, over OTLP/HTTP.")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    help="Send the traces to this backend. Its own variables have address and keys.",
+)
+@click.option("--service-name", metavar="NAME", help="Name of the app in its traces.")
 @click.option("--no-content", is_flag=True, help="Record no messages, arguments and results.")
 @click.argument("target")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -31,11 +35,11 @@ def command(
 ) -> App:
     """Start an unchanged Python app with its runs traced.
 
-    The app is started as `python TARGET ARGUMENTS...` would: its output, exit code and exceptions are its own. Everything after
-    TARGET belongs to it. All RUNSPAN_* and OTEL_* variables count; options beat them. With a setting that is wrong the app runs
-    untraced, and the reason is on stderr. Without any setting traces go to localhost:4318, where `runspan ui` listens.
+    The app starts as with `python TARGET ARGUMENTS...`: its output, exit code and exceptions are the same. Everything after TARGET
+    is passed to the app. All RUNSPAN_* and OTEL_* variables count; options beat them. If a setting is wrong, the app runs untraced,
+    and the reason is on stderr. Without settings, traces go to localhost:4318, where `runspan ui` listens.
 
-    Forked processes of the app are traced, too; programs that it starts anew are not.
+    Forked processes of the app are traced, too; other programs that it starts are not.
 
     \b
     Examples:

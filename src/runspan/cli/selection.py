@@ -19,8 +19,8 @@ from .units import Seconds
 
 # option -> (column of the store's table of runs, condition on it, help)
 CONDITIONS: Mapping[str, tuple[str, str, str]] = {
-    "assistant": ("name", "instr(lower(name), lower(?))", "Runs of assistants with this in their name."),
-    "model": ("model", "instr(lower(model), lower(?))", "Runs of models with this in their name."),
+    "assistant": ("name", "instr(lower(name), lower(?))", "Runs of assistants whose name contains this."),
+    "model": ("model", "instr(lower(model), lower(?))", "Runs of models whose name contains this."),
     "status": (
         "status",
         "status = ?",
@@ -111,7 +111,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--min-duration",
             type=Seconds(),
             metavar="TIME",
-            help="Runs that took so long or longer: 500ms, 2s, 3m; without a unit, seconds.",
+            help="Runs that took at least this long: 500ms, 2s, 3m; without a unit, seconds.",
         ),
         click.option(
             "--since",
@@ -123,7 +123,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--db",
             type=click.Path(path_type=Path),
             metavar="PATH",
-            help="The viewer's store, if not in your data folder.",
+            help="File of the viewer's store. [default: in your data folder]",
         ),
     ]
     for one in reversed(added):

@@ -14,7 +14,7 @@ from .source import opened
 from .summing import BY, grouped, totals
 
 
-@click.command("stats", short_help="Runs, tokens, cost and latency, summed up.")
+@click.command("stats", short_help="Totals of runs, tokens, cost and latency.")
 @selection.options
 @click.option(
     "--by",
@@ -22,16 +22,16 @@ from .summing import BY, grouped, totals
     multiple=True,
     default=("assistant", "model"),
     show_default=True,
-    help="One group for each value; may be given more than once.",
+    help="Group by this. Can be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
 @click.argument("source", metavar="[FILE|TRACE_ID|RUN_ID]", required=False)
 def command(
     source: str | None, selection: Selection, db: Path | None, by: tuple[str, ...], as_json: bool
 ) -> None:
-    """Sum runs up: how many, how they ended, tokens, cost, and percentiles of their times.
+    """Print totals of runs: how many, how they ended, tokens, cost, and percentiles of their times.
 
-    Without a FILE, of the store that `runspan ui` fills. Latency is a run's time from the request to its end; queue is its time
+    Without a FILE, the store of `runspan ui` is read. Latency is the time from the request to the end of a run; queue is the time
     until the server began. A run without tokens or cost counts as unknown, not as zero.
 
     \b

@@ -19,16 +19,21 @@ from .source import Source, opened
 @click.command("tree", short_help="Traces as trees in the terminal.")
 @selection.options
 @click.option(
-    "--last", type=click.IntRange(1), metavar="N", default=10, show_default=True, help="The newest so many."
+    "--last",
+    type=click.IntRange(1),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="Number of traces, the newest ones.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each trace.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line for each trace.")
 @click.argument("source", metavar="[FILE|TRACE_ID|RUN_ID]", required=False)
 def command(source: str | None, selection: Selection, db: Path | None, last: int, as_json: bool) -> None:
     """Draw traces as trees, the newest last.
 
-    FILE is what `instrument(file=...)`, RUNSPAN_FILE or a Collector wrote (OTLP JSON, or protobuf), `-` for standard input, or a
-    store of the viewer. Of a TRACE_ID the beginning will do. An id, or nothing at all, is looked up in the store that
-    `runspan ui` fills. The options choose runs; the traces that hold any of these are drawn whole.
+    FILE is a file of `instrument(file=...)`, RUNSPAN_FILE or a Collector (OTLP JSON or protobuf), `-` for standard input, or a
+    store of the viewer. The beginning of a TRACE_ID is enough. Without a FILE, the store of `runspan ui` is read. The options
+    choose runs; traces with such a run are drawn whole.
 
     \b
     Examples:

@@ -27,34 +27,37 @@ if TYPE_CHECKING:
     type=Port(),
     default=HTTP_PORT,
     show_default=True,
-    help="Pages and OTLP/HTTP; 0 takes a free one.",
+    help="Port of the pages and of OTLP/HTTP; 0: a free one.",
 )
 @click.option(
     "--grpc-port",
     type=Port(),
-    help=f"OTLP/gRPC; 0 takes a free one. [default: {GRPC_PORT}, if nobody else has it]",
+    help=f"Port of OTLP/gRPC; 0: a free one. [default: {GRPC_PORT}, if it is free]",
 )
-@click.option("--no-grpc", is_flag=True, help="Take OTLP over HTTP alone.")
+@click.option("--no-grpc", is_flag=True, help="Receive OTLP over HTTP only.")
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on. Any but loopback asks for a token.",
+    help="Address to listen on. Beyond loopback, a token is required.",
 )
 @click.option(
     "--token",
     envvar="RUNSPAN_UI_TOKEN",
     show_envvar=True,
     metavar="TEXT",
-    help="What readers and senders must know. Made up where it is needed and not given.",
+    help="Access token for browsers and exporters. Generated if needed.",
 )
 @click.option(
-    "--allow-host", "hosts", multiple=True, metavar="NAME", help="One more name for the Host header."
+    "--allow-host", "hosts", multiple=True, metavar="NAME", help="Another allowed name in the Host header."
 )
 @click.option(
-    "--db", type=click.Path(path_type=Path), metavar="PATH", help="The store, if not in your data folder."
+    "--db",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="File of the store. [default: in your data folder]",
 )
-@click.option("--open", "is_opened", is_flag=True, help="Open it in a browser.")
+@click.option("--open", "is_opened", is_flag=True, help="Open the viewer in a browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as JSON.")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(

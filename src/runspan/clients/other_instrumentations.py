@@ -78,19 +78,19 @@ OF_MODELS: Mapping[str, str] = {
 MAX_LAYERS = 20
 
 PASSED = (
-    "runspan: %s traces the %s client, too. Calls about runs bypass it, everything else goes through it; "
+    "runspan: %s traces the %s client, too. Calls that runspan traces bypass it, all others go through it; "
     "bypass_other_instrumentations=False keeps both.%s See docs/other-tracers.md."
 )
 BESIDE = (
-    "runspan: %s traces the %s client, too. It has no spans of Assistants runs, so nothing of them is counted twice.%s "
+    "runspan: %s traces the %s client, too. It makes no spans for Assistants runs, so no tokens are counted twice.%s "
     "See docs/other-tracers.md."
 )
 TWICE = (
     "runspan: %s traces the %s client, too. It records %s, so a backend counts them twice; "
-    "runspan.instrument(bypass_other_instrumentations=True) keeps Assistants calls from it.%s See docs/other-tracers.md."
+    "runspan.instrument(bypass_other_instrumentations=True) makes these calls bypass it.%s See docs/other-tracers.md."
 )
 ONE_CLIENT = (
-    "runspan: %s wraps single clients, which can't be passed by: Assistants calls have its spans, too. Have it wrap all clients "
+    "runspan: %s wraps single clients, which runspan cannot bypass: Assistants calls have its spans, too. Let it wrap all clients "
     "at once (logfire.instrument_openai() without a client). See docs/other-tracers.md."
 )
 BLIND = (

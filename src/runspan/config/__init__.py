@@ -154,7 +154,7 @@ def _check_consistent(config: Config) -> None:
     for name in _OF_OUR_PROVIDER if config.tracer_provider is not None else ():
         if getattr(config, name):
             raise ConfigError(
-                f"{name}= configures our own provider, but tracer_provider= was given too: pass only one of them."
+                f"{name}= configures runspan's own provider, but tracer_provider= was given, too: pass only one of them."
             )
 
 

@@ -1,4 +1,4 @@
-"""The exporters that `opentelemetry-instrument` made, when the app that it started ends and nobody listens."""
+"""The exporters that `opentelemetry-instrument` made, when the app that it started ends and nothing listens."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ def end_refused() -> None:
                 _silence(exporter)
                 exporter.shutdown()
         for host, port in (door for door, is_so in refused.items() if is_so):
-            logger.warning(
-                "runspan: nobody listens at %s:%d: what was not sent yet is lost. %s", host, port, CURE
-            )
+            logger.warning("runspan: nothing listens at %s:%d; unsent spans are lost. %s", host, port, CURE)
 
 
 def _exporters() -> Iterator[tuple[Any, tuple[str, int]]]:

@@ -23,7 +23,7 @@ CURE = (
 
 
 def refuses(door: tuple[str, int] | None) -> bool:
-    """Whether nobody listens at this host and port; None: not known."""
+    """Whether nothing listens at this host and port; None: not known."""
     if door is None:
         return False
     try:
@@ -145,7 +145,7 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
         return self._processor.overflown if self._processor is not None else 0
 
     def is_refused(self) -> bool:
-        """Whether nobody listens there."""
+        """Whether nothing listens there."""
         tries = getattr(self.inner, "tries", None)
         return tries is not None and refuses(tries.sender.door())
 

@@ -101,7 +101,7 @@ class CarefulMetricExporter(ComplainsOnce):
         return result
 
     def is_refused(self) -> bool:
-        """Whether nobody listens there; it is said once."""
+        """Whether nothing listens there; it is said once."""
         is_refused = refuses(self._door())
         if is_refused:
             self.complain(None)

@@ -142,7 +142,7 @@ def door_of_url(url: str) -> tuple[str, int] | None:
 def reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    return "nobody listens there" if "refused" in str(error).lower() else type(error).__name__
+    return "nothing listens there" if "refused" in str(error).lower() else type(error).__name__
 
 
 # ---------------------------------------------------------------- gRPC

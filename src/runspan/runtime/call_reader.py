@@ -16,8 +16,8 @@ from .records import Answered, Call, Fetched, Page, Payload, decode, weight
 from .tracker import Tracker
 
 FOREIGN = (
-    "runspan: run %s was created by another process (or before instrument()) and is only read here, so no span is made for it. "
-    "Call instrument() where it is created, and runspan.handoff() and adopt() to trace it here."
+    "runspan: run %s was created by another process (or before instrument()) so this process makes no span for it. "
+    "Call instrument() where it is created, or runspan.handoff() there and adopt() here."
 )
 
 

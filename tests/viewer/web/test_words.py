@@ -77,7 +77,12 @@ def test_the_documentation_is_a_click_away_and_its_links_lead_on(get: Get) -> No
         assert "<img" not in page.text
         links = re.findall(r'href="(/[^"]*)"', page.text.partition("<article")[2])
         assert set(links) <= {f"/docs/{one}" for one in manual.titles()} | {"/"}, name
-    assert get("/docs/..%2fpyproject").status == get("/docs/nothing").status == 404
+        assert "<!--" not in page.text
+        assert "&lt;!--" not in page.text
+    assert {"how-to/fastapi", "zh/tutorial"} <= manual.titles().keys()
+    assert "/docs/how-to/index" in get("/docs/zh/tutorial").text  # a link out of a folder, and into another
+    for name in ("..%2fpyproject", "../pyproject", "nothing", "api", "contributing/guarantees"):
+        assert get(f"/docs/{name}").status == 404, name
 
 
 def test_an_empty_viewer_says_how_an_app_finds_it(viewer: Viewer, get: Get) -> None:

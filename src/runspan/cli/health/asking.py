@@ -44,7 +44,7 @@ def asked(to: Address, timeout_s: float = TIMEOUT_S) -> Answer:
 
 def _reason(error: Exception, timeout_s: float) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
+        return "nothing listens there"
     if isinstance(error, TimeoutError):
         return f"it did not answer within {timeout_s:g} s"
     if isinstance(error, socket.gaierror):

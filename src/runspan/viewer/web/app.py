@@ -49,7 +49,7 @@ def build(store: Store, checks: Gate, intake: Intake, endpoint: str) -> ASGIApp:
         Route("/trace/{trace}/span/{span}", pages.span),
         Route("/compare", pages.compare),
         Route("/docs", pages.docs),
-        Route("/docs/{name}", pages.docs),
+        Route("/docs/{name:path}", pages.docs),
         Route("/live", pages.live),
         Route("/about", pages.about),
         *Api(store).routes(),

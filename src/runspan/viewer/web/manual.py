@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from markupsafe import Markup
@@ -14,22 +15,23 @@ from runspan.viewer.web import markdown
 HERE = Path(__file__).parent
 # In a wheel they stand beside this file; in a clone, where they are written.
 FOLDERS = (HERE / "docs", HERE.parents[3] / "docs")
-FIRST = (
-    "viewer",
-    "cli",
-    "index",
-    "lifecycle",
-    "trace",
-    "configuration",
-)  # what a reader of the viewer most often wants
+# What a reader of the viewer most often wants, then the rest of the users' pages by folder.
+FIRST = ("viewer", "how-to/clear-the-viewer", "troubleshooting", "cli", "index", "tutorial", "how-to/index")
+LEFT_OUT = ("contributing/", "api")  # for those who change runspan; made by mkdocs from docstrings
 PICTURES = re.compile(r"^!\[.*$\n?|^\|.*!\[.*$\n?", re.MULTILINE)  # not in the wheel
+COMMENTS = re.compile(r"^<!--.*?-->\n", re.MULTILINE)  # for the tests of the pages
 LINKS = re.compile(r"(?<!!)\[([^\]\[]+)\]\(((?!https?:)[^()\s]+)\)")
 
 
 @cache
 def titles() -> Mapping[str, str]:
-    """Page -> its title, in reading order."""
-    found = {path.stem: _title(path) for folder in FOLDERS for path in sorted(folder.glob("*.md"))}
+    """Page -> its title, in reading order. A page in a folder is `folder/name`."""
+    found = {
+        name: _title(path)
+        for folder in FOLDERS
+        for path in sorted(folder.rglob("*.md"), key=lambda path: (len(path.parts), path))
+        if not (name := path.relative_to(folder).with_suffix("").as_posix()).startswith(LEFT_OUT)
+    }
     return {name: found[name] for name in (*FIRST, *found) if name in found}
 
 
@@ -39,9 +41,8 @@ def text(name: str) -> Markup | None:
     if name not in titles():
         return None
     path = next(path for folder in FOLDERS if (path := folder / f"{name}.md").exists())
-    return markdown.rendered(
-        LINKS.sub(_link, PICTURES.sub("", path.read_text(encoding="utf-8"))), has_breaks=False
-    )
+    source = COMMENTS.sub("", PICTURES.sub("", path.read_text(encoding="utf-8")))
+    return markdown.rendered(LINKS.sub(partial(_link, name), source), has_breaks=False)
 
 
 def _title(path: Path) -> str:
@@ -49,8 +50,9 @@ def _title(path: Path) -> str:
     return markdown.unmarked(first)
 
 
-def _link(match: re.Match[str]) -> str:
+def _link(page: str, match: re.Match[str]) -> str:
     """Links lead to pages of the manual; of files that are not part of it, the name is left."""
     words, target = match.groups()
-    page = target.partition("#")[0].removesuffix(".md")
-    return f"[{words}](/docs/{page})" if page in titles() else words
+    to = posixpath.normpath(posixpath.join(posixpath.dirname(page), target.partition("#")[0]))
+    to = to.removesuffix(".md")
+    return f"[{words}](/docs/{to})" if to in titles() else words
