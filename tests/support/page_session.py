@@ -128,13 +128,13 @@ def play(page: Path, folder: Path) -> None:
     with _surroundings(blocks, folder):
         try:
             output: str | Path | None = None
-            for block in blocks:
+            for before, block in zip([blocks[0], *blocks], blocks, strict=False):
                 if block.language == "python" and block.title:
                     (folder / block.title).write_text(block.source)
                 elif block.language == "sh" and not block.reason:
                     output = session.begin(block) if "terminal" in block.title else session.run(block)
                     continue
-                elif block.language == "text" and output is not None:
+                elif block.language == "text" and output is not None and block.is_right_after(before):
                     got = output if isinstance(output, str) else output.read_text()
                     if wrong := difference(block.source, got):
                         raise SystemExit(f"{block.place}:\n{wrong}\n\n{got}")

@@ -48,6 +48,10 @@ class Block:
     def continues(self) -> bool:
         return self.mark == "continues"
 
+    def is_right_after(self, other: Block) -> bool:
+        """With an empty line between them at most."""
+        return self.page == other.page and self.line - other.line - other.source.count("\n") <= 3
+
     @property
     def place(self) -> str:
         return f"{self.page}:{self.line}"
