@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from runspan.cli.group import cli
 from runspan.viewer import Store, load
 from tests.viewer import hand_made
+from tests.viewer.runs import a_run
 from tests.viewer.wire import export
 
 from .conftest import Command
@@ -61,6 +62,14 @@ def test_a_file_is_drawn_the_newest_last(file: Path) -> None:
 )
 def test_options_choose_runs(file: Path, options: list[str], expected: list[str]) -> None:
     assert traces(tree(file, *options)) == expected
+
+
+def test_errors_are_bad_ends_of_every_kind(tmp_path: Path) -> None:
+    """As on the viewer's pages: an unfinished run has no error, and is one of them."""
+    left = {"runspan.run.status": "queued", "runspan.run.unfinished": "shutdown"}
+    expired = {"runspan.run.status": "expired"}
+    file = save(tmp_path / "ends.jsonl", a_run(1), a_run(2, more=left), a_run(3, more=expired))
+    assert traces(tree(file, "--errors")) == [f"{2:032x}", f"{3:032x}"]
 
 
 THERE = "There is: completed, failed"

@@ -50,7 +50,7 @@ class Selection:
         terms = [CONDITIONS[name][1] for name in self.equal]
         values: list[Any] = list(self.equal.values())
         if self.errors:
-            terms.append("error <> ''")
+            terms.append("is_bad = 1")
         if self.min_duration_s:
             terms.append("duration_ns >= ?")
             values.append(int(self.min_duration_s * 1e9))
@@ -106,7 +106,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(f"--{name}", metavar="TEXT", help=text) for name, (_, _, text) in CONDITIONS.items()
     ]
     added += [
-        click.option("--errors", is_flag=True, help="Runs that ended in an error."),
+        click.option("--errors", is_flag=True, help="Runs that ended badly: failed, expired, unfinished, or in another error."),
         click.option(
             "--min-duration",
             type=Seconds(),
