@@ -25,7 +25,7 @@ WITH_fuzz := -e . --group fuzz
 WITH_litellm := --group litellm
 WITH_mutate := -e . --group mutate
 WITH_package := --group package
-WITH_recipes := -e . --group recipes
+WITH_recipes := -e '.[ui]' --group recipes
 DEMO := $(if $(wildcard $(READY)),$(VENV),.venvs/demo$(if $(UI),-ui))
 
 # What `make test` leaves to targets of its own: processes, other programs, a browser.
