@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 FOLDERS = (HERE / "docs", HERE.parents[3] / "docs")
 # What a reader of the viewer most often wants, then the rest of the users' pages by folder.
 FIRST = ("viewer", "how-to/clear-the-viewer", "troubleshooting", "cli", "index", "tutorial", "how-to/index")
-LEFT_OUT = ("contributing/", "api")  # for those who change runspan; made by mkdocs from docstrings
+LEFT_OUT = ("contributing/", "design", "numbers", "api")  # for contributors; made by mkdocs from docstrings
 PICTURES = re.compile(r"^!\[.*$\n?|^\|.*!\[.*$\n?", re.MULTILINE)  # not in the wheel
 COMMENTS = re.compile(r"^<!--.*?-->\n", re.MULTILINE)  # for the tests of the pages
 LINKS = re.compile(r"(?<!!)\[([^\]\[]+)\]\(((?!https?:)[^()\s]+)\)")
