@@ -106,7 +106,11 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(f"--{name}", metavar="TEXT", help=text) for name, (_, _, text) in CONDITIONS.items()
     ]
     added += [
-        click.option("--errors", is_flag=True, help="Runs that ended badly: failed, expired, unfinished, or in another error."),
+        click.option(
+            "--errors",
+            is_flag=True,
+            help="Runs that ended badly: failed, expired, unfinished, or in another error.",
+        ),
         click.option(
             "--min-duration",
             type=Seconds(),
