@@ -14,6 +14,7 @@ import pytest
 
 import runspan
 from runspan.cli.group import COMMANDS, cli
+from runspan.viewer.endings import ENDED, FAILED, UNFINISHED
 from tests.support.pages import DOCS, PAGES, ROOT, name_of, prose_of
 
 LIST = Path(__file__).with_name("words.txt")
@@ -62,6 +63,11 @@ def test_a_help_text_is_in_plain_words(name: str) -> None:
     command = cli.get_command(top, name)
     assert command is not None
     assert found_in(command.get_help(click.Context(command, parent=top, info_name=name))) == []
+
+
+def test_reasons_of_bad_ends_are_in_plain_words() -> None:
+    reasons = [*ENDED.values(), *FAILED.values(), *UNFINISHED.values()]
+    assert [hit for reason in reasons for hit in found_in(reason)] == []
 
 
 def test_log_lines_and_errors_are_in_plain_words() -> None:

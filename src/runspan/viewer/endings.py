@@ -7,10 +7,10 @@ from collections.abc import Mapping
 # runspan.run.unfinished -> why no end was seen
 UNFINISHED: Mapping[str, str] = {
     "stream_closed": "The app closed the stream before the run ended. Read the stream to its end, or retrieve the run later.",
-    "expired_unseen": "Nothing retrieved this run before its time to live was over. Poll runs until they end, or cancel them.",
+    "expired_unseen": "Nothing retrieved this run during its time to live. Poll runs until they end, or cancel them.",
     "evicted": "Too many runs were alive at once. Raise max_live_runs.",
-    "deleted": "The app deleted the response before it was seen to end. Read it first.",
-    "not_found": "The server did not know the run any more. Read a response before it is deleted, or create it with store=True.",
+    "deleted": "The app deleted the response before its end was seen. Read it first.",
+    "not_found": "The server had deleted the run. Read a response before it is deleted, or create it with store=True.",
     "shutdown": "The process ended before the run did. Wait for the run, or hand it off to another process.",
 }
 # error.type of a failed run -> what it means
@@ -22,7 +22,7 @@ FAILED: Mapping[str, str] = {
     "timeout": "A request timed out. Raise the client's timeout, or check the connection.",
 }
 ENDED: Mapping[str, str] = {
-    "expired": "The server gave the run up, because it was not over within its time limit."
+    "expired": "The server ended the run, because it did not finish within its time limit."
     " Most often tool outputs came too late: submit them sooner, or start a new run.",
     "incomplete": "The answer stops early: a token limit or a content filter ended the run."
     " Raise max_completion_tokens or max_prompt_tokens, or shorten the thread.",
