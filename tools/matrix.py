@@ -66,7 +66,7 @@ ENVIRONMENTS = (
     Environment(
         "redaction",
         (NEWEST, "presidio-analyzer==2.2.366", "presidio-anonymizer==2.2.366", "pyyaml>=6,<7"),
-        ("tests/test_docs.py", "-k", "privacy"),
+        ("tests/docs/test_python.py", "-k", "privacy"),
     ),
     Environment("arrays", (NEWEST, "numpy>=2,<3", "pandas>=2.2,<4"), ("tests/observing/test_arrays.py",)),
     Environment("pyright", (NEWEST, "mypy>=1.18,<3", "pyright>=1.1.400,<2"), ("tests/observing/test_typing.py",)),
