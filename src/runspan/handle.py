@@ -204,11 +204,11 @@ class Handle:
         return {**dropped, **self._providers.lost_spans()}
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Do what `runspan.flush()` does."""
+        """Do what `runspan.flush()` does, for this handle."""
         return not self.config.enabled or self._worker.flush(timeout)
 
     async def aflush(self, timeout: float = 5.0) -> bool:
-        """Do what `runspan.aflush()` does."""
+        """Do what `runspan.aflush()` does, for this handle."""
         return not self.config.enabled or await waiting.await_(self._worker.begin, timeout)
 
     def uninstrument(self, timeout: float | None = None) -> bool:
