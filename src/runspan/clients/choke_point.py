@@ -25,7 +25,8 @@ class Patch:
     """
 
     def __init__(self, library: Library, starts: Starts, results: Results) -> None:
-        self._library = library
+        self._look = library.match
+        self._place, self._name = library.place, library.name
         self._starts = starts
         self._results = results
 
@@ -81,7 +82,7 @@ class Patch:
     ) -> Call | None:
         """The record of a call of ours, with its span begun; None: pass it through."""
         try:
-            request = self._request(args, kwargs)
+            request = args[self._place] if len(args) > self._place else kwargs[self._name]
             return self._starts.begin(*found, client, request, bool(kwargs.get("stream")), is_async=is_async)
         except Exception as error:
             swallow("begin to observe a call", error)
@@ -89,24 +90,20 @@ class Patch:
 
     def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
         try:
-            return self._library.match(client, self._request(args, kwargs))
+            return self._look(client, args[self._place] if len(args) > self._place else kwargs[self._name])
         except Exception as error:
             swallow("look at a call", error)
             return None
-
-    def _request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        place = self._library.place
-        return args[place] if len(args) > place else kwargs[self._library.name]
 
     def _instead(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments with the request to send in place of the app's."""
         request, call.sends = call.sends, None
-        place = self._library.place
+        place = self._place
         if len(args) > place:
             return (*args[:place], request, *args[place + 1 :]), kwargs
-        return args, {**kwargs, self._library.name: request}
+        return args, {**kwargs, self._name: request}
 
 
 def _enter(live: LiveSpan) -> Any:

@@ -31,17 +31,17 @@ class Library(ABC):
         """Whose call it is; None: it belongs to no API that is traced."""
 
     @abstractmethod
-    def server(self, client: Any, request: Any) -> Server: ...
+    def server(self, client: Any, request: Any, /) -> Server: ...
 
     @abstractmethod
-    def header(self, request: Any, name: str) -> str | None: ...
+    def header(self, request: Any, name: str, /) -> str | None: ...
 
     @abstractmethod
     def query(self, request: Any) -> Mapping[str, Any] | None:
         """Parameters of the URL; None: there are none."""
 
     @abstractmethod
-    def sent(self, request: Any) -> Any:
+    def sent(self, request: Any, /) -> Any:
         """The body as a value; None: there is none."""
 
     @abstractmethod
@@ -49,7 +49,7 @@ class Library(ABC):
         """The body as JSON, as of now: the app may change its objects once the call is over."""
 
     @abstractmethod
-    def field(self, request: Any, name: str) -> Any:
+    def field(self, request: Any, name: str, /) -> Any:
         """One field of the body."""
 
     @abstractmethod

@@ -34,6 +34,8 @@ AnyTap = TypeVar("AnyTap", bound=Tap)
 class Results:
     """`put` hands records to the worker; `lose` ends what a call that never reaches it has begun."""
 
+    gets_refusals = False  # as results; most libraries raise them
+
     def __init__(
         self,
         library: Library,
@@ -56,7 +58,7 @@ class Results:
         """The call gave `result`. Never raises."""
         try:
             call.response_ns = now_ns()
-            if self._is_refused(call, result, is_async=is_async):
+            if self.gets_refusals and self._is_refused(call, result, is_async=is_async):
                 return
             if call.match.route.is_apart:
                 self._let_go_unrecorded(call)
@@ -74,8 +76,8 @@ class Results:
             self._let_go(call)
 
     def _is_refused(self, call: Call, result: Any, *, is_async: bool) -> bool:
-        """Whether the result is a refusal of the server, which was noted then. Most libraries raise those."""
-        return False
+        """Whether the result is a refusal of the server, which was noted then."""
+        raise NotImplementedError
 
     def _read(self, call: Call, result: Any, *, is_async: bool) -> None:
         raise NotImplementedError
@@ -140,10 +142,10 @@ class Results:
 
     # ------------------------------------------------------------ runs
 
-    def _polled(self, call: Call, run: Any, whole: Callable[[], Payload]) -> None:
-        """`run`: an object of the client or a dict; `whole()`: all of it, for the worker."""
+    def _polled(self, call: Call, run: Any, whole: Callable[[Any], Payload]) -> None:
+        """`run`: an object of the client or a dict; `whole(run)`: all of it, for the worker."""
         self._share(call, run)
-        other = self._also(call, run)
+        other = None if call.api.paths_name_conversations else self._also(call, run)
         is_whole = call.met is not None or call.match.run_id in self._registry.expected
         shown = None if is_whole else result_copy.alive(run, call.api)
         if shown is not None and other is not None:  # it is the same run, whatever it is called
@@ -152,7 +154,7 @@ class Results:
             entry = self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
-        call.result = whole() if shown is None else result_copy.polled(call.api, shown)
+        call.result = whole(run) if shown is None else result_copy.polled(call.api, shown)
         self._waits(call, call.result, run)
         self._put(call)
 

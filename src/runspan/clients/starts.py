@@ -47,6 +47,7 @@ class Starts:
         put: Callable[[Any], None],
     ) -> None:
         self._library = library
+        self._header, self._server = library.header, library.server  # of every call
         self._calls = config.calls
         self._propagates = config.propagate_in_metadata
         self._emitter = emitter
@@ -64,10 +65,10 @@ class Starts:
         """None: pass the call through."""
         call: Call | None = None
         try:
-            is_ours = self._library.header(request, OURS)  # ddtrace's contexts keep no suppression
+            is_ours = self._header(request, OURS)  # ddtrace's contexts keep no suppression
             if is_ours or (emit.is_suppressed() and not self._is_suppressed_by_tracer(client)):
                 return None
-            call = Call(api, match, self._library.server(client, request), now_ns())
+            call = Call(api, match, self._server(client, request), now_ns())
             return call if self._begin(call, client, request, streams, is_async=is_async) else None
         except Exception as error:
             swallow("begin to observe a call", error)

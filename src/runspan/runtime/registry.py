@@ -116,6 +116,7 @@ class RunRegistry:
         self._parked = Recent[Key, RunEntry](MAX_PARKED)
         self._conversations = Recent[tuple[str, str], str](MAX_GONE)  # (server, run id) -> as told to others
         self._meant = Recent[tuple[str, str], str](MAX_GONE)  # (server, another id of a run) -> its first id
+        self._has_other_ids = False  # nearly always, and each call asks
 
     def learn(self, key: Key, live: LiveSpan) -> RunEntry:
         """A run began with a call of this process."""
@@ -191,10 +192,11 @@ class RunRegistry:
     def also(self, server: str, run_id: str, other: str) -> None:
         """An answer about the run calls it `other`."""
         self._meant.put((server, other), run_id)
+        self._has_other_ids = True
 
     def meant(self, server: str, run_id: str) -> str:
         """The first id of the run that is called so."""
-        return self._meant.get((server, run_id)) or run_id
+        return (self._meant.get((server, run_id)) or run_id) if self._has_other_ids else run_id
 
     def placed(self, server: str, asked: RunRequest) -> RunRequest:
         """With the conversation of the run that it goes on with: as it is known here, else named by that run."""

@@ -24,6 +24,7 @@ from .stream_taps import tap_stream
 
 
 class AzureCoreResults(Results):
+    gets_refusals = True
     _library: AzureCoreLibrary
 
     def _is_refused(self, call: Call, result: Any, *, is_async: bool) -> bool:
@@ -57,7 +58,7 @@ class AzureCoreResults(Results):
         body: bytes = http.content
         run = _decoded(http) if call.run_key is not None or call.match.route.is_poll else None
         if call.match.route.is_poll:
-            self._polled(call, run, lambda: body)
+            self._polled(call, run, lambda _: body)
         else:
             self._share(call, run)
             self._body(call, body, run)

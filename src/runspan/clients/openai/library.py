@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from ...apis.api import Apis
-from ...core.model import Server
 from ...runtime.records import BackgroundClient, Call
 from ..library import Found, Library, with_key
 from . import background, request_options
@@ -25,23 +24,19 @@ class OpenAILibrary(Library):
     def match(self, client: Any, request: Any) -> Found | None:
         return self._apis.of_call(request.method, request.url, partial(request_options.field, request))
 
-    def server(self, client: Any, request: Any) -> Server:
-        return server_of(client)
+    server = staticmethod(server_of)
 
-    def header(self, request: Any, name: str) -> str | None:
-        return request_options.header(request, name)
+    header = staticmethod(request_options.header)
 
     def query(self, request: Any) -> Mapping[str, Any] | None:
         return request_options.query(request) if request.params or "?" in request.url else None
 
-    def sent(self, request: Any) -> Any:
-        return request_options.sent(request)
+    sent = staticmethod(request_options.sent)
 
     def dumped(self, request: Any, sent: Any) -> bytes | None:
         return request_options.dumped(sent)
 
-    def field(self, request: Any, name: str) -> Any:
-        return request_options.field(request, name)
+    field = staticmethod(request_options.field)
 
     def with_metadata(self, request: Any, key: str, line: Callable[[], str]) -> Any:
         """What an `extra_body` says of metadata beats the argument, here as there."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from ...apis.api import Api
@@ -47,7 +46,7 @@ class OpenAIResults(Results):
     def _plain(self, call: Call, result: Any) -> None:
         route = call.match.route
         if route.is_poll:
-            self._polled(call, result, partial(result_copy.copy, result))
+            self._polled(call, result, result_copy.copy)
             return
         self._share(call, result)
         self._also(call, result)

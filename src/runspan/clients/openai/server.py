@@ -18,7 +18,7 @@ from ..secret_names import named_so
 _servers: dict[int, tuple[weakref.ref[Any], Any, Server]] = {}
 
 
-def server_of(client: Any) -> Server:
+def server_of(client: Any, _request: Any = None) -> Server:
     """Of the client's `base_url` as it is now (it can be set anew)."""
     # The property is slow in 3.x (3 us a read); the attribute behind it changes when it is set.
     identity = _compat.base_url_of(client)
