@@ -200,7 +200,7 @@ bench-peers: $(READY)  ## what the decorators of other tools cost, each in an en
 load: $(READY)  ## 500 runs a second through the Collector, and where dropping begins
 	@$(BIN)/python tools/bench.py load
 
-compare-tracers: $(READY)  ## what other tracers make of background Responses, each in an environment of its own; writes docs/compared-responses.md
+compare-tracers: $(READY)  ## what other tracers make of background Responses, each in an environment of its own; writes docs/contributing/compared-responses.md
 	@$(BIN)/python tools/compare_tracers.py
 
 pictures: $(READY)  ## the viewer's pictures in docs/images, from real runs

@@ -25,6 +25,7 @@ REASONS = (
     "needs Docker",
     "needs an account",
     "needs another program",
+    "needs your data",
     "runs in a clone",
 )
 _FENCE = re.compile(r"^( *)```(\w*) *(.*)$")

@@ -24,13 +24,13 @@ from .units import Moment
 STDIN = "-"
 
 
-@click.command("import", short_help="Traces of past runs, out of archives.")
+@click.command("import", short_help="Make traces from archives of past runs.")
 @click.option(
     "--to",
     default=VIEWER,
     show_default=True,
     metavar="viewer|otlp|FILE",
-    help="The viewer's store, OTLP by the variables of an app, or a file of traces to add to.",
+    help="Where to: the viewer's store, OTLP by the variables of an app, or a file of traces to add to.",
 )
 @click.option(
     "--backend",
@@ -46,10 +46,10 @@ STDIN = "-"
     "threads",
     multiple=True,
     metavar="ID",
-    help="Runs of this thread; may be given more than once.",
+    help="Runs of this thread. Can be repeated.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Count what is there, and say what can't be read; deliver nothing."
+    "--dry-run", is_flag=True, help="Count what is there and report what cannot be read; deliver nothing."
 )
 @click.option("--no-content", is_flag=True, help="Leave out messages, arguments and results.")
 @click.option(
@@ -58,15 +58,15 @@ STDIN = "-"
     default="openai",
     show_default=True,
     metavar="NAME",
-    help="Who ran them, openai or azure.ai.openai: prices depend on it.",
+    help="Provider of the runs, openai or azure.ai.openai: prices depend on it.",
 )
 @click.option(
     "--db",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="The viewer's store, if not in your data folder.",
+    help="File of the viewer's store. [default: in your data folder]",
 )
-@click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 def command(
     to: str,
