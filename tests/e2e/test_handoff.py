@@ -234,6 +234,31 @@ def test_adopt_may_come_after_the_run_was_read_here_even_to_its_end(reads: int, 
     assert told(relay) == {**WHOLE, "polls": 2 if reads == 3 else 3}
 
 
+@both_clients
+@pytest.mark.parametrize("reader", ["creator", "worker"])
+def test_what_was_read_before_adopt_is_enough_in_whatever_process(reader: str, kind: str) -> None:
+    """As a job does that looks at all open runs from time to time, and adopts one when it is over."""
+    relay = Relay()
+
+    async def case(app: App) -> None:
+        with relay.process("creator"):
+            await app.ask()
+            run = await app.started()
+            headers = runspan.handoff(run.id)
+            if reader == "creator":
+                await finished(app, run)
+                runspan.adopt(run.id, headers)
+        if reader == "worker":
+            with relay.process("worker"):
+                await finished(app, run)
+                runspan.adopt(run.id, headers)
+
+    with playing(kind) as app:
+        app.play(case)
+    assert told(relay) == {**WHOLE, "polls": 1}
+    assert relay.stats[reader].emitted == 1
+
+
 def test_adopting_twice_or_once_more_after_the_run_went_out_is_adopting_once() -> None:
     relay = Relay()
 

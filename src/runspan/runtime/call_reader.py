@@ -60,9 +60,11 @@ class Reader:
         if len(seen.runs) != 1 or call.match.run_id is None:
             return None
         run = seen.runs[0]
-        if not self._tracker.is_foreign(call.server, run):
+        is_foreign = self._tracker.is_foreign(call.server, run)
+        if is_foreign or self._tracker.registry.handed.peek(run.id) is not None:
+            self._custody.remember(call, seen)
+        if not is_foreign:
             return None
-        self._custody.remember(call, seen)
         # Of one that is over already, whoever was told of its end is the first to see it.
         is_alive = run.phase not in (None, Phase.OVER)
         is_resumed = call.streams and not is_repeated(
