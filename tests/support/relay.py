@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
+
+import runspan
 
 from .playing import spans_of_app_go_to
 from .tracing import Traced, traced
@@ -27,6 +30,9 @@ class Relay:
             trace.spans()
             stats = trace.handle.stats()
             assert stats.started == _sum(stats), stats
+            ending = Thread(target=runspan.uninstrument)  # nobody waits for it in a thread where a loop runs
+            ending.start()
+            ending.join()
         self.exported[name] = list(trace.exporter.get_finished_spans())
         self.stats[name] = stats = trace.handle.stats()
         assert stats.live == 0, stats
