@@ -65,7 +65,7 @@ def test_a_run_is_whole_or_says_what_it_lacks(dialect: str, way: Way) -> None:
 
 def test_what_runs_lack_is_counted() -> None:
     way = next(way for way in WAYS["open-assistant"] if way.play is answering)
-    with app_on("open-assistant", way.scenario) as app, traced(settle_s=0.0) as trace:
+    with app_on("open-assistant", way.scenario) as app, traced(settle_s=60.0) as trace:
         way.play(app)
         trace.runs()
         assert trace.handle.stats().missing == {"usage": 1}

@@ -47,6 +47,7 @@ def walked(server: Server, ids: list[str], folder: Path) -> subprocess.Completed
     )
 
 
+@pytest.mark.wide
 def test_the_script_walks_the_threads_it_is_given(tmp_path: Path) -> None:
     with serve("text") as server:
         ids = threads_on(server)

@@ -96,6 +96,7 @@ def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Counter
     return found
 
 
+@pytest.mark.wide
 def test_killed_while_it_writes_a_file(archive: Path, expected: Counter[str], tmp_path: Path) -> None:
     file = tmp_path / "traces.jsonl"
     kills = 0
@@ -111,6 +112,7 @@ def test_killed_while_it_writes_a_file(archive: Path, expected: Counter[str], tm
     assert not list((tmp_path / "runspan" / "imports").iterdir())
 
 
+@pytest.mark.wide
 def test_killed_while_it_reads(archive: Path, expected: Counter[str], tmp_path: Path) -> None:
     imports = tmp_path / "runspan" / "imports"
     assert killed(
@@ -122,6 +124,7 @@ def test_killed_while_it_reads(archive: Path, expected: Counter[str], tmp_path: 
     assert spans_in(tmp_path / "traces.jsonl") == expected
 
 
+@pytest.mark.wide
 def test_killed_while_it_fills_the_viewer(archive: Path, expected: Counter[str], tmp_path: Path) -> None:
     db = tmp_path / "runspan" / "traces.db"
     wal = db.with_name("traces.db-wal")
