@@ -11,7 +11,9 @@ from runspan.viewer import receiver as receivers
 from tests.support.children import environment, run
 from tests.support.otlp import run_ids
 
-LOADED = "print(sorted({'openai', 'wrapt', 'opentelemetry', 'httpx', 'httpx2'} & set(sys.modules)))"
+LOADED = (
+    "print(sorted({'asyncio', 'openai', 'wrapt', 'opentelemetry', 'httpx', 'httpx2'} & set(sys.modules)))"
+)
 
 
 def test_import_runspan_imports_nothing_of_others() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..runtime import clock
+from ..runtime.fetcher import Unavailable
 
 T = TypeVar("T")
 Make = Callable[[], Coroutine[Any, Any, T]]
@@ -28,6 +29,22 @@ class LoopLeft(Exception):  # noqa: N818 - an answer, not a fault
 
 class LoopBlocked(Exception):  # noqa: N818
     """The loop runs, but the app blocks it: nothing has begun, and nothing will."""
+
+
+def ask(loop: Any, there: Make[T] | None, here: Make[T], timeout_s: float) -> T | None:
+    """What `there()` gives on the app's loop, as long as that runs, else what `here()` gives in this thread.
+
+    None: the app blocks its loop. Raises Unavailable after `timeout_s`.
+    """
+    try:
+        if there is not None and loop is not None and loop.is_running():
+            with suppress(LoopLeft):
+                return run_there(loop, there, timeout_s)
+        return run_here(here, timeout_s)
+    except LoopBlocked:
+        return None
+    except TIMEOUTS:
+        raise Unavailable from None
 
 
 def run_there(loop: Any, make: Make[T], timeout_s: float) -> T:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 
@@ -15,3 +17,13 @@ def running() -> Any:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def reference() -> Callable[[], Any]:
+    """A weak reference to that loop; where there is none, it gives None from the start."""
+    loop = running()
+    return _nothing if loop is None else weakref.ref(loop)
+
+
+def _nothing() -> None:
+    return None

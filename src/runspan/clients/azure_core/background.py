@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -17,7 +16,6 @@ from ...runtime import loops
 from ...runtime.emitter import suppressed
 from ...runtime.fetcher import Unavailable
 from ...runtime.records import BackgroundClient
-from .. import on_loop
 from ..library import FETCH, OURS
 from .pipelines import Rest, is_open, policies_of
 from .requests import query as query_of
@@ -67,6 +65,7 @@ class Background:
         timeout_s: float,
     ) -> bytes | None:
         """On the app's loop as long as that runs: its credentials belong there. Afterwards in this thread."""
+        from .. import on_loop
 
         async def get(pipeline: Any) -> bytes | None:
             request, options = self._asking(base_url + path, {**sent, **query}, timeout_s)
@@ -82,16 +81,7 @@ class Background:
                     _check_refusal(error)
                     return None
 
-        there = loop()
-        try:
-            if there is not None and there.is_running():
-                with suppress(on_loop.LoopLeft):
-                    return on_loop.run_there(there, lambda: get(self.living()), timeout_s + 1)
-            return on_loop.run_here(lambda: get(None), timeout_s + 1)
-        except on_loop.LoopBlocked:
-            return None
-        except on_loop.TIMEOUTS:
-            raise Unavailable from None
+        return on_loop.ask(loop(), lambda: get(self.living()), lambda: get(None), timeout_s + 1)
 
     def _asking(self, url: str, query: Query, timeout_s: float) -> tuple[Any, dict[str, Any]]:
         """Without retries, and without spans of azure-core's own."""
@@ -116,13 +106,7 @@ def via(pipeline: Any, base_url: str, request: Any, *, is_async: bool) -> Backgr
     owner = hash((base_url, id(pipeline)))
     if not is_async:
         return BackgroundClient(base_url, owner, partial(background.get, base_url, sent))
-    loop = loops.running()
-    here = weakref.ref(loop) if loop else _nothing
-    return BackgroundClient(base_url, owner, partial(background.get_async, here, base_url, sent))
-
-
-def _nothing() -> None:
-    return None
+    return BackgroundClient(base_url, owner, partial(background.get_async, loops.reference(), base_url, sent))
 
 
 def _body(result: Any) -> bytes | None:

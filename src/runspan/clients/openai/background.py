@@ -111,16 +111,9 @@ class Background:
             finally:
                 await twin.close()
 
-        there = loop()
-        try:
-            if there is not None and there.is_running() and (self._needs_loop or self.transport.rest is None):
-                with suppress(on_loop.LoopLeft):
-                    return on_loop.run_there(there, lambda: get(self.living()), timeout_s + 1)
-            return on_loop.run_here(lambda: get(None), timeout_s + 1)
-        except on_loop.LoopBlocked:
-            return None
-        except on_loop.TIMEOUTS:
-            raise Unavailable from None
+        belongs_there = self._needs_loop or self.transport.rest is None
+        there = (lambda: get(self.living())) if belongs_there else None
+        return on_loop.ask(loop(), there, lambda: get(None), timeout_s + 1)
 
 
 def via(client: Any, server: str, headers: Mapping[str, str], *, is_async: bool) -> BackgroundClient:
@@ -130,10 +123,7 @@ def via(client: Any, server: str, headers: Mapping[str, str], *, is_async: bool)
     owner = hash((server, getattr(client, "api_key", None)))
     if not is_async:
         return BackgroundClient(server, owner, partial(background.get, headers))
-    loop = loops.running()
-    return BackgroundClient(
-        server, owner, partial(background.get_async, weakref.ref(loop) if loop else _nothing, headers)
-    )
+    return BackgroundClient(server, owner, partial(background.get_async, loops.reference(), headers))
 
 
 def _nothing() -> None:
