@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 from runspan.fake import Server
 from runspan.viewer.receiver import Receiver
-from tests.support.children import PATIENCE_S, ROOT, environment
+from tests.support.children import PATIENCE_S, environment
+from tests.support.pages import DOCS, blocks_of
 
 QUIET = ("-W", "ignore")
 
 
 def files_of(page: str) -> dict[str, str]:
     """The named blocks of a page of docs/, by the name of the file."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    return dict(re.findall(r'^```python title="([\w.]+)"\n(.*?)^```$', text, re.DOTALL | re.MULTILINE))
+    blocks = blocks_of(DOCS / page)
+    return {block.title: block.source for block in blocks if block.language == "python" and block.title}
 
 
 def written(files: dict[str, str], folder: Path) -> Path:
