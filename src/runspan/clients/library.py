@@ -17,7 +17,6 @@ Found = tuple[Api, Match]
 
 OURS = "X-Runspan"  # a header that marks our own GETs
 FETCH = "fetch"
-MAX_KEYS = 16  # of the metadata of a run: the APIs' own bound
 
 
 class Library(ABC):
@@ -53,8 +52,11 @@ class Library(ABC):
         """One field of the body."""
 
     @abstractmethod
-    def with_metadata(self, request: Any, key: str, line: Callable[[], str]) -> Any:
-        """A copy of the request whose body has one key of metadata more; None: there is no room, and `line` was not called."""
+    def with_metadata(self, request: Any, key: str, line: Callable[[], str], most: int) -> Any:
+        """A copy of the request whose body has one key of metadata more; None: there is no room, and `line` was not called.
+
+        `most`: keys that the API takes.
+        """
 
     @abstractmethod
     def via(self, call: Call, client: Any, request: Any, *, is_async: bool) -> BackgroundClient:
@@ -69,10 +71,10 @@ class Library(ABC):
         """What changes when another tracer takes hold of this client. The first one is what stands on the client itself."""
 
 
-def with_key(metadata: Any, key: str, line: Callable[[], str]) -> dict[str, Any] | None:
+def with_key(metadata: Any, key: str, line: Callable[[], str], most: int) -> dict[str, Any] | None:
     """`metadata` of a body with one key more (or another value of it); None: it is of another type, or full."""
     if metadata is None:
         return {key: line()}
-    if not isinstance(metadata, Mapping) or (key not in metadata and len(metadata) >= MAX_KEYS):
+    if not isinstance(metadata, Mapping) or (key not in metadata and len(metadata) >= most):
         return None
     return {**metadata, key: line()}

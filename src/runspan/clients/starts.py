@@ -141,7 +141,8 @@ class Starts:
         """Have the call send the run's identity in one key of its metadata: with a copy, the app's objects stay as they are."""
         with guarded("put the run's identity into its metadata"):
             live.conversation_id = call.match.conversation_id
-            call.sends = self._library.with_metadata(request, KEY, lambda: self._handoffs.line_of(live))
+            most = call.api.metadata_keys
+            call.sends = self._library.with_metadata(request, KEY, lambda: self._handoffs.line_of(live), most)
             if call.sends is None:  # an app that uses all keys keeps them
                 self._handoffs.count_unpropagated()
 

@@ -61,8 +61,8 @@ class AzureCoreLibrary(Library):
         body = requests.sent(request)
         return body.get(name) if isinstance(body, dict) else None
 
-    def with_metadata(self, request: Any, key: str, line: Callable[[], str]) -> Any:
-        return requests.with_metadata(request, key, line)
+    def with_metadata(self, request: Any, key: str, line: Callable[[], str], most: int) -> Any:
+        return requests.with_metadata(request, key, line, most)
 
     def via(self, call: Call, client: Any, request: Any, *, is_async: bool) -> BackgroundClient:
         return background.via(client, call.server.base_url, request, is_async=is_async)

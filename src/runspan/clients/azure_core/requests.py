@@ -39,10 +39,10 @@ def sent(request: Any) -> Any:
         return None
 
 
-def with_metadata(request: Any, key: str, line: Callable[[], str]) -> Any:
+def with_metadata(request: Any, key: str, line: Callable[[], str], most: int) -> Any:
     """A copy whose body has one key of metadata more; None: there is no room."""
     body = sent(request)
-    metadata = with_key(body.get("metadata"), key, line) if isinstance(body, dict) else None
+    metadata = with_key(body.get("metadata"), key, line, most) if isinstance(body, dict) else None
     if metadata is None:
         return None
     headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}

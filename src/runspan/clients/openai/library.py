@@ -38,14 +38,14 @@ class OpenAILibrary(Library):
 
     field = staticmethod(request_options.field)
 
-    def with_metadata(self, request: Any, key: str, line: Callable[[], str]) -> Any:
+    def with_metadata(self, request: Any, key: str, line: Callable[[], str], most: int) -> Any:
         """What an `extra_body` says of metadata beats the argument, here as there."""
         if not isinstance(request.json_data, Mapping):
             return None
         extra = getattr(request, "extra_json", None)
         name = "extra_json" if isinstance(extra, Mapping) and "metadata" in extra else "json_data"
         body = getattr(request, name)
-        metadata = with_key(body.get("metadata"), key, line)
+        metadata = with_key(body.get("metadata"), key, line, most)
         if metadata is None:
             return None
         copied = copy.copy(request)
