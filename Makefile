@@ -13,6 +13,8 @@ TESTS ?=
 UI ?=
 VERSION ?=
 VERSIONS ?=
+WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN) / 2)))  # half of a test's time is waiting
+unexport PYTHONDONTWRITEBYTECODE  # each process of the tests would compile all of it anew
 
 # Environments of their own in .venvs/, for what few need, and what is in each; the groups stand in pyproject.toml.
 WITH_audit := --group audit
@@ -31,7 +33,7 @@ DEMO := $(if $(wildcard $(READY)),$(VENV),.venvs/demo$(if $(UI),-ui))
 # What `make test` leaves to targets of its own: processes, other programs, a browser.
 PROCESSES := tests/processes tests/setup tests/endings
 APART := $(PROCESSES) tests/backends tests/browser tests/chaos tests/cli tests/install tests/recipes
-HERE := -n auto --dist loadfile $(APART:%=--ignore=%)
+HERE := -n $(WORKERS) --dist loadfile $(APART:%=--ignore=%)
 
 PURE := core apis conventions
 COMMA := ,

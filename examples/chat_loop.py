@@ -53,6 +53,6 @@ def chat(lines: Iterator[str]) -> None:
 
 if __name__ == "__main__":
     asked = FunctionCall("get_weather", '{"city": "Paris"}')
-    with playground(Scenario(phases=(Tools((asked,)), Message("18 degrees."))), "text"):
+    with playground(Scenario(phases=(Tools((asked,)), Message("18 degrees.")), poll_after_ms=5), "text"):
         typed = sys.stdin if "-" in sys.argv else ["How warm is Paris?", "Thank you."]
         chat(line.strip() for line in typed)

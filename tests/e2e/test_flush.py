@@ -128,7 +128,7 @@ def test_flush_in_a_coroutine_answers_at_once_and_what_is_missing_comes_later(
 
     async def case() -> None:
         await a_run(server)
-        opening = threading.Timer(2.0, gate.opened.set)
+        opening = threading.Timer(0.5, gate.opened.set)
         opening.start()
         for _ in range(3):
             assert runspan.flush(timeout=3_600) is False
@@ -187,7 +187,7 @@ def test_an_exporter_that_hangs_does_not_hold_up_a_loop() -> None:
         async def case() -> tuple[bool, bool]:
             with runspan.span("step"):
                 pass
-            threading.Timer(2.0, go_on.set).start()  # who waited for it would answer True
+            threading.Timer(0.5, go_on.set).start()  # who waited for it would answer True
             return runspan.flush(3_600), await runspan.aflush(0.05)
 
         assert asyncio.run(case()) == (False, False)
