@@ -42,9 +42,9 @@ def small_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def has_ended(worker: Worker) -> bool:
     deadline = time.monotonic() + 30
-    while worker._is_running and time.monotonic() < deadline:
+    while worker._thread.is_running and time.monotonic() < deadline:
         time.sleep(0.001)
-    return not worker._is_running
+    return not worker._thread.is_running
 
 
 def test_records_are_read_in_the_order_in_which_they_came() -> None:
@@ -281,7 +281,7 @@ def test_once_all_is_read_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("small_queue")
 def test_a_start_that_finds_no_room_ends_its_span_and_leaves_nothing() -> None:
     worker, notes = working()
-    worker._is_running = True  # nobody reads
+    worker._thread.is_running = True  # nobody reads
     records = [KINDS["a start"]() for _ in range(50)]
     spans = [record.live.span for record in records]
     for record in records:

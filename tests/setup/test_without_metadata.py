@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from runspan.fake import Server
+from runspan.fake import Server, serve
 from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, run
 from tests.support.otlp import runs
@@ -29,6 +31,12 @@ import runspan
 runspan.instrument({options})
 whole_run(app)
 """
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serve("text") as server:
+        yield server
 
 
 @pytest.mark.parametrize("options", ["", "set_global=True"], ids=["own provider", "own provider, global"])

@@ -7,7 +7,6 @@ flush runs on a helper thread, because the SDK's `force_flush` ignores its timeo
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from ..core.model import SpanData
 from ..guard import guarded, swallow
 from . import clock
 from .emitter import Emitter
+from .lone_thread import LoneThread
 from .primitives import queue_of_now
 from .records import LiveSpan
 
@@ -39,27 +39,22 @@ class Flusher:
         self._flush = flush
         self._flush_metrics = flush_metrics
         self._asked: queue.SimpleQueue[tuple[Callable[[bool], None], bool] | _Last] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._thread = LoneThread("runspan-flush", self._work, self._has_more, self._prepare)
 
     def start(self) -> None:
         """Started beforehand: at the interpreter's exit no thread can be. One alone: of two, one would wait for ever."""
-        if self._thread is not None or not self._starting.acquire(blocking=False):
-            return
-        try:
-            if self._thread is None:
-                self._asked = queue_of_now(self._asked)
-                self._thread = threading.Thread(target=self._work, name="runspan-flush", daemon=True)
-                self._thread.start()
-        except RuntimeError:  # the system has no thread for us now: see `revive`
-            self._thread = None
-        finally:
-            self._starting.release()
+        self._thread.start()  # where the system has no thread for us now, see `revive`
+
+    def _prepare(self) -> None:
+        self._asked = queue_of_now(self._asked)
+
+    def _has_more(self) -> bool:
+        return not self._asked.empty()
 
     @property
     def is_stranded(self) -> bool:
         """Something waits, and no thread would do it."""
-        return self._thread is None and not self._asked.empty()
+        return not self._thread.is_running and self._has_more()
 
     def revive(self) -> None:
         """Called by the worker again and again: a thread that could not be started once may be had a moment later."""
@@ -78,7 +73,7 @@ class Flusher:
 
     def leave(self) -> None:
         """End after what was asked for, if it runs at all."""
-        if self._thread is not None:
+        if self._thread.is_running:
             self._asked.put(_Last(lambda: None))
 
     def _work(self) -> None:
@@ -94,9 +89,6 @@ class Flusher:
                 done(ok)
         with guarded("close the provider"):
             asked.act()
-        self._thread = None
-        if not self._asked.empty():  # came while we were leaving
-            self.start()
 
 
 class Outbox:

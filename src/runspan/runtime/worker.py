@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import queue
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from ..guard import guarded
 from . import admission, clock, waiting
 from .flushes import Flush, Flushes
+from .lone_thread import LoneThread
 from .outbox import Flusher, Outbox
 from .primitives import queue_of_now
 from .records import WorkerTask
@@ -45,11 +45,10 @@ class Worker:
         self._flusher = flusher
         self._on_start = on_start
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._is_running = False
+        self._thread = LoneThread("runspan-worker", self._work, self._has_more, self._prepare)
         self._is_ending = False
         self._is_stopped = False  # whatever comes now is of calls that were in flight
         self._is_too_late = False  # to start a thread: the interpreter is going down
-        self._starting = threading.Lock()
         self.restarts = -1
         self.dropped: Counter[str] = Counter()
         self._flushes = Flushes(tracker, outbox, flusher, self.dropped)
@@ -67,7 +66,7 @@ class Worker:
             weight = admission.weight_of(record)
         self._queued_bytes += weight
         self._queue.put(record)
-        if not self._is_running:
+        if not self._thread.is_running:
             self._start()
 
     def _admits(self, record: Any, queued: int, weighs: int) -> bool:
@@ -103,21 +102,17 @@ class Worker:
         return False
 
     def _start(self) -> None:
-        self._is_too_late = sys.is_finalizing()  # a new thread would be waited for, and never run
-        if self._is_too_late or not self._starting.acquire(blocking=False):
-            return
-        try:
-            if not self._is_running:
-                self._is_running = True
-                self.restarts += 1
-                self._queue = queue_of_now(self._queue)
-                self._on_start()
-                self._flusher.start()
-                threading.Thread(target=self._work, name="runspan-worker", daemon=True).start()
-        except RuntimeError:  # the exit hook does without us
-            self._is_running, self._is_too_late = False, True
-        finally:
-            self._starting.release()
+        # While the interpreter goes down, a new thread would be waited for, and never run. Where there is none, the exit hook does.
+        self._is_too_late = sys.is_finalizing() or not self._thread.start()
+
+    def _prepare(self) -> None:
+        self.restarts += 1
+        self._queue = queue_of_now(self._queue)
+        self._on_start()
+        self._flusher.start()
+
+    def _has_more(self) -> bool:
+        return not self._queue.empty()
 
     def flush(self, timeout_s: float, *, closing: bool = False) -> bool:
         """Emit all that is over and have it exported. True when that was done in time, and nothing was left out.
@@ -137,7 +132,7 @@ class Worker:
         The record of a call that was in flight starts them again: nobody will see the end of its run, so it goes out at once.
         """
         self._is_stopped = True
-        if self._is_running:
+        if self._thread.is_running:
             self._queue.put(WorkerTask(self._end))
         self._flusher.stop(last)
 
@@ -151,10 +146,8 @@ class Worker:
             while not self._is_ending:
                 self._step()
         finally:
-            self._is_running = self._is_ending = False
-        if not self._queue.empty():  # came while we were leaving
-            self._start()
-        elif self._is_stopped:
+            self._is_ending = False
+        if self._is_stopped and not self._has_more():
             self._flusher.leave()
 
     def _step(self) -> None:
