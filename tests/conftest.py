@@ -20,6 +20,12 @@ from tests.support import examples  # loads the profile of hypothesis
 _OF_THE_APP = ("OTEL_", "RUNSPAN_", "OPENAI_", "AZURE_OPENAI_", "LANGFUSE_", "PHOENIX_", "MLFLOW_")
 _OF_THE_TESTS = ("RUNSPAN_RECORDINGS", "RUNSPAN_TOOLS", "RUNSPAN_OPENAPI")
 
+gc.disable()  # while the tests are found, it costs a worker two seconds and frees nothing
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
