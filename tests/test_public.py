@@ -57,7 +57,7 @@ def test_a_wrong_setting_is_a_value_error() -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert importlib.metadata.version("runspan") == runspan.__version__
-    assert re.fullmatch(r"\d+\.\d+\.\d+(\w+)?", runspan.__version__)
+    assert re.fullmatch(r"\d+\.\d+\.\d+(rc\d+|\.dev\d+)?", runspan.__version__)
 
 
 @pytest.mark.wide
