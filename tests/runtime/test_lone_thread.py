@@ -111,3 +111,53 @@ def test_it_says_when_the_system_has_no_thread(monkeypatch: pytest.MonkeyPatch) 
     assert desk.put(2)
     join_all(before)
     assert desk.done == [1, 2]
+
+
+@pytest.mark.parametrize("is_begun", [False, True], ids=["before it began", "after it began"])
+def test_an_interrupted_start_is_made_up_for_by_the_next(
+    monkeypatch: pytest.MonkeyPatch, is_begun: bool
+) -> None:
+    """As a Ctrl-C does, or a handler of SIGTERM that calls `sys.exit`."""
+    desk, before, real = Desk(), set(threading.enumerate()), threading.Thread.start
+
+    def interrupted(self: threading.Thread) -> None:
+        if is_begun:
+            real(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", interrupted)
+        desk.put(1)
+    assert desk.put(2)
+    join_all(before)
+    assert (desk.done, desk.most_at_once) == ([1, 2], 1)
+
+
+@pytest.mark.parametrize("is_begun", [False, True], ids=["before it began", "after it began"])
+def test_a_signal_handler_that_interrupts_a_start_may_wait_for_what_it_puts(
+    monkeypatch: pytest.MonkeyPatch, is_begun: bool
+) -> None:
+    desk, before, real = Desk(), set(threading.enumerate()), threading.Thread.start
+    handled, waited = threading.Event(), []
+
+    def start(self: threading.Thread) -> None:
+        if is_begun:
+            real(self)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", real)
+            desk.put(2)
+            waited.append(handled.wait(30))
+        if not is_begun:
+            real(self)
+
+    class Handled(list[int]):
+        def append(self, number: int) -> None:
+            super().append(number)
+            if number == 2:
+                handled.set()
+
+    desk.done = Handled()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert desk.put(1)
+    join_all(before)
+    assert (desk.done, desk.most_at_once, waited) == ([1, 2], 1, [True])
