@@ -102,6 +102,12 @@ class Meters:
             self._used.pop(id(provider), None)
             provider.shutdown()
 
+    def hasten(self) -> None:
+        """Ours is about to end: no pauses between tries any more, for the last counts were flushed."""
+        if not self._config.set_global:
+            for exporter in self._exporters:
+                exporter.hasten()
+
     def after_fork(self) -> None:
         """The child's copy of ours would send the parent's counts a second time, so it is muted; a new one comes at first use."""
         if self._own is not None and not self._config.set_global:

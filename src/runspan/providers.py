@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace
@@ -105,6 +106,26 @@ class Providers:
         if provider is not None and not self._config.set_global:
             self._used.pop(id(provider), None)
             provider.shutdown()
+
+    def hasten(self) -> None:
+        """Ours is about to end: no pauses between tries any more, for what still waits was given up."""
+        if not self._config.set_global:
+            self._try_hastily(True)
+
+    @contextmanager
+    def trying(self, *, hastily: bool) -> Iterator[None]:
+        """Within the block, exporters of ours make no pauses between their tries, if `hastily`."""
+        if hastily:
+            self._try_hastily(True)
+        try:
+            yield
+        finally:
+            if hastily:
+                self._try_hastily(False)
+
+    def _try_hastily(self, is_hasty: bool) -> None:
+        for exporter in self._exporters:
+            exporter.hasten(is_hasty)
 
     def is_refused(self) -> bool:
         """Whether nothing listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""

@@ -18,7 +18,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from runspan.exporting.answers import Verdict, of_grpc_error
+from runspan.exporting.answers import Answer, Verdict, of_grpc_error
 from runspan.exporting.sending import MAX_REPLY_BYTES, GrpcSender, HttpSender, Tries, new_session, reply
 from tests.support.answering import answering
 from tests.support.children import nobody
@@ -219,6 +219,26 @@ def test_tries_end_with_their_time_and_with_a_stop() -> None:
         stopped.stop()
         assert stopped.send(b"").verdict is AWAY
         assert len(asked) == 2
+
+
+def test_a_hasty_end_of_tries_makes_no_pause() -> None:
+    """Nor does it wait for the rest of one that is under way."""
+    with nobody() as endpoint:
+        sender = HttpSender(f"{endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        hasty = Tries(sender, 3_600)
+        asked, real = [0], sender.post
+
+        def post(body: bytes, timeout_s: float) -> Answer:
+            asked[0] += 1
+            if asked[0] == 2:
+                hasty.hasten()  # the pause after it would be a second
+            return real(body, timeout_s)
+
+        sender.post = post  # type: ignore[method-assign]
+        assert (hasty.send(b"").verdict, asked) == (AGAIN, [2])
+        hasty.hasten(False)
+        hasty.hasten()
+        assert (hasty.send(b"").verdict, asked) == (AGAIN, [4])
 
 
 def test_a_receiver_that_is_busy_is_asked_again_when_it_says() -> None:

@@ -49,7 +49,8 @@ class Answer:
         """For the log: what it answered, what it said, and what to look at."""
         said = self.said if not self.said or self.said[-1] in ".!?" else f"{self.said}."
         status = f"It answered {self.status}{':' if said else '.'}" if self.status else ""
-        return " ".join(filter(None, (status, said, cure)))
+        text = " ".join(filter(None, (status, said, cure)))
+        return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,12 @@ class ComplainsOnce:
             at_work.active = self._is_trying = False
         return result
 
+    def hasten(self, is_hasty: bool = True) -> None:
+        """No pauses between tries from now on: nobody listens there, or nobody waits any more."""
+        tries = getattr(self.inner, "tries", None)
+        if tries is not None:
+            tries.hasten(is_hasty)
+
     def _complain(self, what: str, cure: str) -> None:
         if not self._is_failing:
             self._is_failing = True

@@ -17,6 +17,7 @@ import requests
 from .._version import __version__
 from ..config import ConfigError
 from ..runtime import clock
+from ..runtime.primitives import queue_of_now
 from . import answers, variables
 from .answers import Answer, Reply, Verdict
 
@@ -241,10 +242,14 @@ class Tries:
     def __init__(self, sender: Sender, timeout_s: float) -> None:
         self.sender = sender
         self.timeout_s = timeout_s
-        self._stopped: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_stopped = False
+        self._is_hasty = False
 
     def send(self, body: bytes) -> Answer:
+        self._wake = queue_of_now(
+            self._wake
+        )  # one of before gevent's patches would hold up the whole app for each pause
         until_s = clock.monotonic_s() + self.timeout_s
         answer = Answer(Verdict.AWAY)
         for attempt in range(TRIES):
@@ -262,17 +267,23 @@ class Tries:
             is_stale = attempt == 0 and answer.status is None
             pause_s = 0.0 if is_stale else 2 ** max(0, attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
             pause_s = pause_s if answer.pause_s is None else answer.pause_s
-            if pause_s >= until_s - clock.monotonic_s():
+            if pause_s >= until_s - clock.monotonic_s() or (pause_s and self._is_hasty):
                 break
             if pause_s:
                 with contextlib.suppress(queue.Empty):
-                    self._stopped.get(timeout=pause_s)
+                    self._wake.get(timeout=pause_s)
         return answer
+
+    def hasten(self, is_hasty: bool = True) -> None:
+        """No pauses between tries from now on, so one that fails is the last."""
+        self._is_hasty = is_hasty
+        if is_hasty:
+            self._wake.put(None)
 
     def stop(self) -> None:
         """No more tries; the request that is on its way may end."""
         self._is_stopped = True
-        self._stopped.put(None)
+        self._wake.put(None)
 
 
 def credential_provider(over: str, signal: str) -> Callable[[], Any] | None:

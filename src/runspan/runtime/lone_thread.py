@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-BEGIN_S = 1.0  # the longest that a start waits for its thread to begin; a moment, as for `Thread.start` itself
+BEGIN_S = (
+    1.0  # the longest that a start waits for its thread to begin; a moment, as for `Thread.start` itself
+)
 
 
 class LoneThread:
     """`start` after each thing put into the queue of `work`; `has_more`: something waits in it. `start` never waits for `work`.
 
-    The thread alone says that it runs. A Ctrl-C or a signal handler may interrupt a start anywhere, raise, or put something and wait
-    for it: then `start` may be called in the midst of itself, and of two threads the second ends at once.
+    The thread alone says that it runs. A Ctrl-C or a signal handler may interrupt a start anywhere. It may raise, or put something
+    and wait for it: then `start` is called in the midst of itself, and of two threads the second ends at once.
     """
 
     def __init__(
