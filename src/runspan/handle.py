@@ -316,10 +316,10 @@ class Handle:
     def _exit_time(self, timeout_s: float | None = None) -> Iterator[float]:
         """`timeout_s`, less what a server's end just before has waited for in vain: both are one end."""
         timeout_s = self.config.limits.exit_timeout_s if timeout_s is None else timeout_s
-        is_refused = self._providers.is_refused()  # a developer without a backend must not wait for one
-        timeout_s = min(timeout_s, REFUSED_S) if is_refused else timeout_s
+        if self._providers.is_refused():  # a developer without a backend must not wait for what a run lacks
+            timeout_s = min(timeout_s, REFUSED_S)
         spent_s = clock.monotonic_s() - self._waiting_since_s
-        with self._providers.trying(hastily=is_refused):
+        with self._providers.ending():
             yield max(0.0, timeout_s - spent_s) if spent_s < 2 * timeout_s else timeout_s
 
     def _closed(self) -> None:

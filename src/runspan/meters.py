@@ -32,6 +32,7 @@ from .config import Config
 from .exporting import metrics as exporters
 from .exporting import otlp, own, variables
 from .exporting.metrics import CarefulMetricExporter
+from .exporting.sending import Haste
 from .guard import guarded
 
 _EXEMPLARS: Mapping[str, Callable[[], ExemplarFilter]] = {
@@ -103,10 +104,10 @@ class Meters:
             provider.shutdown()
 
     def hasten(self) -> None:
-        """Ours is about to end: no pauses between tries any more, for the last counts were flushed."""
+        """Nobody waits any more, and the last counts were flushed. An exporter of the global provider goes on without us."""
         if not self._config.set_global:
             for exporter in self._exporters:
-                exporter.hasten()
+                exporter.hasten(Haste.ALWAYS)
 
     def after_fork(self) -> None:
         """The child's copy of ours would send the parent's counts a second time, so it is muted; a new one comes at first use."""

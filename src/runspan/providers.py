@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProces
 from .config import Config
 from .exporting import address, otlp, own, variables
 from .exporting.loss_reporting import CarefulExporter
+from .exporting.sending import Haste
 from .guard import logger
 from .runtime.primitives import lock_of_now
 
@@ -107,25 +108,20 @@ class Providers:
             self._used.pop(id(provider), None)
             provider.shutdown()
 
-    def hasten(self) -> None:
-        """Ours is about to end: no pauses between tries any more, for what still waits was given up."""
-        if not self._config.set_global:
-            self._try_hastily(True)
+    def hasten(self, haste: Haste = Haste.ALWAYS) -> None:
+        """How patient our exporters are from now on. Those of the global provider go on without us."""
+        if haste is not Haste.ALWAYS or not self._config.set_global:
+            for exporter in self._exporters:
+                exporter.hasten(haste)
 
     @contextmanager
-    def trying(self, *, hastily: bool) -> Iterator[None]:
-        """Within the block, exporters of ours make no pauses between their tries, if `hastily`."""
-        if hastily:
-            self._try_hastily(True)
+    def ending(self) -> Iterator[None]:
+        """Within the block, nobody is tried again where nothing listens."""
+        self.hasten(Haste.WHERE_REFUSED)
         try:
             yield
         finally:
-            if hastily:
-                self._try_hastily(False)
-
-    def _try_hastily(self, is_hasty: bool) -> None:
-        for exporter in self._exporters:
-            exporter.hasten(is_hasty)
+            self.hasten(Haste.NONE)
 
     def is_refused(self) -> bool:
         """Whether nothing listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""

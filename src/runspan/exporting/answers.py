@@ -35,6 +35,9 @@ class Verdict(Enum):
     AWAY = "away"  # nobody there, or out of order
 
 
+NOBODY = "nothing listens there"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`status`: an HTTP status or the name of a gRPC code; None where nothing came back. `said`: its words, or ours about them."""
@@ -44,6 +47,12 @@ class Answer:
     rejected: int = 0  # spans or data points
     said: str = ""
     pause_s: float | None = None  # how long it asks us to wait
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing listens there."""
+        is_grpc = self.status == "UNAVAILABLE" and "connection refused" in self.said.lower()
+        return is_grpc or (self.status is None and self.said == NOBODY)
 
     def with_cure(self, cure: str) -> str:
         """For the log: what it answered, what it said, and what to look at."""
