@@ -7,8 +7,8 @@ import logging
 import math
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from . import _compat, guard
@@ -68,7 +68,7 @@ from .stats import Stats
 
 logger = logging.getLogger("runspan")
 
-REFUSED_S = 0.5  # what an exit spends on an address that refuses connections
+REFUSED_S = 0.5  # the most that an exit spends on an address that refuses connections
 
 
 class Handle:
@@ -166,15 +166,8 @@ class Handle:
 
         self._patch = patch(OpenAILibrary(self._apis, ClientSecrets(texts.secrets)), OpenAIResults)
         self._azure_patch = patch(AzureCoreLibrary(self._apis, texts.secrets), AzureCoreResults)
-        self._active = Active(
-            config,
-            texts,
-            self._providers.current,
-            registry,
-            handoffs,
-            extra,
-            self._page,
-        )
+        provider = self._providers.current
+        self._active = Active(config, texts, provider, registry, handoffs, extra, self._page)
         self._exits = StreamManagerHook(self._worker.put)
         self._announcements = Announcements(self._apis, registry)
         self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, self._apis)
@@ -227,7 +220,7 @@ class Handle:
         timeout_s = self.config.limits.exit_timeout_s if timeout is None else timeout
         if loops.running() is None or not self._is_used():
             ok = self._close(timeout_s)
-            self._worker.stop(self._close_providers)
+            self._stop()
             return ok
 
         def then(ok: bool) -> None:
@@ -235,7 +228,7 @@ class Handle:
             if not ok:
                 self._providers.give_up()
             self._closed()
-            self._worker.stop(self._close_providers)
+            self._stop()
 
         return waiting.wait(self._worker.begin, timeout_s, closing=True, then=then)
 
@@ -297,10 +290,10 @@ class Handle:
         """The process is about to end: everything goes out, within the deadline. False: something was given up."""
         if not self._is_used():
             return True
-        timeout_s = self._exit_time(self.config.limits.exit_timeout_s if timeout_s is None else timeout_s)
         ok = False
         try:
-            ok = waiting.wait_to_the_end(self._worker.begin, timeout_s)
+            with self._exit_time(timeout_s) as left_s:
+                ok = waiting.wait_to_the_end(self._worker.begin, left_s)
         finally:
             if not ok:
                 self._providers.give_up()
@@ -310,22 +303,24 @@ class Handle:
         """A server has ended in this process, which may go on: what is over goes out."""
         if self._is_used():
             began_s = clock.monotonic_s()
-            if not await waiting.await_(
-                self._worker.begin, self._exit_time(self.config.limits.exit_timeout_s)
-            ):
-                self._waiting_since_s = began_s
+            with self._exit_time() as left_s:
+                if not await waiting.await_(self._worker.begin, left_s):
+                    self._waiting_since_s = began_s
 
     def _set_out(self) -> None:
         """What is over sets out; nobody waits for it."""
         if self._is_used():
             self._worker.begin(Flush.within(self.config.limits.exit_timeout_s, lambda ok: None))
 
-    def _exit_time(self, timeout_s: float) -> float:
+    @contextmanager
+    def _exit_time(self, timeout_s: float | None = None) -> Iterator[float]:
         """`timeout_s`, less what a server's end just before has waited for in vain: both are one end."""
-        if self._providers.is_refused():  # a developer without a backend must not wait for one
+        timeout_s = self.config.limits.exit_timeout_s if timeout_s is None else timeout_s
+        if self._providers.is_refused():  # a developer without a backend must not wait for what a run lacks
             timeout_s = min(timeout_s, REFUSED_S)
         spent_s = clock.monotonic_s() - self._waiting_since_s
-        return max(0.0, timeout_s - spent_s) if spent_s < 2 * timeout_s else timeout_s
+        with self._providers.ending():
+            yield max(0.0, timeout_s - spent_s) if spent_s < 2 * timeout_s else timeout_s
 
     def _closed(self) -> None:
         self._fetcher.close()
@@ -333,6 +328,11 @@ class Handle:
 
     def _is_used(self) -> bool:
         return self._worker.restarts >= 0 or self._providers.is_used
+
+    def _stop(self) -> None:
+        self._providers.hasten()  # nobody waits any more
+        self._meters.hasten()
+        self._worker.stop(self._close_providers)
 
     def _close_providers(self) -> None:
         """Ours; blocks as long as the SDK does."""

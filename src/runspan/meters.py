@@ -32,6 +32,7 @@ from .config import Config
 from .exporting import metrics as exporters
 from .exporting import otlp, own, variables
 from .exporting.metrics import CarefulMetricExporter
+from .exporting.sending import Haste
 from .guard import guarded
 
 _EXEMPLARS: Mapping[str, Callable[[], ExemplarFilter]] = {
@@ -101,6 +102,12 @@ class Meters:
         if provider is not None and not self._config.set_global:
             self._used.pop(id(provider), None)
             provider.shutdown()
+
+    def hasten(self) -> None:
+        """Nobody waits any more, and the last counts were flushed. An exporter of the global provider goes on without us."""
+        if not self._config.set_global:
+            for exporter in self._exporters:
+                exporter.hasten(Haste.ALWAYS)
 
     def after_fork(self) -> None:
         """The child's copy of ours would send the parent's counts a second time, so it is muted; a new one comes at first use."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace
@@ -18,6 +19,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProces
 from .config import Config
 from .exporting import address, otlp, own, variables
 from .exporting.loss_reporting import CarefulExporter
+from .exporting.sending import Haste
 from .guard import logger
 from .runtime.primitives import lock_of_now
 
@@ -105,6 +107,21 @@ class Providers:
         if provider is not None and not self._config.set_global:
             self._used.pop(id(provider), None)
             provider.shutdown()
+
+    def hasten(self, haste: Haste = Haste.ALWAYS) -> None:
+        """How patient our exporters are from now on. Those of the global provider go on without us."""
+        if haste is not Haste.ALWAYS or not self._config.set_global:
+            for exporter in self._exporters:
+                exporter.hasten(haste)
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Within the block, nobody is tried again where nothing listens."""
+        self.hasten(Haste.WHERE_REFUSED)
+        try:
+            yield
+        finally:
+            self.hasten(Haste.NONE)
 
     def is_refused(self) -> bool:
         """Whether nothing listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""

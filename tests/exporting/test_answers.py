@@ -18,8 +18,16 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from runspan.exporting.answers import Verdict, of_grpc_error
-from runspan.exporting.sending import MAX_REPLY_BYTES, GrpcSender, HttpSender, Tries, new_session, reply
+from runspan.exporting.answers import Answer, Verdict, of_grpc_error
+from runspan.exporting.sending import (
+    MAX_REPLY_BYTES,
+    GrpcSender,
+    Haste,
+    HttpSender,
+    Tries,
+    new_session,
+    reply,
+)
 from tests.support.answering import answering
 from tests.support.children import nobody
 from tests.support.collector import serve_grpc
@@ -219,6 +227,44 @@ def test_tries_end_with_their_time_and_with_a_stop() -> None:
         stopped.stop()
         assert stopped.send(b"").verdict is AWAY
         assert len(asked) == 2
+
+
+@pytest.mark.parametrize("haste", [Haste.WHERE_REFUSED, Haste.ALWAYS])
+@pytest.mark.parametrize("over", ["http", "grpc"])
+def test_in_haste_there_is_no_pause_where_nobody_listens(over: str, haste: Haste) -> None:
+    """Nor does it wait for the rest of one that is under way."""
+    kind = ExportTraceServiceResponse
+    with nobody() as endpoint:
+        sender: Any = (
+            HttpSender(f"{endpoint}/v1/traces", kind, headers={})
+            if over == "http"
+            else GrpcSender(endpoint, METHODS[kind], kind, headers={}, is_insecure=True)
+        )
+        tries = Tries(sender, 3_600)
+        asked, real, last = [0], sender.post, {"http": 2, "grpc": 1}[over]
+
+        def post(body: bytes, timeout_s: float) -> Answer:
+            asked[0] += 1
+            if asked[0] == last:  # the pause after it would be a second
+                tries.hasten(haste)
+            answer: Answer = real(body, timeout_s)
+            return answer
+
+        sender.post = post
+        answer = tries.send(b"")
+        assert (answer.verdict, answer.is_refused, asked) == (AGAIN, True, [last])
+        sender.close()
+
+
+@pytest.mark.parametrize(("haste", "tries"), [(Haste.WHERE_REFUSED, 6), (Haste.ALWAYS, 1)])
+def test_one_that_is_busy_is_asked_again_as_long_as_somebody_waits(haste: Haste, tries: int) -> None:
+    with answering(503, {"Retry-After": "0.01"}) as receiver:
+        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        hasty = Tries(sender, 60)
+        hasty.hasten(haste)
+        assert hasty.send(b"").verdict is AGAIN
+        sender.close()
+    assert len(receiver.paths) == tries
 
 
 def test_a_receiver_that_is_busy_is_asked_again_when_it_says() -> None:

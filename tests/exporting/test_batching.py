@@ -201,3 +201,26 @@ def test_our_export_makes_no_spans_of_its_own() -> None:
     provider.force_flush()
     provider.shutdown()
     assert seen == [True]
+
+
+def test_a_thread_whose_start_was_interrupted_is_started_by_the_next_span(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inner = Stuck()
+    inner.opened.set()
+    _, provider = held(inner, delay_s=0.01)
+    before, start = set(threading.enumerate()), threading.Thread.start
+
+    def interrupted(self: threading.Thread) -> None:
+        start(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            end_spans(provider, 1)
+    end_spans(provider, 1)
+    assert inner.entered.wait(30)
+    provider.shutdown()
+    assert inner.delivered == 2
+    assert set(threading.enumerate()) == before

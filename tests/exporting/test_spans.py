@@ -206,7 +206,7 @@ def test_nobody_there_is_a_plain_failure() -> None:
         sized = over_http(endpoint, 3_500_000, timeout_s=0.5)
         assert sized.export(large(2, 10)) is FAILURE
         assert sized.delivered == 0
-        assert sized.cure == "nothing listens there. Look there."
+        assert sized.cure == "Nothing listens there. Look there."
 
 
 def test_the_setting_is_the_size_of_requests_of_our_own_provider() -> None:

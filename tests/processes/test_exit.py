@@ -79,6 +79,27 @@ def test_an_endpoint_that_refuses_costs_one_line_with_the_cure(server: Server) -
         assert ended.exit_seconds() < 9
 
 
+def test_a_name_server_that_does_not_answer_holds_the_exit_no_longer_than_the_deadline() -> None:
+    ended = run(
+        """
+        import socket, time
+        import runspan
+        real = socket.getaddrinfo
+        def getaddrinfo(host, *rest, **named):
+            if host == "collector.test":
+                time.sleep(600)
+            return real(host, *rest, **named)
+        socket.getaddrinfo = getaddrinfo
+        runspan.instrument(exit_timeout_s=0.1)
+        with runspan.span("work"):
+            pass
+        """,
+        environment(to="http://collector.test:4318"),
+    )
+    assert ended.code == 0
+    assert "collector.test:4318 does not take spans; 1 were lost." in ended.err
+
+
 def test_a_provider_that_is_set_after_instrument_has_its_spans_before_it_shuts_down(
     server: Server, receiver: Receiver
 ) -> None:

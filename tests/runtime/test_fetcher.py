@@ -183,6 +183,14 @@ def test_after_close_nothing_is_asked(desk: Desk) -> None:
     assert not desk.fetcher._waiting
 
 
+def test_after_close_nobody_waits_for_an_answer(desk: Desk) -> None:
+    """A call that was in flight at the end may still bring a run that lacks something."""
+    via = BackgroundClient("server", 1, lambda *_: None)
+    assert not desk.fetcher.is_paused(via)
+    desk.fetcher.close()
+    assert desk.fetcher.is_paused(via)
+
+
 def test_daemon_threads_as_many_as_are_at_work_and_none_before_the_first(desk: Desk) -> None:
     go_on = threading.Event()
 

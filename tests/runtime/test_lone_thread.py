@@ -6,6 +6,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -46,7 +47,8 @@ def hasty_switches() -> Iterator[None]:
 def join_all(before: set[threading.Thread]) -> None:
     while new := set(threading.enumerate()) - before:
         for thread in new:
-            thread.join(60)
+            with suppress(RuntimeError):  # it is about to be started
+                thread.join(60)
 
 
 def test_what_came_while_its_first_thread_ended_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,3 +113,54 @@ def test_it_says_when_the_system_has_no_thread(monkeypatch: pytest.MonkeyPatch) 
     assert desk.put(2)
     join_all(before)
     assert desk.done == [1, 2]
+
+
+@pytest.mark.parametrize("is_begun", [False, True], ids=["before it began", "after it began"])
+def test_an_interrupted_start_is_made_up_for_by_the_next(
+    monkeypatch: pytest.MonkeyPatch, is_begun: bool
+) -> None:
+    """As a Ctrl-C does, or a handler of SIGTERM that calls `sys.exit`."""
+    desk, before, real = Desk(), set(threading.enumerate()), threading.Thread.start
+
+    def interrupted(self: threading.Thread) -> None:
+        if is_begun:
+            real(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            desk.put(1)
+    assert desk.put(2)
+    join_all(before)
+    assert (desk.done, desk.most_at_once) == ([1, 2], 1)
+
+
+@pytest.mark.parametrize("is_begun", [False, True], ids=["before it began", "after it began"])
+def test_a_signal_handler_that_interrupts_a_start_may_wait_for_what_it_puts(
+    monkeypatch: pytest.MonkeyPatch, is_begun: bool
+) -> None:
+    desk, before, real = Desk(), set(threading.enumerate()), threading.Thread.start
+    handled, waited = threading.Event(), []
+
+    def start(self: threading.Thread) -> None:
+        if is_begun:
+            real(self)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", real)
+            desk.put(2)
+            waited.append(handled.wait(30))
+        if not is_begun:
+            real(self)
+
+    class Handled(list[int]):
+        def append(self, number: int) -> None:
+            super().append(number)
+            if number == 2:
+                handled.set()
+
+    desk.done = Handled()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert desk.put(1)
+    join_all(before)
+    assert (desk.done, desk.most_at_once, waited) == ([1, 2], 1, [True])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
+from typing import Any, cast
 
 import pytest
 
+from runspan.exporting.answers import Answer, Verdict
+from runspan.exporting.sending import TRIES, Tries
 from runspan.runtime.primitives import lock_of_now, queue_of_now
 from tests.support.workers import poll, working
 
@@ -56,3 +59,20 @@ def test_a_worker_that_starts_after_the_patch_waits_for_a_queue_of_the_new_kind(
     assert notes.read == [first, second]
     assert type(worker._queue) is Patched
     worker.stop(lambda: None)
+
+
+def test_a_pause_between_tries_holds_up_no_other_greenlet(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[float] = []
+
+    class Pausing(Patched):
+        def get(self, block: bool = True, timeout: float | None = None) -> None:
+            paused.append(timeout or 0.0)
+
+    class Busy:
+        def post(self, body: bytes, timeout_s: float) -> Answer:
+            return Answer(Verdict.AGAIN, status="503", pause_s=1.0)
+
+    tries = Tries(cast(Any, Busy()), 3_600)
+    monkeypatch.setattr(queue, "SimpleQueue", Pausing)
+    tries.send(b"")
+    assert paused == [1.0] * TRIES

@@ -140,6 +140,23 @@ def test_a_signal_handler_that_interrupts_put_can_put() -> None:
     assert from_handler >= 50
 
 
+def test_a_thread_that_found_none_says_nothing_of_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread had one started meanwhile."""
+    worker, notes = working()
+    real, late = worker._thread.start, [poll("run_late")]
+
+    def start() -> bool:
+        if not late:
+            return real()
+        worker.put(late.pop())
+        return False
+
+    monkeypatch.setattr(worker._thread, "start", start)
+    worker.put(poll())
+    assert worker.flush(30)
+    assert len(notes.read) == 2
+
+
 def test_a_record_that_comes_while_the_worker_is_being_started_is_not_lost() -> None:
     late = poll("run_late")
     worker, notes = working(lambda: worker.put(late))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,12 +13,15 @@ from opentelemetry.sdk.metrics import MeterProvider
 
 import runspan
 from runspan.config import Config, ConfigError
+from runspan.exporting import sending
 from runspan.fake import Server, serve
 from runspan.meters import Meters
 from runspan.viewer.receiver import Receiver
 from tests.support.children import black_hole, environment, nobody, run
 from tests.support.otlp import run_ids
 from tests.support.redirecting import redirecting
+
+from .conftest import settle
 
 STATUS = "runspan.run.status"
 OTLP = {"OTEL_METRICS_EXPORTER": "otlp"}
@@ -127,7 +132,10 @@ def test_an_endpoint_of_the_metrics_own_asks_for_them_and_gets_no_header_of_the_
     server: Server, receiver: Receiver
 ) -> None:
     with nobody() as other:
-        variables = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{receiver.endpoint}/v1/metrics"}
+        variables = {
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{receiver.endpoint}/v1/metrics",
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "0.1",  # the flush waits for all tries
+        }
         env = environment(server, other, **variables)
         del env["OTEL_METRICS_EXPORTER"]
         script = """
@@ -221,6 +229,26 @@ def test_a_redirect_is_no_delivery_and_is_not_followed(
     assert (ended.code, ended.out) == (0, "False\n")
     assert ended.err.count("does not take metrics") == 1
     assert paths(receiver) == ["/v1/traces"]
+
+
+def test_nothing_of_ours_tries_on_after_the_end_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    def get(timeout: float) -> None:
+        pauses.append(timeout)
+
+    before = set(threading.enumerate())
+    monkeypatch.setattr(sending, "queue_of_now", lambda held: SimpleNamespace(get=get, put=lambda _: None))
+    with nobody() as endpoint:
+        for name, value in OTLP.items():
+            monkeypatch.setenv(name, value)
+        handle = runspan.instrument(endpoint=endpoint)
+        with runspan.span("work"):
+            pass
+        handle._meters.current().get_meter("test").create_counter("runs").add(1)
+        assert not runspan.uninstrument()
+        settle()
+    assert (pauses, set(threading.enumerate())) == ([], before)
 
 
 def test_a_black_hole_holds_the_exit_no_longer_than_the_deadline(server: Server, receiver: Receiver) -> None:

@@ -35,6 +35,9 @@ class Verdict(Enum):
     AWAY = "away"  # nobody there, or out of order
 
 
+NOBODY = "nothing listens there"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`status`: an HTTP status or the name of a gRPC code; None where nothing came back. `said`: its words, or ours about them."""
@@ -45,11 +48,18 @@ class Answer:
     said: str = ""
     pause_s: float | None = None  # how long it asks us to wait
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing listens there."""
+        is_grpc = self.status == "UNAVAILABLE" and "connection refused" in self.said.lower()
+        return is_grpc or (self.status is None and self.said == NOBODY)
+
     def with_cure(self, cure: str) -> str:
         """For the log: what it answered, what it said, and what to look at."""
         said = self.said if not self.said or self.said[-1] in ".!?" else f"{self.said}."
         status = f"It answered {self.status}{':' if said else '.'}" if self.status else ""
-        return " ".join(filter(None, (status, said, cure)))
+        text = " ".join(filter(None, (status, said, cure)))
+        return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from ..runtime import clock
 from ..runtime.emitter import suppressed
+from ..runtime.lone_thread import LoneThread
 from ..runtime.primitives import lock_of_now, queue_of_now
 
 END_S = 30.0  # how long `shutdown` waits for the last batch, as the SDK's does
@@ -40,8 +41,7 @@ class Batching(SpanProcessor):
         self._spans: deque[ReadableSpan] = deque()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._exporting = threading.RLock()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = LoneThread("runspan-export", self._work, lambda: bool(self._spans), self._prepare)
         self._is_awake = False  # the thread was told that something waits
         self._is_pressed = False  # it was told that a batch is full
         self._is_over = False
@@ -74,22 +74,11 @@ class Batching(SpanProcessor):
         if not self._is_pressed and len(self._spans) >= self._max_batch:
             self._is_pressed = True
             self._wake.put(None)
-        if self._thread is None:
-            self._start()
+        if not self._thread.is_running:
+            self._thread.start()  # where the system has none now, the next span tries again; a flush needs none
 
-    def _start(self) -> None:
-        if not self._starting.acquire(blocking=False):
-            return
-        try:
-            if self._thread is None:
-                self._wake, self._exporting = queue_of_now(self._wake), lock_of_now(self._exporting)
-                thread = threading.Thread(target=self._work, name="runspan-export", daemon=True)
-                thread.start()
-                self._thread = thread
-        except RuntimeError:  # none now: the next span tries again, and a flush exports on its own thread
-            pass
-        finally:
-            self._starting.release()
+    def _prepare(self) -> None:
+        self._wake, self._exporting = queue_of_now(self._wake), lock_of_now(self._exporting)
 
     def _work(self) -> None:
         while not self._is_over:
@@ -127,10 +116,7 @@ class Batching(SpanProcessor):
             return
         self._is_over = True
         self._wake.put(None)
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(END_S)
-        else:
+        if self._thread.join(END_S):
             self._export()
         self._exporter.shutdown()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
 import threading
@@ -13,6 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
 from .batching import Batching
+from .sending import Haste
 
 Result = TypeVar("Result")
 
@@ -33,6 +35,13 @@ def refuses(door: tuple[str, int] | None) -> bool:
     except OSError:  # slow, unknown, filtered: that is for the exporter to find out
         return False
     return False
+
+
+def _needs_no_lookup(host: str) -> bool:
+    try:
+        return host == "localhost" or bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 class AtWork(threading.local):
@@ -82,6 +91,12 @@ class ComplainsOnce:
         finally:
             at_work.active = self._is_trying = False
         return result
+
+    def hasten(self, haste: Haste) -> None:
+        """How patient its tries are from now on; exporters of other packages stay as they are."""
+        tries = getattr(self.inner, "tries", None)
+        if tries is not None:
+            tries.hasten(haste)
 
     def _complain(self, what: str, cure: str) -> None:
         if not self._is_failing:
@@ -145,9 +160,10 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
         return self._processor.overflown if self._processor is not None else 0
 
     def is_refused(self) -> bool:
-        """Whether nothing listens there."""
+        """Whether nothing listens there. False where a name server would have to be asked: it may take its time."""
         tries = getattr(self.inner, "tries", None)
-        return tries is not None and refuses(tries.sender.door())
+        door = None if tries is None else tries.sender.door()
+        return door is not None and _needs_no_lookup(door[0]) and refuses(door)
 
     def give_up(self) -> None:
         """The process ends while the exporter still tries (for 10 s): what it has, and what waits for it."""

@@ -59,19 +59,19 @@ class OwnMetricExporter(OTLPMetricExporter):
             session=requests.Session(),
         )
         self.problem: Answer | None = None
-        self._tries = tries
+        self.tries = tries
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **_: Any
     ) -> MetricExportResult:
-        answer = self._tries.send(encode_metrics(metrics_data).SerializeToString())
+        answer = self.tries.send(encode_metrics(metrics_data).SerializeToString())
         is_whole = answer.verdict is Verdict.TAKEN and not answer.rejected
         self.problem = None if is_whole else answer
         return MetricExportResult.SUCCESS if is_whole else MetricExportResult.FAILURE
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
-        self._tries.stop()
-        self._tries.sender.close()
+        self.tries.stop()
+        self.tries.sender.close()
 
 
 class CarefulMetricExporter(ComplainsOnce):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import gzip
 import os
 import queue
@@ -17,8 +18,9 @@ import requests
 from .._version import __version__
 from ..config import ConfigError
 from ..runtime import clock
+from ..runtime.primitives import queue_of_now
 from . import answers, variables
-from .answers import Answer, Reply, Verdict
+from .answers import NOBODY, Answer, Reply, Verdict
 
 TRIES = 6
 MAX_REPLY_BYTES = 65_536  # what an OTLP receiver says is far shorter
@@ -142,7 +144,7 @@ def door_of_url(url: str) -> tuple[str, int] | None:
 def reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    return "nothing listens there" if "refused" in str(error).lower() else type(error).__name__
+    return NOBODY if "refused" in str(error).lower() else type(error).__name__
 
 
 # ---------------------------------------------------------------- gRPC
@@ -235,16 +237,34 @@ def _read(name: str) -> bytes:
 # ---------------------------------------------------------------- tries, and credentials of a plug-in
 
 
+class Haste(enum.Enum):
+    """When a try that failed is the last one, though there was time for more."""
+
+    NONE = enum.auto()
+    WHERE_REFUSED = enum.auto()  # the process ends, and a developer without a receiver must not wait for one
+    ALWAYS = enum.auto()  # nobody waits any more
+
+
+_IS_LAST: Mapping[Haste, Callable[[Answer], bool]] = {
+    Haste.NONE: lambda _: False,
+    Haste.WHERE_REFUSED: lambda answer: answer.is_refused,
+    Haste.ALWAYS: lambda _: True,
+}
+
+
 class Tries:
     """Sends with tries, until `timeout_s` (one request and all its tries) is over or `stop` was called."""
 
     def __init__(self, sender: Sender, timeout_s: float) -> None:
         self.sender = sender
         self.timeout_s = timeout_s
-        self._stopped: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_stopped = False
+        self._haste = Haste.NONE
 
     def send(self, body: bytes) -> Answer:
+        # A queue that is older than gevent's patches would stop the whole app for each pause.
+        self._wake = queue_of_now(self._wake)
         until_s = clock.monotonic_s() + self.timeout_s
         answer = Answer(Verdict.AWAY)
         for attempt in range(TRIES):
@@ -262,17 +282,23 @@ class Tries:
             is_stale = attempt == 0 and answer.status is None
             pause_s = 0.0 if is_stale else 2 ** max(0, attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
             pause_s = pause_s if answer.pause_s is None else answer.pause_s
-            if pause_s >= until_s - clock.monotonic_s():
+            if pause_s >= until_s - clock.monotonic_s() or (pause_s and _IS_LAST[self._haste](answer)):
                 break
             if pause_s:
                 with contextlib.suppress(queue.Empty):
-                    self._stopped.get(timeout=pause_s)
+                    self._wake.get(timeout=pause_s)
         return answer
+
+    def hasten(self, haste: Haste) -> None:
+        """How it is from now on, also in a pause that is under way."""
+        self._haste = haste
+        if haste is not Haste.NONE:
+            self._wake.put(None)
 
     def stop(self) -> None:
         """No more tries; the request that is on its way may end."""
         self._is_stopped = True
-        self._stopped.put(None)
+        self._wake.put(None)
 
 
 def credential_provider(over: str, signal: str) -> Callable[[], Any] | None:

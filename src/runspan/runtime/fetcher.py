@@ -90,8 +90,8 @@ class Fetcher:
         return self._retry_ns
 
     def is_paused(self, via: BackgroundClient) -> bool:
-        """Whether this client's server has asked for rest: an answer would come too late for somebody who waits."""
-        return self._paused.get(via.owner, 0) - clock.now_ns() > PAUSE_NS // 2
+        """Whether an answer would come too late for somebody who waits: its server asked for rest, or all has ended."""
+        return self._is_closed or self._paused.get(via.owner, 0) - clock.now_ns() > PAUSE_NS // 2
 
     def close(self) -> None:
         """Nothing more is asked; what waits is forgotten."""

@@ -5,9 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+BEGIN_S = (
+    1.0  # the longest that a start waits for its thread to begin; a moment, as for `Thread.start` itself
+)
+
 
 class LoneThread:
-    """`start` after each thing put into the queue of `work`; `has_more`: something waits in it. Nothing here blocks."""
+    """`start` after each thing put into the queue of `work`; `has_more`: something waits in it. `start` never waits for `work`.
+
+    The thread alone says that it runs. A Ctrl-C or a signal handler may interrupt a start anywhere. It may raise, or put something
+    and wait for it: then `start` is called in the midst of itself, and of two threads the second ends at once.
+    """
 
     def __init__(
         self,
@@ -20,8 +28,11 @@ class LoneThread:
         self._work = work
         self._has_more = has_more
         self._prepare = prepare
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
+        self._working = threading.Lock()
         self._is_missed = False  # somebody came for whom the lock was taken
+        self._is_preparing = False
+        self._thread: threading.Thread | None = None
         self.is_running = False
 
     def start(self) -> bool:
@@ -30,14 +41,14 @@ class LoneThread:
             self._is_missed = True
             if not self._starting.acquire(blocking=False):
                 break
-            self._is_missed = False
             try:
+                self._is_missed = False
                 if not self.is_running:
-                    self.is_running = True
-                    self._prepare()
-                    threading.Thread(target=self._run, name=self._name, daemon=True).start()
+                    self._prepare_once()
+                    begun = threading.Event()
+                    threading.Thread(target=self._run, args=(begun,), name=self._name, daemon=True).start()
+                    begun.wait(BEGIN_S)
             except RuntimeError:
-                self.is_running = False
                 return False
             finally:
                 self._starting.release()
@@ -45,10 +56,34 @@ class LoneThread:
                 break
         return True
 
-    def _run(self) -> None:
+    def _prepare_once(self) -> None:
+        """Not where this start came in the midst of it: `prepare` may put something itself."""
+        if not self._is_preparing:
+            self._is_preparing = True
+            try:
+                self._prepare()
+            finally:
+                self._is_preparing = False
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end of its work. False: it is still at work, and on another thread."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout_s)
+        return not thread.is_alive()
+
+    def _run(self, begun: threading.Event) -> None:
+        if not self._working.acquire(blocking=False):
+            begun.set()
+            return
+        self._thread = threading.current_thread()
+        self.is_running = True
+        begun.set()
         try:
             self._work()
         finally:
             self.is_running = False
+            self._working.release()
         if self._has_more():  # came while it was leaving
             self.start()

@@ -418,3 +418,14 @@ def test_a_lone_surrogate_that_json_escapes_keeps_nobody_from_the_store(store: S
     put(*(call if span is lone[2] else span for span in lone))
     assert store.count_runs(RunFilter()) == 3
     assert [run.trace for run in store.runs(RunFilter(words="surrogate"))] == [f"{3:032x}"]
+
+
+def test_a_sender_that_waits_no_longer_keeps_nobody_from_the_store(store: Store) -> None:
+    busy = sqlite3.connect(store.path, isolation_level=None)
+    busy.execute("BEGIN IMMEDIATE")
+    first = store.add(rows.traces(export(*a_run(1)), PROTOBUF))
+    assert not first.cancel()
+    busy.execute("ROLLBACK")
+    busy.close()
+    store.add(rows.traces(export(*a_run(2)), PROTOBUF)).result(30)
+    assert store.count_runs(RunFilter()) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import sqlite3
 import threading
 import time
 import zlib
@@ -113,6 +114,17 @@ def test_a_full_store_asks_the_sender_to_come_again(viewer: Viewer, monkeypatch:
 
     monkeypatch.setattr(viewer.store, "add", broken)
     assert answer(viewer, export(*a_run(1))) == ("UNAVAILABLE", "could not be written: disk is full")
+
+
+def test_a_sender_that_hangs_up_while_its_spans_are_written_keeps_no_other_out(viewer: Viewer) -> None:
+    busy = sqlite3.connect(viewer.store.path, isolation_level=None)
+    busy.execute("BEGIN IMMEDIATE")
+    with calling(viewer) as call, pytest.raises(grpc.RpcError) as ended:
+        call(export(*a_run(1)), timeout=0.5)
+    assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    busy.execute("ROLLBACK")
+    busy.close()
+    assert answer(viewer, export(*a_run(2))) == ("OK", "")
 
 
 @pytest.mark.parametrize("how", ["http", "grpc"])

@@ -5,12 +5,10 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-import math
 import sys
 from collections.abc import Iterator
 
 import runspan
-from runspan import handle
 
 from ..drawing import draw
 from ..finding import Finding, State, bad, note, ok, warn
@@ -47,9 +45,6 @@ def report_at_exit(before: tuple[Finding, ...], as_json: bool) -> None:
     logging.getLogger(EXPORTERS).addHandler(said)
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
-    handle.REFUSED_S = (
-        math.inf
-    )  # who asks the doctor wants to hear what became of each span, also where nobody listens
     atexit.register(_report, before, said, as_json)
 
 

@@ -32,6 +32,13 @@ class StoreFullError(Exception):
     """More waits to be written than `Bounds.waiting_bytes`; the sender may come again."""
 
 
+def _begun() -> Future[Any]:
+    """A future that nobody can cancel: asyncio cancels it with the sender's request, and then the writer could not answer it."""
+    made: Future[Any] = Future()
+    made.set_running_or_notify_cancel()
+    return made
+
+
 class Writer:
     """Owns the file for writing until `close`."""
 
@@ -49,7 +56,7 @@ class Writer:
 
     def add(self, batch: Batch) -> Future[None]:
         """Done once the batch is committed; holds the error when it could not be. Raises `StoreFullError`."""
-        done: Future[None] = Future()
+        done = _begun()
         with self._lock:
             if self._is_closed:
                 raise StoreFullError("the store is closed")
@@ -61,7 +68,7 @@ class Writer:
 
     def do(self, work: Work) -> Future[Any]:
         """Run in a transaction of its own, after what waits; the future has the work's result."""
-        done: Future[Any] = Future()
+        done = _begun()
         with self._lock:
             if self._is_closed:
                 raise StoreFullError("the store is closed")
