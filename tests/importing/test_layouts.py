@@ -118,6 +118,70 @@ def test_a_list_of_any_length_is_read_in_slices(tmp_path: Path) -> None:
     assert (report.found, report.runs) == ({"runs": 1_201}, 1_201)
 
 
+LONG = 701
+
+
+def thread_of_many_messages(**order: Any) -> str:
+    export = thread("thread_1")
+    export["messages"] = [message("thread_1", n, "user", f"Question {n}", A - 1) for n in range(LONG)]
+    return json.dumps(export, indent=1, **order)
+
+
+@pytest.mark.parametrize("order", [{}, {"sort_keys": True}], ids=["as written", "sorted"])
+def test_a_long_thread_is_read_whole_in_any_order_of_its_keys(order: Any, tmp_path: Path) -> None:
+    (tmp_path / "thread.json").write_text(thread_of_many_messages(**order))
+    spans, report = imported(tmp_path)
+    assert (report.found, report.faults) == (
+        {"conversations": 1, "messages": LONG, "runs": 1, "steps": 1},
+        [],
+    )
+    (chat,) = [span for span in spans if span.name.startswith("chat")]
+    assert (chat.attributes or {})["runspan.input.omitted_messages"] == LONG - 100
+
+
+@pytest.mark.parametrize("order", [{}, {"sort_keys": True}], ids=["as written", "sorted"])
+def test_a_long_response_is_one_object(order: Any, tmp_path: Path) -> None:
+    """Its lists are no objects of their own: in pieces, a later one would replace those before."""
+
+    def said(kind: str, role: str) -> list[Any]:
+        return [
+            {
+                "id": f"{kind}_{n}",
+                "type": "message",
+                "role": role,
+                "content": [{"type": kind, "text": f"{n}"}],
+            }
+            for n in range(LONG)
+        ]
+
+    def response(id_: str, output: list[Any]) -> dict[str, Any]:
+        return {"id": id_, "object": "response", "created_at": A, "status": "completed", "model": "m", "output": output,
+                "usage": {"input_tokens": 3, "output_tokens": 4}}  # fmt: skip
+
+    asked = {"response": response("resp_1", []), "input_items": said("input_text", "user")}
+    (tmp_path / "asked.json").write_text(json.dumps(asked, indent=1, **order))
+    told = response("resp_2", said("output_text", "assistant"))
+    (tmp_path / "told.json").write_text(json.dumps(told, indent=1, **order))
+    spans, report = imported(tmp_path)
+    first, second = (span.attributes or {} for span in spans)
+    assert report.found == {"lists of input": 1, "runs": 2}
+    assert first["runspan.input.omitted_messages"] == LONG - 100
+    assert str(second["gen_ai.output.messages"]).count('"role"') == LONG
+    assert second["gen_ai.usage.input_tokens"] == 3
+
+
+def test_lines_behind_a_very_long_one_are_lines(tmp_path: Path) -> None:
+    long = thread("thread_1")
+    long["messages"][0]["content"][0]["text"]["value"] = "x" * 1_100_000
+    lines = [json.dumps(long), "{broken", *(json.dumps(thread(f"thread_{n}")) for n in range(2, 5))]
+    (tmp_path / "threads.jsonl").write_text("\n".join(lines))
+    _, report = imported(tmp_path)
+    assert (report.runs, [(fault.line, fault.reason[:11]) for fault in report.faults]) == (
+        4,
+        [(2, "broken JSON")],
+    )
+
+
 def test_a_later_look_that_saw_less_takes_nothing_away(tmp_path: Path) -> None:
     over, begun = run("thread_1"), run("thread_1", status="in_progress", completed_at=None, usage=None)
     for first, second in ((over, begun), (begun, over)):
@@ -208,7 +272,26 @@ CUT = json.dumps(page([run("thread_cut"), run("thread_lost")]), indent=1)
 GARBAGE: dict[str, tuple[str | bytes, list[tuple[int, str]]]] = {
     "empty.json": ("", [(1, "the file is empty")]),
     "words.txt": ("some words\nand more\n", [(1, "neither JSON nor JSON lines")]),
-    "picture.png": (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", [(0, "not UTF-8")]),
+    "blank.json": ("\n \n" * 9, [(1, "the file is empty")]),
+    "picture.png": (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", [(1, "not UTF-8")]),
+    "archive.zip": (b"PK\x03\x04\x14\x00", [(0, "a zip archive: unpack it, and import the folder")]),
+    "archive.tgz": (
+        gzip.compress(b"threads/1.json".ljust(257, b"\0") + b"ustar\x0000".ljust(255, b"\0")),
+        [(0, "a tar archive: unpack it, and import the folder")],
+    ),
+    "packed.zst": (b"\x28\xb5\x2f\xfd\x24", [(0, "compressed by zstd: unpack it first")]),
+    "half_a_pair.json": (b"\xff\xfe[\0\0\xd8", [(0, "not UTF-8")]),
+    "bytes.json": (b'[\n{"object": "thread", "id": "thread_b"},\n{"a": "\xe9"}]', [(3, "not UTF-8; what follows is not read")]),
+    "latin.jsonl": (b'{"object": "thread", "id": "thread_1"}\n{"a": "\xe9"}\n{"b": "\xe9"}', [(2, "not UTF-8 (2 times)")]),
+    "traces.jsonl": ('{"resourceSpans": []}\n' * 3, [(1, "traces already, in OTLP: runspan replay sends them (3 times)")]),
+    "step.json": (
+        json.dumps([{"object": "thread.run.step", "id": f"step_{n}", "run_id": "run_z", "thread_id": "t"} for n in range(3)]),
+        [(1, "run_z: 3 steps of a run that is in no archive")],
+    ),
+    "input.json": (
+        json.dumps({"response": "resp_z", "input_items": []}),
+        [(1, "resp_z: the input of a run that is in no archive")],
+    ),
     "broken.gz": (b"\x1f\x8b\x08\x00garbage", [(0, "broken gzip data")]),
     "cut.json": (CUT[:-40], [(CUT[: CUT.rindex("thread.run")].count("\n") - 1, "broken JSON")]),
     "number.json": ("[1]", [(1, "no object, but int")]),

@@ -35,6 +35,12 @@ class Recorded(Struct, frozen=True):
 Item = Found | Recorded | Unreadable | Remark
 
 
+def may_cut(fields: Wire, name: str) -> bool:
+    """Whether a long list of an object can be read in pieces: those of a page, and those that an API's archive names."""
+    is_page = name == "data" and fields.get("object") in (None, "list")
+    return is_page or any(archive.may_cut(fields, name) for archive in ARCHIVES.values())
+
+
 def recognised(value: Any) -> list[Item]:
     """All that a value holds. Objects of a list stand oldest first; what can't be read of it for one reason is told once."""
     items = _oldest_first(list(_items(value)))
@@ -88,6 +94,8 @@ def _foreign(value: Any) -> Unreadable:
     kind = value.get("object")
     if isinstance(kind, str):
         return Unreadable(f"an object of an unknown kind: {kind[:MAX_SHOWN]}")
+    if "resourceSpans" in value:
+        return Unreadable("traces already, in OTLP: runspan replay sends them")
     keys = ", ".join(str(key)[:MAX_SHOWN] for key in list(value)[:4])
     return Unreadable(f"an unknown object{f' with {keys}' if keys else ', empty'}")
 
