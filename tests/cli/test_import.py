@@ -100,6 +100,7 @@ def test_runs_can_be_chosen(command: Command, archive: Path) -> None:
         "import", archive, "--thread", "thread_1", "--to", "thread.jsonl", "--no-content", "--json"
     )
     assert json.loads(ended.stdout)["runs"] == 2
+    assert json.loads(ended.stdout)["skipped"] == 1
     assert "Question" not in (command.home / "thread.jsonl").read_text()
 
 
@@ -107,6 +108,9 @@ def test_runs_can_be_chosen(command: Command, archive: Path) -> None:
     ("arguments", "said"),
     [
         (["nowhere"], "can't find nowhere"),
+        (["x" * 300], "File name too long"),
+        (["export", ""], "a PATH is empty"),
+        (["export", "--since", "9" * 400 + "d"], "is no duration"),
         ([], "Missing argument"),
         (["export", "--to", "otlp", "--db", "x.db"], "--db is for --to viewer"),
         (["export", "--since", "yesterday"], "write 2026-01-31, or 30d"),
