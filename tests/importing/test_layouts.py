@@ -111,77 +111,6 @@ def test_objects_can_be_added_one_by_one(expected: list[Any]) -> None:
     assert values(spans) == expected
 
 
-def test_a_list_of_any_length_is_read_in_slices(tmp_path: Path) -> None:
-    runs = [run(f"thread_{n}") for n in range(1_201)]
-    write(tmp_path / "runs.json", page(runs))
-    _, report = imported(tmp_path)
-    assert (report.found, report.runs) == ({"runs": 1_201}, 1_201)
-
-
-LONG = 701
-
-
-def thread_of_many_messages(**order: Any) -> str:
-    export = thread("thread_1")
-    export["messages"] = [message("thread_1", n, "user", f"Question {n}", A - 1) for n in range(LONG)]
-    return json.dumps(export, indent=1, **order)
-
-
-@pytest.mark.parametrize("order", [{}, {"sort_keys": True}], ids=["as written", "sorted"])
-def test_a_long_thread_is_read_whole_in_any_order_of_its_keys(order: Any, tmp_path: Path) -> None:
-    (tmp_path / "thread.json").write_text(thread_of_many_messages(**order))
-    spans, report = imported(tmp_path)
-    assert (report.found, report.faults) == (
-        {"conversations": 1, "messages": LONG, "runs": 1, "steps": 1},
-        [],
-    )
-    (chat,) = [span for span in spans if span.name.startswith("chat")]
-    assert (chat.attributes or {})["runspan.input.omitted_messages"] == LONG - 100
-
-
-@pytest.mark.parametrize("order", [{}, {"sort_keys": True}], ids=["as written", "sorted"])
-def test_a_long_response_is_one_object(order: Any, tmp_path: Path) -> None:
-    """Its lists are no objects of their own: in pieces, a later one would replace those before."""
-
-    def said(kind: str, role: str) -> list[Any]:
-        return [
-            {
-                "id": f"{kind}_{n}",
-                "type": "message",
-                "role": role,
-                "content": [{"type": kind, "text": f"{n}"}],
-            }
-            for n in range(LONG)
-        ]
-
-    def response(id_: str, output: list[Any]) -> dict[str, Any]:
-        return {"id": id_, "object": "response", "created_at": A, "status": "completed", "model": "m", "output": output,
-                "usage": {"input_tokens": 3, "output_tokens": 4}}  # fmt: skip
-
-    asked = {"response": response("resp_1", []), "input_items": said("input_text", "user")}
-    (tmp_path / "asked.json").write_text(json.dumps(asked, indent=1, **order))
-    told = response("resp_2", said("output_text", "assistant"))
-    (tmp_path / "told.json").write_text(json.dumps(told, indent=1, **order))
-    spans, report = imported(tmp_path)
-    first, second = (span.attributes or {} for span in spans)
-    assert report.found == {"lists of input": 1, "runs": 2}
-    assert first["runspan.input.omitted_messages"] == LONG - 100
-    assert str(second["gen_ai.output.messages"]).count('"role"') == LONG
-    assert second["gen_ai.usage.input_tokens"] == 3
-
-
-def test_lines_behind_a_very_long_one_are_lines(tmp_path: Path) -> None:
-    long = thread("thread_1")
-    long["messages"][0]["content"][0]["text"]["value"] = "x" * 1_100_000
-    lines = [json.dumps(long), "{broken", *(json.dumps(thread(f"thread_{n}")) for n in range(2, 5))]
-    (tmp_path / "threads.jsonl").write_text("\n".join(lines))
-    _, report = imported(tmp_path)
-    assert (report.runs, [(fault.line, fault.reason[:11]) for fault in report.faults]) == (
-        4,
-        [(2, "broken JSON")],
-    )
-
-
 def test_a_later_look_that_saw_less_takes_nothing_away(tmp_path: Path) -> None:
     over, begun = run("thread_1"), run("thread_1", status="in_progress", completed_at=None, usage=None)
     for first, second in ((over, begun), (begun, over)):
@@ -190,15 +119,14 @@ def test_a_later_look_that_saw_less_takes_nothing_away(tmp_path: Path) -> None:
         assert (outer.attributes or {})["runspan.run.status"] == "completed"
 
 
-def test_within_one_second_the_order_of_the_list_tells(tmp_path: Path) -> None:
-    """Newest first, as servers list; two were written in one second."""
-    said = [("user", "one", A - 9), ("user", "two", A - 5), ("user", "three", A - 5), ("user", "four", A - 1)]
-    listed = [message("thread_1", 9 - n, role, text, at) for n, (role, text, at) in enumerate(said)]
-    for rows in (listed, listed[::-1]):
-        spans, _ = imported(objects=[page(rows), run("thread_1")])
-        (chat,) = [span for span in spans if span.name.startswith("chat")]
-        given = json.loads(str((chat.attributes or {})["gen_ai.input.messages"]))
-        assert [one["parts"][0]["content"] for one in given] == ["one", "two", "three", "four"]
+def test_a_failed_call_before_any_time_is_told(tmp_path: Path) -> None:
+    failed = {
+        "request": {"method": "POST", "path": "/v1/threads/t/runs"},
+        "response": {"status": 500, "body": "no"},
+    }
+    write_lines(tmp_path / "calls.jsonl", [failed, failed])
+    _, report = imported(tmp_path)
+    assert (report.runs, [fault.line for fault in report.faults]) == (0, [1, 2])
 
 
 def test_nothing_is_told_that_only_a_live_client_knows() -> None:

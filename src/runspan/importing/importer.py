@@ -35,7 +35,7 @@ from .past_spans import PastSpans
 from .player import Player
 from .recognise import ARCHIVES, Recorded, recognised
 from .reports import Fault, Report
-from .runs import StagedRuns, attempted
+from .runs import NO_TIME, StagedRuns, attempted
 from .scanning import Scanner
 from .sources import Pipes, Source, read
 from .stage import Stage
@@ -103,6 +103,7 @@ class Importer:
         self._threads = frozenset(threads)
         self._is_done = False
         self._made = 0
+        self._playing: tuple[str, int] = "", 0  # file and line of a recorded call
         with ExitStack() as opening:  # what is open by then is closed where the next thing fails
             if exporter is None and not dry_run:
                 exporter = settings.exporter_of(config, file)
@@ -212,6 +213,7 @@ class Importer:
             for item in recognised(value.value) if isinstance(value, Value) else ():
                 if isinstance(item, Recorded):
                     seed = seed_of(item.wire)
+                    self._playing = name, value.line
                     self._spans.seed = f"{seed}{failed[seed] or ''}"
                     failed.update([seed] if is_failed(item.wire) else ())
                     if (why := attempted("play a recorded call", self._traffic.play, item.wire)) is not None:
@@ -220,7 +222,10 @@ class Importer:
                     self._on_progress(self._made)
 
     def _is_wanted(self, key: bytes, data: SpanData) -> bool:
-        if data.start_ns <= 0 or self._stage.is_done(key) or self._delivery.holds(key):
+        if data.start_ns <= 0:
+            self._left_out(Fault(*self._playing, NO_TIME))
+            return False
+        if self._stage.is_done(key) or self._delivery.holds(key):
             return False
         is_early = self._since_ns is not None and data.start_ns < self._since_ns
         if is_early or not self._is_of_interest(_conversation(data)):

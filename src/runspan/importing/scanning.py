@@ -86,9 +86,9 @@ class Scanner:
             body = objects_of(item.wire)
             for found in recognised(body) if body is not None else ():
                 if isinstance(found, Found):
-                    self._stage.put(found.api, found.object, source, line)
+                    self._stage.put(found.api, found.object, source, line, falls=found.falls)
         else:
-            self._stage.put(item.api, item.object, source, line)
+            self._stage.put(item.api, item.object, source, line, falls=item.falls)
 
     def _fault(self, source: int, fault: Fault) -> None:
         """Lines that follow one another and can't be read for one reason are told once."""
@@ -111,7 +111,7 @@ class Scanner:
 
 
 def plain(obj: Any) -> Any:
-    """Models of a client as dicts; a page of a list as all that the list holds, which may ask for further pages."""
+    """Models of a client as dicts; a page of a list as one page with all that the list holds, which may ask for further ones."""
     if isinstance(obj, dict):
         return obj
     if not hasattr(obj, "get_next_page"):
@@ -120,5 +120,6 @@ def plain(obj: Any) -> Any:
             if callable(dump):
                 return dump(mode="json", by_alias=True, warnings=False) if name == "model_dump" else dump()
     if isinstance(obj, Iterable) and not isinstance(obj, str | bytes) and not hasattr(obj, "__aiter__"):
-        return [plain(one) for one in obj]
+        found = [plain(one) for one in obj]
+        return {"object": "list", "data": found} if hasattr(obj, "get_next_page") else found
     raise TypeError(f"add() takes objects of an API and lists of them, no {type(obj).__name__}")

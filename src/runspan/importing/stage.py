@@ -38,8 +38,8 @@ CREATE TABLE done (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 # The first place of an object stays its place; a later look replaces it unless that saw less.
 _PUT = """
-INSERT INTO objects (api, kind, place, run, id, at, is_final, is_answer, source, line, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (api, kind, place, run, id) DO UPDATE SET
+INSERT INTO objects (seq, api, kind, place, run, id, at, is_final, is_answer, source, line, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (api, kind, place, run, id) DO UPDATE SET
 at = coalesce(excluded.at, at), is_final = excluded.is_final, is_answer = excluded.is_answer, source = excluded.source,
 line = excluded.line, body = excluded.body WHERE excluded.is_final >= is_final"""
 NAMES: Mapping[Kind, str] = {
@@ -100,6 +100,7 @@ class Stage:
             for statement in filter(str.strip, _TABLES.split(";")):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
+        self._lowest = self._db.execute("SELECT min(0, coalesce(min(seq), 0)) FROM objects").fetchone()[0]
         self.commit()
 
     def commit(self) -> None:
@@ -191,7 +192,11 @@ class Stage:
 
     # ------------------------------------------------------------ objects
 
-    def put(self, api: str, found: Archived, source: int, line: int) -> None:
+    def put(self, api: str, found: Archived, source: int, line: int, *, falls: bool = False) -> None:
+        """`falls`: it is older than what was put before, as in a list that is newest first, over all of its pages."""
+        if falls:
+            self._lowest -= 1
+        seq = self._lowest if falls else None
         body = json.dumps(found.wire, separators=(",", ":"), default=str)
         ids = (
             clean(found.place),
@@ -199,7 +204,7 @@ class Stage:
             clean(found.id),
         )  # half a surrogate pair is no text here
         values = (api, found.kind.value, *ids, found.at)
-        self._db.execute(_PUT, (*values, found.is_final, found.is_answer, source, line, body))
+        self._db.execute(_PUT, (seq, *values, found.is_final, found.is_answer, source, line, body))
 
     def places(self) -> Iterator[tuple[str, str]]:
         """(api, conversation), those that began first first."""
