@@ -153,6 +153,10 @@ def _told(what: str) -> Iterator[None]:
         ) from None
     except (ConfigError, NotOurFileError, BusyError) as error:
         raise Problem(str(error)) from None
+    except KeyboardInterrupt:
+        raise Problem(
+            "stopped. Start the same command again to go on from here.", exits.INTERRUPTED
+        ) from None
     except FileNotFoundError as error:
         raise Problem(f"can't find {error.filename or what}") from None
     except OSError as error:
