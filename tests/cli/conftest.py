@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
 from runspan.fake import Server, serve
 from runspan.viewer import receiver as receivers
 from runspan.viewer.receiver import Receiver
+from tests.importing.archives import A, thread
+from tests.importing.exporting import write_layout
 from tests.support.children import PATIENCE_S, environment
+
+DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -87,3 +92,16 @@ def server() -> Iterator[Server]:
 def receiver() -> Iterator[Receiver]:
     with receivers.serve() as receiver:
         yield receiver
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Two threads, ten days apart."""
+    return write_layout(tmp_path / "export", [thread("thread_1", 2), thread("thread_2", 1, A + 10 * DAY_S)])
+
+
+def spans_of(path: Path) -> list[dict[str, Any]]:
+    """Of a file of traces."""
+    lines = path.read_text("utf-8").splitlines()
+    exports = [of for line in lines for of in json.loads(line)["resourceSpans"]]
+    return [span for of in exports for scope in of["scopeSpans"] for span in scope["spans"]]

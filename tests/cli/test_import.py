@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from runspan.viewer import RunFilter, Store
 from runspan.viewer import receiver as receivers
-from tests.importing.archives import A, message, objects, thread
-from tests.importing.exporting import write, write_layout, write_lines
+from tests.importing.archives import objects, thread
 
-from .conftest import Command
-
-DAY_S = 86_400
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    return write_layout(tmp_path / "export", [thread("thread_1", 2), thread("thread_2", 1, A + 10 * DAY_S)])
-
-
-def spans_of(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text("utf-8").splitlines()
-    exports = [of for line in lines for of in json.loads(line)["resourceSpans"]]
-    return [span for of in exports for scope in of["scopeSpans"] for span in scope["spans"]]
+from .conftest import Command, spans_of
 
 
 def test_an_archive_is_in_the_viewer_and_a_second_import_changes_nothing(
@@ -100,6 +85,7 @@ def test_runs_can_be_chosen(command: Command, archive: Path) -> None:
         "import", archive, "--thread", "thread_1", "--to", "thread.jsonl", "--no-content", "--json"
     )
     assert json.loads(ended.stdout)["runs"] == 2
+    assert json.loads(ended.stdout)["skipped"] == 1
     assert "Question" not in (command.home / "thread.jsonl").read_text()
 
 
@@ -107,6 +93,9 @@ def test_runs_can_be_chosen(command: Command, archive: Path) -> None:
     ("arguments", "said"),
     [
         (["nowhere"], "can't find nowhere"),
+        (["x" * 300], "File name too long"),
+        (["export", ""], "a PATH is empty"),
+        (["export", "--since", "9" * 400 + "d"], "is no duration"),
         ([], "Missing argument"),
         (["export", "--to", "otlp", "--db", "x.db"], "--db is for --to viewer"),
         (["export", "--since", "yesterday"], "write 2026-01-31, or 30d"),
@@ -122,106 +111,3 @@ def test_what_can_not_be_done_is_said_in_one_line(
     ended = command("import", *arguments)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert said in ended.stderr
-
-
-# ---------------------------------------------------------------- export
-
-
-def test_threads_as_chat_lines(command: Command, archive: Path) -> None:
-    command("import", archive)
-    ended = command("export")
-    assert (ended.returncode, ended.stderr) == (0, "2 threads written\n")
-    first, second = map(json.loads, ended.stdout.splitlines())
-    said = [(m["role"], m.get("content")) for m in first["messages"] if not m.get("tool_calls")]
-    assert said == [
-        ("system", "Be brief."),
-        ("user", "Question 0?"),
-        ("tool", "21"),
-        ("assistant", "Answer 0."),
-        ("user", "Question 1?"),
-        ("tool", "21"),
-        ("assistant", "Answer 1."),
-    ]
-    (call,) = second["messages"][2]["tool_calls"]
-    assert (call["type"], call["function"]) == (
-        "function",
-        {"name": "get_weather", "arguments": '{"city": "Paris"}'},
-    )
-    assert second["messages"][3]["tool_call_id"] == call["id"]
-
-
-def test_threads_as_items_in_chunks_of_twenty(command: Command, tmp_path: Path) -> None:
-    write(tmp_path / "thread.json", thread("thread_1", 12))
-    command("import", tmp_path / "thread.json")
-    ended = command("export", "--as", "items", "--to", "items.jsonl")
-    assert (ended.returncode, ended.stdout) == (0, "")
-    lines = [json.loads(line) for line in (command.home / "items.jsonl").read_text().splitlines()]
-    assert [(line["chunk"], line["chunks"], len(line["items"])) for line in lines] == [
-        (1, 3, 20),
-        (2, 3, 20),
-        (3, 3, 8),
-    ]
-    kinds = [item["type"] for line in lines for item in line["items"]]
-    assert kinds == ["message", "function_call", "function_call_output", "message"] * 12
-    assert lines[0]["items"][0]["content"] == [{"type": "input_text", "text": "Question 0?"}]
-    assert lines[0]["items"][3]["content"] == [{"type": "output_text", "text": "Answer 0."}]
-
-
-def test_items_are_what_conversations_take(command: Command, archive: Path) -> None:
-    """A real client sends them to the fake, and reads them back."""
-    openai = pytest.importorskip("openai")
-    from runspan.fake import serve
-
-    command("import", archive)
-    lines = [json.loads(line) for line in command("export", "--as", "items").stdout.splitlines()]
-    with serve("text") as server, openai.OpenAI(api_key="none", base_url=server.base_url) as client:
-        if not hasattr(client, "conversations"):
-            pytest.skip("this client knows no conversations")
-        for line in lines:
-            made = client.conversations.create(items=line["items"])
-            kept = list(client.conversations.items.list(made.id, order="asc"))
-            assert [item.type for item in kept] == [item["type"] for item in line["items"]]
-
-
-def test_parts_without_a_place_are_refused_by_name(command: Command, tmp_path: Path) -> None:
-    export = thread("thread_1")
-    code = {"type": "code_interpreter", "id": "call_1", "code_interpreter": {"input": "1+1", "outputs": []}}
-    export["runs"][0]["steps"][0]["step_details"]["tool_calls"] = [code]
-    pictured = thread("thread_2", 1, A + 60)
-    pictured["messages"][0]["content"].append({"type": "image_file", "image_file": {"file_id": "file_1"}})
-    write_layout(tmp_path / "export", [export, pictured, thread("thread_3", 1, A + 90)])
-    command("import", tmp_path / "export")
-    ended = command("export")
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines() == [
-        "thread_1: server_tool_call code_interpreter",
-        "thread_2: file image",
-        "1 threads written",
-        "Error: 2 threads refused: --drop NAME leaves parts out",
-    ]
-    ended = command("export", "--drop", "server_tool_call", "--drop", "file image")
-    assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 3)
-    items = command("export", "--as", "items", "--thread", "thread_2").stdout
-    assert {"type": "input_image", "file_id": "file_1"} in json.loads(items)["items"][0]["content"]
-
-
-def test_a_text_that_was_cut_is_no_example(command: Command, tmp_path: Path) -> None:
-    long = message("thread_1", 7, "user", "x" * 20_000, A - 2)
-    write_lines(tmp_path / "a.jsonl", [*objects(thread("thread_1")), long])
-    command("import", tmp_path / "a.jsonl")
-    assert command("export").stderr.splitlines()[0] == "thread_1: cut"
-
-
-def test_traces_as_they_are(command: Command, archive: Path) -> None:
-    command("import", archive)
-    ended = command("export", "--as", "otlp", "--thread", "thread_1", "--to", "out.jsonl")
-    assert ended.stderr == "2 traces written\n"
-    assert len(spans_of(command.home / "out.jsonl")) == 6
-    assert command("export", "--to", "out.jsonl").returncode == 2  # it is there already
-
-
-def test_nothing_to_export_is_said(command: Command, archive: Path) -> None:
-    command("import", archive)
-    ended = command("export", "--thread", "thread_9")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert "no run has --thread 'thread_9'" in ended.stderr

@@ -111,13 +111,6 @@ def test_objects_can_be_added_one_by_one(expected: list[Any]) -> None:
     assert values(spans) == expected
 
 
-def test_a_list_of_any_length_is_read_in_slices(tmp_path: Path) -> None:
-    runs = [run(f"thread_{n}") for n in range(1_201)]
-    write(tmp_path / "runs.json", page(runs))
-    _, report = imported(tmp_path)
-    assert (report.found, report.runs) == ({"runs": 1_201}, 1_201)
-
-
 def test_a_later_look_that_saw_less_takes_nothing_away(tmp_path: Path) -> None:
     over, begun = run("thread_1"), run("thread_1", status="in_progress", completed_at=None, usage=None)
     for first, second in ((over, begun), (begun, over)):
@@ -126,15 +119,14 @@ def test_a_later_look_that_saw_less_takes_nothing_away(tmp_path: Path) -> None:
         assert (outer.attributes or {})["runspan.run.status"] == "completed"
 
 
-def test_within_one_second_the_order_of_the_list_tells(tmp_path: Path) -> None:
-    """Newest first, as servers list; two were written in one second."""
-    said = [("user", "one", A - 9), ("user", "two", A - 5), ("user", "three", A - 5), ("user", "four", A - 1)]
-    listed = [message("thread_1", 9 - n, role, text, at) for n, (role, text, at) in enumerate(said)]
-    for rows in (listed, listed[::-1]):
-        spans, _ = imported(objects=[page(rows), run("thread_1")])
-        (chat,) = [span for span in spans if span.name.startswith("chat")]
-        given = json.loads(str((chat.attributes or {})["gen_ai.input.messages"]))
-        assert [one["parts"][0]["content"] for one in given] == ["one", "two", "three", "four"]
+def test_a_failed_call_before_any_time_is_told(tmp_path: Path) -> None:
+    failed = {
+        "request": {"method": "POST", "path": "/v1/threads/t/runs"},
+        "response": {"status": 500, "body": "no"},
+    }
+    write_lines(tmp_path / "calls.jsonl", [failed, failed])
+    _, report = imported(tmp_path)
+    assert (report.runs, [fault.line for fault in report.faults]) == (0, [1, 2])
 
 
 def test_nothing_is_told_that_only_a_live_client_knows() -> None:
@@ -208,7 +200,26 @@ CUT = json.dumps(page([run("thread_cut"), run("thread_lost")]), indent=1)
 GARBAGE: dict[str, tuple[str | bytes, list[tuple[int, str]]]] = {
     "empty.json": ("", [(1, "the file is empty")]),
     "words.txt": ("some words\nand more\n", [(1, "neither JSON nor JSON lines")]),
-    "picture.png": (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", [(0, "not UTF-8")]),
+    "blank.json": ("\n \n" * 9, [(1, "the file is empty")]),
+    "picture.png": (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", [(1, "not UTF-8")]),
+    "archive.zip": (b"PK\x03\x04\x14\x00", [(0, "a zip archive: unpack it, and import the folder")]),
+    "archive.tgz": (
+        gzip.compress(b"threads/1.json".ljust(257, b"\0") + b"ustar\x0000".ljust(255, b"\0")),
+        [(0, "a tar archive: unpack it, and import the folder")],
+    ),
+    "packed.zst": (b"\x28\xb5\x2f\xfd\x24", [(0, "compressed by zstd: unpack it first")]),
+    "half_a_pair.json": (b"\xff\xfe[\0\0\xd8", [(0, "not UTF-8")]),
+    "bytes.json": (b'[\n{"object": "thread", "id": "thread_b"},\n{"a": "\xe9"}]', [(3, "not UTF-8; what follows is not read")]),
+    "latin.jsonl": (b'{"object": "thread", "id": "thread_1"}\n{"a": "\xe9"}\n{"b": "\xe9"}', [(2, "not UTF-8 (2 times)")]),
+    "traces.jsonl": ('{"resourceSpans": []}\n' * 3, [(1, "traces already, in OTLP: runspan replay sends them (3 times)")]),
+    "step.json": (
+        json.dumps([{"object": "thread.run.step", "id": f"step_{n}", "run_id": "run_z", "thread_id": "t"} for n in range(3)]),
+        [(1, "run_z: 3 steps of a run that is in no archive")],
+    ),
+    "input.json": (
+        json.dumps({"response": "resp_z", "input_items": []}),
+        [(1, "resp_z: the input of a run that is in no archive")],
+    ),
     "broken.gz": (b"\x1f\x8b\x08\x00garbage", [(0, "broken gzip data")]),
     "cut.json": (CUT[:-40], [(CUT[: CUT.rindex("thread.run")].count("\n") - 1, "broken JSON")]),
     "number.json": ("[1]", [(1, "no object, but int")]),

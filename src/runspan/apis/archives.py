@@ -111,6 +111,8 @@ class Archive(Struct, frozen=True):
     turn: Callable[[Turn], Past]  # the run that the answers tell of
     agent_of: Callable[[Wire], str | None]  # id of the agent of a run
     stamps: Sequence[str]  # names of the fields that hold a moment in the past
+    # (fields, name): whether a list of an object is objects of their own, and the fields before it tell whose they are
+    may_cut: Callable[[Wire, str], bool] = lambda fields, name: False
 
 
 def stamps_of(wire: Wire, names: Sequence[str]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -65,25 +65,46 @@ def command(
       runspan export --thread thread_abc123 --as items
       runspan export --drop server_tool_call --drop server_tool_call_response
     """
+    if form == OTLP and dropped:
+        raise Problem("--drop is for chat and items; otlp leaves nothing out")
     with ExitStack() as stack:
         source = stack.enter_context(opened(name, db))
-        out = _output(to, stack)
-        written, refused = _written(source, form, selection, frozenset(dropped), out)
-    if not written and not refused:
-        raise nothing(source, selection, "thread")
+        with _output(to) as out:
+            written, refused = _written(source, form, selection, frozenset(dropped), out)
+            if not written and not refused:
+                raise nothing(source, selection, "thread")
+            if not written:
+                raise _refused(refused)
     click.echo(f"{written:,} {'traces' if form == OTLP else 'threads'} written", err=True)
     if refused:
-        raise Problem(f"{refused:,} threads refused: --drop NAME leaves parts out", exits.NOT_WELL)
+        raise _refused(refused)
 
 
-def _output(to: Path | None, stack: ExitStack) -> TextIO:
+def _refused(threads: int) -> Problem:
+    return Problem(f"{threads:,} threads refused: --drop NAME leaves parts out", exits.NOT_WELL)
+
+
+@contextmanager
+def _output(to: Path | None) -> Iterator[TextIO]:
+    """A file that is not written to its end is deleted: half of it would look like all, and stand in the way."""
     if to is None:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-        return sys.stdout
+        yield sys.stdout
+        return
     try:
-        return stack.enter_context(to.open("x", encoding="utf-8", errors="replace"))
+        file = to.open("x", encoding="utf-8", errors="replace")
+    except FileExistsError:
+        raise Problem(f"{to} is there already: name a new file") from None
     except OSError as error:
         raise Problem(f"{to}: {reason(error)}") from None
+    try:
+        with file:
+            yield file
+    except BaseException as error:
+        to.unlink()
+        if isinstance(error, OSError):
+            raise Problem(f"{to}: {reason(error)}") from None
+        raise
 
 
 def _written(

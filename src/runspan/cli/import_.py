@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
 from ..config import BACKENDS, ConfigError
 from ..importing import BusyError, Fault, Importer, NotDeliveredError, Report
+from ..importing.sources import STDIN, Pipes
 from ..viewer import NotOurFileError
 from ..viewer.text import neutral
 from . import exits
 from .import_targets import OTLP, VIEWER, StoreExporter, state_path
-from .output import Problem, reason, say_json
+from .output import Problem, reason, say_json, shown
 from .progress import progress
 from .units import Moment
-
-STDIN = "-"
 
 
 @click.command("import", short_help="Make traces from archives of past runs.")
@@ -67,7 +64,7 @@ STDIN = "-"
     help="File of the viewer's store. [default: in your data folder]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("names", nargs=-1, required=True, metavar="PATH...")
 def command(
     to: str,
     backend: str | None,
@@ -78,11 +75,11 @@ def command(
     provider: str,
     db: Path | None,
     as_json: bool,
-    paths: tuple[Path, ...],
+    names: tuple[str, ...],
 ) -> None:
     """Make traces of runs that have ended.
 
-    PATH is a file, a folder with all below it, or `-` for standard input. Content tells what is in it, mixed as it may be:
+    PATH is a file, a folder with all below it, a pipe, or `-` for standard input. Content tells what is in it, mixed as it may be:
     exported threads, objects and pages of lists as JSON or JSON lines, lines of messages, responses, conversations with items,
     and recordings of traffic. The ids of spans are made of the ids of the runs, so a second import changes nothing. What can't be
     read is said in one line each; the rest is imported. An import that was interrupted goes on when it is started again.
@@ -94,10 +91,14 @@ def command(
       runspan import threads.jsonl --to traces.jsonl --since 2026-01-01
       runspan import exports/ --backend langfuse
     """
+    if "" in names:  # of a variable that is not set; Python would take the folder where the user is
+        raise Problem("a PATH is empty: name a file or a folder")
     if db is not None and (to != VIEWER or backend is not None):
         raise Problem("--db is for --to viewer")
+    to = to.lower() if to.lower() in (VIEWER, OTLP) else to
     to = OTLP if backend is not None and to == VIEWER else to
-    options = {
+    paths = tuple(map(Path, names))
+    options: dict[str, Any] = {
         "backend": backend,
         "since": since,
         "threads": threads,
@@ -110,47 +111,41 @@ def command(
         **options,
         "since": bool(since),
     }
+    what = ", ".join(map(str, paths[:3])) + (" ..." if len(paths) > 3 else "")
     with ExitStack() as stack:
-        read, is_spooled = _paths(paths, stack)
-        is_kept = not (is_spooled or dry_run)
-        state = state_path(read, **choices) if is_kept else None
-        report = _imported(to, db, read, dry_run, {**options, "state": state}, stack)
+        stack.enter_context(_told(what))
+        is_kept = _can_be_read_again(paths) and not dry_run
+        options["state"] = state_path(paths, **choices) if is_kept else None
+        if not dry_run and to == VIEWER:
+            options["exporter"] = StoreExporter(db)
+        elif not dry_run and to != OTLP:
+            options["file"] = to
+        seen = stack.enter_context(progress(f"importing {what}", "runs"))
+        importer = stack.enter_context(Importer(dry_run=dry_run, on_fault=_say, on_progress=seen, **options))
+        importer.read(*paths)
+        report = importer.finish()
     _report(report, to, dry_run=dry_run, as_json=as_json)
     if report.left_out or report.rejected:
         refused = f"; the receiver refused {report.rejected:,} spans" if report.rejected else ""
         raise Problem(f"{report.left_out:,} left out{refused}", exits.NOT_WELL)
+    if not report.runs and (threads or not report.skipped):
+        of = f" of thread {' or '.join(map(shown, threads))}" if threads else ""
+        raise Problem(f"there is no run{of} in {what}", exits.NOT_WELL)
 
 
-def _paths(paths: tuple[Path, ...], stack: ExitStack) -> tuple[list[Path], bool]:
-    """Standard input as a file of its own, as it is read twice."""
-    found, is_spooled = [], False
+def _can_be_read_again(paths: tuple[Path, ...]) -> bool:
+    """Standard input and pipes can't, so there is nothing to go on with. Raises OSError for what is not there."""
     for path in paths:
-        if str(path) == STDIN:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="runspan-")))
-            path = folder / "standard input"
-            with path.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            is_spooled = True
-        elif not path.exists():
-            raise Problem(f"can't find {path}")
-        found.append(path)
-    return found, is_spooled
+        if str(path) != STDIN:
+            path.stat()
+    return not any(map(Pipes.is_one, paths))
 
 
-def _imported(
-    to: str, db: Path | None, paths: list[Path], dry_run: bool, options: dict[str, Any], stack: ExitStack
-) -> Report:
-    what = ", ".join(map(str, paths[:3])) + (" ..." if len(paths) > 3 else "")
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What ends an import, in one line."""
     try:
-        if not dry_run:
-            if to == VIEWER:
-                options["exporter"] = StoreExporter(db)
-            elif to != OTLP:
-                options["file"] = to
-        seen = stack.enter_context(progress(f"importing {what}", "runs"))
-        importer = stack.enter_context(Importer(dry_run=dry_run, on_fault=_say, on_progress=seen, **options))
-        importer.read(*paths)
-        return importer.finish()
+        yield
     except NotDeliveredError as error:
         cure = f" {error}" if str(error) else ""
         raise Problem(
@@ -158,6 +153,12 @@ def _imported(
         ) from None
     except (ConfigError, NotOurFileError, BusyError) as error:
         raise Problem(str(error)) from None
+    except KeyboardInterrupt:
+        raise Problem(
+            "stopped. Start the same command again to go on from here.", exits.INTERRUPTED
+        ) from None
+    except FileNotFoundError as error:
+        raise Problem(f"can't find {error.filename or what}") from None
     except OSError as error:
         raise Problem(f"{error.filename or what}: {reason(error)}") from None
 

@@ -26,6 +26,7 @@ class StoreExporter(SpanExporter):
     cure = "Is its disk full?"
 
     def __init__(self, db: Path | None) -> None:
+        self.is_worth_another_try = True
         self.path = default_db() if db is None else db
         self._store = Store(self.path)
 
@@ -34,7 +35,8 @@ class StoreExporter(SpanExporter):
         try:
             self._store.add(batch).result()  # one at a time, so it always has room
         except (StoreFullError, sqlite3.Error) as error:
-            self.cure = f"{self.path}: {error}"
+            self.cure = f"{self.path}: {error}."
+            self.is_worth_another_try = "locked" in str(error)  # and not on a full disk
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
 

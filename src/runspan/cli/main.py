@@ -34,6 +34,11 @@ def _command(arguments: Sequence[str] | None) -> int | App:
     except click.ClickException as error:
         _say(error)
         return error.exit_code
+    except OSError as error:  # such as a full disk behind standard output
+        from .output import Problem, reason
+
+        _say(Problem(f"{error.filename}: {reason(error)}" if error.filename else reason(error)))
+        return exits.USAGE
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\n")
         return exits.INTERRUPTED

@@ -63,7 +63,7 @@ class Moment(_Type):
         text = str(value).strip()
         found = _DURATION.fullmatch(text.lower())
         if found is not None and found[2]:
-            return time.time() - float(found[1]) * UNITS[found[2]]
+            return time.time() - Seconds().convert(text, param, ctx)
         try:
             at = datetime.fromisoformat(text.removesuffix("Z"))
             return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()

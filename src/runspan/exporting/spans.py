@@ -38,6 +38,12 @@ class OtlpSpanExporter(SpanExporter):
         """What to look at after a failure."""
         return self._cure if self._problem is None else self._problem.with_cure(self._cure)
 
+    @property
+    def is_worth_another_try(self) -> bool:
+        """After a failure: nobody answered, or the answer was to come again."""
+        problem = self._problem
+        return problem is None or problem.status is None or problem.verdict is Verdict.AGAIN
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """FAILURE: all but `delivered` are lost."""
         self.delivered, self._is_away, self._problem = 0, False, None

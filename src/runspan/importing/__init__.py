@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from .delivery import NotDeliveredError
 from .importer import Importer
-from .reports import Fault, Report
-from .stage import BusyError
+from .reports import BusyError, Fault, Report
 
 __all__ = ["BusyError", "Fault", "Importer", "NotDeliveredError", "Report"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -15,6 +16,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from ..config import ConfigError
 from ..exporting.file import FileExporter, absolute, check
 from ..exporting.loss_reporting import refuses
+from .reports import BusyError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 BATCH_SPANS = 512
 LINE_SPANS = 64  # of a file; a longer line would have to be cut, and encoded anew
@@ -75,23 +82,34 @@ class Delivery:
             if delivered:  # it works, and does not want the others
                 self.rejected += len(spans) - delivered
                 return
-            if pause_s is None or _is_refused(exporter):
+            if pause_s is None or not _is_worth_a_pause(exporter):
                 raise NotDeliveredError(str(getattr(exporter, "cure", "")))
             self._pause(pause_s)
 
 
-def _is_refused(exporter: Any) -> bool:
-    """Whether nobody listens there: no pause helps."""
+def _is_worth_a_pause(exporter: Any) -> bool:
+    """No pause helps where nobody listens, nor against a receiver that said no."""
     sender = getattr(getattr(exporter, "tries", None), "sender", None)
-    return sender is not None and refuses(sender.door())
+    is_there = sender is None or not refuses(sender.door())
+    return is_there and bool(getattr(exporter, "is_worth_another_try", True))
 
 
 class ArchiveFile(SpanExporter):
-    """OTLP JSON lines, appended. A span that is in the file already is not written again, and a line cut by a kill is taken off."""
+    """OTLP JSON lines, appended. A span that is in the file already is not written again, and a line cut by a kill is taken off.
+
+    Raises ConfigError, BusyError.
+    """
+
+    is_worth_another_try = False  # on a full disk
 
     def __init__(self, path: str) -> None:
         check(path)
-        self._known = _span_ids(Path(absolute(path)))
+        self._lock = _Lock(Path(absolute(path)))
+        try:
+            self._known = _span_ids(self._lock.path)
+        except BaseException:
+            self._lock.release()
+            raise
         self._file = FileExporter(path)
         self.delivered = 0
         self.cure = self._file.cure
@@ -110,12 +128,36 @@ class ArchiveFile(SpanExporter):
 
     def shutdown(self) -> None:
         self._file.shutdown()
+        self._lock.release()
+
+
+class _Lock:
+    """Of one import at a time: what another one writes meanwhile would be written twice. Apps may write. Raises BusyError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._is_new = not os.path.lexists(path)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(self._file)
+                raise BusyError(f"another import writes to {path}") from None
+            except OSError:  # a file system without locks
+                pass
+
+    def release(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._is_new and not os.fstat(self._file).st_size:  # nothing came
+                self.path.unlink()
+        os.close(self._file)
 
 
 def _span_ids(path: Path) -> set[int]:
     """Raises ConfigError for a file that holds something else."""
     found: set[int] = set()
-    if not path.exists():
+    if not path.is_file():  # but a pipe
         return found
     whole = 0
     with path.open("rb") as file:

@@ -1,14 +1,15 @@
 """JSON out of a file, piece by piece: lines of their own, or one document, whose long lists come in slices.
 
-A slice of a document has the document's own shape: its single fields as far as they were read, and one list with some of its
-elements. So a page of 1,000,000 objects is read in the memory of a few hundred.
+A slice of a document has the document's own shape: its fields as far as they were read, and one list with some of its elements.
+So a page of 1,000,000 objects is read in the memory of a few hundred. Which lists may be cut apart, the caller knows: half an
+object would be read as a whole one.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TextIO
 
@@ -21,8 +22,13 @@ SLICE = 500  # elements of a long list at once
 CHUNK_CHARS = 1_000_000
 LOOK_LINES, LOOK_CHARS = 5, 1_000_000  # that decide whether each line is JSON of its own
 _BLANK = re.compile(r"[\s﻿]*")
+_NO_TEXT = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8, as `surrogateescape` reads them
 _DECODER = json.JSONDecoder()
 _ERRORS = (ValueError, RecursionError)
+NOT_UTF_8 = "not UTF-8"
+NO_JSON = "neither JSON nor JSON lines"
+
+MayCut = Callable[[Mapping[str, Any], str], bool]
 
 
 class Value(Struct, frozen=True):
@@ -39,37 +45,34 @@ class Fault(Struct, frozen=True):
     reason: str
 
 
-def values(file: TextIO) -> Iterator[Value | Fault]:
-    """Everything in `file`, which can be read twice from its start."""
+def values(file: TextIO, may_cut: MayCut) -> Iterator[Value | Fault]:
+    """Everything in `file`, which can be read twice from its start and has bytes that are no text as `surrogateescape` gives them.
+
+    `may_cut(fields, name)`: whether the list `name` of an object may come in slices, by the fields that stand before it.
+    """
     head = list(islice(iter(lambda: file.readline(LOOK_CHARS), ""), LOOK_LINES))
     file.seek(0)
-    if not head:
-        yield Fault(1, "the file is empty")
-    elif _are_lines(head):
+    first = next((line for line in map(_stripped, head) if line), "")
+    is_long = any(len(line) >= LOOK_CHARS for line in head[:1])
+    # A document over many lines has a bracket alone in its first one.
+    if not is_long and first not in ("{", "[") and any(isinstance(_value(line), dict) for line in head):
         yield from _lines(file)
-    elif head[0].lstrip("\ufeff \t\r\n")[:1] in ("{", "[", ""):
-        yield from _documents(file)
+    elif first[:1] in ("{", "[", ""):
+        yield from _documents(file, may_cut, by_line=is_long)
     else:
-        yield Fault(1, "neither JSON nor JSON lines")
+        yield Fault(1, NOT_UTF_8 if _NO_TEXT.search(first) else NO_JSON)
 
 
 def reason(error: Exception) -> str:
     """Why something is no JSON, without the text itself."""
-    if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8"
+    if isinstance(error, UnicodeError):
+        return NOT_UTF_8
     if isinstance(error, json.JSONDecodeError):
         return f"broken JSON: {error.msg}"
     return "broken JSON: nested too deep" if isinstance(error, RecursionError) else "broken JSON"
 
 
 # ---------------------------------------------------------------- lines
-
-
-def _are_lines(head: list[str]) -> bool:
-    """A document over many lines has a bracket alone in its first one, and a long one does not end within it."""
-    first = next((line for line in map(_stripped, head) if line), "")
-    is_long = len(head[0]) >= LOOK_CHARS
-    return first not in ("{", "[") and not is_long and any(isinstance(_value(line), dict) for line in head)
 
 
 def _stripped(line: str) -> str:
@@ -93,14 +96,23 @@ def _lines(file: TextIO) -> Iterator[Value | Fault]:
                 line = file.readline(MAX_CHARS)
         elif text := _stripped(line):
             try:
+                _check(text)
                 yield Value(number, jsontext.loads(text))
             except _ERRORS as error:
-                is_cut = not line.endswith("\n")
+                is_cut = not line.endswith("\n") and not isinstance(error, UnicodeError)
                 yield Fault(number, "the line is cut" if is_cut else reason(_own(error, text)))
+
+
+def _check(text: str) -> None:
+    """Raises UnicodeError."""
+    if _NO_TEXT.search(text):
+        raise UnicodeError
 
 
 def _own(error: Exception, text: str) -> Exception:
     """As the standard library says it, which names what is wrong."""
+    if isinstance(error, UnicodeError):
+        return error
     try:
         json.loads(text)
     except _ERRORS as told:
@@ -111,21 +123,32 @@ def _own(error: Exception, text: str) -> Exception:
 # ---------------------------------------------------------------- documents
 
 
-def _documents(file: TextIO) -> Iterator[Value | Fault]:
-    """One or more. Short lists and objects whole, long lists in slices; what stands before a fault is there."""
+def _documents(file: TextIO, may_cut: MayCut, *, by_line: bool) -> Iterator[Value | Fault]:
+    """One or more. Lists that may be cut and are long come in slices; what stands before a fault is there.
+
+    `by_line`: the first one stands on a long line of its own; behind a fault the next line may begin another one.
+    """
     text = _Text(file)
-    try:
-        while opened := text.next_char():
-            if opened == "[":
-                for line, elements in _slices(text):
-                    yield Value(line, elements)
-            else:
-                yield from _members(text)
-    except _ERRORS as error:
-        yield Fault(text.line, f"{reason(error)}; what follows is not read")
+    if not text.next_char():
+        yield Fault(1, "the file is empty")
+    goes_on, begun_at = True, 1
+    while goes_on:
+        try:
+            while opened := text.next_char():
+                begun_at = text.line
+                if opened == "[":
+                    for line, elements in _slices(text):
+                        yield Value(line, elements)
+                else:
+                    yield from _members(text, may_cut)
+            return
+        except _ERRORS as error:  # noqa: PERF203 - a document, not a value, costs it
+            line = text.line
+            goes_on = by_line and line == begun_at and text.next_line() == "{"
+            yield Fault(line, reason(error) if goes_on else f"{reason(error)}; what follows is not read")
 
 
-def _members(text: _Text) -> Iterator[Value | Fault]:
+def _members(text: _Text, may_cut: MayCut) -> Iterator[Value | Fault]:
     fields: dict[str, Any] = {}
     begun_at, has_given = text.line, False
     text.skip("{")
@@ -134,7 +157,7 @@ def _members(text: _Text) -> Iterator[Value | Fault]:
         if not isinstance(key, str):
             raise json.JSONDecodeError("a name is no text", "", 0)
         text.skip(":")
-        if text.next_char() != "[":
+        if text.next_char() != "[" or not may_cut(fields, key):
             fields[key] = text.value()
         else:
             fields[key] = []
@@ -146,8 +169,7 @@ def _members(text: _Text) -> Iterator[Value | Fault]:
                     else:
                         fields[key] = elements
             except _ERRORS:
-                if fields.get("object") in (None, "list"):  # half an object is none, half a list is a list
-                    yield Value(begun_at, fields)
+                yield Value(begun_at, fields)
                 raise
         if text.next_char() == ",":
             text.skip(",")
@@ -199,12 +221,23 @@ class _Text:
             raise json.JSONDecodeError(f"{char!r} is missing", "", 0)
         self._move(self._at + 1)
 
+    def next_line(self) -> str:
+        """Go there; what it begins with."""
+        while (end := self._held.find("\n", self._at)) < 0:
+            self._at = len(self._held)
+            if not self._more():
+                return ""
+        self._move(end + 1)
+        return self.next_char()
+
     def value(self) -> Any:
         """The JSON value here; a number at the end of what is held may go on."""
         self.next_char()
         while (found := self._decoded()) is None:
             pass
         value, end = found
+        if _NO_TEXT.search(self._held, self._at, end):
+            raise UnicodeError
         self._move(end)
         return value
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +23,7 @@ from ..conventions.backend_attributes import NONE
 from ..core.model import RunFacts, SpanData
 from ..core.redact import Texts
 from ..core.timing import SECOND_NS
+from ..exporting.file import absolute
 from ..guard import logger
 from ..pricing import pricer
 from ..runtime.emitter import Emitter
@@ -31,9 +35,9 @@ from .past_spans import PastSpans
 from .player import Player
 from .recognise import ARCHIVES, Recorded, recognised
 from .reports import Fault, Report
-from .runs import StagedRuns, attempted
+from .runs import NO_TIME, StagedRuns, attempted
 from .scanning import Scanner
-from .sources import Source, read
+from .sources import Pipes, Source, read
 from .stage import Stage
 
 OnFault = Callable[[Fault], None]
@@ -99,20 +103,21 @@ class Importer:
         self._threads = frozenset(threads)
         self._is_done = False
         self._made = 0
+        self._playing: tuple[str, int] = "", 0  # file and line of a recorded call
         with ExitStack() as opening:  # what is open by then is closed where the next thing fails
             if exporter is None and not dry_run:
                 exporter = settings.exporter_of(config, file)
             if exporter is not None:
                 opening.callback(exporter.shutdown)
             if state is None:
-                folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="runspan-import-"))
-                state = Path(folder, "stage.db")
+                state = Path(_folder(opening), "stage.db")
             self._stage = stage = Stage(state)
             opening.callback(lambda: stage.close(is_done=self._is_done))
             self._delivery = Delivery(None if dry_run else exporter, stage.done)
-            self._scanner = Scanner(stage, self._threads, on_fault)
             self._build(config, provider)
             self._exits = opening.pop_all()
+        written = frozenset() if file is None else frozenset([os.path.realpath(absolute(file))])
+        self._scanner = Scanner(stage, on_fault, written, Pipes(partial(_folder, self._exits)))
 
     def _build(self, config: Config, provider: str) -> None:
         limits, extra = config.limits, EXTRAS.get(config.backend or "", NONE)
@@ -130,15 +135,19 @@ class Importer:
     # ------------------------------------------------------------ the owner's side
 
     def read(self, *paths: Path | str) -> None:
-        """Files, or folders with all below them but hidden files. What can't be read is told to `on_fault`. Raises OSError.
+        """Files, folders with all below them but hidden files, pipes, and `-` for standard input. Raises OSError.
+
+        What can't be read is told to `on_fault`.
 
         Where `state=` holds another set of files, or other versions of them, it is begun anew.
         """
-        self._scanner.read(paths)
+        with self._told():
+            self._scanner.read(paths)
 
     def add(self, obj: Any) -> None:
         """One object of an API, or a list of them: as a dict, or as the client gives it. Raises TypeError for anything else."""
-        self._scanner.add(obj)
+        with self._told():
+            self._scanner.add(obj)
 
     def finish(self) -> Report:
         """Play and deliver everything.
@@ -146,22 +155,42 @@ class Importer:
         Raises:
             NotDeliveredError: The receiver takes nothing more. With `state=` the same import goes on from there.
         """
+        with self._told():
+            return self._finished()
+
+    def _finished(self) -> Report:
         report, delivery = self._report, self._delivery
         for fault in self._stage.faults():
             report.add(fault)
-        report.skipped, report.found = self._stage.count_done(), self._scanner.found()
+        report.skipped, report.found = self._stage.count_done(), self._stage.found()
         for path, name in self._stage.recorded():
             self._play_recorded(path, name)
         self._player.finish()
         delivery.flush()
         for api, place in self._stage.places():
-            if not self._threads or place in self._threads:
+            if self._is_of_interest(place):
                 self._runs.play(ARCHIVES[api], place)
                 self._on_progress(self._made)
+            else:
+                report.skipped += self._stage.count_runs(api, place)
         delivery.flush()
+        for place, fault in self._stage.without_run():
+            if self._is_of_interest(place):
+                self._left_out(fault)
         self._is_done = True
         report.runs, report.spans, report.rejected = delivery.runs, delivery.spans, delivery.rejected
         return report
+
+    def _is_of_interest(self, place: str | None) -> bool:
+        return not self._threads or place in self._threads
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite says of the disk, as Python says it."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OSError(errno.EIO, str(error), str(self._stage.path)) from error
 
     def close(self) -> None:
         """Let files and connections go. What was not finished stays in `state=`."""
@@ -180,10 +209,11 @@ class Importer:
     def _play_recorded(self, path: str, name: str) -> None:
         """Recordings are one stream of calls: they are read again, as they were recorded."""
         failed = Counter[str]()  # the same failure may come again in one file, and is another call
-        for value in read(Source(path, path, 0, 0)):
+        for value in read(Source(path, name)):
             for item in recognised(value.value) if isinstance(value, Value) else ():
                 if isinstance(item, Recorded):
                     seed = seed_of(item.wire)
+                    self._playing = name, value.line
                     self._spans.seed = f"{seed}{failed[seed] or ''}"
                     failed.update([seed] if is_failed(item.wire) else ())
                     if (why := attempted("play a recorded call", self._traffic.play, item.wire)) is not None:
@@ -192,10 +222,13 @@ class Importer:
                     self._on_progress(self._made)
 
     def _is_wanted(self, key: bytes, data: SpanData) -> bool:
-        if data.start_ns <= 0 or self._stage.is_done(key) or self._delivery.holds(key):
+        if data.start_ns <= 0:
+            self._left_out(Fault(*self._playing, NO_TIME))
+            return False
+        if self._stage.is_done(key) or self._delivery.holds(key):
             return False
         is_early = self._since_ns is not None and data.start_ns < self._since_ns
-        if is_early or (self._threads and _conversation(data) not in self._threads):
+        if is_early or not self._is_of_interest(_conversation(data)):
             self._report.skipped += 1
             return False
         return not self._is_known_better(data.facts)
@@ -220,6 +253,11 @@ def _conversation(data: SpanData) -> str | None:
     if isinstance(facts, RunFacts):
         return facts.run.conversation_id if facts.run else None
     return facts.conversation_id
+
+
+def _folder(exits: ExitStack) -> str:
+    """A new one, deleted at the end."""
+    return exits.enter_context(tempfile.TemporaryDirectory(prefix="runspan-import-"))
 
 
 def _redaction_failed(error: Exception) -> None:

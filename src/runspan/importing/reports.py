@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 MAX_FAULTS = 1_000
 
 
+class BusyError(Exception):
+    """Another import works on the same file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Something that was left out: `file` and `line` where it stands (0: the file as a whole), and the reason.

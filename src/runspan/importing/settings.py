@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from ..config import Config, resolve
+from ..config import Config, ConfigError, resolve
 from ..exporting import otlp, own, variables
 from ..exporting.address import destination
 from .delivery import ArchiveFile
@@ -25,7 +25,10 @@ _OF_SDK = "telemetry.sdk."
 
 def config_of(options: Mapping[str, Any]) -> Config:
     """Raises ConfigError. There is nothing to fetch, and no log records of the past to put content on."""
-    config = resolve({name: value for name, value in options.items() if value is not None}, os.environ)
+    given = {name: value for name, value in options.items() if value is not None}
+    config = resolve({**given, "enabled": True}, os.environ)  # where it is off, no other variable would count
+    if not config.enabled:
+        raise ConfigError("OTEL_SDK_DISABLED=true: no span is made. Unset it for the import.")
     limits = replace(config.limits, max_live_runs=MAX_LIVE_RUNS)
     return replace(config, limits=limits, background_fetch=False, content_events=False)
 

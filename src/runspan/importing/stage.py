@@ -9,24 +9,27 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from ..apis.archives import Archived, Kind
+from ..config import ConfigError
 from ..core.fields import Wire
 from ..core.redact import clean
-from .reports import Fault
+from .reports import BusyError, Fault
 from .sources import Source
 
-VERSION = 1  # of the tables
+VERSION = 2  # of the tables
+NO_STATE = (
+    "{} holds something else, or is broken: delete it, or name another file for the state of the import."
+)
 _TABLES = """
 CREATE TABLE sources (id INTEGER PRIMARY KEY, path BLOB, name TEXT, size INTEGER, changed_ns INTEGER, is_read INTEGER,
-    is_recorded INTEGER);
+    recorded INTEGER);
 CREATE TABLE faults (source INTEGER, line INTEGER, reason TEXT, is_remark INTEGER);
-CREATE TABLE counts (source INTEGER, what TEXT, number INTEGER);
 CREATE TABLE objects (seq INTEGER PRIMARY KEY, api TEXT, kind TEXT, place TEXT, run TEXT, id TEXT, at INTEGER,
     is_final INTEGER, is_answer INTEGER, source INTEGER, line INTEGER, body TEXT);
 CREATE UNIQUE INDEX once ON objects (api, kind, place, run, id);
@@ -35,10 +38,19 @@ CREATE TABLE done (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 # The first place of an object stays its place; a later look replaces it unless that saw less.
 _PUT = """
-INSERT INTO objects (api, kind, place, run, id, at, is_final, is_answer, source, line, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (api, kind, place, run, id) DO UPDATE SET
+INSERT INTO objects (seq, api, kind, place, run, id, at, is_final, is_answer, source, line, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (api, kind, place, run, id) DO UPDATE SET
 at = coalesce(excluded.at, at), is_final = excluded.is_final, is_answer = excluded.is_answer, source = excluded.source,
 line = excluded.line, body = excluded.body WHERE excluded.is_final >= is_final"""
+NAMES: Mapping[Kind, str] = {
+    Kind.AGENT: "agents",
+    Kind.CONVERSATION: "conversations",
+    Kind.MESSAGE: "messages",
+    Kind.RUN: "runs",
+    Kind.STEP: "steps",
+    Kind.INPUTS: "lists of input",
+}
+RECORDED = "recorded calls"
 _ROW = "id, run, at, is_answer, source, line, body"
 
 
@@ -54,25 +66,23 @@ class Row(Struct, frozen=True):
     wire: Wire
 
 
-class BusyError(Exception):
-    """Another import works on the same file."""
-
-
 class Stage:
     """`path`: of the file; a file that is there is gone on with. Raises BusyError, OSError."""
 
-    def __init__(self, path: Path, *, goes_on: bool = True) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        if not goes_on:
-            self._delete()
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # what users said is in it
         self._db = sqlite3.connect(path, isolation_level=None, timeout=0)
         try:
             self._open()
-        except sqlite3.OperationalError:
+        except BaseException as error:
             self._db.close()
-            raise BusyError(f"another import works with {path}") from None
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                raise BusyError(f"another import works with {path}") from None
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                raise ConfigError(NO_STATE.format(path)) from None
+            raise
 
     def _open(self) -> None:
         for pragma in (
@@ -84,10 +94,13 @@ class Stage:
             self._db.execute(f"PRAGMA {pragma}")
         self._db.execute("BEGIN IMMEDIATE")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
+        if version != VERSION:
+            if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise ConfigError(NO_STATE.format(self.path))
             for statement in filter(str.strip, _TABLES.split(";")):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
+        self._lowest = self._db.execute("SELECT min(0, coalesce(min(seq), 0)) FROM objects").fetchone()[0]
         self.commit()
 
     def commit(self) -> None:
@@ -99,7 +112,8 @@ class Stage:
     def close(self, *, is_done: bool) -> None:
         """`is_done`: nothing of it is needed any more."""
         if not is_done:
-            self.commit()
+            with contextlib.suppress(sqlite3.Error):  # a full disk, which was told
+                self.commit()
         self._db.close()
         if is_done:
             self._delete()
@@ -120,13 +134,13 @@ class Stage:
         if found is None:
             sql = "INSERT INTO sources VALUES (NULL, ?, ?, ?, ?, 0, 0) RETURNING id"
             return int(self._db.execute(sql, values).fetchone()[0])
-        for table in ("faults", "counts") if is_new else ():
-            self._db.execute(f"DELETE FROM {table} WHERE source = ?", found)  # noqa: S608 - ours
+        if is_new:
+            self._db.execute("DELETE FROM faults WHERE source = ?", found)
         return int(found[0])
 
     def clear(self) -> None:
         """Begin anew."""
-        for table in ("sources", "faults", "counts", "objects", "done"):
+        for table in ("sources", "faults", "objects", "done"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
         self.commit()
 
@@ -141,13 +155,9 @@ class Stage:
         known = self._db.execute("SELECT path, size, changed_ns FROM sources").fetchall()
         return all(tuple(one) in now for one in known)
 
-    def end(self, source: int, counts: Iterable[tuple[str, int]], *, is_recorded: bool) -> None:
-        """All of it is here."""
-        self._db.executemany(
-            "INSERT INTO counts VALUES (?, ?, ?)", [(source, what, number) for what, number in counts]
-        )
-        sql = "UPDATE sources SET is_read = 1, is_recorded = ? WHERE id = ?"
-        self._db.execute(sql, (is_recorded, source))
+    def end(self, source: int, recorded: int) -> None:
+        """All of it is here. `recorded`: how many calls are in it."""
+        self._db.execute("UPDATE sources SET is_read = 1, recorded = ? WHERE id = ?", (recorded, source))
         self.commit()
 
     def name_of(self, source: int) -> str:
@@ -155,11 +165,16 @@ class Stage:
 
     def recorded(self) -> list[tuple[str, str]]:
         """(path, name) of the files that hold recorded traffic, in the order in which they were read."""
-        found = self._db.execute("SELECT path, name FROM sources WHERE is_recorded = 1 ORDER BY id")
+        found = self._db.execute("SELECT path, name FROM sources WHERE recorded > 0 ORDER BY id")
         return [(os.fsdecode(path), name) for path, name in found]
 
-    def counts(self) -> dict[str, int]:
-        return dict(self._db.execute("SELECT what, sum(number) FROM counts GROUP BY 1 ORDER BY 1").fetchall())
+    def found(self) -> dict[str, int]:
+        """How many objects of each kind, each counted once, and how many recorded calls with what they brought."""
+        sql = "SELECT kind, count(*) FROM objects WHERE source IN (SELECT id FROM sources WHERE recorded = 0) GROUP BY 1"
+        kinds = dict(self._db.execute(sql))
+        found = {name: kinds[kind] for kind, name in NAMES.items() if kind in kinds}
+        (recorded,) = self._db.execute("SELECT coalesce(sum(recorded), 0) FROM sources").fetchone()
+        return dict(sorted({**found, **({RECORDED: recorded} if recorded else {})}.items()))
 
     def fault(self, source: int, fault: Fault) -> None:
         values = (source, fault.line, clean(fault.reason), fault.is_remark)
@@ -177,7 +192,11 @@ class Stage:
 
     # ------------------------------------------------------------ objects
 
-    def put(self, api: str, found: Archived, source: int, line: int) -> None:
+    def put(self, api: str, found: Archived, source: int, line: int, *, falls: bool = False) -> None:
+        """`falls`: it is older than what was put before, as in a list that is newest first, over all of its pages."""
+        if falls:
+            self._lowest -= 1
+        seq = self._lowest if falls else None
         body = json.dumps(found.wire, separators=(",", ":"), default=str)
         ids = (
             clean(found.place),
@@ -185,7 +204,7 @@ class Stage:
             clean(found.id),
         )  # half a surrogate pair is no text here
         values = (api, found.kind.value, *ids, found.at)
-        self._db.execute(_PUT, (*values, found.is_final, found.is_answer, source, line, body))
+        self._db.execute(_PUT, (seq, *values, found.is_final, found.is_answer, source, line, body))
 
     def places(self) -> Iterator[tuple[str, str]]:
         """(api, conversation), those that began first first."""
@@ -225,6 +244,22 @@ class Stage:
     def run_ids(self, api: str, place: str) -> set[str]:
         sql = "SELECT id FROM objects WHERE api = ? AND place = ? AND kind = 'run'"
         return {id_ for (id_,) in self._db.execute(sql, (api, place))}
+
+    def count_runs(self, api: str, place: str) -> int:
+        sql = "SELECT count(*) FROM objects WHERE api = ? AND place = ? AND kind = 'run'"
+        return int(self._db.execute(sql, (api, place)).fetchone()[0])
+
+    def without_run(self) -> Iterator[tuple[str, Fault]]:
+        """(conversation, fault): steps and input of runs that are not here. What recorded calls brought is played with them."""
+        sql = (
+            "SELECT place, name, min(line), o.run, o.kind, count(*) FROM objects AS o JOIN sources ON sources.id = o.source"
+            " WHERE kind IN ('step', 'inputs') AND recorded = 0 AND NOT EXISTS (SELECT 1 FROM objects AS r"
+            " WHERE r.api = o.api AND r.kind = 'run' AND r.run = o.run AND r.id = o.run"
+            " AND (r.place = o.place OR o.kind = 'inputs')) GROUP BY o.source, place, o.run, o.kind ORDER BY 2, 3"
+        )
+        for place, name, line, run_id, kind, number in self._each(sql, ()):
+            what = f"{number:,} steps" if kind == Kind.STEP else "the input"
+            yield place, Fault(name, line, f"{run_id}: {what} of a run that is in no archive")
 
     def _each(self, sql: str, values: Sequence[Any]) -> Iterator[Any]:
         cursor = self._db.cursor()

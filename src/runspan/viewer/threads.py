@@ -13,6 +13,7 @@ from runspan.viewer.spans import Attributes
 from runspan.viewer.store import Run, RunFilter, Store
 
 INPUT, OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
+OMITTED, INCOMPLETE = "runspan.input.omitted_messages", "runspan.input.incomplete"
 ORIGINAL_LENGTH = "runspan.original_length."
 MAX_RUNS = 10_000  # of one thread
 
@@ -65,11 +66,13 @@ def _generations(store: Store, run: Run) -> Iterator[Attributes]:
 
 def _add(thread: Thread, attributes: Attributes) -> None:
     given, answered = _messages(attributes, INPUT), _messages(attributes, OUTPUT)
-    if attributes.get("runspan.input.omitted_messages") and not thread.messages:
+    fresh = _new(thread.messages, given)
+    has_hole = fresh[:1] == given[:1] if attributes.get(OMITTED) else not thread.messages
+    if has_hole and (attributes.get(OMITTED) or attributes.get(INCOMPLETE)):
         thread.lacks["omitted"] = None
     if any(key.startswith(ORIGINAL_LENGTH) for key in attributes) or any(map(_is_cut, (*given, *answered))):
         thread.lacks["cut"] = None
-    thread.messages += _new(thread.messages, given)
+    thread.messages += fresh
     thread.messages += answered
     system = parse(attributes.get("gen_ai.system_instructions"))
     if isinstance(system, list):

@@ -36,10 +36,9 @@ _NO_PLACE = "a {} without a thread_id"
 
 def read(wire: Wire) -> Iterator[Read] | None:
     """The objects in it."""
-    schema = text(wire, "export_schema") or ""
-    if schema.startswith(THREAD_EXPORT):
+    if _is_thread_export(wire):
         return _thread_export(wire)
-    if schema.startswith(MANIFEST):
+    if (text(wire, "export_schema") or "").startswith(MANIFEST):
         return _manifest(wire)
     reader = _OBJECTS.get(text(wire, "object") or "")
     if reader is not None:
@@ -124,9 +123,21 @@ def _line(wire: Wire) -> Read:
 # ---------------------------------------------------------------- whole threads
 
 
+def _is_thread_export(wire: Wire) -> bool:
+    return (text(wire, "export_schema") or "").startswith(THREAD_EXPORT)
+
+
+def _place_of(export: Wire) -> str:
+    return ident(mapping(export, "thread")) or ident(export, "thread_id")
+
+
+def _may_cut(fields: Wire, name: str) -> bool:
+    """Whose its lists are stands before them, unless its keys were sorted."""
+    return name in ("messages", "runs") and _is_thread_export(fields) and bool(_place_of(fields))
+
+
 def _thread_export(wire: Wire) -> Iterator[Read]:
-    thread = mapping(wire, "thread")
-    place = ident(thread) or ident(wire, "thread_id")
+    thread, place = mapping(wire, "thread"), _place_of(wire)
     if not place:
         yield Unreadable("an exported thread without its id")
         return
@@ -209,4 +220,5 @@ ARCHIVE = Archive(
     turn=turn,
     agent_of=lambda run: text(run, "assistant_id"),
     stamps=STAMPS,
+    may_cut=_may_cut,
 )

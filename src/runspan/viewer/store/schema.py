@@ -127,8 +127,13 @@ def open_file(path: Path, reindex: Callable[[sqlite3.Connection], None] | None =
             f"the store {path} can't be written ({error.strerror}); name another file with --db"
         ) from error
     check(path, may_be_new=True)
-    connection = connect(path)
-    _make(connection, reindex)
+    try:
+        connection = connect(path)
+        _make(connection, reindex)
+    except sqlite3.OperationalError as error:  # a full disk
+        raise NotOurFileError(
+            f"the store {path} can't be written ({error}); name another file with --db"
+        ) from error
     return connection
 
 
