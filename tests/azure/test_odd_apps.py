@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import gzip
@@ -16,6 +17,7 @@ import pytest
 
 from runspan.fake import HttpError, Server, serve
 from tests.azure.agents_app import KINDS, AgentsApp, agents_client, playing_agents
+from tests.support.listening import Handler, listening
 from tests.support.odd_server import Odd, odd_server
 from tests.support.tracing import attribute, traced
 
@@ -147,6 +149,57 @@ def test_a_run_with_bytes_that_are_no_text_is_read_as_the_client_reads_it(kind: 
         odd.bodies = {("POST", "runs"): [body % b"queued"], ("GET", "runs/one"): [body % b"completed"]}
         assert played(kind, odd, case) == "�"
         assert attribute(trace.run(), "runspan.run.status") == "completed"
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (b"event: error\ndata: boom\n\n", "boom"),
+        (b'event: error\ndata: {"error": "boom"}\n\n', "boom"),
+        (b'data: {"error": "boom"}\n\n', "boom"),
+        (b'data: {"error": {"message": "boom"}}\n\n', "boom"),
+    ],
+)
+def test_the_text_of_an_error_in_a_stream_is_the_runs(event: bytes, told: str) -> None:
+    async def case(app: AgentsApp) -> None:
+        stream = app.agents.runs.stream(**asked(app))
+        with contextlib.suppress(ValueError):  # the client, of events without names
+            stream.event_handler.until_done()
+
+    with odd_server() as odd, traced() as trace:
+        odd.whole = {"content-type": "text/event-stream"}, [EVENTS.replace(b"completed", b"queued"), event]
+        played("sync", odd, case)
+        trace.handle.uninstrument()
+        assert trace.run().status.description == told
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"error": {"code": "full", "message": "boom"}}', ("full", "boom")),
+        (b'{"error": "boom"}', ("500", "boom")),
+        (b'{"detail": "boom"}', ("500", "boom")),
+        (b'{"code": "full", "message": "boom"}', ("full", "boom")),
+        (b'{"detail": [{"msg": "boom"}]}', ("500", "500")),
+        (b"[]", ("500", "500")),
+    ],
+)
+def test_a_refusal_says_what_its_server_says(kind: str, stream: bool, body: bytes, told: Any) -> None:
+    class Refusing(Handler):
+        def do_POST(self) -> None:
+            self.body()
+            self.answer(500, body)
+
+    async def case(app: AgentsApp) -> None:
+        with contextlib.suppress(Exception):
+            await app.got((app.agents.runs.stream if stream else app.agents.runs.create)(**asked(app)))
+
+    with listening(Refusing) as address, traced() as trace:
+        with playing_agents(kind, retry_total=0, endpoint=address) as app:
+            app.play(case)
+        run = trace.run()
+        assert (attribute(run, "error.type"), run.status.description) == told
 
 
 # ---------------------------------------------------------------- where it sends
