@@ -129,6 +129,19 @@ def test_an_image_told_by_a_text_alone_is_what_the_text_says(kind: str, field: s
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        "It is 42.",
+        ["It is 42."],
+        {"type": "text", "text": {"value": "It is 42."}},
+        [{"type": "text", "text": {"value": ["It is ", "42."]}}, None, 5],
+    ],
+)
+def test_a_text_is_read_however_a_server_lists_it(content: Any) -> None:
+    assert objects.message({"id": "m", "content": content}).parts == (Part("text", "It is 42."),)
+
+
+@pytest.mark.parametrize(
     ("said", "error"),
     [
         ({"code": "server_error", "type": "x", "message": "boom"}, ApiError("server_error", "boom")),
@@ -136,6 +149,9 @@ def test_an_image_told_by_a_text_alone_is_what_the_text_says(kind: str, field: s
         ({"code": None, "message": "boom"}, ApiError("error", "boom")),
         ({"code": "expired"}, ApiError("expired")),
         ({"code": 5, "message": None}, None),
+        ("boom", ApiError("error", "boom")),
+        (["boom"], None),
+        ("", None),
     ],
 )
 def test_errors_have_a_code_or_a_message_or_are_none(said: Any, error: ApiError | None) -> None:

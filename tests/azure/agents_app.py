@@ -23,15 +23,15 @@ class Credential:
         raise AssertionError("nobody needs a token here")
 
 
-def agents_client(kind: str, server: Server, **options: Any) -> Any:
+def agents_client(kind: str, server: Server | None, **options: Any) -> Any:
     package = "azure.ai.agents" if kind == "sync" else "azure.ai.agents.aio"
     policies = import_module("azure.core.pipeline.policies")
-    return import_module(package).AgentsClient(
-        endpoint=f"{server.azure_endpoint}/api/projects/tutors",
-        credential=Credential(),
-        authentication_policy=policies.HeadersPolicy({"Authorization": f"Bearer {KEY}"}),
-        **options,
-    )
+    usual = {
+        "endpoint": server and f"{server.azure_endpoint}/api/projects/tutors",
+        "credential": Credential(),
+        "authentication_policy": policies.HeadersPolicy({"Authorization": f"Bearer {KEY}"}),
+    }
+    return import_module(package).AgentsClient(**{**usual, **options})
 
 
 @dataclass

@@ -8,10 +8,11 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import openai
 import pytest
 
 import runspan
-from runspan.fake import serve
+from runspan.fake import Server, serve
 from tests.support import app
 from tests.support.playing import App, client_of
 from tests.support.tracing import traced
@@ -123,3 +124,28 @@ def test_what_dies_without_us_dies_with_us(use: ToolInvocation, kind: str) -> No
 def test_these_die_at_once(use: ToolInvocation) -> None:
     """So the test above says something."""
     assert dies(use, "OpenAI", None)
+
+
+class OwnToken(openai.OpenAI):
+    """Its provider of keys leads back to it, so that the collector alone frees it, with runspan and without."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(base_url=server.base_url, api_key="of its own")
+        self.provider = self.token  # a bound method
+
+    def token(self) -> str:
+        return "of its own"
+
+
+def test_a_client_that_its_own_settings_lead_back_to_dies_with_its_app() -> None:
+    def used(server: Server) -> weakref.ref[Any]:
+        with OwnToken(server) as client:
+            assistant = client.beta.assistants.create(model="m", instructions="x")
+            client.beta.threads.create_and_run_poll(assistant_id=assistant.id)
+        return weakref.ref(client)
+
+    with serve("text") as server, traced() as trace:
+        client = used(server)
+        trace.handle.uninstrument()
+        gc.collect()
+        assert client() is None

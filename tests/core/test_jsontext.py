@@ -215,3 +215,7 @@ def test_what_is_nested_without_end_is_no_json(levels: int) -> None:
             loads(text)
     assert parsed(nested(levels)) == nested(levels)
     assert fit_text(nested(levels), 100) == nested(levels)[:99] + "…"
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    assert loads(b'{"id":"a","said":"\xe9\xff"}') == {"id": "a", "said": "��"}

@@ -40,6 +40,12 @@ def test_known_keys_and_what_looks_like_one(text: str, masked: str | None) -> No
     assert secrets.mask(text) == (text if masked is None else masked)
 
 
+def test_a_key_with_a_line_end_is_known_without_it() -> None:
+    secrets = Secrets()
+    secrets.add(["abcdefgh1\n", " \n"])
+    assert secrets.mask("b'abcdefgh1\\n' is no header") == f"b'{MASKED}\\n' is no header"
+
+
 def test_only_so_many_are_known_and_the_newest_are_among_them() -> None:
     """A token that is replaced every hour is masked on the hundredth day, too."""
     secrets = Secrets()

@@ -154,7 +154,7 @@ class Events(Struct, frozen=True, gc=False):
     complete: Callable[[Exchange, Observation], Observation]  # adds what the request of the stream said
     new_texts: Callable[[int], TextPieces]  # given the most characters to keep
     new_steps: Callable[[int], StepPieces]
-    error: Callable[[Wire], ApiError]  # of an ERROR event
+    error: Callable[[Any], ApiError]  # of an ERROR event
     # Where the app may answer calls before their run is told to wait: (ended steps as JSON, run id) -> such a run, as JSON.
     asking: Callable[[Sequence[bytes], str], bytes | None] = lambda _steps, _run_id: None
     # Where a typed event of the client has its name, and its data (None: it is the data itself).

@@ -43,7 +43,7 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 _leave(token)
-            self._results.failed(call, error, client)
+            self._failed(call, error, client, args, kwargs)
             raise
         if token is not None:
             _leave(token)
@@ -70,7 +70,7 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 _leave(token)
-            self._results.failed(call, error, client)
+            self._failed(call, error, client, args, kwargs)
             raise
         if token is not None:
             _leave(token)
@@ -87,6 +87,13 @@ class Patch:
         except Exception as error:
             swallow("begin to observe a call", error)
             return None
+
+    def _failed(
+        self, call: Call, error: BaseException, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        with guarded("note a failed call"):
+            request = args[self._place] if len(args) > self._place else kwargs[self._name]
+            self._results.failed(call, error, client, request)
 
     def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
         try:

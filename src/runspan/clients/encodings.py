@@ -1,11 +1,19 @@
-"""Compressed bodies, made readable piece by piece, beside the client that does the same for the app."""
+"""Compressed bodies, made readable piece by piece, beside the client that does the same for the app.
+
+What is no such body, though its server says so, is unreadable: the client tells its app.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 MAX_BYTES = 8_000_000  # of one body that is kept, and that one piece may grow to
+
+Whole = Callable[
+    [bytes, str], bytes
+]  # (a body, its encoding) -> the body decompressed, by the client's own means
 
 
 class Decoder(Protocol):
@@ -17,19 +25,24 @@ class Decoder(Protocol):
 class _Gzip:
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(31)
+        self._is_broken = False
 
     def decode(self, data: bytes) -> bytes:
-        return self._inflate.decompress(data, MAX_BYTES)
+        try:
+            return b"" if self._is_broken else self._inflate.decompress(data, MAX_BYTES)
+        except zlib.error:
+            self._is_broken = True
+            return b""
 
     def finish(self) -> bytes:
-        return self._inflate.flush()
+        return b"" if self._is_broken else self._inflate.flush()
 
 
-class _ByTheClient:
-    """Any other encoding (br, zstd ...): the client's own class of responses decompresses the body once it is whole."""
+class _AtTheEnd:
+    """Any other encoding (br, zstd ...): the body is decompressed once it is whole."""
 
-    def __init__(self, kind: Any, encoding: str) -> None:
-        self._kind = kind
+    def __init__(self, whole: Whole, encoding: str) -> None:
+        self._whole = whole
         self._encoding = encoding
         self._chunks: list[bytes] = []
         self._size = 0
@@ -43,14 +56,15 @@ class _ByTheClient:
     def finish(self) -> bytes:
         if self._size > MAX_BYTES:
             return b""
-        whole = self._kind(200, headers={"content-encoding": self._encoding}, content=b"".join(self._chunks))
-        content: bytes = whole.content
-        return content
+        try:
+            return self._whole(b"".join(self._chunks), self._encoding)
+        except Exception:  # each client has its own
+            return b""
 
 
-def decoder_of(response: Any) -> Decoder | None:
+def decoder_of(response: Any, whole: Whole) -> Decoder | None:
     """For the bytes that are still to be read of an HTTP response; None: they are readable as they come."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("", "identity"):
         return None
-    return _Gzip() if encoding in ("gzip", "x-gzip") else _ByTheClient(type(response), encoding)
+    return _Gzip() if encoding in ("gzip", "x-gzip") else _AtTheEnd(whole, encoding)

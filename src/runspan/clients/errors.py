@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.exception_text import text_of
-from ..core.fields import member
 from ..core.jsontext import loads
 from ..core.model import ApiError
 from ..core.redact import MAX_READ
@@ -33,14 +32,14 @@ def _text(value: object) -> str | None:
 
 
 def refusal(body: bytes, status: int) -> ApiError:
-    """Of an answer with an error status: `code`, else `type` of its body's `error`, else the status."""
+    """Of an answer with an error status: `code`, else `type` of its body's `error`, else the status. Gateways send a text alone."""
     try:
         whole = loads(body)
     except (ValueError, RecursionError):
         whole = None
-    error = member(whole, "error") if isinstance(whole, dict) else None
-    error = error if isinstance(error, dict) else whole
-    code, message = (
-        (_text(member(error, name)) for name in names) for names in (("code", "type"), ("message",))
-    )
-    return ApiError(next(filter(None, code), str(status)), next(message))
+    whole = whole if isinstance(whole, dict) else {}
+    told = whole.get("error")
+    error = told if isinstance(told, dict) else {"message": told, **whole}
+    code = next(filter(None, (_text(error.get(name)) for name in ("code", "type"))), str(status))
+    texts = (error.get(name) for name in ("message", "detail"))
+    return ApiError(code, next((text[:MAX_READ] for text in texts if text and isinstance(text, str)), None))

@@ -63,8 +63,11 @@ class Library(ABC):
         """How the worker may ask this client's server later."""
 
     @abstractmethod
-    def note_secrets(self, client: Any, error: BaseException | None = None) -> None:
-        """Tell the redactor what the client sends that is secret. Guarded itself."""
+    def note_secrets(self, client: Any, request: Any, error: BaseException | None = None) -> None:
+        """Tell the redactor what is secret of what the client sends; where the call raised `error`, also of `request`.
+
+        Guarded itself.
+        """
 
     @abstractmethod
     def signs(self, client: Any) -> tuple[Any, ...]:

@@ -86,11 +86,11 @@ class Results:
         """Of a call that tells nothing of runs and has a span."""
         raise NotImplementedError
 
-    def failed(self, call: Call, error: BaseException, client: Any) -> None:
+    def failed(self, call: Call, error: BaseException, client: Any, request: Any) -> None:
         """The call raised `error`. Never raises."""
         try:
             call.response_ns = now_ns()
-            self._library.note_secrets(client, error)
+            self._library.note_secrets(client, request, error)
             self._refused(call, read_error(error), getattr(error, "status_code", None))
         except Exception as ours:
             swallow("note a failed call", ours)

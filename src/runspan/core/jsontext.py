@@ -45,18 +45,27 @@ def _finite(value: Json) -> Json:
 def loads(text: str | bytes) -> Json:
     """As `json.loads`, several times faster; what only that reads (NaN, half a surrogate pair) is left to it.
 
+    Bytes that are no UTF-8 are replaced, as some clients do for their apps.
+
     Raises ValueError, also for what is nested so deep that Python's stack would end where it is walked through.
     """
     try:
         value = _decode(text)
     except ValueError:
-        value = json.loads(text)
+        value = _loads_slowly(text)
     opened = (
         text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
     )
     if opened > MAX_LEVELS and _is_deeper(value, MAX_LEVELS):
         raise ValueError("nested too deep")
     return value
+
+
+def _loads_slowly(text: str | bytes) -> Json:
+    try:
+        return json.loads(text)
+    except UnicodeDecodeError:
+        return json.loads(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
 
 
 def _is_deeper(value: Json, levels: int) -> bool:

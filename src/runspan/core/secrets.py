@@ -31,10 +31,14 @@ class Secrets:
         self._known: dict[str, None] = {}
 
     def add(self, values: Iterable[object]) -> None:
-        """Called on the app's threads. The oldest go first: keys are replaced, some every hour."""
+        """Called on the app's threads. The oldest go first: keys are replaced, some every hour.
+
+        A key read from a file ends in a line end, which messages show in another way.
+        """
         for value in values:
-            if isinstance(value, str) and len(value) >= MIN_CHARS and value not in self._known:
-                self._known[value] = None
+            key = value.strip() if isinstance(value, str) else ""
+            if len(key) >= MIN_CHARS and key not in self._known:
+                self._known[key] = None
                 if len(self._known) > MAX_KNOWN:
                     self._known.pop(list(self._known)[0], None)  # noqa: RUF015 - a list is made in one step, beside other threads
 

@@ -148,16 +148,16 @@ class StreamReader:
     def _sent(self, stream: StreamRef, name: str, text: str, when: When) -> None:
         name, data = stream.events.opened(name, text)
         kind = stream.events.kind_of(name)
-        if kind in (None, EventKind.SILENT) or not isinstance(data, dict):
+        if kind is EventKind.ERROR:
+            stream.broken = stream.events.error(data if isinstance(data, dict) else text)
+        elif kind in (None, EventKind.SILENT) or not isinstance(data, dict):
             return
-        if kind is EventKind.TEXT_DELTA:
+        elif kind is EventKind.TEXT_DELTA:
             if stream.first_token_ns is None:
                 stream.first_token_since_ns, stream.first_token_ns = when
             told.piece(self._of(stream), stream, data, of_steps=False)
         elif kind is EventKind.STEP_DELTA:
             told.piece(self._of(stream), stream, data, of_steps=True)
-        elif kind is EventKind.ERROR:
-            stream.broken = stream.events.error(data)
         else:
             self._event(stream, name, when, data, len(text))
 

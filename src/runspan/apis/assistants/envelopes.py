@@ -6,7 +6,7 @@
 | `data: {"event": NAME, "data": OBJECT}` | LiteLLM's proxy, Astra; the typed stream of openai 2 and 3 gives it without a name |
 | both at once; one envelope in another; OBJECT as a JSON text | gateways that wrap what they pass on |
 | `data: OBJECT`; a JSON body in place of a stream | servers that send no names: the object's type and status make one |
-| `data: {"error": ...}` | all, when a stream breaks |
+| `data: {"error": ...}`, an object or a text | all, when a stream breaks |
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def is_wrapped(data: Any) -> bool:
 def _name_of(data: Any) -> str:
     kind, status = _field(data, "object"), _field(data, "status")
     if not isinstance(kind, str):
-        return ERROR if _is_object(_field(data, "error")) else ""
+        told = _field(data, "error")
+        return ERROR if _is_object(told) or (isinstance(told, str) and told) else ""
     if kind == "thread":
         return "thread.created"
     if kind in _NAMED_BY_STATUS:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from ...core.fields import Wire
-from ...core.model import MODEL_CALL, ApiError, Message, Observation, Outcome, Phase, Run, RunStep, Source
+from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, Run, RunStep, Source
 from ..api import EventKind, Events, Exchange
+from ..objects import error_of_event
 from . import objects as wire
 from . import pages, readers, statuses
 from .envelopes import PREFIX, is_wrapped, opened
@@ -104,10 +105,6 @@ def complete(exchange: Exchange, seen: Observation) -> Observation:
     return replace(seen, messages=readers.sent_messages(exchange, thread, seen.conversation_id))
 
 
-def error(data: Wire) -> ApiError:
-    return wire.error(wire.mapping(data, "error") or data) or ApiError("error")
-
-
 EVENTS = Events(
     kinds=KINDS,
     unlisted=unlisted,
@@ -119,5 +116,5 @@ EVENTS = Events(
     complete=complete,
     new_texts=MessageDeltas,
     new_steps=StepDeltas,
-    error=error,
+    error=error_of_event,
 )

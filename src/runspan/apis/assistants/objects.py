@@ -93,7 +93,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         tools=tuple(items(wire, "tools")),
         required=() if phase is Phase.OVER else tuple(map(tool_call, items(required, "tool_calls"))),
         usage=usage(mapping(wire, "usage")),
-        error=error(mapping(wire, "last_error")),
+        error=error(wire.get("last_error")),
         incomplete_reason=reason,
         finish_reason=statuses.FINISH_REASONS.get(reason or ""),
         created_at=stamp(wire, "created_at"),
@@ -157,8 +157,7 @@ def is_message(wire: Wire) -> bool:
 
 def message(wire: Wire, id_: str | None = None) -> Message:
     """A Message object, or a message of a request body, whose content may be a plain string."""
-    content = wire.get("content")
-    parts = (Part("text", content),) if isinstance(content, str) else tuple(map(part, items(wire, "content")))
+    parts = _parts(wire.get("content"))
     if wire.get("attachments"):
         parts += tuple(map(_attached, items(wire, "attachments")))
     if wire.get("file_ids"):
@@ -178,6 +177,16 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     )
 
 
+def _parts(content: Any) -> tuple[Part, ...]:
+    """A list; of some servers, or in requests, one part alone. A part may be its text."""
+    parts = content if isinstance(content, list) else [content]
+    return tuple(
+        Part("text", one) if isinstance(one, str) else part(one)
+        for one in parts
+        if isinstance(one, str | dict)
+    )
+
+
 def part(wire: Wire) -> Part:
     """A content part: `{"type": T, T: {...}}`, text of requests `{"type": "text", "text": "..."}`."""
     kind = text(wire, "type") or "unknown"
@@ -186,6 +195,8 @@ def part(wire: Wire) -> Part:
         if isinstance(body, str):
             return Part(kind, body)
         said = _joined(body) if isinstance(body, list) else mapping(wire, kind)
+        if isinstance(said.get("value"), list):
+            said = {**said, "value": _joined(said["value"])["value"]}
         more = {k: v for k, v in said.items() if v and k != "value"}
         return Part(kind, text(said, "value"), without_nulls(more) if more else EMPTY)
     if isinstance(body, str) and kind in _SHORT:
@@ -252,7 +263,7 @@ def step(wire: Wire) -> RunStep | None:
         outcome=statuses.STEP.get(status or ""),
         message_id=ident(mapping(details, "message_creation"), "message_id") or None,
         tool_calls=tuple(map(tool_call, items(details, "tool_calls"))),
-        error=error(mapping(wire, "last_error")),
+        error=error(wire.get("last_error")),
         usage=usage(mapping(wire, "usage")),
         created_at=stamp(wire, "created_at"),
         ended_at=first(wire, _STEP_ENDS, stamp),

@@ -16,11 +16,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire, mapping
+from ...core.fields import Wire
 from ...core.jsontext import dumps, value_of
-from ...core.model import ApiError, Observation, Phase, RunStep, Source
+from ...core.model import Observation, Phase, RunStep, Source
 from ..api import EventKind, Events
-from ..objects import error as error_of
+from ..objects import error_of_event
 from . import items, readers, statuses
 from . import objects as wire
 from .text_pieces import NoSteps, TextPieces, piece
@@ -119,10 +119,6 @@ def asking(steps: Sequence[bytes], run_id: str) -> bytes:
     return b'{"id":%s,"status":"completed","output":[%s]}' % (dumps(run_id).encode(), b",".join(steps))
 
 
-def error(data: Wire) -> ApiError:
-    return error_of(mapping(data, ERROR) or data) or ApiError(ERROR)
-
-
 EVENTS = Events(
     kinds=KINDS,
     unlisted=unlisted,
@@ -134,7 +130,7 @@ EVENTS = Events(
     complete=readers.sent_with,
     new_texts=TextPieces,
     new_steps=NoSteps,
-    error=error,
+    error=error_of_event,
     asking=asking,
     name_field="type",
     data_field=None,

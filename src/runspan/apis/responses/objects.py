@@ -64,7 +64,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         tools=tuple(map(_tool, items(wire, "tools"))),
         required=asked,
         usage=usage(mapping(wire, "usage")) if is_over else None,
-        error=error(mapping(wire, "error")),
+        error=error(wire.get("error")),
         incomplete_reason=reason,
         finish_reason=statuses.FINISH_REASONS.get(reason or ""),
         created_at=stamp(wire, "created_at"),

@@ -16,6 +16,7 @@ from ...runtime import loops
 from ...runtime.emitter import suppressed
 from ...runtime.fetcher import Unavailable
 from ...runtime.records import BackgroundClient
+from ..keeping import Kept, kept_on
 from ..library import FETCH, OURS
 from .pipelines import Rest, is_open, policies_of
 from .requests import query as query_of
@@ -23,16 +24,18 @@ from .requests import query as query_of
 Query = Mapping[str, Any]
 KEPT = ("api-version",)  # what every request of the client says
 
-_backgrounds: weakref.WeakKeyDictionary[Any, Background] = weakref.WeakKeyDictionary()
 
-
-class Background:
+class Background(Kept):
     """What is kept of one pipeline."""
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = weakref.ref(pipeline)
         self._rest = Rest(pipeline)
-        self._has_retries = any("Retry" in type(policy).__name__ for policy in policies_of(pipeline))
+        self._has_retries = any(hasattr(policy, "configure_retries") for policy in policies_of(pipeline))
+
+    def fits(self, pipeline: Any) -> bool:
+        """Whether it was made of this pipeline."""
+        return self._pipeline() is pipeline
 
     def living(self) -> Any:
         """The app's own pipeline. None: it is closed or gone."""
@@ -99,9 +102,7 @@ class Background:
 
 def via(pipeline: Any, base_url: str, request: Any, *, is_async: bool) -> BackgroundClient:
     """How the worker may GET from this pipeline's server, as `request` did."""
-    background = _backgrounds.get(pipeline)
-    if background is None:
-        background = _backgrounds[pipeline] = Background(pipeline)
+    background = kept_on(pipeline, Background)
     sent = {name: value for name, value in (query_of(request) or {}).items() if name in KEPT}
     owner = hash((base_url, id(pipeline)))
     if not is_async:

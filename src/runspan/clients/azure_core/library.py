@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
@@ -13,11 +14,12 @@ from ...guard import guarded
 from ...runtime.records import BackgroundClient, Call
 from ..hosts import AZURE
 from ..library import Found, Library
-from ..secret_names import named_so
+from ..secret_names import in_url, named_so
 from . import background, requests
 from .pipelines import is_of_agents
 
 MAX_URLS = 2_048  # polls of a run repeat their URL
+PROJECT = re.compile(r"/api/projects/[^/]+")  # what an endpoint of Foundry ends with
 
 
 class AzureCoreLibrary(Library):
@@ -36,9 +38,14 @@ class AzureCoreLibrary(Library):
 
     def _place(self, method: str, url: str) -> tuple[Server, str]:
         """The server, up to where the API's own path begins, and that path. "" for the path: it is no API's."""
-        origin, host, port = requests.origin_of(url)
+        try:
+            origin, host, port = requests.origin_of(url)
+        except ValueError:  # the app's own client refuses it, too
+            return Server("", None, None, AZURE), ""
         path = url[len(origin) :].partition("?")[0]
-        begins = (at for at, sign in enumerate(path) if sign == "/")
+        project = PROJECT.search(path)
+        first = project.end() if project else 0  # a project may be called like a path of the API
+        begins = (at for at, sign in enumerate(path) if sign == "/" and at >= first)
         at = next((at for at in begins if self._apis.match(method, path[at:]) is not None), len(path))
         return Server(origin + path[:at], host, port, AZURE), path[at:]
 
@@ -67,15 +74,11 @@ class AzureCoreLibrary(Library):
     def via(self, call: Call, client: Any, request: Any, *, is_async: bool) -> BackgroundClient:
         return background.via(client, call.server.base_url, request, is_async=is_async)
 
-    def note_secrets(self, client: Any, error: BaseException | None = None) -> None:
+    def note_secrets(self, client: Any, request: Any, error: BaseException | None = None) -> None:
         """Credentials are in no client: policies put them into the headers of a request while it is sent."""
-        response = getattr(error, "response", None)
-        if response is not None:
-            self.note_secrets_of(response.request)
-
-    def note_secrets_of(self, request: Any) -> None:
         with guarded("note the keys of a request"):
             self._secrets.add(named_so(request.headers.items()))
+            self._secrets.add(in_url(request.url))
 
     def signs(self, client: Any) -> tuple[Any, ...]:
         return (None,)

@@ -57,6 +57,15 @@ def is_open(pipeline: Any) -> bool:
 TRANSPORTS = ("RequestsTransport", "AioHttpTransport", "AsyncioRequestsTransport")
 
 
+def _is_usual(session: Any) -> bool:
+    """Whether a session is as azure-core itself makes it (None: it will). One of the app may lead elsewhere."""
+    adapters = getattr(session, "adapters", None)
+    if adapters is None:  # of aiohttp, where azure-core alone decompresses by itself
+        return session is None or not getattr(session, "auto_decompress", True)
+    is_own = all(type(adapter).__module__.startswith("azure.core.") for adapter in adapters.values())
+    return is_own and not (session.proxies or session.cert or session.auth)
+
+
 class Rest:
     """What is kept of a pipeline whose app may close it: its policies with all credentials, and none of its connections."""
 
@@ -67,7 +76,8 @@ class Rest:
         for policy in self._policies:  # they would lead to the transport
             policy.next = None
         kind = type(transport)
-        self.can_open = kind.__name__ in TRANSPORTS and kind.__module__.startswith("azure.core.")
+        is_known = kind.__name__ in TRANSPORTS and kind.__module__.startswith("azure.core.")
+        self.can_open = is_known and _is_usual(getattr(transport, "session", None))
         self._transport_kind = kind
         self._connection = getattr(transport, "connection_config", None)
         # Proxies of the environment, which the app may have switched off.

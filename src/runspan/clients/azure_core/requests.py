@@ -51,7 +51,7 @@ def with_metadata(request: Any, key: str, line: Callable[[], str], most: int) ->
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:
-    """(scheme and host as they stand, host, port)."""
+    """(scheme and host as they stand, host, port). Raises ValueError for what is no URL."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     return f"{parts.scheme}://{parts.netloc}", parts.hostname, port

@@ -19,27 +19,25 @@ from ..errors import read_error, refusal
 from ..results import Results
 from ..taps import BodyTap, ChunkTap
 from .holding import held
-from .library import AzureCoreLibrary
 from .stream_taps import tap_stream
 
 
 class AzureCoreResults(Results):
     gets_refusals = True
-    _library: AzureCoreLibrary
 
     def _is_refused(self, call: Call, result: Any, *, is_async: bool) -> bool:
         """Refusals are results here; it is the client that raises, later."""
         http = result.http_response
         status = http.status_code
         if status >= 400 or call.match.route.starts_run:
-            self._library.note_secrets_of(result.http_request)
+            self._library.note_secrets(None, result.http_request)
         if status < 400:
             return False
         refuse = partial(self._refused_by, call, status)
-        if call.streams:
+        if call.streams and not http.is_stream_consumed:  # a policy of the app may have read it
             tap_stream(http, BodyTap(refuse), lambda _: None, is_async=is_async)
         else:
-            refuse(http.content)
+            refuse(_content(http))
         return True
 
     def _refused_by(self, call: Call, status: int, body: bytes | None) -> None:
@@ -94,6 +92,15 @@ def _since(began: WorkUnit) -> WorkUnit:
     """
     now = work_unit.here()
     return replace(now, stack=began.stack) if now.worker == began.worker else now
+
+
+def _content(http: Any) -> bytes | None:
+    """None: its bytes were read and not kept."""
+    try:
+        content: bytes = http.content
+    except Exception:
+        return None
+    return content
 
 
 def _decoded(http: Any) -> Any:

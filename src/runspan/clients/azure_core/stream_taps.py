@@ -1,14 +1,16 @@
 """Where a streamed response of azure-core is looked into: at its methods that give bytes, shadowed on the instance.
 
 The client calls one of them at once, and its app reads the generator. What stands in place of them holds the response weakly, so
-no cycle comes about.
+no cycle comes about. Errors carry their response to other processes: in copies of it the methods are its class's own.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
+from importlib import import_module
+from io import BytesIO
 from typing import Any
 
 from ... import _compat
@@ -23,38 +25,34 @@ HandlerRaised = Callable[[BaseException], None]
 
 def tap_stream(response: Any, tap: AnyTap, raised: HandlerRaised, *, is_async: bool) -> None:
     """Look at the bytes while the app reads them. `raised` is told what the app's own code raised between two of them."""
-    kind, held = type(response), weakref.ref(response)
-    response.iter_bytes = _Read(held, kind.iter_bytes, tap, raised, is_async)
-    response.iter_raw = _Read(held, kind.iter_raw, tap, raised, is_async).raw
-    if is_async:  # a sync `read` goes through `iter_bytes`
-        response.read = partial(_aread_whole, held, kind.read, tap)
+    reads: Mapping[str, Callable[..., Any]] = {"iter_bytes": _aread, "iter_raw": _aread, "read": _aread_whole}
+    if not is_async:  # `read` goes through `iter_bytes`
+        reads = dict.fromkeys(("iter_bytes", "iter_raw"), partial(_read, raised=raised))
+    for name, read in reads.items():
+        if hasattr(type(response), name):
+            setattr(response, name, _Method(response, name, read, tap))
 
 
-class _Read:
-    """In place of one of the two methods."""
+class _Method:
+    """In place of one of the methods."""
 
-    __slots__ = ("_is_async", "_method", "_raised", "_response", "_tap")
+    __slots__ = ("_name", "_read", "_response", "_tap")
 
-    def __init__(
-        self, response: weakref.ref[Any], method: Any, tap: AnyTap, raised: HandlerRaised, is_async: bool
-    ) -> None:
-        self._response, self._method, self._tap = response, method, tap
-        self._raised, self._is_async = raised, is_async
+    def __init__(self, response: Any, name: str, read: Callable[..., Any], tap: AnyTap) -> None:
+        self._response, self._name, self._read, self._tap = weakref.ref(response), name, read, tap
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Bytes as they are read by the app: decompressed."""
-        chunks = self._method(self._response(), *args, **kwargs)
-        if self._is_async:
-            return _aread(chunks, self._tap)
-        return _read(chunks, self._tap, self._raised)
+        response = self._response()
+        if self._name == "iter_raw":  # bytes as they came; all others are decompressed
+            with guarded("find out how a body is compressed"):
+                self._tap.decoder = decoder_of(response, _decompressed)
+        return self._read(getattr(type(response), self._name)(response, *args, **kwargs), self._tap)
 
-    def raw(self, *args: Any, **kwargs: Any) -> Any:
-        with guarded("find out how a body is compressed"):
-            self._tap.decoder = decoder_of(self._response())
-        return self(*args, **kwargs)
+    def __reduce__(self) -> Any:
+        return getattr, (self._response(), self._name)
 
 
-def _read(chunks: Any, tap: AnyTap, raised: HandlerRaised) -> Iterator[bytes]:
+def _read(chunks: Any, tap: AnyTap, *, raised: HandlerRaised) -> Iterator[bytes]:
     try:
         for data in timed(Reads, chunks, tap.pace):
             tap.see(data)
@@ -84,14 +82,21 @@ async def _aread(chunks: Any, tap: AnyTap) -> AsyncIterator[bytes]:
     tap.close(is_whole=True)
 
 
-async def _aread_whole(response: weakref.ref[Any], read: Any, tap: AnyTap) -> bytes:
+async def _aread_whole(body: Any, tap: AnyTap) -> bytes:
     try:
-        whole: bytes = await read(response())
+        whole: bytes = await body
     except BaseException as error:
         tap.close(error)
         raise
     tap.see_whole(whole)
     return whole
+
+
+def _decompressed(body: bytes, encoding: str) -> bytes:
+    """As `requests` does it, which azure-core needs."""
+    response = import_module("urllib3").HTTPResponse(BytesIO(body), {"content-encoding": encoding})
+    content: bytes = response.data
+    return content
 
 
 def _left(left: GeneratorExit, raised: HandlerRaised) -> None:

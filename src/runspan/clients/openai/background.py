@@ -19,6 +19,7 @@ from ...runtime import loops
 from ...runtime.emitter import suppressed
 from ...runtime.fetcher import Unavailable
 from ...runtime.records import BackgroundClient
+from ..keeping import NAME, Kept, kept_on
 from ..library import FETCH, OURS
 
 HEADERS = {OURS: FETCH, "X-Stainless-Raw-Response": "true"}
@@ -38,14 +39,15 @@ class Transport:
         self.rest = _compat.transport_at_rest(http)
 
 
-class Background:
+class Background(Kept):
     """What is kept of one client."""
 
     def __init__(self, client: Any) -> None:
-        self.client = weakref.ref(client, partial(_forget_client, id(client)))
+        self.client = weakref.ref(client)
         self.transport = _transport_of(_compat.transport_of(client))
         self._template = object.__new__(type(client))
         self._template.__dict__.update(_compat.settings_of(client))
+        self._template.__dict__.pop(NAME, None)
         self._changes = _changes(client)
         self._needs_loop = _needs_loop(client)
 
@@ -199,17 +201,12 @@ def _changes(client: Any) -> tuple[Any, ...]:
     return tuple([attributes.get(name) for name in _compat.CLIENT_CHANGES])
 
 
-_backgrounds: dict[int, Background] = {}  # by id of the client, while it lives
 _transports: dict[int, weakref.ref[Transport]] = {}  # by id of the httpx client, the oldest first
 
 
 def _background_of(client: Any) -> Background:
-    key = id(client)
-    known = _backgrounds.get(key)
-    if known is None or not known.fits(client):
-        known = _backgrounds[key] = Background(client)
-    else:
-        _keep(id(known.transport.of()), known.transport)
+    known = kept_on(client, Background)
+    _keep(id(known.transport.of()), known.transport)
     return known
 
 
@@ -235,12 +232,6 @@ def _keep(key: int, transport: Transport) -> None:
             oldest = _transports.pop(next(iter(_transports)))()
             if oldest is not None:
                 oldest.rest = None
-
-
-def _forget_client(key: int, gone: weakref.ref[Any]) -> None:
-    known = _backgrounds.get(key)
-    if known is not None and known.client is gone:
-        del _backgrounds[key]
 
 
 def _forget_transport(key: int, gone: weakref.ref[Any]) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from ... import _compat
 from ...core.model import Server
 from ...core.secrets import Secrets
 from ...guard import guarded
 from ..hosts import provider_of
-from ..secret_names import named_so
+from ..secret_names import in_url, named_so
 
 # By id, as a WeakKeyDictionary costs 0.7 us a look: (the client, its `base_url` when it was read, what was made of that).
 _servers: dict[int, tuple[weakref.ref[Any], Any, Server]] = {}
@@ -61,7 +61,7 @@ def secrets_of(client: Any) -> Iterator[object]:
     for name in ("api_key", "admin_api_key"):
         yield getattr(client, name, None)
     yield _compat.azure_token(client)
-    yield from _in_url(str(client.base_url))
+    yield from in_url(str(client.base_url))
     for name in ("default_headers", "default_query"):  # 1.30 keeps the query to itself
         yield from named_so(getattr(client, name, _NONE).items())
 
@@ -71,11 +71,4 @@ def secrets_sent(error: BaseException) -> Iterator[object]:
     request: Any = vars(error).get("request")  # not getattr: httpx raises where an error has none
     if request is not None:
         yield from named_so(request.headers.items())
-        yield from _in_url(str(request.url))
-
-
-def _in_url(url: str) -> Iterator[object]:
-    parts = urlsplit(url)
-    yield from (parts.username, parts.password)
-    if parts.query:
-        yield from named_so(parse_qsl(parts.query))
+        yield from in_url(str(request.url))

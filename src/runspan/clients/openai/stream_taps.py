@@ -8,6 +8,7 @@ response becomes part of a cycle. Streams that the app reads as raw bytes are se
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 from ... import _compat
@@ -112,8 +113,13 @@ def tap_bytes(response: Any, tap: BodyTap | ChunkTap) -> None:
     if response.is_closed and response.is_stream_consumed:
         tap.see_whole(response.content)
     else:
-        tap.decoder = decoder_of(response)
+        tap.decoder = decoder_of(response, partial(_decompressed, type(response)))
         response.stream = ReadBody(response.stream, tap)
+
+
+def _decompressed(kind: Any, body: bytes, encoding: str) -> bytes:
+    content: bytes = kind(200, headers={"content-encoding": encoding}, content=body).content
+    return content
 
 
 def is_no_event_stream(response: Any) -> bool:
