@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from ...config import Config, ConfigError
-from ...exporting.address import DEFAULTS, GRPC, HTTP, Address, address, exporters, variable
+from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters, variable
 from ..finding import Finding, bad, note, ok, warn
 from .asking import Answer, NoAnswerError, asked
 
@@ -14,7 +14,6 @@ START = (
     "Start `runspan ui` (or a Collector, Jaeger ...), or name another address in OTEL_EXPORTER_OTLP_ENDPOINT."
 )
 LAUNCHER = "opentelemetry-instrument sends over grpc to localhost:4317 unless OTEL_EXPORTER_OTLP_PROTOCOL says otherwise"
-USUAL_PORTS = {HTTP: 4318, GRPC: 4317}
 
 
 def findings(config: Config) -> Iterator[Finding]:
@@ -40,16 +39,12 @@ def findings(config: Config) -> Iterator[Finding]:
 
 
 def _swapped(to: Address) -> Iterator[Finding]:
-    other = GRPC if to.protocol == HTTP else HTTP
-    try:
-        port = to.host_port[1]
-    except ValueError:
-        return
-    if port == USUAL_PORTS[other]:
+    other = to.protocol_of_port
+    if other != to.protocol:
         yield warn(
             "address",
-            f"{to.shown} is the usual port of {other}, but {to.protocol} is spoken",
-            f"Set OTEL_EXPORTER_OTLP_PROTOCOL={other}, or use the port of {DEFAULTS[to.protocol]}.",
+            f"{to.shown} has the usual port for {other}, but runspan sends {to.protocol}",
+            f"Set OTEL_EXPORTER_OTLP_PROTOCOL={other}, or send to {DEFAULTS[to.protocol]}.",
         )
 
 
