@@ -135,7 +135,7 @@ def _warn_of_typos() -> None:
 
 
 def start_with(config: Config) -> Handle:
-    """`instrument()` with settings that are read already."""
+    """`instrument()` with settings that are read already. It says nothing about variables."""
     with _lock:
         handle = Handle(config, _forget)
         if not config.enabled:

@@ -217,6 +217,14 @@ def test_settings_that_are_worth_a_word(command: Command, receiver: Receiver) ->
     assert receiver.spans == ()
 
 
+def test_a_misspelled_variable_is_said_once(command: Command) -> None:
+    """By a finding, and not by the log of the test trace as well."""
+    ended = command("doctor", RUNSPAN_CONTENT="false", RUNSPAN_FILE="traces.jsonl")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("is not a variable of runspan") == 1
+    assert "Did you mean RUNSPAN_CAPTURE_CONTENT?" in ended.stdout
+
+
 def test_a_file_is_where_the_test_trace_goes(command: Command) -> None:
     code, told = examined(command, RUNSPAN_FILE="traces.jsonl")
     assert (code, bad(told)) == (0, [])
