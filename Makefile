@@ -52,7 +52,7 @@ SHELL := bash
 .PHONY: coverage coverage-all mutate fuzz fuzz-viewer soak audit package test-wheel check-version
 .PHONY: bench bench-instructions bench-viewer bench-peers load compare-tracers pictures
 
-help:  ## this list
+help:  ## print this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  %-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -68,13 +68,14 @@ $(READY): pyproject.toml
 	@$(PYTHON) -m venv .venvs/$*
 	@.venvs/$*/bin/python $(PIP) --quiet 'pip>=25.1'
 	@.venvs/$*/bin/python $(PIP) $(WITH_$*) $(NAMED)
-	@echo "In .venvs/$* are now $$(du -sm .venvs/$* | cut -f 1) MB."
+	@echo ".venvs/$* has $$(du -sm .venvs/$* | cut -f 1) MB."
 	@touch $@
 
 ##@ Every day
 demo: $(DEMO)/.ready  ## play example conversations, no key, no network (UI=1: in the viewer)
 	@$(DEMO)/bin/python -m runspan.cli demo $(if $(UI),,--terminal)
 	@$(if $(UI),,echo 'The same in the local viewer:  make demo UI=1')
+	@$(if $(UI),,echo 'In an app of your own, step by step:  docs/tutorial.md')
 
 test: $(READY)  ## the tests, in parallel, within a minute and a half on two cores
 	$(PYTEST) -m 'not wide' $(HERE)
@@ -86,14 +87,14 @@ check: $(READY) .venvs/audit/.ready  ## lint, format, types, and what is install
 	$(BIN)/mypy tests/typed_calls.py
 	@$(MAKE) --no-print-directory audit
 
-format: $(READY)  ## lint mended where it can be, and the layout
+format: $(READY)  ## fix what lint can fix, and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## the documentation, into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-clean:  ## away with all environments and all that was built
+clean:  ## delete all environments and everything that was built
 	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .coverage* build dist mutants site
 
 ##@ More tests (.ci/run runs these, too)

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
 import runspan
-from runspan.config import LIMITS, VARIABLES, Config, ConfigError, Limits, resolve
+from runspan.config import LIMITS, OURS, VARIABLES, Config, ConfigError, Limits, resolve, unknown_variables
 from runspan.conventions.observed import KINDS, Kind
 
 OPTIONS = dict(inspect.signature(runspan.instrument).parameters)
@@ -232,6 +232,9 @@ def test_a_wrong_value_of_an_old_option_is_a_config_error(name: str, value: Any)
         ("background_fetching", "background_fetch"),
         ("services_name", "service_name"),
         ("end_point", "endpoint"),
+        ("content", "capture_content"),  # and not `content_events`, a name of 0.1.0
+        ("service", "service_name"),
+        ("metadata", "propagate_in_metadata"),
     ],
 )
 def test_an_unknown_option_is_answered_with_the_nearest(given: str, meant: str) -> None:
@@ -246,6 +249,43 @@ def test_an_unknown_option_is_answered_with_the_nearest(given: str, meant: str) 
 )
 def test_an_unknown_limit_is_answered_with_where_it_stands(given: str, limit: str) -> None:
     assert f"Did you mean limits=runspan.Limits({limit}=...)?" in complaint({given: 1})
+
+
+def test_all_options_with_the_word_are_named() -> None:
+    assert "Did you mean 'meter_provider' or 'tracer_provider'?" in complaint({"provider": 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "cure"),
+    [
+        ("sample_rate", "OTEL_TRACES_SAMPLER"),
+        ("environment", "OTEL_RESOURCE_ATTRIBUTES"),
+        ("exporter", "tracer_provider="),
+        ("api_key", "headers="),
+    ],
+)
+def test_an_option_of_another_tracer_is_answered_with_what_does_the_same(given: str, cure: str) -> None:
+    assert cure in complaint({given: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("RUNSPAN_CONTENT", ["RUNSPAN_CAPTURE_CONTENT"]),
+        ("RUNSPAN_CAPTURE_CONTNT", ["RUNSPAN_CAPTURE_CONTENT"]),
+        ("RUNSPAN_FIL", ["RUNSPAN_FILE"]),
+        ("RUNSPAN_BACKGROUND_FETCH", ["RUNSPAN_FETCH"]),  # the option's name
+        ("RUNSPAN_SETTLE_S", ["RUNSPAN_LINGER_S"]),
+        ("RUNSPAN_COMMIT", []),
+    ],
+)
+def test_a_variable_that_is_not_read_is_answered_with_the_nearest(given: str, meant: list[str]) -> None:
+    read = {"RUNSPAN_FILE": "x", "RUNSPAN_COST": "false", "OTEL_RUNSPAN": "x"}
+    assert unknown_variables({**read, given: "x"}) == {given: meant}
+
+
+def test_every_variable_of_ours_is_known() -> None:
+    assert unknown_variables(dict.fromkeys(OURS, "x")) == {}
 
 
 def test_an_option_like_no_other_is_answered_with_all_of_them() -> None:

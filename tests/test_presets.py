@@ -109,8 +109,8 @@ def test_the_variables_of_a_backend_say_where_and_with_which_keys(
 
 
 def test_every_backend_is_in_the_table() -> None:
-    assert sorted(PRESETS) == sorted(BACKENDS)
-    assert {name for name, *_ in TABLE} == set(BACKENDS)
+    assert set(PRESETS) ^ set(BACKENDS) == set(), "in PRESETS (presets.py) or in Backend (config) only"
+    assert {name for name, *_ in TABLE} ^ set(BACKENDS) == set(), "add a row to TABLE"
 
 
 def test_a_project_of_phoenix_is_an_attribute_of_the_resource() -> None:
@@ -134,7 +134,7 @@ def test_phoenix_takes_grpc_at_another_port(environ: Mapping[str, str], endpoint
     assert destination("phoenix", environ, grpc=True).endpoint == endpoint
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_who_takes_no_grpc_keeps_its_address(name: str) -> None:
     environ = dict.fromkeys(PRESETS[name].needs, "x")
     if not PRESETS[name].takes_grpc:

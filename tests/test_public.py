@@ -26,6 +26,11 @@ def test_all_is_what_dir_shows_and_what_can_be_had() -> None:
     assert namespace.keys() - {"__builtins__"} == set(runspan.__all__)
 
 
+def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
+    with pytest.raises(AttributeError, match=r"no attribute 'trace'. It has: .*\bobserve\b.*\bspan\b"):
+        runspan.trace()
+
+
 def test_no_submodule_has_the_name_of_something_public() -> None:
     """`import runspan.instrument` would put the module in the function's place."""
     modules = {module.name for module in pkgutil.iter_modules(runspan.__path__)}

@@ -9,13 +9,14 @@ import re
 from typing import Any
 
 BEYOND = re.compile(r"\]\((?:\.\./)+((?:examples|deploy|tests|src|tools)/[^)]*|[A-Z][\w.-]*\.md)\)")
-BOOSTS = {
+BOOSTS = {  # the first that the page's path starts with
+    "tutorial": 6.0,
+    "contributing/add-a-preset": 4.0,
     "how-to/": 3.0,
     "troubleshooting": 3.0,
     "backends/": 2.0,
     "contributing/": 0.2,
     "design": 0.2,
-    "numbers": 0.2,
 }
 
 

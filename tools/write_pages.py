@@ -114,9 +114,11 @@ def main(arguments: list[str]) -> int:
             )
         if new != old:
             is_stale = True
-            print(f"{page}.md was not what the code says")
-            if "--check" not in arguments:
+            if "--check" in arguments:
+                print(f"docs/{page}.md is out of date: run tools/write_pages.py")
+            else:
                 path.write_text(new, "utf-8")
+                print(f"updated docs/{page}.md")
     return int(is_stale and "--check" in arguments)
 
 

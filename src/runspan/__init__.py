@@ -60,7 +60,8 @@ if not TYPE_CHECKING:  # a type checker would take every name for one of ours
 
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:
-            raise AttributeError(f"module 'runspan' has no attribute {name!r}")
+            public = ", ".join(known for known in __all__ if not known.startswith("_"))
+            raise AttributeError(f"module 'runspan' has no attribute {name!r}. It has: {public}")
         import_module("._compat", __name__).import_sdk()
         home = import_module(_HOMES[name], __name__)
         # All of its names: at the end of the interpreter, a finalizer that wants to flush can import nothing any more.

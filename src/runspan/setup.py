@@ -14,7 +14,18 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from . import guard
-from .config import Backend, Calls, Config, Content, Limits, Prices, Redact, Responses, resolve
+from .config import (
+    Backend,
+    Calls,
+    Config,
+    Content,
+    Limits,
+    Prices,
+    Redact,
+    Responses,
+    resolve,
+    unknown_variables,
+)
 from .handle import Handle as Handle
 
 logger = logging.getLogger("runspan")
@@ -105,15 +116,27 @@ def _start(options: Mapping[str, Any]) -> Handle:
         if _handle is not None:
             if options and resolve(options, os.environ) != _handle.config:
                 logger.warning(
-                    "runspan: instrument() was called already; the other options of this call are ignored. "
-                    "Call runspan.uninstrument() first to change them."
+                    "runspan: runspan is on already (by an earlier instrument(), `runspan run` or opentelemetry-instrument), "
+                    "so the options of this call are ignored: %s. Set them there, or call runspan.uninstrument() first.",
+                    ", ".join(sorted(options)),
                 )
             return _handle
-    return start_with(resolve(options, os.environ))
+    config = resolve(options, os.environ)
+    if config.enabled:
+        _warn_of_typos()
+    return start_with(config)
+
+
+def _warn_of_typos() -> None:
+    """A misspelled RUNSPAN_CAPTURE_CONTENT=false lets texts out. Names that are like none of ours may be the app's own."""
+    for name, meant in unknown_variables(os.environ).items():
+        if meant:
+            text = "runspan: %s is not a variable of runspan and has no effect. Did you mean %s?"
+            logger.warning(text, name, " or ".join(meant))
 
 
 def start_with(config: Config) -> Handle:
-    """`instrument()` with settings that are read already."""
+    """`instrument()` with settings that are read already. It says nothing about variables."""
     with _lock:
         handle = Handle(config, _forget)
         if not config.enabled:

@@ -217,6 +217,23 @@ def test_settings_that_are_worth_a_word(command: Command, receiver: Receiver) ->
     assert receiver.spans == ()
 
 
+def test_where_a_backend_is_away_its_own_variable_is_named(command: Command) -> None:
+    """It beats the variables of OpenTelemetry, so to set those would change nothing."""
+    with nobody() as address:
+        env = {"RUNSPAN_BACKEND": "mlflow", "MLFLOW_EXPERIMENT_ID": "0", "MLFLOW_TRACKING_URI": address}
+        code, told = examined(command, "--no-send", **env)
+    assert (code, bad(told)) == (1, ["address"])
+    assert "Start an MLflow server, or set MLFLOW_TRACKING_URI to another address." in text(told, "address")
+
+
+def test_a_misspelled_variable_is_said_once(command: Command) -> None:
+    """By a finding, and not by the log of the test trace as well."""
+    ended = command("doctor", RUNSPAN_CONTENT="false", RUNSPAN_FILE="traces.jsonl")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("is not a variable of runspan") == 1
+    assert "Did you mean RUNSPAN_CAPTURE_CONTENT?" in ended.stdout
+
+
 def test_a_file_is_where_the_test_trace_goes(command: Command) -> None:
     code, told = examined(command, RUNSPAN_FILE="traces.jsonl")
     assert (code, bad(told)) == (0, [])
@@ -250,6 +267,28 @@ def test_an_app_is_run_and_told_about(command: Command, receiver: Receiver) -> N
     assert len(runs(receiver)) == 1
 
 
+LEFT_ALONE = """
+import os, openai
+client = openai.OpenAI(base_url=os.environ["APP_SERVER"], api_key="none")
+tutor = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
+client.beta.threads.create_and_run(assistant_id=tutor.id)
+"""
+
+
+def test_an_app_that_leaves_a_run_alone_is_told_where_the_reason_stands(
+    command: Command, receiver: Receiver
+) -> None:
+    (command.home / "app.py").write_text(LEFT_ALONE)
+    with fake.serve("slow") as server:
+        env = {"APP_SERVER": server.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
+        ended = command("doctor", "--json", "app.py", **env)
+    told = json.loads(ended.stderr.splitlines()[-1])
+    assert (ended.returncode, bad(told)) == (0, [])
+    assert "1 run(s) recorded: 1 unfinished runspan.run.unfinished on the run span says why" in text(
+        told, "runs"
+    )
+
+
 def test_what_an_app_lost_is_told_with_its_cause(command: Command) -> None:
     with fake.serve("text") as server, nobody() as address:
         ended = command(
@@ -259,7 +298,7 @@ def test_what_an_app_lost_is_told_with_its_cause(command: Command) -> None:
     assert (ended.returncode, told["ok"]) == (0, False)
     assert "address" in bad(told)
     assert "export_failed_spans" in text(told, "dropped")
-    assert "does not take spans" in text(told, "told")
+    assert "cannot send" in text(told, "told")
 
 
 OWN_PROVIDER = """

@@ -70,6 +70,8 @@ def test_errors_are_bad_ends_of_every_kind(tmp_path: Path) -> None:
     expired = {"runspan.run.status": "expired"}
     file = save(tmp_path / "ends.jsonl", a_run(1), a_run(2, more=left), a_run(3, more=expired))
     assert traces(tree(file, "--errors")) == [f"{2:032x}", f"{3:032x}"]
+    assert traces(tree(file, "--status", "unfinished")) == [f"{2:032x}"]
+    assert traces(tree(file, "--status", "queued")) == [f"{2:032x}"]
 
 
 THERE = "There is: completed, failed"

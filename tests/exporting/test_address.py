@@ -115,3 +115,34 @@ def test_a_tool_that_knows_http_alone_does_not_send_it_to_a_grpc_port(
     monkeypatch.setenv(E, "http://host:4317")
     with pytest.raises(ConfigError, match="name one with --endpoint"):
         address(resolve({}, {}), HTTP)
+
+
+@pytest.mark.parametrize(
+    ("environ", "cure"),
+    [
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4317"},
+            "set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or send to",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318/v1/traces"}, "must not end in /v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318/v1/traces/"}, "must not end in /v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://h:4318/v1/traces"}, "for example `runspan ui`"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:9"}, "for example `runspan ui`"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318"},
+            "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or send to http://localhost:4317",
+        ),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "for example `runspan ui`"),
+        ({"RUNSPAN_BACKEND": "phoenix"}, "Is Phoenix there"),
+    ],
+)
+def test_the_log_says_what_to_change_about_an_address(
+    environ: dict[str, str], cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    made = otlp.exporter(resolve({}, environ))[1]()
+    try:
+        assert cure in made.cure  # type: ignore[attr-defined]
+    finally:
+        made.shutdown()

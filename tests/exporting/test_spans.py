@@ -82,7 +82,7 @@ def test_what_a_receiver_says_of_spans_that_it_took_is_said_once(caplog: pytest.
     with caplog.at_level(logging.WARNING, "runspan"):
         assert [exporter.export(large(1, 10)) for _ in range(3)] == [OK] * 3
     assert [r.getMessage() for r in caplog.records] == [
-        "runspan: the receiver took the spans, and says: use another name (Said once.)"
+        "runspan: the receiver took the spans, and says: use another name (This is logged once.)"
     ]
 
 

@@ -278,3 +278,23 @@ def test_certificates_that_can_be_read_are_taken(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", str(tmp_path / "cert.pem"))
     with pytest.raises(runspan.ConfigError, match="OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"):
         runspan.instrument()
+
+
+def test_a_misspelled_variable_is_named_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With it, an app believes that its texts stay."""
+    monkeypatch.setenv("RUNSPAN_CONTENT", "false")
+    monkeypatch.setenv("RUNSPAN_COMMIT", "4f3c0a7")  # of the app
+    assert runspan.instrument(tracer_provider=TracerProvider()).config.capture_content
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "runspan: RUNSPAN_CONTENT is not a variable of runspan and has no effect. Did you mean RUNSPAN_CAPTURE_CONTENT?"
+    ]
+
+
+def test_who_turns_tracing_off_reads_nothing_of_variables(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RUNSPAN_CONTENT", "false")
+    runspan.instrument(enabled=False)
+    assert caplog.text == ""

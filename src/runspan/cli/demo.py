@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 NEXT = """
 This is what one line did:  runspan.instrument()
-Next: start `runspan ui` (or any OTLP backend on localhost:4318) and run your own app with that line in it, or with
-`runspan run app.py`."""
+Next: install runspan[ui] where your app runs. Start `runspan ui` (or any OTLP backend on localhost:4318), and then your
+app: with that line in it, or unchanged by `runspan run app.py`."""
 
 
 @click.command("demo", short_help="Play example conversations and show them.")

@@ -23,8 +23,8 @@ CONDITIONS: Mapping[str, tuple[str, str, str]] = {
     "model": ("model", "instr(lower(model), lower(?))", "Runs of models whose name contains this."),
     "status": (
         "status",
-        "status = ?",
-        "Runs with this status: completed, failed, expired, incomplete, cancelled ...",
+        "? IN (status, CASE WHEN unfinished <> '' THEN 'unfinished' END)",
+        "Runs with this status: completed, failed, expired, incomplete, cancelled ..., or unfinished.",
     ),
     "thread": ("thread", "thread = ?", "Runs on this thread (its id)."),
     "session": ("session", "session = ?", "Runs of this session."),
@@ -69,6 +69,7 @@ STATUSES = (
     "in_progress",
     "queued",
     "requires_action",
+    "unfinished",  # not a status of the API: runspan did not see the end
 )
 MAX_NAMED = 8
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from .errors import ConfigError as ConfigError
+from .nearest import nearest
 from .old_names import SPELLINGS, translated
 
 Backend = Literal["langfuse", "phoenix", "mlflow", "jaeger", "tempo", "collector", "logfire", "honeycomb"]
@@ -105,6 +106,7 @@ VARIABLES: Mapping[str, str] = {
     "settle_s": "RUNSPAN_LINGER_S",
 }
 COST, THREADS, JOIN = "RUNSPAN_COST", "RUNSPAN_THREADS", "RUNSPAN_JOIN"  # of 0.1.0, still read
+OURS = frozenset({*VARIABLES.values(), COST, THREADS, JOIN, "RUNSPAN_UI_TOKEN"})
 CONTENT_MODE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CONTENT_MODES: Mapping[str, Any] = {
     "no_content": False,
@@ -141,6 +143,14 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     config = Config(**{**values, **_content(values, environ)}, limits=Limits(**limits))
     _check_consistent(config)
     return config
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Mapping[str, list[str]]:
+    """Names that begin with `RUNSPAN_` and are not read -> the variables that may be meant: the option's name counts, too."""
+    meant = {variable.removeprefix("RUNSPAN_").lower(): variable for variable in VARIABLES.values()}
+    meant |= VARIABLES
+    wrong = sorted(name for name in environ if name.startswith("RUNSPAN_") and name not in OURS)
+    return {n: sorted({meant[one] for one in nearest(n.removeprefix("RUNSPAN_"), meant)}) for n in wrong}
 
 
 def _is_off(options: Mapping[str, Any], environ: Mapping[str, str]) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 from .errors import ConfigError
+from .nearest import nearest
 
 logger = logging.getLogger("runspan")
 
@@ -25,6 +25,22 @@ RENAMED: Mapping[str, str] = {
     "linger_s": "settle_s",
 }
 ALWAYS_ON = "thread pools always carry runspan's own context, and no other"
+_SAMPLER = "To sample traces, set OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG."
+_RESOURCE = "Set OTEL_RESOURCE_ATTRIBUTES, for example to 'deployment.environment.name=test'."
+_EXPORTER = (
+    "To use an exporter of your own, pass tracer_provider=. For an address, pass endpoint= or backend=."
+)
+# Options of other tracers -> what does the same here.
+ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("sampler", "sampling", "sample_rate", "sampling_rate", "sampling_ratio"), _SAMPLER),
+    **dict.fromkeys(
+        ("resource", "resource_attributes", "environment", "release", "service_version"), _RESOURCE
+    ),
+    **dict.fromkeys(("exporter", "exporters", "processor", "span_processor", "span_exporter"), _EXPORTER),
+    "protocol": "Set OTEL_EXPORTER_OTLP_PROTOCOL to 'http/protobuf' or 'grpc'.",
+    "api_key": "Pass headers=, or pass backend= and set the variables of that backend.",
+    "debug": "Set the level of the logger 'runspan' to DEBUG.",
+}
 NO_JOIN = (
     "join={!r}: a run that another process created is no longer followed by its id alone. Call runspan.instrument() where the run "
     "is created, and pass it on by runspan.handoff() and runspan.adopt(), or with instrument(propagate_in_metadata=True) there."
@@ -86,10 +102,15 @@ def _check_join(value: Any) -> None:
 
 
 def _unknown(name: str, settings: frozenset[str], limits: frozenset[str]) -> str:
-    close = difflib.get_close_matches(name.lower(), sorted(settings | RENAMED.keys()), n=1)
-    if not close:
-        known = ", ".join(sorted(settings - limits - _ADVICE.keys()))
-        return f"runspan.instrument() has no option {name!r}. It knows: {known}."
-    now = RENAMED.get(close[0], close[0])
-    cure = f"limits=runspan.Limits({now}=...)" if now in limits else repr(now)
-    return f"runspan.instrument() has no option {name!r}. Did you mean {cure}?"
+    wrong = f"runspan.instrument() has no option {name!r}."
+    if name.lower() in ELSEWHERE:
+        return f"{wrong} {ELSEWHERE[name.lower()]}"
+    today = settings - _ADVICE.keys()
+    close = dict.fromkeys(RENAMED.get(one, one) for one in nearest(name, today | RENAMED.keys()))
+    if close:
+        return f"{wrong} Did you mean {' or '.join(_written(one, limits) for one in close)}?"
+    return f"{wrong} Use one of: {', '.join(sorted(today - limits))}."
+
+
+def _written(name: str, limits: frozenset[str]) -> str:
+    return f"limits=runspan.Limits({name}=...)" if name in limits else repr(name)

@@ -43,6 +43,20 @@ class Address:
         return host_of(self.url) or self.url
 
     @property
+    def protocol_of_port(self) -> str:
+        """The protocol that receivers speak at this port, by custom; `protocol` for any other port."""
+        try:
+            port = self.host_port[1]
+        except ValueError:
+            return self.protocol
+        return next((over for over, url in DEFAULTS.items() if urlsplit(url).port == port), self.protocol)
+
+    @property
+    def has_path_twice(self) -> bool:
+        """A variable held the path, and the exporter added it again."""
+        return self.protocol == HTTP and self.url.endswith((f"{PATH}{PATH}", f"{PATH}/{PATH}"))
+
+    @property
     def is_secure(self) -> bool:
         """Over TLS. What the scheme leaves open over gRPC, a variable of the SDK decides."""
         scheme = urlsplit(self.url).scheme

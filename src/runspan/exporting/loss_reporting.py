@@ -19,8 +19,8 @@ from .sending import Haste
 Result = TypeVar("Result")
 
 CURE = (
-    "Is a receiver running there (Jaeger, the Collector)? OTEL_EXPORTER_OTLP_ENDPOINT names another address, "
-    "OTEL_TRACES_EXPORTER=none sends nothing."
+    "Start a receiver there, for example `runspan ui` or Jaeger; or set OTEL_EXPORTER_OTLP_ENDPOINT to another address, "
+    "RUNSPAN_FILE to write a file, or OTEL_TRACES_EXPORTER=none to send nothing."
 )
 
 
@@ -101,8 +101,8 @@ class ComplainsOnce:
     def _complain(self, what: str, cure: str) -> None:
         if not self._is_failing:
             self._is_failing = True
-            line = "runspan: %s does not take %s. %s Said once until it works again."
-            logger.warning(line, self.where, what, cure)
+            line = "runspan: cannot send %s to %s. %s This is logged once until it works again."
+            logger.warning(line, what, self.where, cure)
 
 
 class CarefulExporter(ComplainsOnce, SpanExporter):
@@ -176,7 +176,7 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
 
     def _lose(self, count: int) -> None:
         self.failed += count
-        self._complain(f"spans; {count} were lost", getattr(self.inner, "cure", CURE))
+        self._complain(f"{count} {'span' if count == 1 else 'spans'}", getattr(self.inner, "cure", CURE))
 
     def shutdown(self) -> None:
         self.inner.shutdown()

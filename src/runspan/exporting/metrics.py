@@ -20,7 +20,9 @@ from .loss_reporting import ComplainsOnce, refuses
 from .sending import Tries
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
-CURE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT names another address, OTEL_METRICS_EXPORTER=none sends none."
+CURE = (
+    "Set OTEL_EXPORTER_OTLP_METRICS_ENDPOINT to another address, or OTEL_METRICS_EXPORTER=none to send none."
+)
 
 
 def wanted() -> Sequence[str]:

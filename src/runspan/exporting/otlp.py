@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from .. import presets
 from ..config import Config, ConfigError
 from . import variables
-from .address import DEFAULTS, HTTP, address, variable
+from .address import DEFAULTS, HTTP, Address, address, variable
 from .loss_reporting import CURE
 from .sending import GrpcSender, HttpSender, Sender, Tries, credential_provider
 
@@ -33,7 +33,7 @@ _SIGNALS: Mapping[str, tuple[str, Any]] = {
 def exporter(config: Config) -> Made:
     """Of spans. Raises ConfigError for what is not known or missing."""
     to = address(config)
-    cure = _cure(config.backend) if config.backend is not None and to.is_of_preset else CURE
+    cure = _cure(config.backend, to)
     tries = way("TRACES", to.protocol, to.url, to.headers)
 
     def make() -> SpanExporter:
@@ -107,6 +107,16 @@ def made(name: str, make: Callable[[], Any], signal: str = "TRACES") -> Any:
         ) from None
 
 
-def _cure(backend: str) -> str:
-    preset = presets.PRESETS[backend]
-    return f"Is {preset.title} there, and are these right: {', '.join(preset.variables)}?"
+def _cure(backend: str | None, to: Address) -> str:
+    """What to look at if the address takes nothing."""
+    if backend is not None and to.is_of_preset:
+        preset = presets.PRESETS[backend]
+        return f"Is {preset.title} there, and are these right: {', '.join(preset.variables)}?"
+    if to.protocol_of_port != to.protocol:
+        return (
+            f"This is the usual port for {to.protocol_of_port}, but runspan sends {to.protocol}: "
+            f"set OTEL_EXPORTER_OTLP_PROTOCOL={to.protocol_of_port}, or send to {DEFAULTS[to.protocol]}."
+        )
+    if to.has_path_twice:
+        return "OTEL_EXPORTER_OTLP_ENDPOINT must not end in /v1/traces: runspan adds that path."
+    return CURE

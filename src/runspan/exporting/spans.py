@@ -71,7 +71,9 @@ class OtlpSpanExporter(SpanExporter):
                 self._problem = answer
             elif answer.said and not self._has_warned:
                 self._has_warned = True
-                logger.warning("runspan: the receiver took the spans, and says: %s (Said once.)", answer.said)
+                logger.warning(
+                    "runspan: the receiver took the spans, and says: %s (This is logged once.)", answer.said
+                )
         elif answer.verdict is Verdict.TOO_LARGE:
             self._send_less(part)
         else:

@@ -35,7 +35,7 @@ SCOPE = "runspan"
 FEW_ATTRIBUTES = (
     "runspan: the SDK keeps %d attributes of a span, and this one has %d. The most important stay: ids, status, model, tokens, "
     "then messages. Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, OTEL_ATTRIBUTE_COUNT_LIMIT or the provider's SpanLimits (the default "
-    "is 128). Said once."
+    "is 128). This is logged once."
 )
 
 SUPPRESS_KEY = _compat.suppress_key()

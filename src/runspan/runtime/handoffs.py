@@ -38,11 +38,11 @@ _UNKNOWN = Server("", None, None, "openai")
 
 NOT_LIVE = (
     "runspan: handoff(%r): no such run is alive in this process, so nothing is handed off. Call it in the process that created it, "
-    "after runs.create and before its end was seen. Said once."
+    "after runs.create and before its end was seen. This is logged once."
 )
 NOTHING_TO_ADOPT = (
     "runspan: adopt(%r): the headers name no run. Pass the whole dict that runspan.handoff() returned; it names no run "
-    "if the run had ended already or its creator is not instrumented. Said once."
+    "if the run had ended already or its creator is not instrumented. This is logged once."
 )
 STAMP_S = 1  # what a stamp in whole seconds leaves open
 RESUMED_S = 60  # after the end of a run, a stream that begins in its middle goes on with one that was cut

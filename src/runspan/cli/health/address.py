@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from ...config import Config, ConfigError
-from ...exporting.address import DEFAULTS, GRPC, HTTP, Address, address, exporters, variable
+from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters, variable
+from ...presets import PRESETS
 from ..finding import Finding, bad, note, ok, warn
 from .asking import Answer, NoAnswerError, asked
 
@@ -14,7 +15,6 @@ START = (
     "Start `runspan ui` (or a Collector, Jaeger ...), or name another address in OTEL_EXPORTER_OTLP_ENDPOINT."
 )
 LAUNCHER = "opentelemetry-instrument sends over grpc to localhost:4317 unless OTEL_EXPORTER_OTLP_PROTOCOL says otherwise"
-USUAL_PORTS = {HTTP: 4318, GRPC: 4317}
 
 
 def findings(config: Config) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def findings(config: Config) -> Iterator[Finding]:
     try:
         answer = asked(to)
     except NoAnswerError as error:
-        yield bad("address", f"{where}, and {error}", START)
+        yield bad("address", f"{where}, and {error}", _start(config, to))
     else:
         yield _judged(answer, where, to)
     yield from _swapped(to)
@@ -39,17 +39,21 @@ def findings(config: Config) -> Iterator[Finding]:
         yield note("address", LAUNCHER, f"To check that: OTEL_EXPORTER_OTLP_PROTOCOL={GRPC} runspan doctor")
 
 
+def _start(config: Config, to: Address) -> str:
+    """A backend's own variables beat those of OpenTelemetry."""
+    if config.backend is None or not to.is_of_preset:
+        return START
+    preset = PRESETS[config.backend]
+    return f"Start {preset.title}, or set {' or '.join(preset.hosts)} to another address."
+
+
 def _swapped(to: Address) -> Iterator[Finding]:
-    other = GRPC if to.protocol == HTTP else HTTP
-    try:
-        port = to.host_port[1]
-    except ValueError:
-        return
-    if port == USUAL_PORTS[other]:
+    other = to.protocol_of_port
+    if other != to.protocol:
         yield warn(
             "address",
-            f"{to.shown} is the usual port of {other}, but {to.protocol} is spoken",
-            f"Set OTEL_EXPORTER_OTLP_PROTOCOL={other}, or use the port of {DEFAULTS[to.protocol]}.",
+            f"{to.shown} has the usual port for {other}, but runspan sends {to.protocol}",
+            f"Set OTEL_EXPORTER_OTLP_PROTOCOL={other}, or send to {DEFAULTS[to.protocol]}.",
         )
 
 
@@ -64,7 +68,9 @@ def _judged(answer: Answer, where: str, to: Address) -> Finding:
 
 NO_KEYS = "The keys are missing or wrong: see OTEL_EXPORTER_OTLP_HEADERS, or the variables of the backend."
 NOT_ALLOWED = "The keys are not allowed to write there, or the receiver knows itself by another host name."
-NO_RECEIVER = "That is no OTLP/HTTP receiver, or its path is another: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT."
+NO_RECEIVER = (
+    "No OTLP/HTTP receiver is there, or its path is different: runspan adds /v1/traces to the address."
+)
 CURES: dict[int | str, str] = {
     401: NO_KEYS,
     403: NOT_ALLOWED,

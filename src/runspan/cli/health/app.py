@@ -15,6 +15,10 @@ from ..finding import Finding, State, bad, note, ok, warn
 from ..output import shown
 
 MAX_SAID = 50
+UNFINISHED = (
+    "runspan.run.unfinished on the run span says why; `runspan tree --errors` says it in words. Most often the process "
+    "ends before the run does: wait for the run, or hand it off to another process."
+)
 EXPORTERS = "opentelemetry.exporter"  # and what is below
 
 
@@ -83,19 +87,22 @@ def _findings(said: _Said) -> Iterator[Finding]:
     stats = now.stats()
     counts = {"emitted": stats.emitted, "unfinished": stats.unfinished, "still alive": stats.live}
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    if stats.started:
-        yield ok("runs", f"{stats.started} run(s) recorded: {told or 'none of them ended'}")
+    recorded = f"{stats.started} run(s) recorded: {told or 'none of them ended'}"
+    if stats.unfinished:
+        yield warn("runs", recorded, UNFINISHED)
+    elif stats.started:
+        yield ok("runs", recorded)
     elif stats.unrecorded:
         yield bad(
             "runs",
             f"{stats.unrecorded} run(s), none recorded",
-            "The sampler left them out.",
+            "The sampler dropped them: look at OTEL_TRACES_SAMPLER.",
         )
     else:
         yield bad(
             "runs",
             "the app made no run",
-            "Runs are made by the client's beta.threads; those of other processes are theirs.",
+            "Did an earlier call fail? A run begins at client.beta.threads.runs.create, in the process that makes the call.",
         )
     if stats.dropped:
         causes = ", ".join(f"{count} {cause}" for cause, count in stats.dropped.items())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 
 from opentelemetry.sdk.trace import TracerProvider
 
-import runspan
-
 from ... import _compat
 from ...clients import other_instrumentations
 from ...clients.openai.install import TARGETS
+from ...config import resolve
+from ...setup import start_with
 from ..finding import Finding, bad, note, ok, warn
 
 BASE = _compat.BASE_CLIENT  # the two that every call goes through
@@ -28,7 +29,8 @@ def findings() -> Iterator[Finding]:
     yield from _loaded_by_the_launcher()
     before = [f"{owner.__name__}.request" for owner, name in _requests() if _is_wrapped(owner, name)]
     # A provider of our own that exports nothing: where traces go is looked at later.
-    handle = runspan.instrument(tracer_provider=TracerProvider(shutdown_on_exit=False))
+    provider = TracerProvider(shutdown_on_exit=False)
+    handle = start_with(resolve({"tracer_provider": provider}, os.environ))
     try:
         missing = [f"{owner.__name__}.{name}" for owner, name in _requests() if not _is_wrapped(owner, name)]
     finally:

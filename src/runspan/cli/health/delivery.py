@@ -18,6 +18,7 @@ from ...exporting.address import address, exporters
 from ...exporting.sending import new_session
 from ...fake import serve
 from ...providers import private_provider
+from ...setup import start_with
 from ..finding import Finding, bad, ok, warn
 from .asking import NoAnswerError, asked
 
@@ -35,7 +36,7 @@ def findings(timeout_s: float) -> Iterator[Finding]:
     os.environ.pop("RUNSPAN_CONSOLE", None)
     config = resolve({"service_name": SERVICE}, os.environ)
     provider, used = private_provider(config)
-    handle = runspan.instrument(tracer_provider=provider, background_fetch=False)
+    handle = start_with(resolve({"tracer_provider": provider, "background_fetch": False}, os.environ))
     try:
         trace_id, status = _converse()
         is_out = handle.flush(timeout_s)

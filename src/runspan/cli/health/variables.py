@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from ...config import COST, JOIN, THREADS, VARIABLES
+from ...config import unknown_variables
 from ...presets import PRESETS
 from ..finding import Finding, bad, note, warn
 
-OURS = frozenset({*VARIABLES.values(), COST, JOIN, THREADS, "RUNSPAN_UI_TOKEN"})
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|HEADERS|CREDENTIAL", re.IGNORECASE)
 MASK = "********"
 
@@ -50,11 +48,9 @@ def _is_meant(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
-    for name in sorted(name for name in environ if name.startswith("RUNSPAN_") and name not in OURS):
-        close = difflib.get_close_matches(name, OURS, n=1)
-        yield warn(
-            "variables", f"{name} is no variable of runspan", f"Did you mean {close[0]}?" if close else ""
-        )
+    for name, close in unknown_variables(environ).items():
+        guess = f"Did you mean {' or '.join(close)}?" if close else ""
+        yield warn("variables", f"{name} is not a variable of runspan", guess)
 
 
 def _beaten(environ: Mapping[str, str]) -> Iterator[Finding]:
