@@ -201,10 +201,18 @@ class Results:
             told = call.api.conversation_of(run_id, conversation_id, call.live.asked)
             self._registry.is_in(call.server.base_url, run_id, told)
 
-    def _waits(self, call: Call, payload: Any, given: Any, unit: WorkUnit | None = None) -> None:
+    def _waits(
+        self,
+        call: Call,
+        payload: Any,
+        given: Any,
+        unit: WorkUnit | None = None,
+        *,
+        is_part: bool = False,
+    ) -> None:
         """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`.
 
-        `unit`: where it works on them, if that is not here.
+        `unit`: where it works on them, if that is not here. `is_part`: the run may wait for others, too.
         """
         api, run = call.api, None
         if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
@@ -217,8 +225,8 @@ class Results:
                     self._registry.arrive(key, entry)
                 conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
-                tool_claims.saw(entry, calls, self._held(given, api), unit)
-            elif entry is not None:
+                tool_claims.saw(entry, calls, self._held(given, api), unit, is_part=is_part)
+            elif entry is not None and not is_part:
                 tool_claims.waits_no_more(entry)
         elif call.match.route.is_poll or call.match.route.cancels:
             tool_claims.waits_no_more(self._registry.get(call.run_key))
@@ -234,7 +242,9 @@ class Results:
             self._hand_over,
             StreamRef.of(call),
             lambda run: self._learn(call, run),
-            lambda run, event_data: self._waits(call, run, given() if given else event_data),
+            lambda run, event_data, is_part: self._waits(
+                call, run, given() if given else event_data, is_part=is_part
+            ),
         )
 
     def _opened(self, call: Call, given: weakref.ref[Any] | None = None) -> ChunkTap:
