@@ -177,6 +177,7 @@ class FollowUp(Struct, frozen=True, gc=False):
 
 
 RUN = "run"  # the follow-up that every API has: the run itself
+USAGE = "usage"  # what no follow-up brings
 
 
 Lacks = Callable[

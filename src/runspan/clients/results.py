@@ -197,7 +197,10 @@ class Results:
         elif conversation_id is not None:
             call.live.response_ns, call.live.conversation_id = call.response_ns, call.match.conversation_id
             call.learnt = call.api.run_key(call.server.base_url, run_id, conversation_id)
-            self._registry.learn(call.learnt, call.live)
+            entry = self._registry.learn(call.learnt, call.live)
+            shown = None if call.streams else result_copy.alive(run, call.api)
+            if shown is not None:
+                entry.touch(shown, call.request_ns, call.response_ns)
             told = call.api.conversation_of(run_id, conversation_id, call.live.asked)
             self._registry.is_in(call.server.base_url, run_id, told)
 
