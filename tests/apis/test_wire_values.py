@@ -135,7 +135,11 @@ def test_an_image_told_by_a_text_alone_is_what_the_text_says(kind: str, field: s
         ({"code": None, "type": "invalid", "message": "boom"}, ApiError("invalid", "boom")),
         ({"code": None, "message": "boom"}, ApiError("error", "boom")),
         ({"code": "expired"}, ApiError("expired")),
-        ({"code": 5, "message": None}, None),
+        ({"code": 502, "message": "boom"}, ApiError("502", "boom")),
+        ("boom", ApiError("error", "boom")),
+        ("", None),
+        ({"code": [], "message": None}, None),
+        (["boom"], None),
     ],
 )
 def test_errors_have_a_code_or_a_message_or_are_none(said: Any, error: ApiError | None) -> None:

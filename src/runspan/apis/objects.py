@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from ..core.fields import Wire, first, text
+from typing import Any
+
+from ..core.fields import Wire, first, ident, text
 from ..core.model import ApiError
 
 
-def error(wire: Wire) -> ApiError | None:
-    """`last_error` of runs and steps; the `error` of a failed call, whose `code` may be null."""
-    if not wire:
+def error(said: Any) -> ApiError | None:
+    """`last_error` of runs and steps; the `error` of a failed call: an object, whose code may be null or a number, or a text."""
+    if isinstance(said, str):
+        said = {"message": said}
+    if not isinstance(said, dict):
         return None
-    code, said = first(wire, ("code", "type"), text), text(wire, "message")
-    return ApiError(code or "error", said) if code or said else None
+    code, message = first(said, ("code", "type"), _word), text(said, "message")
+    return ApiError(code or "error", message) if code or message else None
+
+
+def _word(wire: Wire, key: str) -> str | None:
+    return ident(wire, key) or None

@@ -105,7 +105,7 @@ def complete(exchange: Exchange, seen: Observation) -> Observation:
 
 
 def error(data: Wire) -> ApiError:
-    return wire.error(wire.mapping(data, "error") or data) or ApiError("error")
+    return wire.error(data.get("error")) or wire.error(data) or ApiError("error")
 
 
 EVENTS = Events(

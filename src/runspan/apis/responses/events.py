@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire, mapping
+from ...core.fields import Wire
 from ...core.jsontext import dumps, value_of
 from ...core.model import ApiError, Observation, Phase, RunStep, Source
 from ..api import EventKind, Events
@@ -63,8 +63,8 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
         what = items.MESSAGE if _field(item, "type") == items.MESSAGE else "item"
         return f"{what}.{name.removeprefix(_ITEM)}", item
     response = _field(data, "response")
-    if response is not None and name.startswith(PREFIX):
-        return name, response
+    if response is not None and (name.startswith(PREFIX) or not name):
+        return name or f"{PREFIX}{_field(response, 'status')}", response
     if _field(data, "object") == wire.RESPONSE:
         return f"{PREFIX}{_field(data, 'status')}", data
     return name or (ERROR if _field(data, ERROR) is not None else ""), data
@@ -120,7 +120,7 @@ def asking(step: bytes, run_id: str) -> bytes:
 
 
 def error(data: Wire) -> ApiError:
-    return error_of(mapping(data, ERROR) or data) or ApiError(ERROR)
+    return error_of(data.get(ERROR)) or error_of(data) or ApiError(ERROR)
 
 
 EVENTS = Events(

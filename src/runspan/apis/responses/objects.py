@@ -64,7 +64,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         tools=tuple(map(_tool, items(wire, "tools"))),
         required=asked,
         usage=usage(mapping(wire, "usage")) if is_over else None,
-        error=error(mapping(wire, "error")),
+        error=error(wire.get("error")),
         incomplete_reason=reason,
         finish_reason=statuses.FINISH_REASONS.get(reason or ""),
         created_at=stamp(wire, "created_at"),
@@ -76,8 +76,12 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
 
 
 def output(wire: Wire, of: Run) -> Output:
-    """What it put out, once it is over: until then the list grows."""
-    return items_of.output(items(wire, "output"), of.id) if of.phase is Phase.OVER else Output()
+    """What it put out, once it is over: until then the list grows. Some servers say no more than its text."""
+    if of.phase is not Phase.OVER:
+        return Output()
+    found = items(wire, "output")
+    said = None if found else text(wire, "output_text") or text(wire, "output")
+    return items_of.output([{"type": items_of.MESSAGE, "content": said}] if said else found, of.id)
 
 
 def request(body: Wire, stream: bool) -> RunRequest:
