@@ -10,7 +10,8 @@ import pytest
 
 import runspan
 from runspan.apis.responses import tool_calls
-from tests.apis.responses.server import Scripted, function_call, message, response, stream
+from runspan.core import blobs
+from tests.apis.responses.server import RESPONSE, Scripted, function_call, message, response, stream
 from tests.support.tracing import attribute, traced
 
 MANY = 40
@@ -80,3 +81,23 @@ def test_each_call_s_answer_is_its_own(client: Any, server: Scripted) -> None:
             for t in trace.tools()
         }
     assert found == {f"call_{n}": f"{n} C" for n in range(MANY)}
+
+
+def test_a_picture_beside_a_call_is_read_once_and_never_on_the_app_s_thread(
+    client: Any, server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[bool] = Counter()
+    of_base64 = blobs.of_base64
+
+    def counted(*given: Any) -> Any:
+        read[threading.current_thread() is threading.main_thread()] += 1
+        return of_base64(*given)
+
+    monkeypatch.setattr(blobs, "of_base64", counted)
+    drawn = {"id": "ig", "type": "image_generation_call", "status": "completed", "result": "QUJD" * 100}
+    server.creates(response("queued")).polls(response("completed", drawn, function_call()))
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        client.responses.retrieve(RESPONSE)
+        assert len(trace.tools()) == 1
+    assert read == {False: 1}

@@ -51,7 +51,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     reason = text(mapping(wire, "incomplete_details"), "reason")
     agent, metadata = agent_of(wire), mapping(wire, "metadata")
     is_over = phase is Phase.OVER
-    asked = items_of.output(items(wire, "output"), id_).asked if outcome is Outcome.COMPLETED else ()
+    asked = items_of.asked(items(wire, "output")) if outcome is Outcome.COMPLETED else ()
     return Run(
         id=id_,
         conversation_id=id_,
