@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..apis.api import Api
-from ..config import Config
 from ..core.model import ApiError, Phase
 from ..core.sse import is_event_stream
 from ..guard import guarded, swallow
@@ -39,7 +38,6 @@ class Results:
     def __init__(
         self,
         library: Library,
-        config: Config,
         put: Callable[[Any], None],
         registry: RunRegistry,
         handoffs: Handoffs,
@@ -47,7 +45,6 @@ class Results:
         lose: Callable[[Call], object],
     ) -> None:
         self._library = library
-        self._counts_polls = config.calls != "all"  # else each has a span
         self._put = put
         self._registry = registry
         self._handoffs = handoffs
@@ -150,7 +147,7 @@ class Results:
         shown = None if is_whole else result_copy.alive(run, call.api)
         if shown is not None and other is not None:  # it is the same run, whatever it is called
             shown = tuple(None if value == other else value for value in shown)
-        if shown is not None and self._counts_polls:
+        if shown is not None:
             entry = self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
