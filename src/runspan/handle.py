@@ -162,7 +162,7 @@ class Handle:
                 lambda record: self._worker.put(record),
             )
             put, counted = self._worker.put, (tracker.count_unrecorded, tracker.lose)
-            return Patch(library, starts, results(library, config, put, registry, handoffs, *counted))
+            return Patch(library, starts, results(library, put, registry, handoffs, *counted))
 
         self._patch = patch(OpenAILibrary(self._apis, ClientSecrets(texts.secrets)), OpenAIResults)
         self._azure_patch = patch(AzureCoreLibrary(self._apis, texts.secrets), AzureCoreResults)

@@ -148,10 +148,11 @@ def test_a_text_is_read_however_a_server_lists_it(content: Any) -> None:
         ({"code": None, "type": "invalid", "message": "boom"}, ApiError("invalid", "boom")),
         ({"code": None, "message": "boom"}, ApiError("error", "boom")),
         ({"code": "expired"}, ApiError("expired")),
-        ({"code": 5, "message": None}, None),
+        ({"code": 502, "message": "boom"}, ApiError("502", "boom")),
         ("boom", ApiError("error", "boom")),
-        (["boom"], None),
         ("", None),
+        ({"code": [], "message": None}, None),
+        (["boom"], None),
     ],
 )
 def test_errors_have_a_code_or_a_message_or_are_none(said: Any, error: ApiError | None) -> None:

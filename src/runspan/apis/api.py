@@ -6,7 +6,7 @@ events and fields, headers) stands behind these types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Protocol
@@ -155,8 +155,8 @@ class Events(Struct, frozen=True, gc=False):
     new_texts: Callable[[int], TextPieces]  # given the most characters to keep
     new_steps: Callable[[int], StepPieces]
     error: Callable[[Any], ApiError]  # of an ERROR event
-    # Where the app may answer calls before their run is told to wait: (ended steps as JSON, run id) -> such a run, as JSON.
-    asking: Callable[[Sequence[bytes], str], bytes | None] = lambda _steps, _run_id: None
+    # Where the app may answer calls before their run is told to wait: (ended step as JSON, run id) -> such a run, as JSON.
+    asking: Callable[[bytes, str], bytes | None] = lambda _step, _run_id: None
     # Where a typed event of the client has its name, and its data (None: it is the data itself).
     name_field: str = "event"
     data_field: str | None = "data"
@@ -177,6 +177,7 @@ class FollowUp(Struct, frozen=True, gc=False):
 
 
 RUN = "run"  # the follow-up that every API has: the run itself
+USAGE = "usage"  # what no follow-up brings
 
 
 Lacks = Callable[

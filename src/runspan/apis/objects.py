@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.fields import first, member, text
+from ..core.fields import Wire, first, ident, member, text
 from ..core.model import ApiError
 
 
-def error(told: Any) -> ApiError | None:
-    """`last_error` of runs and steps; the `error` of a failed call, whose `code` may be null. Some servers send a text alone."""
-    if not isinstance(told, dict):
-        return ApiError("error", told) if told and isinstance(told, str) else None
-    code, said = first(told, ("code", "type"), text), text(told, "message")
-    return ApiError(code or "error", said) if code or said else None
+def error(said: Any) -> ApiError | None:
+    """`last_error` of runs and steps; the `error` of a failed call: an object, whose code may be null or a number, or a text."""
+    if isinstance(said, str):
+        said = {"message": said}
+    if not isinstance(said, dict):
+        return None
+    code, message = first(said, ("code", "type"), _word), text(said, "message")
+    return ApiError(code or "error", message) if code or message else None
+
+
+def _word(wire: Wire, key: str) -> str | None:
+    return ident(wire, key) or None
 
 
 def error_of_event(data: Any) -> ApiError:

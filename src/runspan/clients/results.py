@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..apis.api import Api
-from ..config import Config
 from ..core.model import ApiError, Phase
 from ..core.sse import is_event_stream
 from ..guard import guarded, swallow
@@ -39,7 +38,6 @@ class Results:
     def __init__(
         self,
         library: Library,
-        config: Config,
         put: Callable[[Any], None],
         registry: RunRegistry,
         handoffs: Handoffs,
@@ -47,7 +45,6 @@ class Results:
         lose: Callable[[Call], object],
     ) -> None:
         self._library = library
-        self._counts_polls = config.calls != "all"  # else each has a span
         self._put = put
         self._registry = registry
         self._handoffs = handoffs
@@ -150,7 +147,7 @@ class Results:
         shown = None if is_whole else result_copy.alive(run, call.api)
         if shown is not None and other is not None:  # it is the same run, whatever it is called
             shown = tuple(None if value == other else value for value in shown)
-        if shown is not None and self._counts_polls:
+        if shown is not None:
             entry = self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
@@ -197,14 +194,25 @@ class Results:
         elif conversation_id is not None:
             call.live.response_ns, call.live.conversation_id = call.response_ns, call.match.conversation_id
             call.learnt = call.api.run_key(call.server.base_url, run_id, conversation_id)
-            self._registry.learn(call.learnt, call.live)
+            entry = self._registry.learn(call.learnt, call.live)
+            shown = None if call.streams else result_copy.alive(run, call.api)
+            if shown is not None:
+                entry.touch(shown, call.request_ns, call.response_ns)
             told = call.api.conversation_of(run_id, conversation_id, call.live.asked)
             self._registry.is_in(call.server.base_url, run_id, told)
 
-    def _waits(self, call: Call, payload: Any, given: Any, unit: WorkUnit | None = None) -> None:
+    def _waits(
+        self,
+        call: Call,
+        payload: Any,
+        given: Any,
+        unit: WorkUnit | None = None,
+        *,
+        is_part: bool = False,
+    ) -> None:
         """A run waits for tool outputs: leave its calls where the app's own tools look for them. The app got them in `given`.
 
-        `unit`: where it works on them, if that is not here.
+        `unit`: where it works on them, if that is not here. `is_part`: the run may wait for others, too.
         """
         api, run = call.api, None
         if isinstance(payload, bytes) and api.waits_mark and api.waits_mark in payload:
@@ -217,8 +225,8 @@ class Results:
                     self._registry.arrive(key, entry)
                 conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
-                tool_claims.saw(entry, calls, self._held(given, api), unit)
-            elif entry is not None:
+                tool_claims.saw(entry, calls, self._held(given, api), unit, is_part=is_part)
+            elif entry is not None and not is_part:
                 tool_claims.waits_no_more(entry)
         elif call.match.route.is_poll or call.match.route.cancels:
             tool_claims.waits_no_more(self._registry.get(call.run_key))
@@ -234,7 +242,9 @@ class Results:
             self._hand_over,
             StreamRef.of(call),
             lambda run: self._learn(call, run),
-            lambda run, event_data: self._waits(call, run, given() if given else event_data),
+            lambda run, event_data, is_part: self._waits(
+                call, run, given() if given else event_data, is_part=is_part
+            ),
         )
 
     def _opened(self, call: Call, given: weakref.ref[Any] | None = None) -> ChunkTap:

@@ -16,6 +16,7 @@ from .pace import Pace
 from .result_copy import copy, fields_of
 
 Put = Callable[[Any], None]
+Waits = Callable[[Any, Any, bool], None]
 
 _TOLD_OTHERWISE = (None, EventKind.ERROR, EventKind.SILENT)
 DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
@@ -24,11 +25,11 @@ DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
 class Tap:
     """What one stream has shown so far. Any method may be called from the app's thread; none raises.
 
-    `learn` is told the run at its first event, `waits` one that waits for tool outputs, and the object in which the app gets it.
+    `learn` is told the run at its first event, `waits` one that waits for tool outputs, the object in which the app gets it, and
+    whether these calls are no more than some of those that the run asks for.
     """
 
     __slots__ = (
-        "_asking",
         "_deltas",
         "_events",
         "_has_learnt",
@@ -44,9 +45,7 @@ class Tap:
         "stream",
     )
 
-    def __init__(
-        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
-    ) -> None:
+    def __init__(self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Waits) -> None:
         self._put = put
         self._events = stream.events
         self._waits = waits
@@ -56,7 +55,6 @@ class Tap:
         # Deltas matter only if the stream is cut before their message, or their step, completes.
         self._deltas: list[Any] = []
         self._step_deltas: list[Any] = []
-        self._asking: list[bytes] = []  # steps that ask the app for tool calls
         self._waits_mark = stream.events.waits_mark.encode()
         self._raised: int | None = None  # identity of the error that broke the stream
         self.is_inside = False  # the client is at work on the next event
@@ -125,17 +123,16 @@ class Tap:
         run_id = call.learnt[1] if call.learnt is not None else call.match.run_id
         if run_id is None or not isinstance(payload, bytes) or self._waits_mark not in payload:
             return
-        self._asking.append(payload)
-        run = self._events.asking(self._asking, run_id)
+        run = self._events.asking(payload, run_id)
         if run is not None:
-            self._waits(run, step_object)
+            self._waits(run, step_object, True)
 
     def _run(self, kind: EventKind, run: Any, payload: Any, run_object: Any) -> None:
         if not self._has_learnt:
             self._has_learnt = True
             self._learn(run)
         if kind is EventKind.CALLS_WAIT:
-            self._waits(payload, run_object)
+            self._waits(payload, run_object, False)
 
     def _hand_over_deltas(self) -> None:
         """The client does not let delta objects grow, so the worker can read them later."""
@@ -182,9 +179,7 @@ class ChunkTap(Tap):
 
     __slots__ = ("_asks", "decoder")
 
-    def __init__(
-        self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Callable[[Any, Any], None]
-    ) -> None:
+    def __init__(self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Waits) -> None:
         super().__init__(put, stream, learn, waits)
         self._asks = Finder(stream.events.waits_mark)
         self.decoder: Decoder | None = None
@@ -216,7 +211,7 @@ class ChunkTap(Tap):
             if not self._has_learnt and self.stream.run_id is None:  # the worker has not come to it yet
                 self._has_learnt = True
                 self._learn(run)
-            self._waits(copy(run), None)
+            self._waits(copy(run), None, False)
 
     def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
         if not self._is_closed:
@@ -250,7 +245,8 @@ class BodyTap:
             swallow("look at a piece of a body", error)
 
     def see_whole(self, data: bytes) -> None:
-        self.see(data)
+        """The client has read it, and keeps it: however large it is, no copy is made."""
+        self._chunks = [data]
         self.close(is_whole=True)
 
     def _take(self, data: bytes) -> None:

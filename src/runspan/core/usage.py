@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .lifecycle import RunState
-from .model import MODEL_CALL, Usage
+from .model import MODEL_CALL, Outcome, Usage
 
 
 def usage_of(state: RunState) -> Usage | None:
@@ -15,6 +15,11 @@ def usage_of(state: RunState) -> Usage | None:
     told = [step.usage for step in state.steps.values() if step.type == MODEL_CALL and step.usage]
     is_all = state.over_streamed and state.request.stream
     return total(told) if told and is_all else None
+
+
+def is_missing(state: RunState) -> bool:
+    """Whether the server of a completed run sends no token counts."""
+    return state.run.outcome is Outcome.COMPLETED and usage_of(state) is None
 
 
 def total(parts: Iterable[Usage]) -> Usage:

@@ -39,6 +39,10 @@ class Logs:
         if place not in self._held:
             self._hold(place, self._past.pop(place) or Conversation())
 
+    def begin_anew(self, key: RunKey) -> None:
+        """What is known of a past conversation of that name is of another one."""
+        self._past.pop(place_of(key))
+
     def leave(self, key: RunKey) -> Conversation:
         """The run is gone; what was known of its conversation then."""
         place = place_of(key)

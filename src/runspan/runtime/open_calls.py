@@ -47,9 +47,10 @@ class OpenCalls:
 
     def asked(self, live: Live) -> None:
         """The run is over, and asks for these."""
+        steps = {c.id: step.id for step in live.state.steps.values() for c in step.tool_calls}
         for call in live.state.run.required:
             key = live.key.server, call.id
-            known = _opened(call, live)
+            known = _opened(call, live, steps.get(call.id))
             self._open.put(key, (*(self._open.pop(key) or ())[1 - MAX_ALIKE :], known))
 
     def answered(self, server: Server, answers: Answers, at_ns: int) -> None:
@@ -81,11 +82,11 @@ class OpenCalls:
         return SpanData(SpanKind.TOOL, "execute_tool", min(seen_ns, at_ns), at_ns, facts)
 
 
-def _opened(call: ToolCall, live: Live) -> _Open:
+def _opened(call: ToolCall, live: Live, step_id: str | None) -> _Open:
     state = live.state
     seen_ns = state.noticed_ns or (state.over_seen[1] if state.over_seen else None)
     return _Open(
-        *(call, state.server, state.key.run_id, state.conversation_id, _step_of(state, call.id)),
+        *(call, state.server, state.key.run_id, state.conversation_id, step_id),
         *(_description(state, call.name), seen_ns, live.entry),
     )
 
@@ -101,10 +102,6 @@ def _description(state: RunState, name: str | None) -> str | None:
 
 def _is_answered(known: _Open, answers: Answers) -> bool:
     return answers.are_of(known.call, known.run_id, known.conversation_id, known.step_id)
-
-
-def _step_of(state: RunState, call_id: str) -> str | None:
-    return next((s.id for s in state.steps.values() if any(c.id == call_id for c in s.tool_calls)), None)
 
 
 def _weight(alike: tuple[_Open, ...]) -> int:

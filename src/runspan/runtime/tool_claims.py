@@ -87,17 +87,26 @@ def waiting_of(of: RunEntry) -> tuple[Pending, ...]:
 
 
 def saw(
-    of: RunEntry, calls: Iterable[Pending], held: Held | None = None, unit: WorkUnit | None = None
+    of: RunEntry,
+    calls: Iterable[Pending],
+    held: Held | None = None,
+    unit: WorkUnit | None = None,
+    *,
+    is_part: bool = False,
 ) -> None:
-    """A run waits for these calls; the app got them in `held`. What can't be proven any more is forgotten."""
+    """A run waits for these calls; the app got them in `held`. What can't be proven any more is forgotten.
+
+    `is_part`: those that it was seen to wait for before, wait on.
+    """
     now = Sighting(of, tuple(calls), work_unit.here() if unit is None else unit, [] if held is None else held)
-    of.waiting = frozenset(call.call_id for call in now.calls)
+    ids = frozenset(call.call_id for call in now.calls)
+    of.waiting = of.waiting | ids if is_part else ids
     if of.seen_ns is None and now.calls:
         of.seen_ns = now.calls[0].since_ns
     kept = []
     for sighting in _seen.get():
         if sighting.of is of:
-            now = _again(sighting, now)
+            now = _with(sighting, now) if is_part else _again(sighting, now)
         elif sighting.waiting() and (sighting.is_held() or sighting.unit.is_around(now.unit)):
             kept.append(sighting)
     _seen.set((*kept[-MAX_RUNS + 1 :], now))
@@ -109,6 +118,12 @@ def _again(before: Sighting, now: Sighting) -> Sighting:
         return now
     now.held.extend(thing for thing in before.held if thing() is not None)
     return replace(now, unit=before.unit) if before.unit.is_around(now.unit) else now
+
+
+def _with(before: Sighting, now: Sighting) -> Sighting:
+    """All calls of both; the app may hold any of them."""
+    before.held.extend(now.held)
+    return replace(now, calls=before.calls + now.calls, held=before.held)
 
 
 def waits_no_more(of: RunEntry | None) -> None:

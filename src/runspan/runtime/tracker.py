@@ -83,6 +83,8 @@ class Tracker:
         if known is not None:  # the server gave the id out again
             self.finish(known, known.ending("evicted"))
         self._done.pop(key)
+        if call.api.runs_apart:
+            self._logs.begin_anew(key)
         state = first_state(call, key, request, run, seen.response_ns)
         try:
             return self.follow(call.api, state, call.live, call.via)

@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from runspan.fake import SimulatedClock
 from runspan.fake.responses import SCENARIOS, Ending, Message, Scenario
 from tests.apis.responses.apps import LIVE, created, of_responses, polled, responding, the_one
-from tests.apis.responses.server import RESPONSE, Scripted, function_call, response
+from tests.apis.responses.server import RESPONSE, Scripted, function_call, message, response
 from tests.support.playing import BOTH, App, here, spans_of_app_go_to
 from tests.support.tracing import attribute, texts, traced
 
@@ -188,3 +188,44 @@ def test_one_that_is_not_found_at_first_is_followed_to_its_end(server: Scripted,
         span = the_one(trace)
     assert attribute(span, "runspan.run.status") == "completed"
     assert attribute(span, "runspan.run.unfinished") is None
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_an_id_that_the_server_gives_out_again_is_another_response(
+    server: Scripted, client: Any, is_over: bool
+) -> None:
+    server.creates(response("queued")).polls(response())
+    with traced() as trace:
+        for question in ("First?", "Second?"):
+            client.responses.create(model="gpt-4o", input=question, background=True)
+            if is_over or question == "Second?":
+                client.responses.retrieve(RESPONSE)
+            if is_over:
+                trace.spans()
+        first, second = of_responses(trace)
+    assert (texts(first, "input"), texts(second, "input")) == (["First?"], ["Second?"])
+    assert attribute(first, "runspan.run.unfinished") == (None if is_over else "evicted")
+    assert attribute(second, "runspan.run.polls") == 1
+
+
+@pytest.mark.parametrize("status", ["completed", "incomplete"])
+def test_a_completed_one_without_tokens_says_so(server: Scripted, client: Any, status: str) -> None:
+    server.creates(response("queued")).polls(response(status, usage=None))
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        client.responses.retrieve(RESPONSE)
+        missing = attribute(the_one(trace), "runspan.run.missing")
+    assert missing == (("usage",) if status == "completed" else None)
+
+
+@pytest.mark.parametrize("form", ["responses", "with_raw_response"])
+def test_an_answer_of_any_size_is_read_in_whatever_form_the_app_takes_it(
+    server: Scripted, client: Any, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runspan.clients.taps.MAX_BYTES", 1_000)
+    server.creates(response("queued")).polls(response("completed", message("word " * 1_000)))
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        resource = client.responses if form == "responses" else client.responses.with_raw_response
+        resource.retrieve(RESPONSE)
+        assert texts(the_one(trace), "output") == ["word " * 1_000]

@@ -11,7 +11,7 @@ import pytest
 
 from runspan.apis.api import Exchange, Match
 from runspan.apis.responses import API, events, objects, readers, routes
-from runspan.core.model import Outcome, Phase, Source
+from runspan.core.model import ApiError, Outcome, Phase, Source
 from tests.apis.responses.server import message, response
 from tests.apis.responses.test_privacy import marked
 
@@ -113,3 +113,36 @@ def test_the_id_of_the_path_holds_whatever_an_answer_is_called() -> None:
     other = objects.run(response("in_progress") | {"id": "resp_other"}, None, "resp_1")
     assert other is not None
     assert (other.id, other.conversation_id) == ("resp_1", "resp_1")
+
+
+def test_a_text_alone_is_an_answer() -> None:
+    for field in ("output_text", "output"):
+        told = {**response("completed"), "output": [], field: "It is 42."}
+        found = readers.run(Exchange(MATCH, 1, 2, {}, {}, told))
+        assert [part.text for m in found.messages for part in m.parts] == ["It is 42."]
+    whole = {**response("completed"), "output_text": "It is 42."}
+    assert len(readers.run(Exchange(MATCH, 1, 2, {}, {}, whole)).messages) == 1
+    alive = {**response("in_progress"), "output_text": "It"}
+    assert readers.run(Exchange(MATCH, 1, 2, {}, {}, alive)).messages == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("boom", ("error", "boom")),
+        ({"code": 502, "message": "boom"}, ("502", "boom")),
+        ([], None),
+        ("", None),
+    ],
+)
+def test_why_it_failed_may_be_a_text_and_its_code_a_number(said: Any, error: Any) -> None:
+    run = objects.run(response("failed", error=said))
+    assert run is not None
+    assert run.error == (ApiError(*error) if error else None)
+    assert events.error({"type": "error", "error": said}) == ApiError(*(error or ("error",)))
+
+
+def test_an_event_without_a_type_is_what_its_response_says() -> None:
+    assert events.opened("", {"response": response("in_progress")})[0] == "response.in_progress"
+    assert events.opened("", {"response": response()})[0] == "response.completed"
+    assert events.opened("", {"response": {"id": "resp_1"}})[0] == "response.None"

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import runspan
+from runspan.runtime.records import Call
+from runspan.runtime.worker import Worker
 from tests.apis.responses.server import RESPONSE, Scripted, message, response
 from tests.support.tracing import Traced, attribute, messages, texts, traced
 
@@ -170,3 +172,20 @@ def test_one_without_a_status_is_over_when_it_has_an_answer(
         span = the_one(trace)
     assert texts(span, "output") == ["It is 42."]
     assert attribute(span, "gen_ai.usage.input_tokens") == 100
+
+
+def test_a_poll_that_shows_what_the_create_showed_is_only_counted(
+    client: Any, server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[Any] = []
+    original = Worker.put
+    monkeypatch.setattr(Worker, "put", lambda self, record: (put.append(record), original(self, record)))
+    server.creates(response("queued")).polls(response("queued"), response("queued"), response())
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        client.responses.retrieve(RESPONSE)
+        client.responses.retrieve(RESPONSE)
+        assert [record.match.route.operation for record in put if isinstance(record, Call)] == ["chat"]
+        client.responses.retrieve(RESPONSE)
+        span = the_one(trace)
+    assert attribute(span, "runspan.run.polls") == 3

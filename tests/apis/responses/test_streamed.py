@@ -186,3 +186,34 @@ def test_the_parent_is_where_it_was_created(kind: str) -> None:
         (span,) = of_responses(trace)
     assert span.parent is not None
     assert span.parent.span_id == spans["create"].context.span_id
+
+
+def escaped(span: Any) -> list[dict[str, Any]]:
+    """What an exception of the app's own left on the span."""
+    found = [dict(event.attributes or {}) for event in span.events if event.name == "exception"]
+    return [attributes for attributes in found if "exception.escaped" in attributes]
+
+
+@both
+@pytest.mark.parametrize("own", [True, False])
+def test_what_the_app_raises_in_a_helper_s_block_is_noted(kind: str, own: bool) -> None:
+    """What breaks the stream itself is the response's own error."""
+
+    async def raises(app: App) -> None:
+        with suppress(ZeroDivisionError, openai.APIError):
+            async with app.opened(app.client.responses.stream(**ASKED)) as stream:
+                first = await app.next_of(stream.__aiter__() if app.is_async else iter(stream))
+                app.seen["id"] = first.response.id
+                if own:
+                    raise ZeroDivisionError("by the app")
+                await app.each(stream)
+        await polled(app, await app.got(app.client.responses.retrieve(app.seen["id"])))
+
+    if not hasattr(openai.OpenAI(api_key="none").responses, "stream"):
+        pytest.skip("this openai has no responses.stream")
+    with responding(kind, "text" if own else "error_event") as app, traced() as trace:
+        app.play(raises)
+        span = the_one(trace)
+    noted = {"exception.type": "ZeroDivisionError", "exception.message": "by the app"}
+    assert escaped(span) == ([{**noted, "exception.escaped": True}] if own else [])
+    assert attribute(span, "runspan.run.status") == ("completed" if own else "failed")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core import conversation, run_messages
+from ...core import conversation, run_messages, usage
 from ...core.conversation import Conversation
 from ...core.lifecycle import RunState
-from ...core.model import Outcome, RunKey
-from ...core.usage import usage_of
-from ..api import RUN, FollowUp
+from ...core.model import RunKey
+from ..api import RUN, USAGE, FollowUp
 
-MESSAGES, STEPS, USAGE = "messages", "steps", "usage"
+MESSAGES, STEPS = "messages", "steps"
 PAGE_LIMIT = 100  # the API's own bound
 
 
@@ -52,7 +51,7 @@ def missing(state: RunState, log: Conversation, captures: bool) -> list[str]:
         for what in lacks(state, log, captures)
         if what == STEPS or (what == MESSAGES and not has_outputs)
     ]
-    if state.run.outcome is Outcome.COMPLETED and usage_of(state) is None:
+    if usage.is_missing(state):
         found.append(USAGE)
     return found
 

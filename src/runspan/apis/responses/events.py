@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -63,8 +63,8 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
         what = items.MESSAGE if _field(item, "type") == items.MESSAGE else "item"
         return f"{what}.{name.removeprefix(_ITEM)}", item
     response = _field(data, "response")
-    if response is not None and name.startswith(PREFIX):
-        return name, response
+    if response is not None and (name.startswith(PREFIX) or not name):
+        return name or f"{PREFIX}{_field(response, 'status')}", response
     if _field(data, "object") == wire.RESPONSE:
         return f"{PREFIX}{_field(data, 'status')}", data
     return name or (ERROR if _field(data, ERROR) is not None else ""), data
@@ -114,9 +114,9 @@ def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunSte
     return replace(step, done_since_ns=since_ns, done_ns=at_ns)
 
 
-def asking(steps: Sequence[bytes], run_id: str) -> bytes:
-    """A response that asks for what these items ask for; it goes on, but the app may run the tools by now."""
-    return b'{"id":%s,"status":"completed","output":[%s]}' % (dumps(run_id).encode(), b",".join(steps))
+def asking(step: bytes, run_id: str) -> bytes:
+    """A response that asks for what this item asks for; it goes on, but the app may run the tool by now."""
+    return b'{"id":%s,"status":"completed","output":[%s]}' % (dumps(run_id).encode(), step)
 
 
 EVENTS = Events(

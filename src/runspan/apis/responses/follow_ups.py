@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...core import usage
 from ...core.conversation import Conversation
 from ...core.lifecycle import RunState
-from ..api import RUN, FollowUp
+from ..api import RUN, USAGE, FollowUp
 
 INPUTS = "input_items"
 PAGE_LIMIT = 100  # the API's own bound
@@ -31,4 +32,5 @@ def lacks(state: RunState, log: Conversation, captures: bool) -> list[str]:
 
 def missing(state: RunState, log: Conversation, captures: bool) -> list[str]:
     """What the trace of an ended one goes without."""
-    return [what for what in lacks(state, log, captures) if what != RUN]
+    found = [what for what in lacks(state, log, captures) if what != RUN]
+    return [*found, USAGE] if usage.is_missing(state) else found

@@ -32,7 +32,6 @@ class Output(Struct, frozen=True):
 
     messages: tuple[Message, ...] = ()
     steps: tuple[RunStep, ...] = ()
-    asked: tuple[ToolCall, ...] = ()  # of the app
 
 
 def output(found: Sequence[Wire], run_id: str) -> Output:
@@ -48,7 +47,16 @@ def output(found: Sequence[Wire], run_id: str) -> Output:
     return Output(
         tuple(message for message, _ in read if message is not None),
         tuple(step for _, step in read),
-        tuple(call for _, step in read if step.is_asked_of_app for call in step.tool_calls),
+    )
+
+
+def asked(found: Sequence[Wire]) -> tuple[ToolCall, ...]:
+    """The calls among them that the app is to run. Nothing else of them is read: this is done on the app's thread, too."""
+    answered = {ident(item, "call_id") for item in found if tool_calls.is_output(item)}
+    return tuple(
+        tool_calls.of_app(item)
+        for item in found
+        if tool_calls.asks_app(item) and ident(item, "call_id") not in answered
     )
 
 

@@ -51,7 +51,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     reason = text(mapping(wire, "incomplete_details"), "reason")
     agent, metadata = agent_of(wire), mapping(wire, "metadata")
     is_over = phase is Phase.OVER
-    asked = items_of.output(items(wire, "output"), id_).asked if outcome is Outcome.COMPLETED else ()
+    asked = items_of.asked(items(wire, "output")) if outcome is Outcome.COMPLETED else ()
     return Run(
         id=id_,
         conversation_id=id_,
@@ -76,8 +76,12 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
 
 
 def output(wire: Wire, of: Run) -> Output:
-    """What it put out, once it is over: until then the list grows."""
-    return items_of.output(items(wire, "output"), of.id) if of.phase is Phase.OVER else Output()
+    """What it put out, once it is over: until then the list grows. Some servers say no more than its text."""
+    if of.phase is not Phase.OVER:
+        return Output()
+    found = items(wire, "output")
+    said = None if found else text(wire, "output_text") or text(wire, "output")
+    return items_of.output([{"type": items_of.MESSAGE, "content": said}] if said else found, of.id)
 
 
 def request(body: Wire, stream: bool) -> RunRequest:

@@ -30,7 +30,7 @@ def _seen(exchange: Exchange, run_id: str | None, **what: Any) -> Observation:
 def said(run: Run, response: Wire) -> dict[str, Any]:
     """The run, and once it is over all that it put out."""
     found = wire.output(response, run)
-    agent = wire.agent_of(response)
+    agent = wire.agent_of(response) if run.agent_id else None
     return {
         "runs": (run,),
         "messages": found.messages,

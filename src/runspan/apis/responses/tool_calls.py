@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from ...core import blobs
 from ...core.fields import Wire, ident, items, mapping, real, text, texts, without_nulls
@@ -94,17 +94,11 @@ def of_server(item: Wire) -> ToolCall:
 
 
 def error(item: Wire) -> ApiError | None:
-    """Why it failed: a text, or an object in one of several shapes."""
-    said = item.get("error")
-    if isinstance(said, str) and said:
-        return ApiError("failed", said)
-    if not isinstance(said, dict) or not said:
-        return None
-    code = said.get("code")
-    found = error_of({**said, "code": str(code) if isinstance(code, int) else code})
-    if found is not None and found.message is None:
-        return ApiError(found.code, parts.plain(said.get("content")) or None)
-    return found
+    """Why it failed; an MCP server says it in parts."""
+    found = error_of(item.get("error"))
+    if found is None or found.message is not None:
+        return found
+    return replace(found, message=parts.plain(mapping(item, "error").get("content")) or None)
 
 
 def _search_web(item: Wire, name: str) -> ToolCall:

@@ -74,7 +74,7 @@ class AzureCoreResults(Results):
             self._hand_over,
             StreamRef.of(call),
             partial(self._learn, call),
-            lambda run, _: self._waits(call, run, response(), _since(began)),
+            lambda run, _, is_part: self._waits(call, run, response(), _since(began), is_part=is_part),
         )
         tap_stream(http, tap, partial(self._raised, tap), is_async=is_async)
 

@@ -19,6 +19,10 @@ TARGETS: Targets = {
         ("AssistantStreamManager", "__exit__", "exit"),
         ("AsyncAssistantStreamManager", "__aexit__", "aexit"),
     ),
+    "openai.lib.streaming.responses": (
+        ("ResponseStreamManager", "__exit__", "exit"),
+        ("AsyncResponseStreamManager", "__aexit__", "aexit"),
+    ),
     PACKAGE: (),
     **dict.fromkeys(
         ("openai.resources.webhooks", "openai.resources.webhooks.webhooks"),  # a module once, a package since

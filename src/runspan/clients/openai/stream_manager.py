@@ -1,6 +1,6 @@
 """Exceptions of the app's own code inside `with ...stream(...)`: they never enter the stream, so its tap cannot see them.
 
-They pass `AssistantStreamManager.__exit__` on their way to the app.
+They pass `__exit__` of the stream's manager on their way to the app.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ...guard import guarded
 from ...runtime.clock import now_ns
 from ...runtime.records import HandlerError
 from ..errors import read_error
+from ..taps import Tap
 from .stream_taps import tap_of
 
 
@@ -32,6 +33,13 @@ class StreamManagerHook:
             return
         with guarded("note an exception of a stream's handler"):
             prefix = f"_{type(manager).__name__}__stream"
-            tap = tap_of(getattr(manager, prefix, None))
+            stream = getattr(manager, prefix, None)
+            tap = None if stream is None else tap_of(stream) or _tap_inside(stream)
             if tap is not None and not tap.has_raised(error):
                 self._put(HandlerError(tap.stream, now_ns(), read_error(error), id(error)))
+
+
+def _tap_inside(stream: Any) -> Tap | None:
+    """Of the stream that this one reads: the helper of responses makes events of its own."""
+    inside = (tap_of(one) for one in vars(stream).values() if hasattr(one, "response"))
+    return next(filter(None, inside), None)
