@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runspan.apis.api import Exchange, Match
+from runspan.apis.objects import error_of_event
 from runspan.apis.responses import API, events, objects, readers, routes
 from runspan.core.model import ApiError, Outcome, Phase, Source
 from tests.apis.responses.server import message, response
@@ -139,7 +140,7 @@ def test_why_it_failed_may_be_a_text_and_its_code_a_number(said: Any, error: Any
     run = objects.run(response("failed", error=said))
     assert run is not None
     assert run.error == (ApiError(*error) if error else None)
-    assert events.error({"type": "error", "error": said}) == ApiError(*(error or ("error",)))
+    assert error_of_event({"type": "error", "error": said}) == ApiError(*(error or ("error",)))
 
 
 def test_an_event_without_a_type_is_what_its_response_says() -> None:
