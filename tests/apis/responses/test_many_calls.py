@@ -101,3 +101,33 @@ def test_a_picture_beside_a_call_is_read_once_and_never_on_the_app_s_thread(
         client.responses.retrieve(RESPONSE)
         assert len(trace.tools()) == 1
     assert read == {False: 1}
+
+
+def test_a_call_waits_on_behind_one_that_the_server_runs(client: Any, server: Scripted) -> None:
+    """The stream goes on, and outside of any span the app holds one of the calls at a time."""
+    of_server = {"id": "sh_1", "type": "shell_call", "call_id": "c", "execution": "server", "action": {}}
+    server.creates(stream(function_call("call_1"), of_server, function_call("call_2", city="Ulm"), message()))
+    with traced() as trace:
+        for event in client.responses.create(**ASKED):
+            if event.type != "response.output_item.done":
+                continue
+            if event.item.id == "fc_call_1":
+                held = event.item
+            elif event.item.id == "sh_1":
+                weather("Bern")
+                del held
+            else:
+                weather("Ulm")
+                break
+        assert [attribute(t, "gen_ai.tool.call.id") for t in trace.tools()] == ["call_1", "call_2"]
+
+
+def test_a_call_whose_output_is_there_is_the_server_s_own(client: Any, server: Scripted) -> None:
+    call = {"id": "sh_1", "type": "shell_call", "call_id": "c", "status": "completed", "action": {}}
+    output = {"id": "so_1", "type": "shell_call_output", "call_id": "c", "output": "a"}
+    server.creates(response("completed", call, output, message()))
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        (span,) = [s for s in trace.spans() if attribute(s, "runspan.run.id")]
+        assert [attribute(t, "gen_ai.tool.call.result") for t in trace.tools()] == ["a"]
+    assert attribute(span, "gen_ai.response.finish_reasons") == ("stop",)
