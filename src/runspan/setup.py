@@ -116,8 +116,9 @@ def _start(options: Mapping[str, Any]) -> Handle:
         if _handle is not None:
             if options and resolve(options, os.environ) != _handle.config:
                 logger.warning(
-                    "runspan: instrument() was called already; the other options of this call are ignored. "
-                    "Call runspan.uninstrument() first to change them."
+                    "runspan: runspan is on already (by an earlier instrument(), `runspan run` or opentelemetry-instrument), "
+                    "so the options of this call are ignored: %s. Set them there, or call runspan.uninstrument() first.",
+                    ", ".join(sorted(options)),
                 )
             return _handle
     config = resolve(options, os.environ)
