@@ -217,6 +217,15 @@ def test_settings_that_are_worth_a_word(command: Command, receiver: Receiver) ->
     assert receiver.spans == ()
 
 
+def test_where_a_backend_is_away_its_own_variable_is_named(command: Command) -> None:
+    """It beats the variables of OpenTelemetry, so to set those would change nothing."""
+    with nobody() as address:
+        env = {"RUNSPAN_BACKEND": "mlflow", "MLFLOW_EXPERIMENT_ID": "0", "MLFLOW_TRACKING_URI": address}
+        code, told = examined(command, "--no-send", **env)
+    assert (code, bad(told)) == (1, ["address"])
+    assert "Start an MLflow server, or set MLFLOW_TRACKING_URI to another address." in text(told, "address")
+
+
 def test_a_misspelled_variable_is_said_once(command: Command) -> None:
     """By a finding, and not by the log of the test trace as well."""
     ended = command("doctor", RUNSPAN_CONTENT="false", RUNSPAN_FILE="traces.jsonl")

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from ...config import Config, ConfigError
 from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters, variable
+from ...presets import PRESETS
 from ..finding import Finding, bad, note, ok, warn
 from .asking import Answer, NoAnswerError, asked
 
@@ -30,12 +31,20 @@ def findings(config: Config) -> Iterator[Finding]:
     try:
         answer = asked(to)
     except NoAnswerError as error:
-        yield bad("address", f"{where}, and {error}", START)
+        yield bad("address", f"{where}, and {error}", _start(config, to))
     else:
         yield _judged(answer, where, to)
     yield from _swapped(to)
     if variable("PROTOCOL")[1] is None and find_spec("opentelemetry.distro") is not None:
         yield note("address", LAUNCHER, f"To check that: OTEL_EXPORTER_OTLP_PROTOCOL={GRPC} runspan doctor")
+
+
+def _start(config: Config, to: Address) -> str:
+    """A backend's own variables beat those of OpenTelemetry."""
+    if config.backend is None or not to.is_of_preset:
+        return START
+    preset = PRESETS[config.backend]
+    return f"Start {preset.title}, or set {' or '.join(preset.hosts)} to another address."
 
 
 def _swapped(to: Address) -> Iterator[Finding]:
@@ -59,7 +68,9 @@ def _judged(answer: Answer, where: str, to: Address) -> Finding:
 
 NO_KEYS = "The keys are missing or wrong: see OTEL_EXPORTER_OTLP_HEADERS, or the variables of the backend."
 NOT_ALLOWED = "The keys are not allowed to write there, or the receiver knows itself by another host name."
-NO_RECEIVER = "That is no OTLP/HTTP receiver, or its path is another: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT."
+NO_RECEIVER = (
+    "No OTLP/HTTP receiver is there, or its path is different: runspan adds /v1/traces to the address."
+)
 CURES: dict[int | str, str] = {
     401: NO_KEYS,
     403: NOT_ALLOWED,
