@@ -190,6 +190,13 @@ def test_answers_of_runs_that_are_not_there_are_kept_apart() -> None:
     ]
 
 
+def test_a_turn_begins_with_its_last_question() -> None:
+    said = [message("t", 1, "user", "Hi", A), message("t", 2, "user", "Are you there?", A + 60)]
+    spans, _ = imported(objects=[*said, message("t", 3, "assistant", "Yes.", A + 62, "run_x")])
+    (outer,) = [s for s in spans if s.parent is None]
+    assert (outer.start_time, outer.end_time) == ((A + 60) * 10**9, (A + 62) * 10**9)
+
+
 def test_beside_runs_an_answer_that_names_none_is_no_run() -> None:
     unnamed = {**message("t", 1, "assistant", "Hello", A + 50), "assistant_id": "asst_1"}
     _, report = imported(objects=[run("t"), unnamed])
@@ -203,8 +210,8 @@ def test_an_answer_that_was_stamped_behind_the_end_is_the_run_s() -> None:
 
 
 def test_a_later_look_without_a_stamp_keeps_the_place_in_time() -> None:
-    first = message("t", 1, "user", "First", A - 9)
-    rows = [message("t", 2, "user", "Second", A - 5), first, {**first, "created_at": None}, run("t")]
+    second = message("t", 2, "user", "Second", A - 5)
+    rows = [second, message("t", 1, "user", "First", A - 9), {**second, "created_at": None}, run("t")]
     spans, _ = imported(objects=rows)
     (chat,) = [s for s in spans if s.name.startswith("chat")]
     said = json.loads(str(chat.attributes["gen_ai.input.messages"]))
