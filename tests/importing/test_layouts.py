@@ -179,6 +179,50 @@ def test_a_run_that_is_missing_beside_others_is_made_of_its_messages() -> None:
     assert "Question 2?" not in str(chat.attributes)
 
 
+def test_answers_of_runs_that_are_not_there_are_kept_apart() -> None:
+    """Without a question between them."""
+    said = [message("t", n, "assistant", f"Answer {n}", A + n, f"run_{n // 2}") for n in range(4)]
+    spans, _ = imported(objects=[message("t", 9, "user", "Hi", A - 1), *said])
+    told = [str(s.attributes["gen_ai.output.messages"]) for s in spans if s.name.startswith("chat")]
+    assert [[f"Answer {n}" in one for n in range(4)] for one in told] == [
+        [True, True, False, False],
+        [False, False, True, True],
+    ]
+
+
+def test_a_turn_begins_with_its_last_question() -> None:
+    said = [message("t", 1, "user", "Hi", A), message("t", 2, "user", "Are you there?", A + 60)]
+    spans, _ = imported(objects=[*said, message("t", 3, "assistant", "Yes.", A + 62, "run_x")])
+    (outer,) = [s for s in spans if s.parent is None]
+    assert (outer.start_time, outer.end_time) == ((A + 60) * 10**9, (A + 62) * 10**9)
+
+
+def test_beside_runs_an_answer_that_names_none_is_no_run() -> None:
+    unnamed = {**message("t", 1, "assistant", "Hello", A + 50), "assistant_id": "asst_1"}
+    _, report = imported(objects=[run("t"), unnamed])
+    assert report.runs == 1
+
+
+def test_an_answer_that_was_stamped_behind_the_end_is_the_run_s() -> None:
+    spans, _ = imported(objects=[run("t"), message("t", 1, "assistant", "Late", A + 9, "run_t_0")])
+    (chat,) = [s for s in spans if s.name.startswith("chat")]
+    assert "Late" in str(chat.attributes["gen_ai.output.messages"])
+
+
+def test_a_later_look_without_a_stamp_keeps_the_place_in_time() -> None:
+    second = message("t", 2, "user", "Second", A - 5)
+    rows = [second, message("t", 1, "user", "First", A - 9), {**second, "created_at": None}, run("t")]
+    spans, _ = imported(objects=rows)
+    (chat,) = [s for s in spans if s.name.startswith("chat")]
+    said = json.loads(str(chat.attributes["gen_ai.input.messages"]))
+    assert [one["parts"][0]["content"] for one in said] == ["First", "Second"]
+
+
+def test_what_could_not_be_added_is_told_each_time() -> None:
+    _, report = imported(objects=[{"colour": "red"}, {"shape": "round"}, run("t")])
+    assert (report.runs, report.left_out, len(report.faults)) == (1, 2, 2)
+
+
 def test_conversation_items_are_turns() -> None:
     items = [
         {"id": "msg_1", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},

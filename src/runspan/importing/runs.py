@@ -54,11 +54,9 @@ class StagedRuns:
         api = archive.api
         messages = _Messages(self._stage.rows(api.name, Kind.MESSAGE, place))
         conversation = self._stage.one(api.name, Kind.CONVERSATION, place, place)
-        has_runs = False
         for row in self._stage.rows(api.name, Kind.RUN, place):
-            has_runs = True
             self._guarded(row, lambda row=row: self._run(archive, place, row, messages, conversation))  # type: ignore[misc]
-        if self._stage.has_other_answers(api.name, place, has_runs=has_runs):
+        if self._stage.has_other_answers(api.name, place):
             known = self._stage.run_ids(api.name, place)
             self._turns(archive, place, conversation, known)
 

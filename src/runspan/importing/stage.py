@@ -232,14 +232,14 @@ class Stage:
         values = (api, *map(clean, (place, run_id, run_id, run_id)))
         return self._db.execute(sql, values).fetchone() is not None
 
-    def has_other_answers(self, api: str, place: str, *, has_runs: bool) -> bool:
-        """Whether a run wrote messages here that is not here itself. Beside runs, only a message that names its run tells."""
+    def has_other_answers(self, api: str, place: str) -> bool:
+        """Whether a run wrote messages here that is not here itself, or that they do not name."""
         sql = (
             "SELECT 1 FROM objects AS m WHERE api = ? AND place = ? AND kind = 'message' AND is_answer = 1"
-            " AND (run <> '' OR ?) AND NOT EXISTS (SELECT 1 FROM objects AS r WHERE r.api = m.api AND r.kind = 'run'"
+            " AND NOT EXISTS (SELECT 1 FROM objects AS r WHERE r.api = m.api AND r.kind = 'run'"
             " AND r.place = m.place AND r.run = m.run AND r.id = m.run) LIMIT 1"
         )
-        return self._db.execute(sql, (api, clean(place), not has_runs)).fetchone() is not None
+        return self._db.execute(sql, (api, clean(place))).fetchone() is not None
 
     def run_ids(self, api: str, place: str) -> set[str]:
         sql = "SELECT id FROM objects WHERE api = ? AND place = ? AND kind = 'run'"
