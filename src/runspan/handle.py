@@ -42,7 +42,7 @@ from .runtime.active import Active
 from .runtime.call_reader import Reader
 from .runtime.call_spans import Agents, CallSpans
 from .runtime.emitter import Emitter
-from .runtime.endings import Endings
+from .runtime.endings import Endings, stay_interrupted
 from .runtime.fetcher import Fetcher
 from .runtime.flushes import Flush
 from .runtime.handoffs import Handoffs
@@ -84,6 +84,9 @@ class Handle:
         self._price = pricer(config)
         self._apis = APIS.chosen(lambda option: getattr(config, option))
         self._is_finalized = False
+        self.from_outside: Mapping[str, Any] | None = (
+            None  # options of who started the app with runspan in it
+        )
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
         self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
         self._endings = Endings(self._deliver, self._arrive, self._set_out)
@@ -284,7 +287,7 @@ class Handle:
     def _exit_hook(self) -> None:
         with suppress(SystemExit):  # raised meanwhile; here it would change nothing, and be printed
             self._close()
-        _stay_interrupted()
+        stay_interrupted()
 
     def _deliver(self, timeout_s: float | None = None) -> bool:
         """The process is about to end: everything goes out, within the deadline. False: something was given up."""
@@ -384,16 +387,6 @@ class Handle:
 
             self._is_finalized = True
             multiprocessing.util.Finalize(None, self._close, exitpriority=100)
-
-
-def _stay_interrupted() -> None:
-    """A Ctrl-C that ended the app ends the process by SIGINT, unless CPython has run the text of a program since; then by status 1.
-
-    Modules with dataclasses do so, and may be imported at the end (that of prices, say). So the interrupt is raised once more.
-    """
-    if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):  # nor at a prompt
-        with suppress(KeyboardInterrupt):
-            exec("raise KeyboardInterrupt")  # noqa: S102 - nothing else tells CPython
 
 
 def _redaction_failed(error: Exception) -> None:

@@ -111,20 +111,44 @@ def instrument(
     raise NotImplementedError  # `_start` does it
 
 
+def start_from_outside(options: Mapping[str, Any]) -> Handle:
+    """`instrument()` for an app that knows nothing of it: by `runspan run` or opentelemetry-instrument.
+
+    Where the app calls `instrument()` itself, its options hold (content off, say), but for those that are given here.
+    """
+    handle = _start(options)
+    handle.from_outside = dict(options)
+    return handle
+
+
 def _start(options: Mapping[str, Any]) -> Handle:
     with _lock:
-        if _handle is not None:
-            if options and resolve(options, os.environ) != _handle.config:
-                logger.warning(
-                    "runspan: runspan is on already (by an earlier instrument(), `runspan run` or opentelemetry-instrument), "
-                    "so the options of this call are ignored: %s. Set them there, or call runspan.uninstrument() first.",
-                    ", ".join(sorted(options)),
-                )
-            return _handle
+        handle = _handle
+    if handle is not None:
+        return _start_again(handle, options)
     config = resolve(options, os.environ)
     if config.enabled:
         _warn_of_typos()
     return start_with(config)
+
+
+def _start_again(on: Handle, options: Mapping[str, Any]) -> Handle:
+    """What is on stays, unless it stands in for the app's own call."""
+    config = resolve({**options, **(on.from_outside or {})}, os.environ) if options else on.config
+    if config == on.config:
+        return on
+    if on.from_outside is None:
+        logger.warning(
+            "runspan: an earlier instrument() turned runspan on, so the options of this call are ignored: %s. Set them there, or "
+            "call runspan.uninstrument() first.",
+            ", ".join(sorted(options)),
+        )
+        return on
+    on.uninstrument()
+    handle = start_with(config)
+    if on.is_launched and config.enabled:
+        handle.end_with_launcher()
+    return handle
 
 
 def _warn_of_typos() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from .config import ConfigError
 from .exporting import launched
 from .guard import logger
-from .setup import instrument, uninstrument
+from .setup import start_from_outside, uninstrument
 
 
 class ZeroCode:
@@ -17,7 +17,7 @@ class ZeroCode:
     def instrument(self, **_: Any) -> None:
         """A wrong setting leaves the app untraced, not unstarted: the launcher would give up on all others after us."""
         try:
-            handle = instrument()
+            handle = start_from_outside({})
         except ConfigError as error:
             logger.error("runspan: %s Nothing is traced.", error)
             return

@@ -233,3 +233,18 @@ def test_ctrl_c_goes_to_the_app(command: Command) -> None:
         assert child.returncode == -signal.SIGINT
         assert err.endswith("KeyboardInterrupt\n")
         assert "runspan" not in err
+
+
+def test_what_the_apps_own_call_keeps_back_stays_with_it(command: Command, server: Server) -> None:
+    script = """
+        import runspan
+        runspan.instrument(capture_content=False)
+        from tests.support import app
+        app.whole_run(app.client())
+    """
+    write(command.home / "app.py", script)
+    ended = command("run", "--file", "traces.jsonl", "app.py", APP_SERVER=server.base_url)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    written = (command.home / "traces.jsonl").read_text()
+    assert "gen_ai.usage.input_tokens" in written
+    assert "What is 1 + 1?" not in written

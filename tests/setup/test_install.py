@@ -19,6 +19,9 @@ from opentelemetry.sdk.trace import TracerProvider
 import runspan
 from runspan.clients.openai.install import TARGETS, OpenAIInstaller
 from runspan.fake import Server, serve
+from runspan.handle import Handle
+from runspan.setup import start_from_outside
+from runspan.zero_code import ZeroCode
 from tests.support.app import begin_run
 from tests.support.tracing import traced
 
@@ -240,7 +243,6 @@ def test_nothing_is_put_on_a_server_once_we_are_off() -> None:
 
 
 def test_a_second_call_with_other_options_names_them_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Under `runspan run` the first call is not the app's, and texts that its own call keeps back would be sent."""
     first = runspan.instrument(tracer_provider=TracerProvider())
     try:
         assert runspan.instrument() is first
@@ -251,3 +253,47 @@ def test_a_second_call_with_other_options_names_them_in_the_log(caplog: pytest.L
     (line,) = [record.getMessage() for record in caplog.records]
     assert "are ignored: capture_content, headers." in line
     assert "hunter2" not in line
+
+
+@pytest.fixture
+def off_at_the_end() -> Iterator[None]:
+    yield
+    runspan.uninstrument()
+
+
+def test_the_apps_own_call_takes_the_place_of_one_from_outside(
+    off_at_the_end: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Texts that the app keeps back stay with it, whoever started it; where spans go, who started it says."""
+    here, there = TracerProvider(), TracerProvider()
+    outside = start_from_outside({"tracer_provider": here})
+    assert runspan.instrument() is outside
+    own = runspan.instrument(capture_content=False, tracer_provider=there)
+    assert runspan.current_handle() is own
+    assert (own.config.capture_content, own.config.tracer_provider) == (False, here)
+    assert caplog.text == ""
+    assert runspan.instrument(calls="all") is own  # from now on as ever
+    assert "are ignored: calls." in caplog.text
+
+
+def test_an_app_that_turns_runspan_off_turns_it_off_whoever_started_it(off_at_the_end: None) -> None:
+    start_from_outside({})
+    assert not runspan.instrument(enabled=False).config.enabled
+    assert runspan.current_handle() is None
+
+
+def test_a_wrong_option_of_the_app_is_the_apps_to_hear_of(off_at_the_end: None) -> None:
+    outside = start_from_outside({"capture_content": False})
+    with pytest.raises(runspan.ConfigError):
+        runspan.instrument(calls="some")
+    assert runspan.current_handle() is outside
+
+
+def test_what_the_launcher_ends_with_is_the_apps_own_call(
+    off_at_the_end: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Any] = []
+    ZeroCode().instrument()
+    monkeypatch.setattr(Handle, "end_with_launcher", lambda handle: ended.append(handle))
+    own = runspan.instrument(capture_content=False)
+    assert ended == [own]

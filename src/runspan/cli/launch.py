@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 import runspan
 
 from ..guard import guarded
+from ..setup import start_from_outside
 from .app import App
 
 
@@ -58,7 +59,7 @@ def _instrument(app: App) -> None:
                 from .health.app import report_at_exit
 
                 report_at_exit(app.examined, app.as_json)
-            runspan.instrument(**app.options)
+            start_from_outside(app.options)
         except runspan.ConfigError as error:
             sys.stderr.write(f"runspan: {error} Nothing is traced.\n")
 

@@ -39,8 +39,7 @@ def command(
     is passed to the app. All RUNSPAN_* and OTEL_* variables count; options beat them. If a setting is wrong, the app runs untraced,
     and the reason is on stderr. Without settings, traces go to localhost:4318, where `runspan ui` listens.
 
-    If the app calls `runspan.instrument(...)` itself, the options of that call are ignored, and a warning names them. Set the
-    variables or options here instead, or start the app with python.
+    If the app calls `runspan.instrument(...)` itself, the options of that call hold, unless an option here says otherwise.
 
     Forked processes of the app are traced, too; other programs that it starts are not.
 

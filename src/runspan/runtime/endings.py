@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -183,3 +184,13 @@ def _ends_process(signalnum: Any) -> bool:
     return not hasattr(signal, "pthread_sigmask") or signalnum not in signal.pthread_sigmask(
         signal.SIG_BLOCK, ()
     )
+
+
+def stay_interrupted() -> None:
+    """A Ctrl-C that ended the app ends the process by SIGINT, unless CPython has run the text of a program since; then by status 1.
+
+    Modules with dataclasses do so, and may be imported at the end (that of prices, say). So the interrupt is raised once more.
+    """
+    if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):  # nor at a prompt
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102 - nothing else tells CPython
