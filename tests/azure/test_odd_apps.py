@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from runspan.clients.azure_core.background import Background
+from runspan.clients.azure_core.pipelines import Rest, transport_of
 from runspan.fake import HttpError, Server, serve
+from runspan.runtime.fetcher import Unavailable
 from tests.azure.agents_app import KINDS, AgentsApp, agents_client, playing_agents
 from tests.support.listening import Handler, listening
 from tests.support.odd_server import Odd, odd_server
@@ -252,6 +255,25 @@ def test_a_policy_that_is_only_called_like_retries_takes_no_options_of_theirs() 
     assert fetches("sync", closes=True, retry_policy=RetryNever()) == {"done": 1}
 
 
+@pytest.mark.parametrize("refusal", [429, 503])
+def test_a_server_that_is_busy_is_asked_once(refusal: int) -> None:
+    """Whatever the app's own policy of retries says; runspan asks again later."""
+    with playing_agents("sync") as app:
+        background = Background(app.agents._client._pipeline)
+        app.server.inject(HttpError(refusal, "Busy."), method="GET", times=5)
+        before = len(app.server.requests)
+        with pytest.raises(Unavailable):
+            background.get(app.server.base_url, {}, "/threads/x/messages", {}, 5.0)
+        assert len(app.server.requests) == before + 1
+
+
+def test_a_server_that_is_gone_is_unavailable() -> None:
+    with playing_agents("sync") as app:
+        background = Background(app.agents._client._pipeline)
+    with pytest.raises(Unavailable):
+        background.get("http://127.0.0.1:1", {}, "/threads/x/messages", {}, 5.0)
+
+
 @pytest.mark.parametrize(("closes", "outcome"), [(False, "done"), (True, "impossible")])
 def test_credentials_go_through_the_apps_own_session_alone(closes: bool, outcome: str) -> None:
     """It may lead through a proxy, or to one certificate alone; another one in its place would not."""
@@ -260,7 +282,31 @@ def test_credentials_go_through_the_apps_own_session_alone(closes: bool, outcome
     assert fetches("sync", closes=closes, transport=transport) == {outcome: 1}
 
 
+def test_another_transport_in_place_of_a_closed_one_is_set_up_like_it() -> None:
+    with agents_client(
+        "sync", None, endpoint="http://h", connection_timeout=7, use_env_settings=False
+    ) as client:
+        rest = Rest(client._client._pipeline)
+    with rest.opened() as opened:
+        transport = transport_of(opened)
+        assert (transport.connection_config.timeout, transport.session.trust_env) == (7, False)
+
+
 # ---------------------------------------------------------------- ends
+
+
+def test_a_run_that_lives_keeps_nothing_open_of_a_client_that_is_gone() -> None:
+    def used(server: Server) -> weakref.ref[Any]:
+        client = agents_client("sync", server)
+        agent = client.create_agent(model="m", instructions="x")
+        client.create_thread_and_run(agent_id=agent.id)
+        return weakref.ref(transport_of(client._client._pipeline))
+
+    with serve("slow") as server, traced() as trace:
+        transport = used(server)
+        assert trace.spans() == []
+        gc.collect()
+        assert transport() is None
 
 
 def test_a_client_that_its_own_policy_leads_back_to_dies_with_its_app() -> None:
