@@ -277,11 +277,11 @@ class Handle:
         self._pools.remove()
 
     def _close(self, timeout_s: float | None = None) -> bool:
-        """Everything goes out, within the deadline. A call still in flight may start the worker, and this hook, once more."""
-        atexit.unregister(self._exit_hook)
+        """Everything goes out, within the deadline. A call still in flight may start the worker, and the hook, once more."""
         try:
             return self._deliver(timeout_s)
         finally:
+            atexit.unregister(self._exit_hook)  # not before: the delivery may put it on
             self._closed()
 
     def _exit_hook(self) -> None:

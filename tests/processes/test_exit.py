@@ -140,19 +140,19 @@ def test_three_thousand_runs_alive_at_exit_arrive_once_each(receiver: Receiver) 
 
 
 def test_looking_at_live_runs_once_more_leaves_time_to_deliver_them(receiver: Receiver) -> None:
-    """Five GETs a second would take a minute; the deadline is eight seconds."""
+    """Five GETs a second would take twenty seconds; the deadline is four."""
     ended = run(
         """
         import runspan
-        runspan.instrument(exit_timeout_s=8)
+        runspan.instrument(exit_timeout_s=4)
         from tests.support import app
-        app.begin_runs(app.canned_client(), 300)
+        app.begin_runs(app.canned_client(), 100)
         """,
         environment(to=receiver),
     )
     ended.check()
-    assert unfinished(receiver) == {f"run_{n}": "shutdown" for n in range(1, 301)}
-    assert len(runs(receiver)) == 300
+    assert unfinished(receiver) == {f"run_{n}": "shutdown" for n in range(1, 101)}
+    assert len(runs(receiver)) == 100
 
 
 def test_an_app_without_a_run_exits_at_once_and_never_had_a_thread_of_ours() -> None:

@@ -52,10 +52,16 @@ class Child:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def end(self) -> None:
-        """By the end of its orders, with nothing to complain of."""
-        _, err = self.process.communicate(timeout=PATIENCE_S)
-        assert (self.process.returncode, err) == (0, "")
+
+def end(*children: Child) -> None:
+    """By the end of their orders, all at once, with nothing to complain of."""
+    for child in children:
+        assert child.process.stdin is not None
+        child.process.stdin.close()
+        child.process.stdin = None
+    for child in children:
+        _, err = child.process.communicate(timeout=PATIENCE_S)
+        assert (child.process.returncode, err) == (0, "")
 
 
 Start = Callable[..., Child]
@@ -125,8 +131,7 @@ def test_with_a_carrier_the_worker_emits_the_run_in_the_creators_trace(
     assert creator.do("stats") == {"started": 1, "emitted": 0, "unfinished": 0, "handed_off": 1, "live": 0}
     assert worker.do("stats") == {"started": 1, "emitted": 1, "unfinished": 0, "handed_off": 0, "live": 0}
     assert reader.do("stats")["started"] == 0
-    for child in (creator, worker, reader):
-        child.end()
+    end(creator, worker, reader)
     run = check(receiver, order["run"], "worker")
     assert run.attributes["runspan.run.origin"] == "adopted"
 
@@ -142,8 +147,7 @@ def test_with_metadata_the_worker_emits_the_run_in_the_creators_trace(
     assert worker.do("stats") == {"started": 1, "emitted": 1, "unfinished": 0, "handed_off": 0, "live": 0}
     assert reader.do("stats")["started"] == 0
     assert creator.do("stats") == {"started": 1, "emitted": 0, "unfinished": 0, "handed_off": 0, "live": 1}
-    for child in (creator, worker, reader):
-        child.end()
+    end(creator, worker, reader)
     run = check(receiver, order["run"], "worker")
     assert run.attributes["runspan.run.origin"] == "adopted"
 
@@ -157,8 +161,7 @@ def test_with_metadata_the_creator_emits_the_run_when_its_own_app_sees_the_end(
     assert reader.do("show", order)["answer"] == "It is 12 °C."
     assert creator.do("stats")["emitted"] == 1
     assert reader.do("stats")["started"] == 0
-    for child in (creator, reader):
-        child.end()
+    end(creator, reader)
     assert "runspan.run.origin" not in check(receiver, order["run"], "creator").attributes
 
 
@@ -170,7 +173,6 @@ def test_with_neither_the_creators_own_look_finds_the_end(start: Start, receiver
     assert reader.do("show", order)["answer"] == "It is 12 °C."
     assert worker.do("stats")["started"] == reader.do("stats")["started"] == 0
     assert creator.do("stats")["live"] == 1
-    for child in (worker, reader, creator):
-        child.end()
+    end(worker, reader, creator)
     run = check(receiver, order["run"], "creator")
     assert "runspan.run.detection_lag_s" not in run.attributes

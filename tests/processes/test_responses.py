@@ -10,7 +10,7 @@ import pytest
 from runspan.fake import Server, SimulatedClock, serve
 from runspan.viewer.receiver import Receiver
 from runspan.viewer.spans import Span
-from tests.processes.test_relay import Start, starting
+from tests.processes.test_relay import Start, end, starting
 from tests.support.otlp import generations, unfinished
 
 pytest.importorskip("openai.types.webhooks", reason="this openai has no webhooks")
@@ -62,8 +62,7 @@ def test_who_is_told_by_a_webhook_finishes_the_response_in_its_creators_trace(
     assert reader.do("read", order)["answer"] == ANSWER
     assert hook.do("stats")["emitted"] == 1
     assert reader.do("stats")["started"] == 0
-    for child in (creator, hook, reader):
-        child.end()
+    end(creator, hook, reader)
     span = the_one(receiver, "hook")
     assert span.attributes["runspan.run.origin"] == "adopted"
 
@@ -81,8 +80,7 @@ def test_the_same_where_the_creator_was_killed_after_the_create(
     advance(fake)
     hook.do("hear", {"count": 1})
     assert reader.do("read", order)["status"] == "completed"
-    for child in (hook, reader):
-        child.end()
+    end(hook, reader)
     (span,) = generations(receiver)
     assert span.resource["service.name"] == "hook"
     assert span.parent_id is not None
@@ -100,8 +98,7 @@ def test_without_the_key_the_creators_own_look_finds_the_end(
     hook.do("hear", {"count": 1})
     reader.do("read", order)
     assert hook.do("stats")["started"] == reader.do("stats")["started"] == 0
-    for child in (hook, reader, creator):
-        child.end()
+    end(hook, reader, creator)
     the_one(receiver, "creator")
 
 
@@ -112,8 +109,7 @@ def test_one_that_is_handed_off_is_finished_where_it_is_adopted(
     order = creator.do("handoff", creator.do("create"))
     assert worker.do("adopt", order)["status"] == "completed"
     assert creator.do("stats")["handed_off"] == 1
-    for child in (creator, worker):
-        child.end()
+    end(creator, worker)
     the_one(receiver, "worker")
 
 
@@ -125,8 +121,7 @@ def test_one_is_adopted_when_its_end_was_read_already(start: Start, fake: Server
     advance(fake)
     second.do("read", order)
     second.do("adopt", order)
-    for child in (creator, first, second):
-        child.end()
+    end(creator, first, second)
     the_one(receiver, "second")
 
 
@@ -136,7 +131,6 @@ def test_a_stream_is_resumed_in_another_process(start: Start, fake: Server, rece
     order = creator.do("handoff", creator.do("stream"))
     assert order["error"] in ("APIConnectionError", "RemoteProtocolError")
     assert worker.do("adopt", order)["status"] == "response.completed"
-    for child in (creator, worker):
-        child.end()
+    end(creator, worker)
     span = the_one(receiver, "worker", under_ask=False)
     assert "Once upon a time" in str(span.attributes["gen_ai.output.messages"])
