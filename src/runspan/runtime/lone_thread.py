@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-BEGIN_S = (
-    1.0  # the longest that a start waits for its thread to begin; a moment, as for `Thread.start` itself
-)
+BEGIN_S = 1.0  # the longest that a start waits for its thread to begin, which takes a moment
 
 
 class LoneThread:
