@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.pages import ROOT
 
+pytestmark = pytest.mark.wide  # it builds the site
+
 SHOWN = 3
 # What is typed -> the page or section that answers.
 QUESTIONS: Mapping[str, str] = {
