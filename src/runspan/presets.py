@@ -53,7 +53,7 @@ def destination(name: str, environ: Environ, *, grpc: bool = False) -> Destinati
     """Where the backend takes spans. Raises ConfigError, naming the variable that is missing or wrong."""
     preset = PRESETS[name]
     for variable, what in preset.needs.items():
-        if not _value(environ, variable):
+        if not value_of(environ, variable):
             raise ConfigError(f"backend={name!r} needs {variable}: set it to {what}.")
     if not preset.hosts:
         return Destination(takes_grpc=preset.takes_grpc)
@@ -73,16 +73,18 @@ def page(name: str, environ: Environ, endpoint: str | None = None) -> str | None
         return None
     if not preset.hosts:
         return _beside(endpoint, preset.page)
-    if endpoint is not None and not _value(environ, *preset.hosts):
+    if endpoint is not None and not value_of(environ, *preset.hosts):
         return None
     wanted = re.findall(r"{([A-Z_]+)}", preset.page)
-    if not all(_value(environ, variable) for variable in wanted):
+    if not all(value_of(environ, variable) for variable in wanted):
         return None
     try:
         base = _address(name, environ)
     except ConfigError:
         return None
-    return base + re.sub(r"{([A-Z_]+)}", lambda found: quote(_value(environ, found[1]), safe=""), preset.page)
+    return base + re.sub(
+        r"{([A-Z_]+)}", lambda found: quote(value_of(environ, found[1]), safe=""), preset.page
+    )
 
 
 def _beside(endpoint: str | None, page: str) -> str | None:
@@ -95,7 +97,7 @@ def _beside(endpoint: str | None, page: str) -> str | None:
 # ---------------------------------------------------------------- pieces
 
 
-def _value(environ: Environ, *names: str) -> str:
+def value_of(environ: Environ, *names: str) -> str:
     """Of the first that is set; quotes around it are what `.env` files leave."""
     values = (environ.get(name, "").strip().strip("\"'") for name in names)
     return next((value for value in values if value), "")
@@ -105,10 +107,10 @@ def _address(name: str, environ: Environ) -> str:
     """Base URL of its page."""
     preset = PRESETS[name]
     default = preset.default_of(environ) if preset.default_of else preset.default
-    given = _value(environ, *preset.hosts) or default or ""
+    given = value_of(environ, *preset.hosts) or default or ""
     parts = urlsplit(given)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        variable = next((v for v in preset.hosts if _value(environ, v)), preset.hosts[0])
+        variable = next((v for v in preset.hosts if value_of(environ, v)), preset.hosts[0])
         example = preset.default or "https://host"
         raise ConfigError(
             f"{variable} does not hold an http(s) URL of {preset.title}: write one like {example!r}."
@@ -122,7 +124,7 @@ def _grpc(preset: Preset, base: str, environ: Environ) -> str:
         return base
     variable, default = preset.grpc_port
     parts, web = urlsplit(base), urlsplit(preset.default or "")
-    port = _value(environ, variable) or (default if parts.port == web.port else "")
+    port = value_of(environ, variable) or (default if parts.port == web.port else "")
     return urlunsplit(parts._replace(netloc=f"{parts.hostname}:{port}", path="")) if port else base
 
 
@@ -131,29 +133,32 @@ def _basic(user: str, password: str) -> str:
 
 
 def _langfuse(environ: Environ) -> Pairs:
-    keys = _value(environ, "LANGFUSE_PUBLIC_KEY"), _value(environ, "LANGFUSE_SECRET_KEY")
+    keys = value_of(environ, "LANGFUSE_PUBLIC_KEY"), value_of(environ, "LANGFUSE_SECRET_KEY")
     # Without the version it takes up to ten minutes until spans show (langfuse.com, "real-time ingestion").
     return {"authorization": _basic(*keys), "x-langfuse-ingestion-version": "4"}
 
 
 def _phoenix(environ: Environ) -> Pairs:
-    pairs = (part.partition("=") for part in _value(environ, "PHOENIX_CLIENT_HEADERS").split(","))
+    pairs = (part.partition("=") for part in value_of(environ, "PHOENIX_CLIENT_HEADERS").split(","))
     found = {
         unquote(name).strip().lower(): unquote(value).strip() for name, _, value in pairs if name.strip()
     }
-    key = _value(environ, "PHOENIX_API_KEY")
+    key = value_of(environ, "PHOENIX_API_KEY")
     return {"authorization": f"Bearer {key}", **found} if key else found
 
 
 def _phoenix_project(environ: Environ) -> Pairs:
-    project = _value(environ, "PHOENIX_PROJECT_NAME")
+    project = value_of(environ, "PHOENIX_PROJECT_NAME")
     return {"openinference.project.name": project} if project else {}
 
 
 def _mlflow(environ: Environ) -> Pairs:
-    found = {"x-mlflow-experiment-id": _value(environ, "MLFLOW_EXPERIMENT_ID")}
-    user, password = _value(environ, "MLFLOW_TRACKING_USERNAME"), _value(environ, "MLFLOW_TRACKING_PASSWORD")
-    token = _value(environ, "MLFLOW_TRACKING_TOKEN")
+    found = {"x-mlflow-experiment-id": value_of(environ, "MLFLOW_EXPERIMENT_ID")}
+    user, password = (
+        value_of(environ, "MLFLOW_TRACKING_USERNAME"),
+        value_of(environ, "MLFLOW_TRACKING_PASSWORD"),
+    )
+    token = value_of(environ, "MLFLOW_TRACKING_TOKEN")
     if user and password:  # in the order of its own client
         return {**found, "authorization": _basic(user, password)}
     return {**found, "authorization": f"Bearer {token}"} if token else found
@@ -161,7 +166,7 @@ def _mlflow(environ: Environ) -> Pairs:
 
 def _logfire_region(environ: Environ) -> str:
     """A token names its region: pylf_v1_eu_..."""
-    region = re.match(r"pylf_v\d+_([a-z]+)_", _value(environ, "LOGFIRE_TOKEN"))
+    region = re.match(r"pylf_v\d+_([a-z]+)_", value_of(environ, "LOGFIRE_TOKEN"))
     return f"https://logfire-{region[1] if region else 'us'}.pydantic.dev"
 
 
@@ -203,7 +208,7 @@ PRESETS: Mapping[str, Preset] = {
         hosts=("LOGFIRE_BASE_URL",),
         default_of=_logfire_region,
         needs={"LOGFIRE_TOKEN": "a write token of the project"},
-        headers=lambda environ: {"authorization": _value(environ, "LOGFIRE_TOKEN")},
+        headers=lambda environ: {"authorization": value_of(environ, "LOGFIRE_TOKEN")},
         takes_grpc=False,
     ),
     "honeycomb": Preset(
@@ -211,7 +216,7 @@ PRESETS: Mapping[str, Preset] = {
         hosts=("HONEYCOMB_API_ENDPOINT",),
         default="https://api.honeycomb.io",
         needs={"HONEYCOMB_API_KEY": "an ingest key of the environment"},
-        headers=lambda environ: {"x-honeycomb-team": _value(environ, "HONEYCOMB_API_KEY")},
+        headers=lambda environ: {"x-honeycomb-team": value_of(environ, "HONEYCOMB_API_KEY")},
     ),
     # No variables of their own: the OTEL_* ones, or localhost:4318, say where they are.
     "jaeger": Preset("Jaeger", page="/trace/{trace_id}"),
