@@ -121,6 +121,7 @@ def test_both_waits_of_one_end_are_one_deadline(
     try:
         if waited_s is not None:
             handle._waiting_since_s = clock.monotonic_s() - waited_s
-        assert least_s <= handle._exit_time(5) <= most_s
+        with handle._exit_time(5) as left_s:
+            assert least_s <= left_s <= most_s
     finally:
         runspan.uninstrument()
