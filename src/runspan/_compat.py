@@ -255,7 +255,7 @@ def settings_of(client: Any) -> dict[str, Any]:
     kind = type(client)
     return {
         name: value
-        for name, value in vars(client).items()
+        for name, value in list(vars(client).items())  # other threads add to it
         if name != "_client"
         and value is not client
         and not type(value).__module__.startswith(("openai.resources", "openai._client"))
