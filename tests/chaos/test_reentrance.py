@@ -95,6 +95,9 @@ def test_a_signal_handler_that_makes_runs_itself(server: Server, many: int) -> N
                 asked.append(run_of(of_signals, assistant_id))
                 under_way.pop()
 
+            asked.append(
+                run_of(client, assistant_id)
+            )  # pydantic makes the class of a page once, and not in the midst of it
             before = signal.signal(signal.SIGUSR1, on_signal)
             stop = threading.Event()
             sender = threading.Thread(target=_send, args=(stop, 10 * many, under_way))
