@@ -84,9 +84,7 @@ class Handle:
         self._price = pricer(config)
         self._apis = APIS.chosen(lambda option: getattr(config, option))
         self._is_finalized = False
-        self.from_outside: Mapping[str, Any] | None = (
-            None  # options of who started the app with runspan in it
-        )
+        self.from_outside: Mapping[str, Any] | None = None  # options of `runspan run` and its like
         self.is_launched = False  # by opentelemetry-instrument, whose providers end with the process
         self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
         self._endings = Endings(self._deliver, self._arrive, self._set_out)

@@ -108,20 +108,23 @@ class Providers:
             self._used.pop(id(provider), None)
             provider.shutdown()
 
-    def hasten(self, haste: Haste = Haste.ALWAYS) -> None:
-        """How patient our exporters are from now on. Those of the global provider go on without us."""
-        if haste is not Haste.ALWAYS or not self._config.set_global:
-            for exporter in self._exporters:
-                exporter.hasten(haste)
+    def hasten(self) -> None:
+        """Nobody waits any more. Exporters of the global provider go on without us."""
+        if not self._config.set_global:
+            self._hasten(Haste.ALWAYS)
+
+    def _hasten(self, haste: Haste) -> None:
+        for exporter in self._exporters:
+            exporter.hasten(haste)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
         """Within the block, nobody is tried again where nothing listens."""
-        self.hasten(Haste.WHERE_REFUSED)
+        self._hasten(Haste.WHERE_REFUSED)
         try:
             yield
         finally:
-            self.hasten(Haste.NONE)
+            self._hasten(Haste.NONE)
 
     def is_refused(self) -> bool:
         """Whether nothing listens where our spans go. Asked at exit: the SDK would try a refusing address for 10 s."""

@@ -22,7 +22,7 @@ from runspan.runtime.fetcher import Unavailable
 from tests.azure.agents_app import KINDS, AgentsApp, agents_client, playing_agents
 from tests.support.listening import Handler, listening
 from tests.support.odd_server import Odd, odd_server
-from tests.support.tracing import attribute, traced
+from tests.support.tracing import attribute, dies_with_its_app, traced
 
 KEY = "key-in-an-odd-place"
 RUN = {"id": "run_1", "object": "thread.run", "thread_id": "thread_1", "status": "completed"}
@@ -321,11 +321,7 @@ def test_a_client_that_its_own_policy_leads_back_to_dies_with_its_app() -> None:
             client.create_thread_and_process_run(agent_id=agent.id, polling_interval=0)
         return weakref.ref(client)
 
-    with serve("text") as server, traced() as trace:
-        client = used(server)
-        trace.handle.uninstrument()
-        gc.collect()
-        assert client() is None
+    assert dies_with_its_app(used)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])

@@ -15,7 +15,7 @@ import runspan
 from runspan.fake import Server, serve
 from tests.support import app
 from tests.support.playing import App, client_of
-from tests.support.tracing import traced
+from tests.support.tracing import dies_with_its_app, traced
 
 ToolInvocation = Callable[[App], Any]  # what the app does; its result is what must die
 
@@ -144,8 +144,4 @@ def test_a_client_that_its_own_settings_lead_back_to_dies_with_its_app() -> None
             client.beta.threads.create_and_run_poll(assistant_id=assistant.id)
         return weakref.ref(client)
 
-    with serve("text") as server, traced() as trace:
-        client = used(server)
-        trace.handle.uninstrument()
-        gc.collect()
-        assert client() is None
+    assert dies_with_its_app(used)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import Sampler
 
 import runspan
+from runspan.fake import Server, serve
 
 
 @dataclass
@@ -79,3 +82,12 @@ def texts(span: ReadableSpan, side: str) -> list[str]:
     """The texts of those messages, in order; tool calls aside."""
     parts = [part for m in messages(span, side) for part in m["parts"] if "tool_call" not in part["type"]]
     return [part.get("content", f"[{part['type']}]") for part in parts]
+
+
+def dies_with_its_app(use: Callable[[Server], weakref.ref[Any]]) -> bool:
+    """Whether what `use` made and let go is gone, once runspan is off and the collector came."""
+    with serve("text") as server, traced() as trace:
+        made = use(server)
+        trace.handle.uninstrument()
+        gc.collect()
+        return made() is None

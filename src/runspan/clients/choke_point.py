@@ -92,15 +92,17 @@ class Patch:
         self, call: Call, error: BaseException, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
         with guarded("note a failed call"):
-            request = args[self._place] if len(args) > self._place else kwargs[self._name]
-            self._results.failed(call, error, client, request)
+            self._results.failed(call, error, client, self._request_in(args, kwargs))
 
     def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
         try:
-            return self._look(client, args[self._place] if len(args) > self._place else kwargs[self._name])
+            return self._look(client, self._request_in(args, kwargs))
         except Exception as error:
             swallow("look at a call", error)
             return None
+
+    def _request_in(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return args[self._place] if len(args) > self._place else kwargs[self._name]
 
     def _instead(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]

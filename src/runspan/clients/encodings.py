@@ -11,9 +11,8 @@ from typing import Any, Protocol
 
 MAX_BYTES = 8_000_000  # of one body that is kept, and that one piece may grow to
 
-Whole = Callable[
-    [bytes, str], bytes
-]  # (a body, its encoding) -> the body decompressed, by the client's own means
+# (a body, its encoding) -> the body decompressed, by the client's own means
+Whole = Callable[[bytes, str], bytes]
 
 
 class Decoder(Protocol):

@@ -172,7 +172,7 @@ class Importer:
                 self._runs.play(ARCHIVES[api], place)
                 self._on_progress(self._made)
             else:
-                report.skipped += self._stage.count_runs(api, place)
+                report.skipped += len(self._stage.run_ids(api, place))
         delivery.flush()
         for place, fault in self._stage.without_run():
             if self._is_of_interest(place):

@@ -245,10 +245,6 @@ class Stage:
         sql = "SELECT id FROM objects WHERE api = ? AND place = ? AND kind = 'run'"
         return {id_ for (id_,) in self._db.execute(sql, (api, place))}
 
-    def count_runs(self, api: str, place: str) -> int:
-        sql = "SELECT count(*) FROM objects WHERE api = ? AND place = ? AND kind = 'run'"
-        return int(self._db.execute(sql, (api, place)).fetchone()[0])
-
     def without_run(self) -> Iterator[tuple[str, Fault]]:
         """(conversation, fault): steps and input of runs that are not here. What recorded calls brought is played with them."""
         sql = (

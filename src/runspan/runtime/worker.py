@@ -124,9 +124,8 @@ class Worker:
     def begin(self, flush: Flush) -> bool:
         """Begin a flush, whose caller is answered later. False: it is too late, nobody will be."""
         self.put(WorkerTask(lambda: self._flushes.add(flush)))
-        is_read = (
-            self._thread.is_running or not self._is_too_late
-        )  # another thread may have failed to start it, and then we not
+        # Another thread may have failed to start it, and then we not.
+        is_read = self._thread.is_running or not self._is_too_late
         return is_read and not sys.is_finalizing()
 
     def stop(self, last: Callable[[], None]) -> None:

@@ -110,6 +110,9 @@ READING = (
 )
 
 
+NOT_WRITABLE = "the store {} can't be written ({}); name another file with --db"
+
+
 class NotOurFileError(ValueError):
     """The file can't be used as a store of this version; the message says what to do."""
 
@@ -123,17 +126,13 @@ def open_file(path: Path, reindex: Callable[[sqlite3.Connection], None] | None =
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the journals take over its mode
     except OSError as error:
-        raise NotOurFileError(
-            f"the store {path} can't be written ({error.strerror}); name another file with --db"
-        ) from error
+        raise NotOurFileError(NOT_WRITABLE.format(path, error.strerror)) from error
     check(path, may_be_new=True)
     try:
         connection = connect(path)
         _make(connection, reindex)
     except sqlite3.OperationalError as error:  # a full disk
-        raise NotOurFileError(
-            f"the store {path} can't be written ({error}); name another file with --db"
-        ) from error
+        raise NotOurFileError(NOT_WRITABLE.format(path, error)) from error
     return connection
 
 
