@@ -45,12 +45,12 @@ def test_a_run_has_one_entry_whoever_comes_first(registry: RunRegistry) -> None:
     assert registry.follow(key("run_1"), SPAN) is learnt
     followed = registry.follow(key("run_2"), SPAN)
     assert registry.get(key("run_2")) is followed
-    assert [registry.knows(key(run_id)) for run_id in ("run_1", "run_2", "run_3")] == [True, True, False]
+    assert [registry.followed(key(f"run_{n}")) for n in (1, 2, 3)] == [learnt, followed, None]
 
 
 def test_the_server_of_a_run_that_was_taken_over_comes_later(registry: RunRegistry) -> None:
     taken = registry.expect("run_1", SPAN, claimed=("call_1",))
-    assert (registry.knows(key("run_1")), registry.may_meet(key("run_1"))) == (False, True)
+    assert registry.followed(key("run_1")) is None
     assert registry.get(key("run_1")) is taken
     assert registry.follow(key("run_1"), SPAN) is taken
     assert (taken.claim("call_1"), taken.claim("call_2")) == (False, True)

@@ -32,7 +32,7 @@ class Patch:
 
     def request(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         found = self._match(client, args, kwargs)
-        call = None if found is None else self._begin(found, client, args, kwargs, is_async=False)
+        call = None if found is None else self._starts.begin(found, client, args, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
         if call.sends is not None:
@@ -59,7 +59,7 @@ class Patch:
     async def _arequest(
         self, found: Found, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call = self._begin(found, client, args, kwargs, is_async=True)
+        call = self._starts.begin(found, client, args, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
         if call.sends is not None:
@@ -77,32 +77,19 @@ class Patch:
         self._results.done(call, result, is_async=True)
         return result
 
-    def _begin(
-        self, found: Found, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_async: bool
-    ) -> Call | None:
-        """The record of a call of ours, with its span begun; None: pass it through."""
-        try:
-            request = args[self._place] if len(args) > self._place else kwargs[self._name]
-            return self._starts.begin(*found, client, request, bool(kwargs.get("stream")), is_async=is_async)
-        except Exception as error:
-            swallow("begin to observe a call", error)
-            return None
-
     def _failed(
         self, call: Call, error: BaseException, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
         with guarded("note a failed call"):
-            self._results.failed(call, error, client, self._request_in(args, kwargs))
+            request = args[self._place] if len(args) > self._place else kwargs[self._name]
+            self._results.failed(call, error, client, request)
 
     def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
         try:
-            return self._look(client, self._request_in(args, kwargs))
+            return self._look(client, args[self._place] if len(args) > self._place else kwargs[self._name])
         except Exception as error:
             swallow("look at a call", error)
             return None
-
-    def _request_in(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return args[self._place] if len(args) > self._place else kwargs[self._name]
 
     def _instead(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -57,14 +57,15 @@ class Results:
             call.response_ns = now_ns()
             if self.gets_refusals and self._is_refused(call, result, is_async=is_async):
                 return
-            if call.match.route.is_apart:
-                self._let_go_unrecorded(call)
+            route = call.match.route
+            is_unrecorded = call.live is not None and self._let_go_unrecorded(call)
+            if route.is_apart:
                 if call.live is not None:
                     self._read_apart(call, result)
                 return
-            self._renew(call)
-            is_unrecorded_run = self._let_go_unrecorded(call) and call.match.route.starts_run
-            if is_unrecorded_run and call.streams:
+            if route.is_write and call.run_key is not None:
+                self._renew(call)
+            if is_unrecorded and route.starts_run and call.streams:
                 self._put(call)  # to be counted
             else:
                 self._read(call, result, is_async=is_async)
@@ -97,18 +98,16 @@ class Results:
         call.error = error
         call.is_not_found = status == NOT_FOUND
         self._let_go_unrecorded(call)
-        self._renew(call)
+        if call.match.route.is_write and call.run_key is not None:
+            self._renew(call)
         self._put(call)
 
     def _renew(self, call: Call) -> None:
         """What a write did to its run, the next poll shows."""
-        match = call.match
-        if not match.route.is_write:
-            return
         entry = self._registry.get(call.run_key)
         if entry is not None:
             entry.renew()
-            if match.route.answers_calls and call.error is None:
+            if call.match.route.answers_calls and call.error is None:
                 tool_claims.waits_no_more(entry)
 
     def _let_go(self, call: Call) -> None:
@@ -141,14 +140,15 @@ class Results:
 
     def _polled(self, call: Call, run: Any, whole: Callable[[Any], Payload]) -> None:
         """`run`: an object of the client or a dict; `whole(run)`: all of it, for the worker."""
-        self._share(call, run)
-        other = None if call.api.paths_name_conversations else self._also(call, run)
+        if call.entry is None:
+            self._share(call, run)
+        other = self._also(call, run) if self._renames(call) else None
         is_whole = call.met is not None or call.match.run_id in self._registry.expected
         shown = None if is_whole else result_copy.alive(run, call.api)
         if shown is not None and other is not None:  # it is the same run, whatever it is called
             shown = tuple(None if value == other else value for value in shown)
         if shown is not None:
-            entry = self._registry.get(call.run_key)
+            entry = call.entry or self._registry.get(call.run_key)
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
         call.result = whole(run) if shown is None else result_copy.polled(call.api, shown)
@@ -157,14 +157,13 @@ class Results:
 
     def _share(self, call: Call, result: Any) -> None:
         """A run of another process may carry its identity."""
-        if call.run_key is not None and not self._registry.knows(call.run_key):
+        if call.run_key is not None and self._registry.followed(call.run_key) is None:
             is_announced = self._registry.is_announced(call.match.run_id)
             self._handoffs.share(call, result_copy.carried(result, call.api, is_announced=is_announced))
 
     def _also(self, call: Call, run: Any) -> str | None:
         """The id by which the answer calls a run that is followed under another one. Servers that keep threads keep ids."""
-        run_id = call.match.run_id
-        other = result_copy.word(run, "id") if self._renames(call) else None
+        run_id, other = call.match.run_id, result_copy.word(run, "id")
         if other is None or run_id is None or other == run_id:
             return None
         self._registry.also(call.server.base_url, run_id, other)
@@ -172,9 +171,9 @@ class Results:
 
     def _renames(self, call: Call) -> bool:
         """Whether the answer may call a followed run by another id."""
-        route = call.match.route
-        may = not call.api.paths_name_conversations and (route.is_poll or route.cancels)
-        return may and call.run_key is not None and self._registry.knows(call.run_key)
+        if call.entry is None or call.api.paths_name_conversations:
+            return False
+        return call.match.route.is_poll or call.match.route.cancels
 
     def _learn(self, call: Call, run: Any) -> None:
         """From now on polls of this run are worth a copy, and its tools belong under its span.

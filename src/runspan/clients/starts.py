@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from ..apis.api import Api, Match
 from ..config import Config
 from ..core.assembly import of_run
 from ..core.model import Agent, CallFacts, RunFacts, SpanData, SpanKind, Stored
@@ -22,7 +21,7 @@ from ..runtime.emitter import Emitter
 from ..runtime.handoffs import Handoffs
 from ..runtime.records import Answered, BackgroundClient, Call, LiveSpan
 from ..runtime.registry import RunRegistry
-from .library import OURS, Library
+from .library import OURS, Found, Library
 from .other_instrumentations import SUPPRESSING
 
 LOOK_NS = 1_000_000_000  # between two looks for other tracers, where no sign says that one came
@@ -60,16 +59,18 @@ class Starts:
         self._signs: tuple[Any, ...] = ()
 
     def begin(
-        self, api: Api, match: Match, client: Any, request: Any, streams: bool, *, is_async: bool
+        self, found: Found, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_async: bool
     ) -> Call | None:
-        """None: pass the call through."""
+        """The record of a call of ours, with its span begun; None: pass it through. Never raises."""
         call: Call | None = None
         try:
+            library = self._library
+            request = args[library.place] if len(args) > library.place else kwargs[library.name]
             is_ours = self._header(request, OURS)  # ddtrace's contexts keep no suppression
             if is_ours or (emit.is_suppressed() and not self._is_suppressed_by_tracer(client)):
                 return None
-            call = Call(api, match, self._server(client, request), now_ns())
-            return call if self._begin(call, client, request, streams, is_async=is_async) else None
+            call = Call(*found, self._server(client, request), now_ns(), streams=bool(kwargs.get("stream")))
+            return call if self._begin(call, client, request, is_async=is_async) else None
         except Exception as error:
             swallow("begin to observe a call", error)
             with guarded("let go of a call that could not be begun"):
@@ -92,23 +93,23 @@ class Starts:
             self._signs, self._looked_ns = signs, now_ns()
             self._look_around(of_client[0])
 
-    def _begin(self, call: Call, client: Any, request: Any, streams: bool, *, is_async: bool) -> bool:
+    def _begin(self, call: Call, client: Any, request: Any, *, is_async: bool) -> bool:
         """False: pass the call through."""
-        route = call.match.route
+        match, route = call.match, call.match.route
         if route.only_answers:
             self._answer(call, request)
             return False
         call.query = self._library.query(request)
         if route.is_apart:
             return self._begin_apart(call, request)
-        call.streams, match = streams, call.match
         if match.run_id is not None:
             run_id = self._registry.meant(call.server.base_url, match.run_id)
             if run_id != match.run_id:
                 call.match = match = replace(match, run_id=run_id)
             call.run_key = call.api.run_key(call.server.base_url, run_id, match.conversation_id)
-        if call.run_key is not None and self._registry.may_meet(call.run_key):
-            call.via = self._background(call, client, request, is_async=is_async)
+            call.entry = self._registry.followed(call.run_key)
+            if call.entry is None or run_id in self._registry.expected:
+                call.via = self._background(call, client, request, is_async=is_async)
         if route.is_write:
             self._begin_write(call, client, request, is_async=is_async)
         elif self._calls == "all":

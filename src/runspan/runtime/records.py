@@ -94,6 +94,7 @@ class Call(Struct, eq=False):
     streams: bool = False
     group: HelperCall | None = None  # of a helper
     run_key: tuple[str, str, str] | None = None  # of the run in its path, in the registry
+    entry: Any = None  # the same run's `RunEntry`, where it was followed when the call was made
     learnt: tuple[str, str, str] | None = None  # of the run that it started
 
     def take_span(self) -> LiveSpan | None:

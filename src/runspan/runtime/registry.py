@@ -142,12 +142,9 @@ class RunRegistry:
         if self._parked.get(key) is not entry:
             self._entries.setdefault(key, entry)
 
-    def knows(self, key: Key) -> bool:
-        return key in self._entries
-
-    def may_meet(self, key: Key) -> bool:
-        """Whether a call may be the first here to see this run of another process."""
-        return key not in self._entries or key[1] in self.expected
+    def followed(self, key: Key) -> RunEntry | None:
+        """Of a live run that was read here; any other may be of another process."""
+        return self._entries.get(key)
 
     def get(self, key: Key | None) -> RunEntry | None:
         """Also of a run that was taken over and not read here yet."""

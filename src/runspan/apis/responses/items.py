@@ -126,9 +126,9 @@ def has_outputs(given: Any) -> bool:
     return isinstance(given, list | tuple) and any(map(tool_calls.is_output, given))
 
 
-def answers(given: Any, continues: str | None, conversation_id: str | None) -> Answers:
+def answers(given: Sequence[Any], continues: str | None, conversation_id: str | None) -> Answers:
     """Those outputs, and whose calls they are for."""
-    found = [item for item in given if isinstance(item, Mapping)] if has_outputs(given) else []
+    found = [item for item in given if isinstance(item, Mapping)]
     return Answers(
         tuple(tool_calls.output(item) for item in found if tool_calls.is_output(item)),
         continues,

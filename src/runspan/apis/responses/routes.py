@@ -29,8 +29,11 @@ ANSWER = Match(Route("chat", readers.nothing, only_answers=True))
 
 
 def answers(sent: Callable[[str], Any]) -> Answers:
+    given = sent("input")
+    if not items.has_outputs(given):
+        return Answers()
     said = {name: sent(name) for name in ("previous_response_id", "conversation")}
-    return items.answers(sent("input"), text(said, "previous_response_id"), objects.conversation(said))
+    return items.answers(given, text(said, "previous_response_id"), objects.conversation(said))
 
 
 def _if_background(sent: Callable[[str], Any]) -> Match | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from operator import is_
 from typing import Any
 
 from ... import _compat
@@ -55,7 +56,7 @@ class Background(Kept):
         """Whether it was made of this client as it is now."""
         if self.client() is not client or self.transport.of() is not _compat.transport_of(client):
             return False
-        return all(a is b for a, b in zip(self._changes, _changes(client), strict=True))
+        return all(map(is_, self._changes, _changes(client)))
 
     def living(self) -> Any:
         """The app's own client, or (as after `with_options`) a copy that uses its transport. None: it is closed or gone."""
@@ -197,8 +198,7 @@ def _is_of_openai(one: Any) -> bool:
 
 
 def _changes(client: Any) -> tuple[Any, ...]:
-    attributes = vars(client)
-    return tuple([attributes.get(name) for name in _compat.CLIENT_CHANGES])
+    return tuple(map(vars(client).get, _compat.CLIENT_CHANGES))
 
 
 _transports: dict[int, weakref.ref[Transport]] = {}  # by id of the httpx client, the oldest first

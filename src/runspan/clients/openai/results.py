@@ -49,7 +49,8 @@ class OpenAIResults(Results):
             self._polled(call, result, result_copy.copy)
             return
         self._share(call, result)
-        self._also(call, result)
+        if self._renames(call):
+            self._also(call, result)
         if route.is_list:
             call.result = result_copy.page(
                 result, call.api, self._is_ours(call) if route.lists_runs else None
@@ -63,10 +64,13 @@ class OpenAIResults(Results):
 
     def _is_ours(self, call: Call) -> Callable[[str | None], bool]:
         """Whether a run of a page is followed here."""
-        match = call.match
-        return lambda run_id: self._registry.knows(
-            call.api.run_key(call.server.base_url, run_id or "", match.conversation_id)
-        )
+        server, conversation_id = call.server.base_url, call.match.conversation_id
+
+        def is_ours(run_id: str | None) -> bool:
+            key = call.api.run_key(server, run_id or "", conversation_id)
+            return self._registry.followed(key) is not None
+
+        return is_ours
 
     def _held(self, given: Any, api: Api) -> Held:
         return held(given, api.calls_path)
