@@ -35,12 +35,13 @@ def test_a_body_is_not_parsed_on_the_apps_thread(monkeypatch: pytest.MonkeyPatch
     assert got == [b'{"data": [1]}']
 
 
-def test_of_the_run_that_starts_its_ids_alone_are_read() -> None:
+def test_of_a_run_in_json_few_fields_are_read_on_the_apps_thread() -> None:
     body = json.dumps(
         {"id": "run_1", "instructions": "x" * 100, "thread_id": "thread_1", "tools": [1]}
     ).encode()
-    assert result_copy.ids_of(body, API) == {"id": "run_1", "thread_id": "thread_1"}
-    assert [dict(result_copy.ids_of(odd, API)) for odd in (b"", b"[]", b"\xff", b"[" * 10_000)] == [{}] * 4
+    found = {name: value for name, value in result_copy.run_in(body, API).items() if value is not None}
+    assert found == {"id": "run_1", "thread_id": "thread_1"}
+    assert [dict(result_copy.run_in(odd, API)) for odd in (b"", b"[]", b"\xff", b"[" * 10_000)] == [{}] * 4
 
 
 def test_a_body_without_end_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

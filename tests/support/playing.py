@@ -186,10 +186,11 @@ def playing(
     scenario: Scenario | str = ANSWERED,
     poll_step_s: float | None = 1.0,
     seed: int | None = None,
+    responses: Any = "default",
     **options: Any,
 ) -> Iterator[App]:
     """The app, its server on simulated time, an assistant and an empty thread. `seed`: ids repeat."""
-    with serve(scenario, SimulatedClock(poll_step_s=poll_step_s), seed=seed) as server:
+    with serve(scenario, SimulatedClock(poll_step_s=poll_step_s), seed=seed, responses=responses) as server:
         app = App(kind, client_of(kind, server, **options), server)
         with client_of("OpenAI", server) as setting_up:
             beta = setting_up.beta

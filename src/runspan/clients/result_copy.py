@@ -60,12 +60,12 @@ def word(obj: Any, name: str) -> str | None:
 @lru_cache
 def _decoder(fields: tuple[str, ...]) -> Callable[[bytes], Any]:
     """Passes over all other fields: a body may be large, and this is the app's thread."""
-    return msgspec.json.Decoder(msgspec.defstruct("Ids", [(name, Any, None) for name in fields])).decode
+    return msgspec.json.Decoder(msgspec.defstruct("Run", [(name, Any, None) for name in {*fields}])).decode
 
 
-def ids_of(body: bytes, api: Api) -> Mapping[str, Any]:
-    """The ids of a run, and of its conversation, in JSON."""
-    fields = ("id", api.conversation_field) if api.conversation_field else ("id",)
+def run_in(body: bytes, api: Api) -> Mapping[str, Any]:
+    """Of a run in JSON: its ids, its status, and what a poll may show."""
+    fields = tuple(filter(None, ("id", api.conversation_field, *api.poll_fields)))
     try:
         found = _decoder(fields)(body)
     except (ValueError, RecursionError):

@@ -138,8 +138,8 @@ class Results:
 
     # ------------------------------------------------------------ runs
 
-    def _polled(self, call: Call, run: Any, whole: Callable[[Any], Payload]) -> None:
-        """`run`: an object of the client or a dict; `whole(run)`: all of it, for the worker."""
+    def _polled(self, call: Call, run: Any, whole: Callable[[Any], Payload], given: Any) -> None:
+        """`run`: an object of the client or a dict; `whole(run)`: all of it, for the worker; `given`: what the app got."""
         if call.entry is None:
             self._share(call, run)
         other = self._also(call, run) if self._renames(call) else None
@@ -152,7 +152,7 @@ class Results:
             if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
                 return
         call.result = whole(run) if shown is None else result_copy.polled(call.api, shown)
-        self._waits(call, call.result, run)
+        self._waits(call, call.result, given)
         self._put(call)
 
     def _share(self, call: Call, result: Any) -> None:
@@ -259,9 +259,12 @@ class Results:
             self._opened(call).see_whole(body)
             return
         call.result = body
+        if body is not None and call.entry is not None and call.match.route.is_poll:
+            self._polled(call, result_copy.run_in(body, call.api), lambda _: body, given)
+            return
         if body is not None and call.match.route.starts_run:
-            self._learn(call, result_copy.ids_of(body, call.api))
+            self._learn(call, result_copy.run_in(body, call.api))
         elif body is not None and self._renames(call):
-            self._also(call, result_copy.ids_of(body, call.api))
+            self._also(call, result_copy.run_in(body, call.api))
         self._waits(call, body, given)
         self._put(call)

@@ -56,7 +56,7 @@ class AzureCoreResults(Results):
         body: bytes = http.content
         run = _decoded(http) if call.run_key is not None or call.match.route.is_poll else None
         if call.match.route.is_poll:
-            self._polled(call, run, lambda _: body)
+            self._polled(call, run, lambda _: body, run)
         else:
             self._share(call, run)
             self._body(call, body, run)

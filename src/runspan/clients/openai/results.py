@@ -46,7 +46,7 @@ class OpenAIResults(Results):
     def _plain(self, call: Call, result: Any) -> None:
         route = call.match.route
         if route.is_poll:
-            self._polled(call, result, result_copy.copy)
+            self._polled(call, result, result_copy.copy, result)
             return
         self._share(call, result)
         if self._renames(call):
