@@ -12,6 +12,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from types import TracebackType
 
 logger = logging.getLogger("runspan")
@@ -43,8 +44,8 @@ def _log(site: str, error: Exception) -> None:
     )
 
 
-class guarded:  # noqa: N801 - reads as a statement
-    """`with guarded("read a poll"): ...`"""
+class Guard:
+    """Keeps nothing of a use of it, so one serves all that stand at its site."""
 
     __slots__ = ("_site",)
 
@@ -61,6 +62,12 @@ class guarded:  # noqa: N801 - reads as a statement
             swallow(self._site, error)
             return True
         return False
+
+
+@cache
+def guarded(site: str) -> Guard:
+    """`with guarded("read a poll"): ...`"""
+    return Guard(site)
 
 
 def swallowed() -> dict[str, int]:
