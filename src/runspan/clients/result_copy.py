@@ -68,7 +68,7 @@ def run_in(body: bytes, api: Api) -> Mapping[str, Any]:
     fields = tuple(filter(None, ("id", api.conversation_field, *api.poll_fields)))
     try:
         found = _decoder(fields)(body)
-    except (ValueError, RecursionError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         return _NOTHING
     return {name: getattr(found, name) for name in fields}
 

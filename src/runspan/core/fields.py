@@ -77,7 +77,7 @@ def _moment_of_text(text: str) -> float | None:
             return float(text)
         at: datetime = msgspec.convert(text, datetime)
         return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
-    except (ValueError, OverflowError):
+    except (ValueError, msgspec.ValidationError, OverflowError):
         return None
 
 

@@ -51,7 +51,7 @@ def loads(text: str | bytes) -> Json:
     """
     try:
         value = _decode(text)
-    except ValueError:
+    except (ValueError, msgspec.DecodeError):  # up to msgspec 0.20 the latter is no ValueError
         value = _loads_slowly(text)
     opened = (
         text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
