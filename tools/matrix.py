@@ -79,7 +79,8 @@ ENVIRONMENTS = (
         "oldest others",
         (NEWEST, "genai-prices==0.1.13", "grpcio==1.63.2", "jinja2==3.1.0", "markdown-it-py==3.0.0", "markupsafe==2.1.0",
          "msgspec==0.19.0", "nh3==0.3.0", "requests==2.31.0", "starlette==0.41.0", "uvicorn==0.30.0"),
-        ("tests/core", "tests/clients", "tests/observing", "tests/viewer", "tests/test_pricing.py", "-m", "not wide"),
+        ("tests/core", "tests/clients", "tests/observing", "tests/viewer", "tests/test_pricing.py", "-m", "not wide",
+         "--ignore=tests/observing/test_typing.py"),  # types are those of the newest msgspec
     ),
     Environment(  # the runner in click.testing is another one there, so those that start processes
         "oldest click", (NEWEST, "click==8.1.0"), ("tests/cli/test_main.py", "tests/cli/test_run.py")
