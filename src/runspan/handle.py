@@ -317,7 +317,8 @@ class Handle:
     def _exit_time(self, timeout_s: float | None = None) -> Iterator[float]:
         """`timeout_s`, less what a server's end just before has waited for in vain: both are one end."""
         timeout_s = self.config.limits.exit_timeout_s if timeout_s is None else timeout_s
-        if self._providers.is_refused():  # a developer without a backend must not wait for what a run lacks
+        # A developer without a backend must not wait for what a run lacks.
+        if self._providers.is_refused() and not self._meters.may_be_heard():
             timeout_s = min(timeout_s, REFUSED_S)
         spent_s = clock.monotonic_s() - self._waiting_since_s
         with self._providers.ending():

@@ -95,6 +95,10 @@ class Meters:
             return False
         return provider.force_flush() and sum(e.failed for e in self._exporters) == failed_before
 
+    def may_be_heard(self) -> bool:
+        """Whether ours sends to an address that may listen. Asked at exit, which waits for those."""
+        return self._own is not None and any(e.may_be_heard() for e in self._exporters)
+
     def close(self) -> None:
         """Let ours end, with its thread and connection; blocks as long as the SDK does."""
         self._is_closed = True

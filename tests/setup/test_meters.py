@@ -218,6 +218,17 @@ def test_an_address_that_refuses_is_said_once_and_costs_no_deadline(
     assert ended.exit_seconds() < 20
 
 
+def test_metrics_have_the_whole_deadline_where_only_the_traces_are_refused(
+    server: Server, receiver: Receiver
+) -> None:
+    receiver.answer_with(503, retry_after_s=1, times=1)
+    with nobody() as endpoint:
+        variables = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{receiver.endpoint}/v1/metrics"}
+        ended = run(WHOLE, environment(server, endpoint, **OTLP, **variables))
+    assert (ended.code, ended.err.count("cannot send")) == (0, 1)
+    assert statuses(receiver) == [("completed", 1)]
+
+
 @pytest.mark.parametrize("status", [302, 307])
 def test_a_redirect_is_no_delivery_and_is_not_followed(
     status: int, server: Server, receiver: Receiver

@@ -37,6 +37,11 @@ def refuses(door: tuple[str, int] | None) -> bool:
     return False
 
 
+def is_known_to_refuse(door: tuple[str, int] | None) -> bool:
+    """The same, for a thread that must not wait: False where a name server would have to be asked, which may take its time."""
+    return door is not None and _needs_no_lookup(door[0]) and refuses(door)
+
+
 def _needs_no_lookup(host: str) -> bool:
     try:
         return host == "localhost" or bool(ipaddress.ip_address(host))
@@ -160,10 +165,9 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
         return self._processor.overflown if self._processor is not None else 0
 
     def is_refused(self) -> bool:
-        """Whether nothing listens there. False where a name server would have to be asked: it may take its time."""
+        """Whether nothing listens there, as far as that is known at once."""
         tries = getattr(self.inner, "tries", None)
-        door = None if tries is None else tries.sender.door()
-        return door is not None and _needs_no_lookup(door[0]) and refuses(door)
+        return tries is not None and is_known_to_refuse(tries.sender.door())
 
     def give_up(self) -> None:
         """The process ends while the exporter still tries (for 10 s): what it has, and what waits for it."""

@@ -16,7 +16,7 @@ from ..config import Config, host_of
 from . import otlp, variables
 from .address import DEFAULTS, HTTP, endpoint_url, headers_of, protocol
 from .answers import Answer, Verdict
-from .loss_reporting import ComplainsOnce, refuses
+from .loss_reporting import ComplainsOnce, is_known_to_refuse, refuses
 from .sending import Tries
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
@@ -108,6 +108,10 @@ class CarefulMetricExporter(ComplainsOnce):
         if is_refused:
             self.complain(None)
         return is_refused
+
+    def may_be_heard(self) -> bool:
+        """False: nothing listens there, as far as that is known at once."""
+        return not is_known_to_refuse(self._door())
 
     def complain(self, problem: Answer | None) -> None:
         self.failed += 1
