@@ -11,11 +11,14 @@ import itertools
 import json
 import logging
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import openai
 import pytest
+import wrapt
 from opentelemetry import context
+from opentelemetry.instrumentation.utils import unwrap
 
 from runspan.fake import Server, serve
 from tests.support.children import environment, run
@@ -57,6 +60,7 @@ PEERS = {
     ),
     "logfire": ("logfire", "Logfire", LOGFIRE, "logfire.instrument_openai()"),
 }
+ADVICE = "See docs/other-tracers.md."
 ASSISTANTS = """
     handle = runspan.instrument(background_fetch=False, limits=runspan.Limits(exit_timeout_s=20))
     from tests.support import app
@@ -91,7 +95,7 @@ THE_APP = """
         return run.usage.prompt_tokens
 """
 TELL = """
-    ok = runspan.flush(20)
+    ok = runspan.flush(20) if "ok" not in globals() else ok
     trace.get_tracer_provider().force_flush()
     spans = [(s.instrumentation_scope.name, s.name, tokens(s)) for s in exported.get_finished_spans()]
     print(json.dumps({"ok": ok, "spans": spans, "used": used, "lines": lines, "errors": handle.stats().errors}))
@@ -126,6 +130,8 @@ def seen(peer: str, server: Server, order: tuple[str, ...], **env: str) -> dict[
         "peer": f"    {peers[0][-1]}\n",
         "other": f"    {peers[-1][-1]}\n",
         "runspan": ASSISTANTS,
+        "peer off": "    I().uninstrument()\n",
+        "runspan off": "    ok = runspan.uninstrument(20); exported.clear()\n",
         "runs": "    used = [*used, assist(), asyncio.run(assist_async())]\n",
         "chat": "    chat()\n",
     }
@@ -176,7 +182,7 @@ def test_tokens_are_counted_once_and_every_run_is_seen(peer: str, order: str, se
 @pytest.mark.parametrize("peer", PEERS)
 def test_one_line_of_advice_and_everything_else_is_left_to_it(peer: str, order: str, server: Server) -> None:
     found = seen(peer, server, ORDERS[order])
-    advice = [(level, line) for level, line in found["lines"] if "neighbours" in line]
+    advice = [(level, line) for level, line in found["lines"] if ADVICE in line]
     assert [level for level, _ in advice] == ["INFO"]
     assert PEERS[peer][1] in advice[0][1]
     theirs = [name for scope, name, _ in found["spans"] if scope != "runspan"]
@@ -197,15 +203,25 @@ def test_two_of_them_at_once_in_each_order(pair: tuple[str, str], place: int, se
     ours = [name for scope, name, _ in found["spans"] if scope == "runspan"]
     assert ours.count("invoke_agent Math Tutor") == len(found["used"]) == 4
     assert sum(tokens for _, _, tokens in found["spans"]) == sum(found["used"])
-    advice = [line for _, line in found["lines"] if "neighbours" in line]
+    advice = [line for _, line in found["lines"] if ADVICE in line]
     assert len(advice) == 2
     assert [any(PEERS[name][1] in line for line in advice) for name in pair] == [True, True]
+
+
+@pytest.mark.parametrize("order", [("peer", "runspan"), ("runspan", "peer")], ids=["before us", "after us"])
+@pytest.mark.parametrize("peer", sorted(PEERS.keys() - {"logfire"}))  # which has no instrumentor
+def test_one_that_was_turned_off_before_us_stays_off(
+    peer: str, order: tuple[str, ...], server: Server
+) -> None:
+    found = seen(peer, server, (*order, "runs", "peer off", "runspan off", "runs", "chat"))
+    assert len(found["used"]) == 4
+    assert found["spans"] == []
 
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_one_that_comes_between_two_runs_is_noticed_with_the_next(peer: str, server: Server) -> None:
     found = seen(peer, server, ("runspan", "runs", "peer", "runs", "runs", "chat"))
-    assert len([1 for _, line in found["lines"] if "neighbours" in line]) == 1
+    assert len([1 for _, line in found["lines"] if ADVICE in line]) == 1
     assert sum(tokens for _, _, tokens in found["spans"]) == sum(found["used"])
     assert sum(name == "invoke_agent Math Tutor" for _, name, _ in found["spans"]) == 6
 
@@ -218,7 +234,7 @@ def test_by_default_it_has_its_own_spans_and_the_advice_says_so(
     peer: str, order: tuple[str, ...], server: Server
 ) -> None:
     found = seen(peer, server, order, RUNSPAN_NEIGHBOURS="")
-    (advice,) = [(level, line) for level, line in found["lines"] if "neighbours" in line]
+    (advice,) = [(level, line) for level, line in found["lines"] if ADVICE in line]
     assert advice[0] == "INFO"
     assert "bypass_other_instrumentations=True" in advice[1]
     assert len([1 for scope, _, _ in found["spans"] if scope != "runspan"]) > 3
@@ -254,9 +270,9 @@ def test_the_official_instrumentation_is_named_and_left_alone(server: Server) ->
         found = seen("official", server, ORDERS["after us"])
     finally:
         del PEERS["official"]
-    (advice,) = [(level, line) for level, line in found["lines"] if "neighbours" in line]
+    (advice,) = [(level, line) for level, line in found["lines"] if ADVICE in line]
     assert advice[0] == "INFO"
-    assert "no spans of runs" in advice[1]
+    assert "no spans for Assistants runs" in advice[1]
     assert sum(tokens for _, _, tokens in found["spans"]) == sum(found["used"])
 
 
@@ -278,6 +294,15 @@ def wrap(wrapped, calls):
         calls.append(args[1].url if len(args) > 1 else kwargs["options"].url)
         return wrapped(self, *args, **kwargs)
     return request
+"""
+
+
+WRAPPER = """
+def wrapper_of(calls):
+    def wrapper(wrapped, instance, args, kwargs):
+        calls.append(wrapped)
+        return wrapped(*args, **kwargs)
+    return wrapper
 """
 
 
@@ -351,6 +376,25 @@ def test_by_default_it_sees_every_call_and_runspan_sees_every_run(
     assert [(r.levelname, "bypass_other_instrumentations=True" in r.getMessage()) for r in advice] == [
         ("INFO", True)
     ]
+
+
+@pytest.mark.parametrize("turned_off", [False, True], ids=["left on", "turned off"])
+def test_a_method_is_put_back_unless_its_tracer_took_its_wrapper_off(
+    turned_off: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, calls = import_module("openai.resources.beta.threads.messages").Messages, []
+    original = vars(owner)["list"]
+    made_up: dict[str, Any] = {"__name__": "opentelemetry.instrumentation.openai.made_up"}
+    exec(WRAPPER, made_up)
+    theirs = wrapt.FunctionWrapper(original, made_up["wrapper_of"](calls))
+    monkeypatch.setattr(owner, "list", theirs)
+    with playing("OpenAI") as app, traced(bypass_other_instrumentations=True) as trace:
+        app.play(_whole_run)
+        assert calls == []
+        if turned_off:
+            unwrap(owner, "list")
+        trace.handle.uninstrument()
+        assert vars(owner)["list"] is (original if turned_off else theirs)
 
 
 def test_of_two_that_wrap_the_same_method_both_are_named(

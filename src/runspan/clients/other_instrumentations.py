@@ -179,7 +179,7 @@ class OtherInstrumentations:
         if self._bypasses:
             inner = next((layer for layer in _layers(theirs) if known(layer) is None), None)
             if inner is not None:
-                self._replace(owner, name, theirs, inner)
+                self._replace(owner, name, theirs, _past_method(inner))
 
     def _replace(self, owner: Any, name: str, theirs: Any, ours: Any) -> None:
         setattr(owner, name, ours)
@@ -256,6 +256,15 @@ def _past(theirs: Any, base: Any, is_of_runs: Callable[..., bool], is_on: Callab
         return vars(base)["request"].__get__(client, type(client))(*args, **kwargs)
 
     return wrapt.FunctionWrapper(theirs, past, enabled=is_on)
+
+
+def _past_method(inner: Any) -> Any:
+    """What is below their wrapper. A wrapper, too: a tracer that is turned off takes it for its own and leaves `inner`, and so we
+    do not put theirs back.
+    """
+    import wrapt
+
+    return wrapt.FunctionWrapper(inner, lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs))
 
 
 # ---------------------------------------------------------------- where to look: in what the app has imported
