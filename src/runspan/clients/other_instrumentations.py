@@ -10,12 +10,15 @@ runspan also listens around that wrapper. Other tracers may come later, so runsp
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from .. import _compat
@@ -179,7 +182,7 @@ class OtherInstrumentations:
         if self._bypasses:
             inner = next((layer for layer in _layers(theirs) if known(layer) is None), None)
             if inner is not None:
-                self._replace(owner, name, theirs, _past_method(inner))
+                self._replace(owner, name, theirs, _past_method(theirs, inner))
 
     def _replace(self, owner: Any, name: str, theirs: Any, ours: Any) -> None:
         setattr(owner, name, ours)
@@ -258,13 +261,24 @@ def _past(theirs: Any, base: Any, is_of_runs: Callable[..., bool], is_on: Callab
     return wrapt.FunctionWrapper(theirs, past, enabled=is_on)
 
 
-def _past_method(inner: Any) -> Any:
-    """What is below their wrapper. A wrapper, too: a tracer that is turned off takes it for its own and leaves `inner`, and so we
-    do not put theirs back.
-    """
-    import wrapt
+def _past_method(theirs: Any, inner: Any) -> Any:
+    """Does what `inner` does, below their wrapper; and a tracer that is turned off takes it off as its own: so it stays off."""
+    if type(theirs) is not FunctionType:  # a wrapper of wrapt, which says that it were one
+        import wrapt
 
-    return wrapt.FunctionWrapper(inner, lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs))
+        # Never called: its frame would be where a deprecated method warns.
+        return wrapt.FunctionWrapper(
+            inner, lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs), enabled=False
+        )
+
+    def past(*args: Any, **kwargs: Any) -> Any:
+        return inner(*args, **kwargs)
+
+    async def apast(*args: Any, **kwargs: Any) -> Any:
+        return await inner(*args, **kwargs)
+
+    ours = apast if inspect.iscoroutinefunction(inner) else past
+    return functools.wraps(theirs)(ours)  # with the marks by which its maker knows it
 
 
 # ---------------------------------------------------------------- where to look: in what the app has imported
