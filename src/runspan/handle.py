@@ -138,7 +138,7 @@ class Handle:
         self._custody = handoffs = Handoffs(
             tracker, emitter, calls, lambda record: self._worker.put(record), self._apis, extra
         )
-        reader = Reader(tracker, calls, emitter, handoffs)
+        self._reader = reader = Reader(tracker, calls, emitter, handoffs)
         streams = StreamReader(tracker, calls, texts, reader.meet)
         handlers: Mapping[type, Callable[[Any], None]] = {
             Answered: reader.answered,
@@ -288,9 +288,11 @@ class Handle:
         stay_interrupted()
 
     def _deliver(self, timeout_s: float | None = None) -> bool:
-        """The process is about to end: everything goes out, within the deadline. False: something was given up."""
+        """Everything goes out, within the deadline. False: something was given up. `timeout_s` None: the process ends."""
         if not self._is_used():
             return True
+        if timeout_s is None:
+            self._worker.put(WorkerTask(self._reader.give_up))
         ok = False
         try:
             with self._exit_time(timeout_s) as left_s:

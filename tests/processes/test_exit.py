@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runspan.fake import Server, serve
 from runspan.viewer.receiver import Receiver
 from tests.support.children import black_hole, environment, nobody, run
@@ -21,6 +23,41 @@ def test_a_run_that_lives_at_exit_arrives_as_unfinished(server: Server, receiver
     run_id = ended.check().strip()
     assert unfinished(receiver) == {run_id: "shutdown"}
     assert [g.parent_id for g in generations(receiver)] == [runs(receiver)[0].span_id]
+
+
+@pytest.mark.parametrize(
+    ("asks", "answer"),
+    [("", ""), ("stream=True", "HTTP/1.1 200 OK\\r\\nContent-Type: text/event-stream\\r\\n\\r\\n")],
+    ids=["no answer", "no event"],
+)
+def test_a_run_of_which_the_server_said_nothing_arrives_as_unfinished(
+    asks: str, answer: str, receiver: Receiver
+) -> None:
+    ended = run(
+        f"""
+        import socket, threading
+        from openai import OpenAI
+        server = socket.create_server(("127.0.0.1", 0))
+        import runspan
+        runspan.instrument(exit_timeout_s=20)
+        address = f"http://127.0.0.1:{{server.getsockname()[1]}}"
+        threads = OpenAI(base_url=address, api_key="none", max_retries=0).beta.threads
+        def ask():
+            for event in threads.create_and_run(assistant_id="asst_1", {asks}):
+                raise AssertionError(event)
+        threading.Thread(target=ask, daemon=True).start()
+        connection, _ = server.accept()
+        connection.recv(1)
+        connection.sendall(b"{answer}")
+        connection.detach(), server.detach()  # they stay open
+        """,
+        environment(to=receiver),
+    )
+    ended.check()
+    (span,), (generation,) = runs(receiver), generations(receiver)
+    assert span.attributes["runspan.run.unfinished"] == "shutdown"
+    assert span.attributes["gen_ai.agent.id"] == "asst_1"
+    assert generation.parent_id == span.span_id
 
 
 def test_a_run_that_is_over_at_exit_does_not_linger(receiver: Receiver) -> None:

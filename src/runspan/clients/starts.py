@@ -130,6 +130,7 @@ class Starts:
             call.live.api = call.api
             call.live.asked = self._registry.placed(call.server.base_url, call.live.asked)
             call.context = call.live.context
+            self._registry.began(call)
             if self._propagates and call.live.span.is_recording():
                 self._put_key(call, call.live, request)
             self._look_for_tracers(client)

@@ -9,6 +9,7 @@ from ..apis.api import Exchange
 from ..core.model import Observation, Phase, Run, Source
 from ..guard import logger
 from .call_spans import CallSpans
+from .clock import now_ns
 from .emitter import Emitter
 from .handoffs import RESUMED_S, Handoffs, is_repeated
 from .live_run import NOT_FOUND, Live
@@ -90,7 +91,7 @@ class Reader:
 
     def _start(self, call: Call) -> None:
         request = self._tracker.request_of(call, streams=call.streams)
-        if call.live is None:
+        if call.unsampled is not None:
             self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
             self._calls.failed_start(call, request, call.error)
@@ -102,6 +103,13 @@ class Reader:
         else:
             self._calls.lost_start(call, request, call.response_ns, "unread")
             self._tracker.unlearn(call)
+
+    def give_up(self) -> None:
+        """The process ends, and requests that start runs are still on their way: nobody will learn what becomes of these runs."""
+        for call in self._tracker.registry.in_flight():
+            if call.live is not None and call.live.span.is_recording():
+                request = self._tracker.request_of(call, streams=call.streams)
+                self._calls.lost_start(call, request, now_ns(), "shutdown")
 
     def answered(self, answered: Answered) -> None:
         self._tracker.open_calls.answered(answered.server, answered.answers, answered.at_ns)

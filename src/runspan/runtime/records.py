@@ -72,7 +72,7 @@ class LiveSpan(Struct, eq=False):
     is_shared: bool = False  # its identity stands in the run's metadata: who sees the end emits it
 
 
-class Call(Struct, eq=False):
+class Call(Struct, eq=False, weakref=True):
     """One finished call of the app."""
 
     api: Api

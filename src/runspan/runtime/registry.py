@@ -13,10 +13,12 @@ The contract:
 9. What is remembered of runs that are gone (`ended`, `handed`, `unsampled`) is bounded: the oldest goes first.
 10. Some gateways call a run by another id in each answer. Its first id is its name here (`also`, `meant`).
 11. A run that is over may still ask the app for tool calls (`park`): its entry can be found, and its calls claimed.
+12. A request that starts a run is known (`began`) for as long as anybody has its call (`in_flight`).
 """
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +28,7 @@ from msgspec.structs import replace
 from ..core.model import ApiError, RunRequest
 from .lru import Lru
 from .recent import Recent
-from .records import LiveSpan
+from .records import Call, LiveSpan
 
 ANYWHERE = ""  # in place of the server, of a run that was taken over and not read here yet
 MAX_GONE = 10_000  # runs of each kind that are remembered
@@ -117,6 +119,18 @@ class RunRegistry:
         self._conversations = Recent[tuple[str, str], str](MAX_GONE)  # (server, run id) -> as told to others
         self._meant = Recent[tuple[str, str], str](MAX_GONE)  # (server, another id of a run) -> its first id
         self._has_other_ids = False  # nearly always, and each call asks
+        self._in_flight: dict[int, weakref.ref[Call]] = {}  # by id of the call
+
+    def began(self, call: Call) -> None:
+        """A request that starts a run is about to be made."""
+        key = id(call)
+        self._in_flight[key] = weakref.ref(call, lambda _: self._in_flight.pop(key, None))
+
+    def in_flight(self) -> list[Call]:
+        """Calls that have a span and no run yet. Listed as in `of_run`."""
+        found = (self._in_flight.get(key) for key in list(self._in_flight))
+        calls = (None if reference is None else reference() for reference in found)
+        return [call for call in calls if call is not None and call.live is not None]
 
     def learn(self, key: Key, live: LiveSpan) -> RunEntry:
         """A run began with a call of this process."""
