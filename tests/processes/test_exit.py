@@ -25,21 +25,23 @@ def test_a_run_that_lives_at_exit_arrives_as_unfinished(server: Server, receiver
     assert [g.parent_id for g in generations(receiver)] == [runs(receiver)[0].span_id]
 
 
+@pytest.mark.parametrize("is_shared", [False, True], ids=["", "shared"])
 @pytest.mark.parametrize(
     ("asks", "answer"),
     [("", ""), ("stream=True", "HTTP/1.1 200 OK\\r\\nContent-Type: text/event-stream\\r\\n\\r\\n")],
     ids=["no answer", "no event"],
 )
 def test_a_run_of_which_the_server_said_nothing_arrives_as_unfinished(
-    asks: str, answer: str, receiver: Receiver
+    asks: str, answer: str, is_shared: bool, receiver: Receiver
 ) -> None:
+    """Unless its identity travels with the request: then the process that sees its end exports it."""
     ended = run(
         f"""
         import socket, threading
         from openai import OpenAI
         server = socket.create_server(("127.0.0.1", 0))
         import runspan
-        runspan.instrument(exit_timeout_s=20)
+        runspan.instrument(exit_timeout_s=20, propagate_in_metadata={is_shared})
         address = f"http://127.0.0.1:{{server.getsockname()[1]}}"
         threads = OpenAI(base_url=address, api_key="none", max_retries=0).beta.threads
         def ask():
@@ -54,6 +56,9 @@ def test_a_run_of_which_the_server_said_nothing_arrives_as_unfinished(
         environment(to=receiver),
     )
     ended.check()
+    if is_shared:
+        assert receiver.spans == ()
+        return
     (span,), (generation,) = runs(receiver), generations(receiver)
     assert span.attributes["runspan.run.unfinished"] == "shutdown"
     assert span.attributes["gen_ai.agent.id"] == "asst_1"

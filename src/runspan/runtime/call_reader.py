@@ -105,9 +105,16 @@ class Reader:
             self._tracker.unlearn(call)
 
     def give_up(self) -> None:
-        """The process ends, and requests that start runs are still on their way: nobody will learn what becomes of these runs."""
+        """The process ends, and requests that start runs are still on their way: nobody here will learn what becomes of these runs.
+
+        One whose identity travels with the request is left to the process that sees its end.
+        """
         for call in self._tracker.registry.in_flight():
-            if call.live is not None and call.live.span.is_recording():
+            if call.live is None or not call.live.span.is_recording():
+                continue
+            if call.live.is_shared:
+                self._calls.left_to_others(call)
+            else:
                 request = self._tracker.request_of(call, streams=call.streams)
                 self._calls.lost_start(call, request, now_ns(), "shutdown")
 

@@ -99,6 +99,12 @@ class CallSpans:
             data = replace(data, children=(generation,))
         self._counts.unfinished += self._send(call, data)
 
+    def left_to_others(self, call: Call) -> None:
+        """The Run, if there is one, is emitted by another process, which makes its span: this one must not be exported."""
+        if call.take_span() is not None:
+            self._counts.started += 1
+            self._counts.handed_off += 1
+
     def _send(self, call: Call, data: SpanData) -> bool:
         data = self.named(data)
         live = call.take_span()
