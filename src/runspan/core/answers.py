@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from . import ids
 from .jsontext import parsed
 from .model import RunStep, ToolCall
 
@@ -32,14 +33,14 @@ class Answers(Struct, frozen=True, gc=False):
             return self.continues == run_id
         if self.conversation_id is not None:
             return self.conversation_id == conversation_id
-        repeated = [step for step in self.repeated if step.tool_calls[0].id == call.id]
+        repeated = [step for step in self.repeated if step.tool_calls[0].id == ids.shown(call.id)]
         return not repeated or any(_is_same(step, call, step_id) for step in repeated)
 
 
 def _is_same(step: RunStep, call: ToolCall, step_id: str | None) -> bool:
     """By the step's own id where both have one, else by what was called."""
     if step.id and step_id:
-        return step.id == step_id
+        return step.id == ids.shown(step_id)
     (said,) = step.tool_calls
     # Apps write JSON anew, with other spaces.
     return said.name == call.name and parsed(said.arguments or "{}") == parsed(call.arguments or "{}")

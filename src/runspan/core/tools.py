@@ -142,7 +142,7 @@ def kept(call: ToolCall, texts: Texts) -> ToolCall:
     )
     lengths = {"arguments": len(arguments or ""), "output": len(output or "")}
     return ToolCall(
-        call.id,
+        ids.shown(call.id),
         call.type,
         name=texts.word("name", call.name),
         arguments=arguments and fit_text(arguments, texts.max_chars),

@@ -16,6 +16,7 @@ from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from ..conventions import essential, genai
 from ..conventions import observed as words
+from ..core import ids
 from ..core.exception_text import text_of
 from ..core.model import ApiError
 from ..core.redact import CUT
@@ -275,7 +276,8 @@ def _output(kind: str, shown: Shown) -> dict[str, str]:
 
 
 def _of_call(call: tool_claims.Pending) -> dict[str, Any]:
-    found: dict[str, Any] = {words.CALL_ID: call.call_id}
+    call_id = ids.shown(call.call_id)
+    found: dict[str, Any] = {words.CALL_ID: call_id} if call_id else {}
     if call.conversation_id:
         found |= {genai.CONVERSATION: call.conversation_id, "session.id": call.conversation_id}
     return found

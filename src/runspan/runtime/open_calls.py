@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..core import tools
+from ..core import ids, tools
 from ..core.answers import Answers
 from ..core.lifecycle import RunState
 from ..core.model import Server, SpanData, SpanKind, ToolCall, ToolFacts
@@ -49,27 +49,32 @@ class OpenCalls:
         """The run is over, and asks for these."""
         steps = {c.id: step.id for step in live.state.steps.values() for c in step.tool_calls}
         for call in live.state.run.required:
-            key = live.key.server, call.id
+            key = live.key.server, ids.shown(call.id)
             known = _opened(call, live, steps.get(call.id))
             self._open.put(key, (*(self._open.pop(key) or ())[1 - MAX_ALIKE :], known))
 
     def answered(self, server: Server, answers: Answers, at_ns: int) -> None:
-        """A request of that moment brought the outputs. Of several with one id, those before the last are history."""
-        for id_, output in {output.id: output for output in answers.outputs}.items():
-            known = self._take((server.base_url, id_), answers)
-            if known is None:
-                continue
-            data, context = self._span(known, output, at_ns), identity.within(known.entry.live)
-            self._outbox.measure_tool(data, context)
-            if known.entry.claim(id_):
-                self._outbox.send(context, data)
+        """A request of that moment brought the outputs. Of more with one id than calls, those before the last are history."""
+        by_id: dict[str, list[ToolCall]] = {}
+        for output in answers.outputs:
+            by_id.setdefault(output.id, []).append(output)
+        for id_, outputs in by_id.items():
+            taken = self._take((server.base_url, id_), answers, len(outputs))
+            if not taken and answers.names_run:  # of a call without an id, under one of the app's own
+                taken = self._take((server.base_url, ""), answers, len(outputs))
+            for known, output in zip(taken, outputs[-len(taken) :], strict=False):
+                data, context = self._span(known, output, at_ns), identity.within(known.entry.live)
+                self._outbox.measure_tool(data, context)
+                if known.entry.claim(known.call.id):
+                    self._outbox.send(context, data)
 
-    def _take(self, key: tuple[str, str], answers: Answers) -> _Open | None:
-        """The call that is answered; None where there is none, or a doubt."""
+    def _take(self, key: tuple[str, str], answers: Answers, most: int) -> list[_Open]:
+        """The calls that are answered, all of one run, in order; none where there is a doubt."""
         alike = self._open.pop(key) or ()
         fit = [known for known in alike if _is_answered(known, answers)]
-        taken = fit[-1] if fit and (answers.names_run or len(fit) == 1) else None
-        left = tuple(known for known in alike if known is not taken)
+        newest = [known for known in fit if known.entry is fit[-1].entry][:most]
+        taken = newest if answers.names_run or all(k.entry is fit[0].entry for k in fit) else []
+        left = tuple(known for known in alike if not any(known is one for one in taken))
         if left:
             self._open.put(key, left)
         return taken

@@ -20,6 +20,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..core import ids
 from ..core.answers import Answers
 from ..core.model import Run, ToolCall
 from . import work_unit
@@ -37,7 +38,7 @@ class Pending:
 
     key: Key
     conversation_id: str | None
-    call_id: str
+    call_id: str  # a key of `core.ids`: several calls may have one id
     name: str
     arguments: str
     of: RunEntry
@@ -98,9 +99,11 @@ def saw(
 
     `is_part`: those that it was seen to wait for before, wait on.
     """
-    now = Sighting(of, tuple(calls), work_unit.here() if unit is None else unit, [] if held is None else held)
-    ids = frozenset(call.call_id for call in now.calls)
-    of.waiting = of.waiting | ids if is_part else ids
+    before = next((seen.calls for seen in _seen.get() if seen.of is of), ()) if is_part else ()
+    told = tuple(_apart(call, before) for call in calls)
+    now = Sighting(of, told, work_unit.here() if unit is None else unit, [] if held is None else held)
+    waiting = frozenset(call.call_id for call in now.calls)
+    of.waiting = of.waiting | waiting if is_part else waiting
     if of.seen_ns is None and now.calls:
         of.seen_ns = now.calls[0].since_ns
     kept = []
@@ -110,6 +113,14 @@ def saw(
         elif sighting.waiting() and (sighting.is_held() or sighting.unit.is_around(now.unit)):
             kept.append(sighting)
     _seen.set((*kept[-MAX_RUNS + 1 :], now))
+
+
+def _apart(call: Pending, before: tuple[Pending, ...]) -> Pending:
+    """One that comes by itself, under a key of its own: the server may have given another call the same id."""
+    alike = {(c.name, c.arguments) for c in before if ids.shown(c.call_id) == ids.shown(call.call_id)}
+    if not alike or (call.name, call.arguments) in alike:  # told again
+        return call
+    return replace(call, call_id=ids.numbered(ids.shown(call.call_id), len(alike)))
 
 
 def _again(before: Sighting, now: Sighting) -> Sighting:
@@ -134,11 +145,11 @@ def waits_no_more(of: RunEntry | None) -> None:
 
 def answered(server: str, answers: Answers) -> None:
     """The outputs of these calls went out, of whatever runs."""
-    ids = {output.id for output in answers.outputs}
+    told = {output.id for output in answers.outputs}
     for sighting in _seen.get():
         for of in sighting.waiting():
             call = ToolCall(of.call_id, name=of.name, arguments=of.arguments)
-            is_meant = of.call_id in ids and of.key[0] == server
+            is_meant = ids.shown(of.call_id) in told and of.key[0] == server
             if is_meant and answers.are_of(call, of.key[1], of.conversation_id):
                 sighting.of.waiting -= {of.call_id}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...core import transcript
+from ...core import ids, transcript
 from ...core.answers import Answers
 from ...core.fields import Wire, ident, items, text, without_nulls
 from ...core.model import Message, Part, RunStep, ToolCall
@@ -36,13 +37,9 @@ class Output(Struct, frozen=True):
 
 def output(found: Sequence[Wire], run_id: str) -> Output:
     """Items of the run's output. A call whose output is among them was run by the server."""
-    results = {
-        ident(item, "call_id"): tool_calls.output(item).output for item in found if tool_calls.is_output(item)
-    }
     read = [
-        _output_item(item, ident(item) or f"{run_id}#{n}", run_id, results)
-        for n, item in enumerate(found)
-        if not tool_calls.is_output(item)
+        _output_item(item, ident(item) or f"{run_id}#{n}", run_id, key, result)
+        for n, (item, key, result) in enumerate(_with_results(found))
     ]
     return Output(
         tuple(message for message, _ in read if message is not None),
@@ -52,16 +49,35 @@ def output(found: Sequence[Wire], run_id: str) -> Output:
 
 def asked(found: Sequence[Wire]) -> tuple[ToolCall, ...]:
     """The calls among them that the app is to run. Nothing else of them is read: this is done on the app's thread, too."""
-    answered = {ident(item, "call_id") for item in found if tool_calls.is_output(item)}
     return tuple(
-        tool_calls.of_app(item)
-        for item in found
-        if tool_calls.asks_app(item) and ident(item, "call_id") not in answered
+        replace(tool_calls.of_app(item), id=key)
+        for item, key, result in _with_results(found)
+        if result is None and tool_calls.asks_app(item)
     )
 
 
+def _with_results(found: Sequence[Wire]) -> Iterator[tuple[Wire, str, Wire | None]]:
+    """Each item that is no output, with the key of its call and the output that the server has for it.
+
+    In order, where a server gives an id to several calls, or none to any.
+    """
+    results: dict[str, deque[Wire]] = defaultdict(deque)
+    for item in found:
+        if tool_calls.is_output(item):
+            results[ident(item, "call_id")].append(item)
+    calls: Counter[str] = Counter()
+    for item in found:
+        if tool_calls.is_call(item):
+            id_ = ident(item, "call_id")
+            own = results.get(id_)
+            yield item, ids.numbered(id_, calls[id_]), own.popleft() if own else None
+            calls[id_] += 1
+        elif not tool_calls.is_output(item):
+            yield item, "", None
+
+
 def _output_item(
-    item: Wire, id_: str, run_id: str, results: Mapping[str, str | None]
+    item: Wire, id_: str, run_id: str, key: str, result: Wire | None
 ) -> tuple[Message | None, RunStep]:
     kind, status = text(item, "type") or "unknown", text(item, "status")
     error = tool_calls.error(item)
@@ -73,12 +89,12 @@ def _output_item(
         message = replace(message, run_id=run_id, role="assistant", is_growing=growing)
         shown = message if message.parts or growing else None
         return shown, replace(step, message_id=id_)
-    result = results.get(ident(item, "call_id"))
-    if tool_calls.asks_app(item) and result is None:
-        return None, replace(step, tool_calls=(tool_calls.of_app(item),), is_asked_of_app=True)
+    if result is None and tool_calls.asks_app(item):
+        call = replace(tool_calls.of_app(item), id=key)
+        return None, replace(step, tool_calls=(call,), is_asked_of_app=True)
     call = tool_calls.of_server(item)
     if result is not None:
-        call = replace(call, output=result)
+        call = replace(call, output=tool_calls.output(result).output)
     return None, replace(step, tool_calls=(call,))
 
 

@@ -15,6 +15,7 @@ from ..objects import error as error_of
 from . import parts
 
 FUNCTION = "function"  # whatever the app answers is a function of its own
+_OF_APPS = ("function_call", "custom_tool_call")
 CALL, OUTPUT = "_call", "_output"
 _NO_ARGUMENTS = (
     "id",
@@ -44,10 +45,14 @@ def is_output(item: Any) -> bool:
 
 
 def asks_app(item: Wire) -> bool:
-    """Whether the app is to run it: only then has it an id to answer to. A program of the server calls others itself."""
+    """Whether the app is to run it: a function is its own, and others have an id to answer to then.
+
+    A program of the server calls others itself.
+    """
     is_of_program = text(mapping(item, "caller"), "type") == "program"
     is_of_server = text(item, "execution") == "server"
-    return is_call(item) and bool(ident(item, "call_id")) and not is_of_program and not is_of_server
+    is_asked = text(item, "type") in _OF_APPS or (is_call(item) and bool(ident(item, "call_id")))
+    return is_asked and not is_of_program and not is_of_server
 
 
 def of_app(item: Wire) -> ToolCall:
@@ -59,7 +64,7 @@ def of_app(item: Wire) -> ToolCall:
         given = dumps(said) if said else None
     is_growing = text(item, "status") == "in_progress"
     return ToolCall(
-        ident(item, "call_id") or ident(item),
+        ident(item, "call_id"),
         FUNCTION,
         text(item, "name") or kind.removesuffix(CALL),
         given,
