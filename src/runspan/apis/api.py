@@ -225,9 +225,11 @@ class Api(Struct, frozen=True, gc=False, eq=False):
         """Of a run in the registry."""
         return server, run_id, (conversation_id or "") if self.paths_name_conversations else ""
 
-    def conversation_of(self, run_id: str, conversation_id: str, asked: RunRequest) -> str:
-        """As it is told to others. `asked`: where runs are apart, its conversation is the one that is known here."""
-        return asked.conversation_id or run_id if self.runs_apart else conversation_id
+    def conversation_of(
+        self, run_id: str, conversation_id: str, asked: RunRequest, named: str | None = None
+    ) -> str:
+        """As it is told to others. Where runs are apart: the one that the run names, else the one that is known here (`asked`)."""
+        return named or asked.conversation_id or run_id if self.runs_apart else conversation_id
 
     def log_of(self, match: Match) -> str | None:
         """The conversation whose log a call's path names: where runs are apart, that of the run itself."""

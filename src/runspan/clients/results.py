@@ -222,7 +222,8 @@ class Results:
             if entry is not None and (run.phase is Phase.WAITING or run.required):
                 if not self._registry.holds(key, entry):  # it was taken over
                     self._registry.arrive(key, entry)
-                conversation_id = api.conversation_of(run.id, run.conversation_id, entry.live.asked)
+                named = entry.live.asked, run.belongs_to
+                conversation_id = api.conversation_of(run.id, run.conversation_id, *named)
                 calls = tool_claims.calls_of(run, conversation_id, key, entry, now_ns())
                 tool_claims.saw(entry, calls, self._held(given, api), unit, is_part=is_part)
             elif entry is not None and not is_part:

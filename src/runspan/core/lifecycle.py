@@ -109,7 +109,7 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def conversation_id(self) -> str:
         """As it is told to others."""
-        return self.shown_conversation_id or self.key.conversation_id
+        return self.run.belongs_to or self.shown_conversation_id or self.key.conversation_id
 
 
 def advance(state: RunState, seen: Observation) -> RunState:

@@ -156,6 +156,7 @@ class Run(Struct, frozen=True, gc=False):
     )  # temperature, top_p, max_completion_tokens ...
     file_ids: tuple[str, ...] = ()  # of the API's first version
     carried: str | None = None  # our own key of its metadata: see `core.carried`
+    belongs_to: str | None = None  # the conversation that it names, where each run has a log of its own
 
 
 class RunRequest(Struct, frozen=True, gc=False):

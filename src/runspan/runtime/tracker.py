@@ -173,10 +173,12 @@ class Tracker:
             live = self._live.get(key)
             if live is not None:
                 self._catch_up(live, seen.request_ns)
-                was_over = live.state.is_over
+                was_over, was_in = live.state.is_over, live.state.conversation_id
                 taken = claims.believed(live, seen)
                 live.state = advance(live.state, taken)
                 self._logs.note_times(live.state)
+                if live.state.conversation_id != was_in:  # its server named it late
+                    self.registry.is_in(key.server, key.run_id, live.state.conversation_id)
                 live.last_heard_ns = clock.now_ns()
                 if seen.source is not Source.FETCH:
                     live.heard(live.last_heard_ns)

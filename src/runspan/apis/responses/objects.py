@@ -72,6 +72,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire, _SETTINGS_OF_RUN),
         carried=text(metadata, KEY),
+        belongs_to=conversation(wire),
     )
 
 
