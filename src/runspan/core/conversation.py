@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from . import ids
 from .lifecycle import RunState
 from .model import Listing, Message, Observation
 from .order import lean
@@ -27,6 +28,24 @@ class Begun(Struct, frozen=True, gc=False):
 NO_RUNS: Mapping[str, Begun] = {}
 
 
+class Settled(Struct, frozen=True, gc=False):
+    """The oldest messages of a long thread. What is new is nearly always said of its end: these need no look then."""
+
+    size: int = 0
+    ids: frozenset[str] = frozenset()  # as the server gave them
+    newest: int = 0  # stamp
+    weight_bytes: int = 0
+
+    def is_before(self, seen: Observation) -> bool:
+        """Whether `seen` says nothing of them, and nothing that belongs between them."""
+        listing = seen.listing or Listing(False, False, is_ordered=True)
+        is_whole = listing.from_start or not listing.is_ordered
+        if is_whole or any(_stamp(m) < self.newest for m in seen.messages):
+            return False
+        named = {seen.deleted_message_id, listing.follows, listing.precedes, *map(_id, seen.messages)}
+        return self.ids.isdisjoint(named)
+
+
 class Conversation(Struct, frozen=True, gc=False):
     """Messages of one thread in the thread's order. `whole_since_start`: none before the first is missing."""
 
@@ -40,8 +59,10 @@ class Conversation(Struct, frozen=True, gc=False):
     data_source_ids: tuple[str, ...] = ()
     runs: Mapping[str, Begun] = NO_RUNS  # by id, the newest last
     weight_bytes: int = 0  # about what its texts hold; asked for far more often than they change
+    settled: Settled = Settled()
 
 
+_AT_THE_END = 64  # messages of which more is likely to be said
 _MESSAGE_BYTES = 500  # of a message beside its texts
 MAX_MESSAGES = 1_000  # of one thread; the oldest go first
 _MAX_FILTERED = 16  # filtered reads remembered of one thread
@@ -59,7 +80,8 @@ def with_run(log: Conversation, state: RunState) -> Conversation:
 
 def record(log: Conversation, seen: Observation) -> Conversation:
     """`log` with what `seen` says of this thread."""
-    known = list(log.messages)
+    settled = log.settled if log.settled.is_before(seen) else Settled()
+    before, known = log.messages[: settled.size], list(log.messages[settled.size :])
     seen = _of_its_run(log, seen)
     _name_sent(known, seen.messages)
     seen = replace(seen, messages=recognised(known, seen.messages, seen.listing, log.runs))
@@ -67,12 +89,15 @@ def record(log: Conversation, seen: Observation) -> Conversation:
     messages = _merge(known, seen.messages, seen.listing)
     if seen.deleted_message_id is not None:
         messages = [m for m in messages if m.id != seen.deleted_message_id]
-    is_cut = len(messages) > MAX_MESSAGES
-    kept = messages[-MAX_MESSAGES:]
+    kept = (*before, *messages)
+    many = max(0, len(kept) - MAX_MESSAGES)
+    is_cut, gone, kept = many > 0, kept[:many], kept[many:]
+    settled = _settled(settled, gone, kept)
     log = replace(
         log,
-        messages=tuple(kept),
-        weight_bytes=_MESSAGE_BYTES * len(kept) + sum([len(p.text or "") for m in kept for p in m.parts]),
+        messages=kept,
+        weight_bytes=settled.weight_bytes + _weight(kept[settled.size :]),
+        settled=settled,
         whole_since_start=(log.whole_since_start or seen.created_conversation) and not is_cut,
         data_source_ids=log.data_source_ids if seen.data_source_ids is None else seen.data_source_ids,
     )
@@ -90,6 +115,25 @@ def record(log: Conversation, seen: Observation) -> Conversation:
         return log
     oldest = None if listing.from_start or not seen.messages else seen.messages[0].run_id
     return replace(log, read_to_end_ns=seen.request_ns, read_back_to=oldest)
+
+
+def _settled(known: Settled, gone: Sequence[Message], kept: tuple[Message, ...]) -> Settled:
+    """Made anew from time to time. Messages that wait for the ids of a page are not among them."""
+    size = known.size - len(gone)
+    if size >= 0 and len(kept) - size <= 2 * _AT_THE_END:
+        return replace(known, size=size, weight_bytes=known.weight_bytes - _weight(gone)) if gone else known
+    old = kept[:-_AT_THE_END]
+    if any("/" in m.id for m in old):
+        return Settled()
+    return Settled(len(old), frozenset(map(_id, old)), max(map(_stamp, old), default=0), _weight(old))
+
+
+def _weight(messages: Sequence[Message]) -> int:
+    return _MESSAGE_BYTES * len(messages) + sum([len(p.text or "") for m in messages for p in m.parts])
+
+
+def _id(message: Message) -> str:
+    return ids.shown(message.id)
 
 
 def _of_its_run(log: Conversation, seen: Observation) -> Observation:
