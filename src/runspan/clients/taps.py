@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..apis.api import RUNS, EventKind
-from ..core.sse import Finder
+from ..core.sse import Finder, Parser
 from ..guard import guarded, swallow
 from ..runtime.clock import now_ns
 from ..runtime.records import StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
@@ -20,6 +20,7 @@ Waits = Callable[[Any, Any, bool], None]
 
 _TOLD_OTHERWISE = (None, EventKind.ERROR, EventKind.SILENT)
 DELTAS_AT_ONCE = 128  # unread ones that a stream may hold
+FIRST_EVENTS = 4  # of which one names the run
 
 
 class Tap:
@@ -177,11 +178,13 @@ class Tap:
 class ChunkTap(Tap):
     """A tap of an event stream that is read as bytes: parsed on the worker, but for what the app's tools must know at once."""
 
-    __slots__ = ("_asks", "decoder")
+    __slots__ = ("_asks", "_beginning", "_first_events", "decoder")
 
     def __init__(self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Waits) -> None:
         super().__init__(put, stream, learn, waits)
         self._asks = Finder(stream.events.waits_mark)
+        self._beginning = Parser() if stream.call.match.route.starts_run else None
+        self._first_events = FIRST_EVENTS
         self.decoder: Decoder | None = None
 
     def see(self, data: bytes) -> None:
@@ -197,10 +200,24 @@ class ChunkTap(Tap):
         self.close(is_whole=True)
 
     def _take(self, data: bytes) -> None:
+        if self._beginning is not None:
+            self._begun(self._beginning.feed(data))
         for name, text in self._asks.feed(data):
             self._asked(name, text)
         since_ns, at_ns = self.pace.moment()
         self._put(StreamChunk(self.stream, at_ns, data, since_ns))
+
+    def _begun(self, events: Iterator[tuple[str, str]]) -> None:
+        """The first events name the run: in time for its tools, and before the worker comes to it."""
+        for name, text in events:
+            name, run = self._events.opened(name, text)
+            self._first_events -= 1
+            if self._events.kind_of(name) in RUNS:
+                self._has_learnt = True
+                self._learn(run)
+            if self._has_learnt or not self._first_events:
+                self._beginning = None
+                return
 
     def _asked(self, name: str, text: str) -> None:
         name, run = self._events.opened(name, text)
