@@ -12,6 +12,7 @@ from ..runtime.clock import now_ns
 from ..runtime.records import StreamChunk, StreamClosed, StreamDeltas, StreamEvent, StreamRef
 from .encodings import MAX_BYTES, Decoder
 from .errors import read_error
+from .long_texts import finished, left_out
 from .pace import Pace
 from .result_copy import copy, fields_of
 
@@ -241,13 +242,16 @@ class ChunkTap(Tap):
 
 
 class BodyTap:
-    """Keeps a copy of a body that the app reads itself; `done` is told it when it is over. None: too large, or nothing came."""
+    """Keeps a copy of a body that the app reads itself; `done` is told it when it is over. None: too large, or nothing came.
+
+    One of more than `MAX_BYTES` is kept without its longest texts.
+    """
 
     __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "pace")
 
     def __init__(self, done: Callable[[bytes | None], None]) -> None:
         self._done = done
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes] | None = []  # None: given up
         self._size = 0
         self._is_closed = False
         self.pace = Pace(0)
@@ -267,11 +271,15 @@ class BodyTap:
         self.close(is_whole=True)
 
     def _take(self, data: bytes) -> None:
+        if self._chunks is None:
+            return
+        self._chunks.append(data)
         self._size += len(data)
-        if self._size <= MAX_BYTES:
-            self._chunks.append(data)
-        else:
-            self._chunks = []
+        if self._size > MAX_BYTES:
+            kept = left_out(b"".join(self._chunks))
+            self._size = len(kept)
+            # What is still so large would be gone through again and again.
+            self._chunks = [kept] if len(kept) <= MAX_BYTES // 2 else None
 
     def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
         if self._is_closed:
@@ -281,7 +289,7 @@ class BodyTap:
             if self.decoder is not None:
                 self._take(self.decoder.finish())
         with guarded("note the end of a body"):
-            self._done(b"".join(self._chunks) or None)
+            self._done(finished(b"".join(self._chunks or ())) or None)
 
     def response_closed(self) -> None:
         self.close()

@@ -229,3 +229,19 @@ def test_an_answer_of_any_size_is_read_in_whatever_form_the_app_takes_it(
         resource = client.responses if form == "responses" else client.responses.with_raw_response
         resource.retrieve(RESPONSE)
         assert texts(the_one(trace), "output") == ["word " * 1_000]
+
+
+def test_of_an_image_of_any_size_that_is_read_in_pieces_the_rest_is_known(
+    server: Scripted, client: Any
+) -> None:
+    drawn = {"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": "A" * 9_000_000}
+    server.creates(response("queued")).polls(response("completed", drawn, message()))
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        with client.responses.with_streaming_response.retrieve(RESPONSE) as raw:
+            assert sum(map(len, raw.iter_bytes())) > 9_000_000
+        span = the_one(trace)
+        assert [tool.name for tool in trace.tools()] == ["execute_tool image_generation"]
+    assert attribute(span, "runspan.run.status") == "completed"
+    assert attribute(span, "gen_ai.usage.output_tokens") == 30
+    assert texts(span, "output") == ["It is 42."]
