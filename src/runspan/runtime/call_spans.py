@@ -92,7 +92,13 @@ class CallSpans:
         if call.live is None:
             return
         run = Run("", call.match.conversation_id or "", agent_id=request.agent_id)
-        facts = RunFacts(call.server, request, run, unfinished=unfinished, captured=False, api=call.api.name)
+        facts = RunFacts(
+            *(call.server, request, run),
+            unfinished=unfinished,
+            captured=False,
+            finish_reason="error",  # expected, but not received
+            api=call.api.name,
+        )
         data = assembly.of_run(facts, call.request_ns, at_ns)
         if data.kind is SpanKind.RUN:
             generation = SpanData(SpanKind.GENERATION, "chat", call.request_ns, at_ns, facts)

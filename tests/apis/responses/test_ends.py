@@ -245,3 +245,20 @@ def test_of_an_image_of_any_size_that_is_read_in_pieces_the_rest_is_known(
     assert attribute(span, "runspan.run.status") == "completed"
     assert attribute(span, "gen_ai.usage.output_tokens") == 30
     assert texts(span, "output") == ["It is 42."]
+
+
+@pytest.mark.parametrize(
+    ("created", "unfinished"),
+    [(response("queued"), "shutdown"), (response("in_progress"), "shutdown"), ({"odd": True}, "unread")],
+)
+def test_the_finish_reason_of_an_end_that_nobody_saw_is_error(
+    server: Scripted, client: Any, created: Any, unfinished: str
+) -> None:
+    """The conventions: one that was expected, but not received."""
+    server.creates(created)
+    with traced() as trace:
+        client.responses.create(model="gpt-4o", input="?", background=True)
+        trace.handle.uninstrument()
+        (span,) = trace.exporter.get_finished_spans()
+    assert attribute(span, "runspan.run.unfinished") == unfinished
+    assert attribute(span, "gen_ai.response.finish_reasons") == ("error",)
