@@ -17,6 +17,7 @@ import click
 
 import runspan
 from runspan.apis.assistants import statuses
+from runspan.apis.objects import ENDS_IN_OTHER_WORDS as OTHERS
 from runspan.cli import exits
 from runspan.cli.group import COMMANDS, cli
 from runspan.config import VARIABLES
@@ -84,7 +85,9 @@ def lifecycle() -> Iterator[str]:
     """The life of a Run as a Mermaid diagram."""
     yield "```mermaid\nstateDiagram-v2"
     for phase in Phase:
-        words = ", ".join(status for status, (of, _) in statuses.RUN.items() if of is phase)
+        words = ", ".join(
+            status for status, (of, _) in statuses.RUN.items() if of is phase and status not in OTHERS
+        )
         yield f"    {phase.value}: {phase.value}{f' ({words})' if words and words != phase.value else ''}"
     yield f"    [*] --> {Phase.REQUESTED.value}"
     for table, note in ((FORWARD, ""), (BACK, ": requested later")):

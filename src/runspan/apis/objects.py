@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..core.fields import Wire, first, ident, member, text
-from ..core.model import ApiError
+from ..core.model import ApiError, Outcome, Phase
+
+# Statuses of servers that don't keep to an API's own words. Of all others it is not known whether they are an end.
+ENDS_IN_OTHER_WORDS: Mapping[str, tuple[Phase, Outcome]] = {
+    **dict.fromkeys(("succeeded", "success", "finished", "done"), (Phase.OVER, Outcome.COMPLETED)),
+    **dict.fromkeys(("error", "errored"), (Phase.OVER, Outcome.FAILED)),
+    **dict.fromkeys(("canceled", "aborted"), (Phase.OVER, Outcome.CANCELLED)),
+    **dict.fromkeys(("timed_out", "timeout"), (Phase.OVER, Outcome.EXPIRED)),
+}
 
 
 def error(said: Any) -> ApiError | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...core.model import Outcome, Phase, Vocabulary
+from ..objects import ENDS_IN_OTHER_WORDS
 
 VOCABULARY = Vocabulary(
     queued="queued", active="in_progress", waiting="requires_action", event_prefix="thread.run."
 )
 
 RUN: Mapping[str, tuple[Phase, Outcome | None]] = {
+    **ENDS_IN_OTHER_WORDS,
     "queued": (Phase.QUEUED, None),
     "in_progress": (Phase.ACTIVE, None),
     "requires_action": (Phase.WAITING, None),

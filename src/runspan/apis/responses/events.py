@@ -28,6 +28,7 @@ from .text_pieces import NoSteps, TextPieces, piece
 PREFIX = "response."
 _ITEM = "response.output_item."
 ERROR = "error"
+NOTHING: Mapping[str, Any] = {}
 
 KINDS: Mapping[str, EventKind] = {
     "response.output_text.delta": EventKind.TEXT_DELTA,
@@ -75,9 +76,11 @@ def is_wrapped(data: Any) -> bool:
 
 
 def _field(data: Any, name: str) -> Any:
-    """Without the slow `__getattr__` of the client's models."""
-    fields = data if isinstance(data, dict) else getattr(data, "__dict__", {})
-    return fields.get(name)
+    """Without the slow `__getattr__` of the client's models, which keep the fields apart that they do not know."""
+    if isinstance(data, dict):
+        return data.get(name)
+    value = getattr(data, "__dict__", NOTHING).get(name)
+    return (getattr(data, "__pydantic_extra__", None) or NOTHING).get(name) if value is None else value
 
 
 def read_event(

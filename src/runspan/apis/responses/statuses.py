@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...core.model import Outcome, Phase, Vocabulary
+from ..objects import ENDS_IN_OTHER_WORDS
 
 VOCABULARY = Vocabulary(queued="queued", active="in_progress", event_prefix="response.")
 
 RUN: Mapping[str, tuple[Phase, Outcome | None]] = {
+    **ENDS_IN_OTHER_WORDS,
     "queued": (Phase.QUEUED, None),
     "in_progress": (Phase.ACTIVE, None),
     "cancelling": (Phase.CANCELLING, None),
