@@ -46,6 +46,7 @@ class Live:
     asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
     tried: set[str] = field(default_factory=set)  # GETs answered, well or not
     gone_ns: int | None = None  # when its server said that it knows no such run
+    gone: str | None = None  # why nothing more will be heard of it but by its open streams
     noted_error: int | None = None  # identity of the handler's exception that is noted already
     weight: int = BASE_WEIGHT
 
@@ -69,8 +70,8 @@ class Live:
         """Why it goes out unfinished, if it does; `unseen` where no closed stream is the reason."""
         if self.state.is_over:
             return None
-        if self.gone_ns is not None:
-            return NOT_FOUND
+        if self.gone is not None or self.gone_ns is not None:
+            return self.gone or NOT_FOUND
         return "stream_closed" if self.closed_early and unseen != "evicted" else unseen
 
 

@@ -206,6 +206,8 @@ class Tracker:
             if not live.state.is_over:
                 live.gone_ns = clock.now_ns()
                 self.scheduler.schedule(live)
+        elif live.open_streams and not live.state.is_over:
+            live.gone = why  # its stream may go on to the end
         else:
             self.finish(live, None if live.state.is_over else why)
 
@@ -292,6 +294,9 @@ class Tracker:
             if live.state.has_all_steps and not live.open_streams and not self._missing(live):
                 self.finish(live)
                 return
+        elif live.gone is not None and not live.open_streams:
+            self.finish(live, live.gone)
+            return
         self.scheduler.schedule(live)
 
     def _missing(self, live: Live) -> list[str]:

@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from runspan.fake import SimulatedClock
 from runspan.fake.responses import SCENARIOS, Ending, Message, Scenario
 from tests.apis.responses.apps import LIVE, created, of_responses, polled, responding, the_one
-from tests.apis.responses.server import RESPONSE, Scripted, function_call, message, response
+from tests.apis.responses.server import RESPONSE, Scripted, function_call, message, response, stream
 from tests.support.playing import BOTH, App, here, spans_of_app_go_to
 from tests.support.tracing import attribute, texts, traced
 
@@ -262,3 +262,22 @@ def test_the_finish_reason_of_an_end_that_nobody_saw_is_error(
         (span,) = trace.exporter.get_finished_spans()
     assert attribute(span, "runspan.run.unfinished") == unfinished
     assert attribute(span, "gen_ai.response.finish_reasons") == ("error",)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_one_that_is_deleted_while_it_is_streamed_ends_with_its_stream(
+    server: Scripted, client: Any, leaves: bool
+) -> None:
+    server.creates(stream())
+    server.says("DELETE", f"/responses/{RESPONSE}", {"id": RESPONSE, "object": "response", "deleted": True})
+    with traced() as trace:
+        with client.responses.create(model="gpt-4o", input="?", background=True, stream=True) as events:
+            for event in events:
+                if event.type == "response.output_text.delta":
+                    client.responses.delete(RESPONSE)
+                    if leaves:
+                        break
+        span = the_one(trace)
+    assert attribute(span, "runspan.run.unfinished") == ("deleted" if leaves else None)
+    assert texts(span, "output") == ["It i" if leaves else "It is 42."]
+    assert attribute(span, "gen_ai.usage.output_tokens") == (None if leaves else 30)

@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from ...core import blobs
 from ...core.fields import Wire, items, text, without_nulls
+from ...core.jsontext import dumps
 from ...core.model import EMPTY, Part
 
 ATTACHMENT = "attachment"
@@ -87,6 +88,20 @@ _PARTS: Mapping[str, Callable[[Wire], Part]] = {
     "input_image": _image,
     "input_file": _file,
 }
+
+
+def shown(said: Any) -> Any:
+    """A text, or a part as JSON, without the bytes that it holds."""
+    if not isinstance(said, dict):
+        return said
+    of = part(said)
+    return {"type": text(said, "type"), **({} if of.text is None else {"text": of.text}), **of.fields}
+
+
+def variables(wire: Wire) -> tuple[Part, ...]:
+    """What the app filled in where a stored prompt leaves room, as JSON."""
+    said = {name: shown(value) for name, value in wire.items() if value is not None}
+    return (Part("text", dumps(said), {"prompt_variables": True}),) if said else ()
 
 
 def reasoning(wire: Wire) -> tuple[Part, ...]:

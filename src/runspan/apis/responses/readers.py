@@ -6,11 +6,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire, ident
+from ...core.fields import Wire, ident, mapping
 from ...core.model import Message, Observation, Phase, Run, Source
 from ..api import Exchange
 from . import items as items_of
 from . import objects as wire
+from . import parts
 
 BEFORE = 0  # when an input was sent that this process did not send: before the run
 
@@ -60,11 +61,14 @@ def new_run(exchange: Exchange) -> Observation:
 
 def sent_with(exchange: Exchange, seen: Observation) -> Observation:
     """`seen` with what the request put in. Of an earlier response, or a conversation, there are items that it does not name."""
-    body = exchange.body
+    body, run_id = exchange.body, seen.run_id or ""
+    filled_in = parts.variables(mapping(mapping(body, "prompt"), "variables"))
+    first = Message(f"{run_id}#prompt", "user", filled_in, sent_ns=exchange.request_ns)
+    given = items_of.inputs(body.get("input"), run_id, exchange.request_ns)
     is_whole = not body.get("previous_response_id") and wire.conversation(body) is None
     return replace(
         seen,
-        messages=items_of.inputs(body.get("input"), seen.run_id or "", exchange.request_ns),
+        messages=(first, *given) if filled_in else given,
         created_conversation=is_whole,
     )
 

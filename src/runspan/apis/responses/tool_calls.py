@@ -89,6 +89,8 @@ def _output(said: Any) -> str:
         return parts.plain(said)
     if isinstance(said, dict) and text(said, "type") == "computer_screenshot":
         return dumps(dict(parts.part({**said, "type": "input_image"}).fields))
+    if isinstance(said, list):
+        return dumps([parts.shown(one) for one in said])
     return "" if said is None else dumps(without_nulls(said))
 
 
