@@ -73,3 +73,36 @@ def test_files_in_outputs_of_tools_are_told_without_their_bytes(client: Any, out
     assert last["type"] == output[-1]["type"]
     assert last["size_bytes"]
     assert attribute(span, "runspan.run.status") == "completed"
+
+
+def test_arguments_may_be_objects(server: Scripted, client: Any) -> None:
+    """Of servers that do not write them as JSON in a text."""
+    asked: dict[str, Any] = {"call_id": "call_1", "name": "weather", "arguments": {"city": "Bern"}}
+    used: dict[str, Any] = {
+        "name": "roll",
+        "arguments": {"dice": 2},
+        "output": {"sum": 7},
+        "status": "completed",
+    }
+    custom: dict[str, Any] = {"call_id": "call_2", "name": "run_sql", "input": {"sql": "select 1"}}
+    items = [
+        {"id": "fc_1", "type": "function_call", **asked},
+        {"id": "mcp_1", "type": "mcp_call", **used},
+        {"id": "ctc_1", "type": "custom_tool_call", **custom},
+    ]
+    server.creates(response("completed", *items), response("completed", message(), id="resp_2"))
+    with traced() as trace:
+        client.responses.create(input="?", **OURS)
+        client.responses.create(
+            input=[{"type": "function_call_output", "call_id": "call_1", "output": {"celsius": 22}}],
+            previous_response_id="resp_1",
+            **OURS,
+        )
+        roll, weather = sorted(trace.tools(), key=lambda tool: tool.name)
+    told = [
+        [json.loads(attribute(t, f"gen_ai.tool.call.{w}")) for w in ("arguments", "result")]
+        for t in (roll, weather)
+    ]
+    assert told == [[{"dice": 2}, {"sum": 7}], [{"city": "Bern"}, {"celsius": 22}]]
+    parts = [part for m in messages(trace.spans("chat")[0], "output") for part in m["parts"]]
+    assert {"sql": "select 1"} in [part.get("arguments") for part in parts]

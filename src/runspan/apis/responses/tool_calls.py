@@ -58,7 +58,7 @@ def asks_app(item: Wire) -> bool:
 def of_app(item: Wire) -> ToolCall:
     """A call that the app answers."""
     kind = text(item, "type") or FUNCTION + CALL
-    given = text(item, "arguments") if kind == "function_call" else text(item, "input")
+    given = _given(item, "arguments" if kind == "function_call" else "input")
     if given is None:
         said = _said(item)
         given = dumps(said) if said else None
@@ -70,6 +70,12 @@ def of_app(item: Wire) -> ToolCall:
         given,
         is_incomplete=is_growing or text(item, "status") == "incomplete",
     )
+
+
+def _given(item: Wire, key: str) -> str | None:
+    """A text; of servers that send an object in its place, its JSON."""
+    value = item.get(key)
+    return value if value is None or isinstance(value, str) else dumps(value)
 
 
 def output(item: Wire) -> ToolCall:
@@ -138,7 +144,7 @@ def _code_output(wire: Wire) -> Part:
 
 
 def _use_server(item: Wire, _: str) -> ToolCall:
-    return ToolCall(ident(item), "mcp", text(item, "name"), text(item, "arguments"), text(item, "output"))
+    return ToolCall(ident(item), "mcp", text(item, "name"), _given(item, "arguments"), _given(item, "output"))
 
 
 def _list_tools(item: Wire, name: str) -> ToolCall:
@@ -162,7 +168,7 @@ def _image_type(item: Wire) -> str | None:
 
 def _other(item: Wire, name: str) -> ToolCall:
     said = item.get("output")
-    given = text(item, "arguments") or _json(_said(item))
+    given = _given(item, "arguments") or _json(_said(item))
     return ToolCall(
         ident(item), name, text(item, "name") or name, given, None if said is None else _output(said)
     )
