@@ -9,35 +9,34 @@ nothing worse. Each row says what the app got, and what its trace holds.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openai
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import runspan
+from backends.servers import running
+from benches.timing import provider_with
+from processes import ROOT
 from runspan.fake import Message, Scenario, Server, Usage, serve
 from runspan.fake.responses.library import SCENARIOS as RESPONSES
+from runspan.testing import traces
 from table import columns
+
+sys.path.append(str(ROOT))
+from tests.support.serving import free_port
 
 KEY = "sk-of-a-proxy-that-nobody-reaches-0123"
 MODEL, ANSWER = "gpt-4o", "Good to see you."
 USAGE = Usage(100, 20)
-READY_S = 180  # it needs about 30
 HEAD = ("call", "the app got", "run", "in", "out", "answer", "error spans", "")
 
 
@@ -64,16 +63,6 @@ class Case:
     play: Callable[[App], str]
     answers: bool = True
     errors: tuple[str, ...] = ()
-
-
-@dataclass
-class Told:
-    """What the spans of one case say."""
-
-    runs: list[str] = field(default_factory=list)
-    tokens: list[tuple[int, int]] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
 
 
 # ---------------------------------------------------------------- what is called
@@ -123,9 +112,29 @@ def response_streamed_in_the_background(app: App) -> str:
     return f"{len(list(stream))} events"
 
 
-def unserved(call: Callable[[App, dict[str, Any]], Any]) -> Callable[[App], str]:
-    return lambda app: str(call(app, app.asked()))
-
+# What LiteLLM lacks: the call, and the operations whose spans are to have errors.
+UNSERVED: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "runs.retrieve": (lambda app, thread_id, **_: app.runs.retrieve("run_1", thread_id=thread_id), ()),
+    "runs.steps.list": (lambda app, thread_id, **_: app.runs.steps.list("run_1", thread_id=thread_id), ()),
+    "runs.cancel": (
+        lambda app, thread_id, **_: app.runs.cancel("run_1", thread_id=thread_id),
+        ("cancel_thread_run",),
+    ),
+    "runs.submit_tool_outputs": (
+        lambda app, thread_id, **_: app.runs.submit_tool_outputs(
+            "run_1", thread_id=thread_id, tool_outputs=[]
+        ),
+        ("submit_tool_outputs",),
+    ),
+    "threads.create_and_run": (
+        lambda app, assistant_id, **_: app.client.beta.threads.create_and_run(assistant_id=assistant_id),
+        ("invoke_agent",),
+    ),
+    "assistants.update": (
+        lambda app, assistant_id, **_: app.client.beta.assistants.update(assistant_id, name="x"),
+        ("update_agent",),
+    ),
+}
 
 CASES: Mapping[str, Case] = {
     "runs.create": Case(created),
@@ -137,36 +146,10 @@ CASES: Mapping[str, Case] = {
     "runs.create_and_poll (GET unserved)": Case(polled_by_the_helper),
     "responses, background, polled": Case(response_in_the_background),
     "responses, background, streamed": Case(response_streamed_in_the_background),
-    "runs.retrieve": Case(
-        unserved(lambda app, asked: app.runs.retrieve("run_1", thread_id=asked["thread_id"])), answers=False
-    ),
-    "runs.steps.list": Case(
-        unserved(lambda app, asked: app.runs.steps.list("run_1", thread_id=asked["thread_id"])), answers=False
-    ),
-    "runs.cancel": Case(
-        unserved(lambda app, asked: app.runs.cancel("run_1", thread_id=asked["thread_id"])),
-        answers=False,
-        errors=("cancel_thread_run",),
-    ),
-    "runs.submit_tool_outputs": Case(
-        unserved(
-            lambda app, asked: app.runs.submit_tool_outputs(
-                "run_1", thread_id=asked["thread_id"], tool_outputs=[]
-            )
-        ),
-        answers=False,
-        errors=("submit_tool_outputs",),
-    ),
-    "threads.create_and_run": Case(
-        unserved(lambda app, asked: app.client.beta.threads.create_and_run(assistant_id=app.assistant_id)),
-        answers=False,
-        errors=("invoke_agent",),
-    ),
-    "assistants.update": Case(
-        unserved(lambda app, asked: app.client.beta.assistants.update(app.assistant_id, name="x")),
-        answers=False,
-        errors=("update_agent",),
-    ),
+    **{
+        name: Case(lambda app, call=call: str(call(app, **app.asked())), False, errors)
+        for name, (call, errors) in UNSERVED.items()
+    },
 }
 
 # ---------------------------------------------------------------- what is seen
@@ -175,10 +158,9 @@ CASES: Mapping[str, Case] = {
 def main(litellm: str) -> int:
     warnings.simplefilter("ignore", DeprecationWarning)
     exported = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exported))
     answered = Scenario(phases=(Message(ANSWER, usage=USAGE),))
     with serve(answered, responses=RESPONSES["default"]) as fake, proxy(litellm, fake) as url:
+        provider = provider_with(SimpleSpanProcessor(exported))
         handle = runspan.instrument(tracer_provider=provider, limits=runspan.Limits(settle_s=0.0))
         try:
             with openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as client:
@@ -200,38 +182,18 @@ def _row(name: str, case: Case, app: App, exported: InMemorySpanExporter) -> tup
     except openai.OpenAIError as error:
         got = f"{type(error).__name__} {getattr(error, 'status_code', '')}"
     runspan.flush(20)
-    told = _told(exported.get_finished_spans())
+    spans = exported.get_finished_spans()
     exported.clear()
-    is_whole = (told.runs, len(told.tokens), len(told.answers)) == (["completed"], 1, 1)
-    is_right = told.errors == list(case.errors) and (
-        is_whole if case.answers else not told.runs and not told.tokens
-    )
-    tokens = told.tokens[0] if told.tokens else ("", "")
-    errors = ", ".join(told.errors)
+    errors = tuple(str((s.attributes or {})["gen_ai.operation.name"]) for s in spans if not s.status.is_ok)
+    runs = [run for run in traces.read(spans, {}) if not run.error]
+    is_whole = [(run.status, bool(run.usage and run.answer)) for run in runs] == [("completed", True)]
+    is_right = errors == case.errors and (is_whole if case.answers else not runs)
+    usage = runs[0].usage if runs else None
     return (
-        name,
-        got,
-        ", ".join(told.runs),
-        *tokens,
-        "".join(told.answers)[:40],
-        errors,
-        "ok" if is_right else "WRONG",
+        *(name, got, ", ".join(str(run.status) for run in runs)),
+        *((usage.input_tokens, usage.output_tokens) if usage else ("", "")),
+        *("".join(run.answer for run in runs)[:40], ", ".join(errors), "ok" if is_right else "WRONG"),
     )
-
-
-def _told(spans: tuple[ReadableSpan, ...]) -> Told:
-    told = Told()
-    for span in spans:
-        of = dict(span.attributes or {})
-        if not span.status.is_ok:
-            told.errors.append(str(of["gen_ai.operation.name"]))
-        elif "runspan.run.status" in of:
-            told.runs.append(str(of["runspan.run.status"]))
-        if "gen_ai.usage.input_tokens" in of:
-            told.tokens.append((int(of["gen_ai.usage.input_tokens"]), int(of["gen_ai.usage.output_tokens"])))  # type: ignore[arg-type]
-        for message in json.loads(str(of.get("gen_ai.output.messages", "[]"))):
-            told.answers += [part["content"] for part in message["parts"] if part["type"] == "text"]
-    return told
 
 
 # ---------------------------------------------------------------- the proxy
@@ -239,28 +201,16 @@ def _told(spans: tuple[ReadableSpan, ...]) -> Told:
 
 @contextmanager
 def proxy(litellm: str, fake: Server) -> Iterator[str]:
-    """Its address, once it is ready. Its output is shown where it does not become so."""
+    """Its address, once it is ready."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
     with tempfile.TemporaryDirectory() as folder:
-        config, log = Path(folder) / "config.yaml", Path(folder) / "log"
+        config = Path(folder) / "config.yaml"
         config.write_text(json.dumps(_settings(fake)))  # JSON is YAML, too
-        port = _free_port()
-        command = [litellm, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "--telemetry", "False"],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-            )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            if not _is_ready(url, process):
-                print(log.read_text("utf-8", "replace")[-4_000:])
-                raise SystemExit("LiteLLM did not become ready")
+        where = ("--config", config, "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False")
+        env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        ready = f"{url}/health/liveliness"
+        with running([litellm, *where], log=Path(folder) / "log", ready=ready, env=env):
             yield url
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
 
 
 def _settings(fake: Server) -> dict[str, Any]:
@@ -270,21 +220,6 @@ def _settings(fake: Server) -> dict[str, Any]:
         "assistant_settings": {"custom_llm_provider": "openai", "litellm_params": upstream},
         "general_settings": {"master_key": KEY},
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def _is_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
-    until = time.monotonic() + READY_S
-    while process.poll() is None and time.monotonic() < until:
-        with suppress(OSError), urllib.request.urlopen(f"{url}/health/liveliness", timeout=5):
-            return True
-        time.sleep(0.5)
-    return False
 
 
 if __name__ == "__main__":
