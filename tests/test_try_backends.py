@@ -111,15 +111,19 @@ def test_every_subject_can_be_named_and_is_there() -> None:
     assert try_backends.main(["nonesuch"]) == 2
 
 
+CHAT = {"gen_ai.operation.name": "chat"}
+
+
 def shown_wrong(*more: Any, **changes: Any) -> list[str]:
     """What the checks object to when a backend shows one of two responses changed, or further spans."""
     from backends.report import At
-    from backends.shown import responses
+    from backends.shown import generations
     from backends.told import Seen, Told
 
     facts = {"model": "gpt-4o", "error": None, "session": "conv_1", "took_s": 1.0}
-    made_ = [{**facts, "id": id_, "scene": "ask", "tokens in": 7} for id_ in ("resp_1", "resp_2")]
+    made_ = [{**facts, "id": id_, "above": "ask", "tokens in": 7} for id_ in ("resp_1", "resp_2")]
     attributes = {
+        **CHAT,
         "gen_ai.response.id": "resp_1",
         "gen_ai.response.model": "gpt-4o",
         "session.id": "conv_1",
@@ -130,8 +134,8 @@ def shown_wrong(*more: Any, **changes: Any) -> list[str]:
     second = replace(first, span="2", attributes={**attributes, "gen_ai.response.id": "resp_2"})
     tool = Seen("a", "3", "0", "tool", 1, False, {"gen_ai.operation.name": "execute_tool"})
     seen = [app, replace(first, **changes), second, tool, *(replace(first, **one) for one in more)]
-    told = Told([], True, {}, {}, {"responses": made_, "tools": [[None, "ask"]]})
-    checks = responses(At("P", "1"), told, seen, {"tokens in": lambda s: s.attributes.get("in")})
+    told = Told([], True, {}, {}, {"asked": made_, "tools": [[None, "ask"]]})
+    checks = generations(At("P", "1"), told, seen, {"tokens in": lambda s: s.attributes.get("in")})
     return [check.what.strip() for check in checks if not check.is_held]
 
 
@@ -139,9 +143,9 @@ def shown_wrong(*more: Any, **changes: Any) -> list[str]:
     ("more", "changes", "objections"),
     [
         ([], {}, []),
-        ([{}], {}, ["responses: one generation each", "tokens in, all spans"]),
+        ([{}], {}, ["one generation each", "tokens in, all spans"]),
         ([{"attributes": {"in": 7}}], {}, ["tokens in, all spans"]),
-        ([], {"parent": None}, ["below the app's span"]),
+        ([], {"parent": None}, ["below the span of the app or the agent"]),
         ([], {"duration_ns": 2_000_000_000}, ["no longer than the app waited"]),
         (
             [{"attributes": {"gen_ai.operation.name": "execute_tool"}, "parent": "1"}],
@@ -150,7 +154,7 @@ def shown_wrong(*more: Any, **changes: Any) -> list[str]:
         ),
         (
             [],
-            {"attributes": {"gen_ai.response.id": "resp_1", "error.type": "x", "in": 8}},
+            {"attributes": {**CHAT, "gen_ai.response.id": "resp_1", "error.type": "x", "in": 8}},
             ["model", "error", "session", "tokens in", "tokens in, all spans"],
         ),
     ],

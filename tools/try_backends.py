@@ -33,7 +33,6 @@ INSIDE = "RUNSPAN_BACKENDS_INSIDE"  # what could not be installed, as JSON
 SUBJECTS: dict[str, tuple[Program, ...]] = {
     "jaeger": (JAEGER,),
     "collector": (OTELCOL, JAEGER),
-    "sizes": (OTELCOL,),
     "sampling": (OTELCOL,),
     "phoenix": (PHOENIX,),
     "mlflow": (MLFLOW,),

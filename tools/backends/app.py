@@ -19,7 +19,7 @@ from opentelemetry import context, propagate
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 import runspan
-from backends.responses import CELSIUS, get_weather, responses
+from backends.responses import CELSIUS, INSTRUCTIONS, MODEL, Facts, get_weather, responses
 from runspan.fake import FunctionCall, Logs, Message, Scenario, Server, Tools, Usage, serve
 from runspan.fake.library import SCENARIOS
 from runspan.fake.scenarios import CodeInterpreter, Ending
@@ -69,11 +69,18 @@ class Ended(SpanProcessor):
 
 
 def assistant(client: OpenAI, name: str, *tools: Any) -> str:
-    return client.beta.assistants.create(model="gpt-4o", name=name, instructions="Be brief.", tools=tools).id
+    return client.beta.assistants.create(model=MODEL, name=name, instructions=INSTRUCTIONS, tools=tools).id
 
 
 def thread(question: str) -> Any:
     return {"messages": [{"role": "user", "content": question}]}
+
+
+def asked(client: OpenAI, assistant_id: str, question: str) -> Any:
+    """A run on a thread of its own, at its end."""
+    return polled(
+        client, client.beta.threads.create_and_run(assistant_id=assistant_id, thread=thread(question))
+    )
 
 
 def polled(client: OpenAI, run: Any) -> Any:
@@ -95,61 +102,83 @@ def polled(client: OpenAI, run: Any) -> Any:
 
 
 @runspan.observe
-def ask_weather(client: OpenAI) -> None:
-    helper = assistant(client, "Weather", WEATHER)
-    polled(client, client.beta.threads.create_and_run(assistant_id=helper, thread=thread("Paris or Oslo?")))
+def ask_weather(client: OpenAI, question: str) -> Any:
+    return asked(client, assistant(client, "Weather", WEATHER), question)
 
 
 @runspan.observe
-def stream_poem(client: OpenAI) -> str:
-    talk = client.beta.threads.create(**thread("Begin."))
-    with client.beta.threads.runs.stream(thread_id=talk.id, assistant_id=assistant(client, "Poet")) as stream:
-        return "".join(stream.text_deltas)
+def stream_poem(client: OpenAI, question: str) -> Any:
+    talk = client.beta.threads.create(**thread(question))
+    poet = assistant(client, "Poet")
+    with client.beta.threads.runs.stream(thread_id=talk.id, assistant_id=poet) as stream:
+        return stream.get_final_run()
 
 
 @runspan.observe
-def compute(client: OpenAI) -> None:
+def compute(client: OpenAI, question: str) -> Any:
     """Code interpreter, its steps read by the app."""
     tutor = assistant(client, "Math Tutor", {"type": "code_interpreter"})
-    talk = client.beta.threads.create(**thread("Please solve 3x + 11 = 14."))
-    run = client.beta.threads.runs.create_and_poll(thread_id=talk.id, assistant_id=tutor, poll_interval_ms=10)
-    client.beta.threads.runs.steps.list(run.id, thread_id=talk.id)
-    client.beta.threads.messages.list(talk.id)
+    run = asked(client, tutor, question)
+    client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id)
+    return run
 
 
 @runspan.observe
-def fail(client: OpenAI) -> None:
-    tutor = assistant(client, "Math Tutor")
-    polled(client, client.beta.threads.create_and_run(assistant_id=tutor, thread=thread("And now?")))
+def fail_run(client: OpenAI, question: str) -> Any:
+    return asked(client, assistant(client, "Math Tutor"), question)
 
 
-SCENES: tuple[tuple[Callable[[OpenAI], object], Scenario], ...] = (
-    (ask_weather, Scenario(phases=(Tools(ASKED), COMPARED))),
-    (stream_poem, STREAMED),
-    (compute, COMPUTED),
-    (fail, Scenario(phases=(Message("This will not"),), ending=FAILED)),
+# With the question, the agent's name, what the server does, and the tools.
+SCENES: tuple[tuple[Callable[[OpenAI, str], Any], str, str, Scenario, tuple[str, ...]], ...] = (
+    (
+        ask_weather,
+        "Paris or Oslo?",
+        "Weather",
+        Scenario(phases=(Tools(ASKED), COMPARED)),
+        ("get_weather",) * 2,
+    ),
+    (stream_poem, "Begin.", "Poet", STREAMED, ()),
+    (compute, "Please solve 3x + 11 = 14.", "Math Tutor", COMPUTED, ("code_interpreter",)),
+    (fail_run, "And now?", "Math Tutor", Scenario(phases=(Message("This will not"),), ending=FAILED), ()),
 )
 
 
 # ---------------------------------------------------------------- modes: each gives what it adds to the facts
 
-Facts = dict[str, Any]
-
 
 def scenes(client: OpenAI, server: Server) -> Facts:
-    """Every scene once, in one session of one user; a trace each."""
-    for scene, server.scenario in SCENES:
-        with runspan.context(session_id=SESSION, user_id=USER):
-            scene(client)
-    return {}
+    """Every scene of both APIs once, a trace each. Adds what the API said of each run, and where the span of each tool belongs."""
+    made: list[Facts] = []
+    tools: list[tuple[str, str]] = []
+    with runspan.context(user_id=USER):
+        for scene, question, agent, server.scenario, used in SCENES:
+            began, above = time.monotonic(), f"invoke_agent {agent}"
+            with runspan.context(session_id=SESSION):
+                run = scene(client, question)
+            made.append({"scene": scene.__name__, "above": above, "took_s": time.monotonic() - began})
+            made[-1] |= _facts(client, question, run)
+            tools += [(name, above) for name in used]
+        of_responses, their_tools = responses(client, server)
+    return {"asked": [*made, *of_responses], "tools": sorted([*tools, *their_tools])}
 
 
-def large(client: OpenAI, server: Server, spans: int, chars: int) -> Facts:
-    """One batch of the SDK's is far more than a receiver takes."""
-    for number in range(spans):
-        with runspan.span(f"turn {number}") as turn:
-            turn.update(output="x" * chars)
-    return {}
+def _facts(client: OpenAI, question: str, run: Any) -> Facts:
+    usage = run.usage.model_dump() if run.usage else {}
+    (answer,) = client.beta.threads.messages.list(run.thread_id, run_id=run.id).data
+    return {
+        "id": run.id,
+        "model asked for": MODEL,
+        "model": run.model,
+        "tokens in": usage.get("prompt_tokens"),
+        "tokens out": usage.get("completion_tokens"),
+        "tokens cached": usage.get("prompt_token_details", {}).get("cached_tokens"),
+        "tokens written to the cache": None,
+        "tokens of reasoning": usage.get("completion_tokens_details", {}).get("reasoning_tokens"),
+        "question": f"{INSTRUCTIONS}\n{question}",
+        "answer": answer.content[0].text.value,
+        "error": run.last_error.code if run.last_error else None,
+        "session": SESSION,
+    }
 
 
 def halves(client: OpenAI, server: Server, odd: dict[str, str], parents: list[dict[str, str]]) -> Facts:
@@ -166,7 +195,7 @@ def halves(client: OpenAI, server: Server, odd: dict[str, str], parents: list[di
     return {"carriers": carriers}
 
 
-MODES: dict[str, Callable[..., Facts]] = {mode.__name__: mode for mode in (scenes, responses, large, halves)}
+MODES: dict[str, Callable[..., Facts]] = {mode.__name__: mode for mode in (scenes, halves)}
 
 
 def main(mode: str, options: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from backends.installs import JAEGER, LOGS
 from backends.report import At, Check
 from backends.servers import ask, running, until
-from backends.shown import Reads, in_words, key, responses
+from backends.shown import Reads, generations, in_words, key
 from backends.told import Seen, Told, agreeing, compared, delivered, play
 
 QUERY = "http://127.0.0.1:16686"
@@ -26,7 +26,7 @@ SHOWS: Reads = {
     "tokens written to the cache": key("gen_ai.usage.cache_creation.input_tokens"),
     "tokens of reasoning": key("gen_ai.usage.reasoning.output_tokens"),
     "question": lambda seen: _said(seen, "gen_ai.system_instructions", "gen_ai.input.messages"),
-    "answer": lambda seen: _said(seen, "gen_ai.output.messages"),
+    "answer": lambda seen: _said(seen, "gen_ai.output.messages", but="tool"),
 }
 
 
@@ -47,32 +47,20 @@ def checks() -> Iterator[Check]:
             told = play(endpoint, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
             at = At("Jaeger", JAEGER.version, transport)
             yield from _asked(at, service, told)
-            yield from _asked_of_responses(at, endpoint, protocol)
 
 
-def _asked_of_responses(at: At, endpoint: str, protocol: str) -> Iterator[Check]:
-    service = f"responses-{at.transport.lower()}"
-    told = play(endpoint, "responses", OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_SERVICE_NAME=service)
-    seen = spans_of(service, len(told.spans))
-    yield delivered(at, told)
-    yield from compared(at, told, seen)
-    yield from responses(at, told, seen, SHOWS)
-    ids = [one["id"] for one in told.more["responses"]]
-    yield at.same("  search by its id: traces", *agreeing([(1, len(_tagged(service, id_))) for id_ in ids]))
-
-
-def _tagged(service: str, response_id: str) -> list[dict[str, Any]]:
-    wanted = quote(json.dumps({"gen_ai.response.id": response_id}))
+def _tagged(service: str, key: str, value: str) -> list[dict[str, Any]]:
+    wanted = quote(json.dumps({key: value}))
     found: list[dict[str, Any]] = ask(f"{QUERY}/api/traces?service={service}&tags={wanted}&lookback=1h")[
         "data"
     ]
     return found
 
 
-def _said(seen: Seen, *keys: str) -> str:
-    """The texts of messages, or the results or names of the calls in them."""
+def _said(seen: Seen, *keys: str, but: str = "") -> str:
+    """The texts of messages, or the results or names of the calls in them; `but`: not those of this role."""
     items = [item for name in keys for item in json.loads(seen.attributes.get(name, "[]"))]
-    parts = [part for item in items for part in item.get("parts", [item])]
+    parts = [part for item in items if item.get("role") != but for part in item.get("parts", [item])]
     results = [json.dumps(part["response"]) if "response" in part else part.get("content") for part in parts]
     return in_words(results, [part["name"] for part in parts if "name" in part])
 
@@ -85,6 +73,12 @@ def _asked(at: At, service: str, told: Told) -> Iterator[Check]:
     operations = set(ask(f"{QUERY}/api/services/{service}/operations")["data"])
     yield at.same("operations", len(names), len(operations & names))
     yield from compared(at, told, seen)
+    yield from generations(at, told, seen, SHOWS)
+    ids = [span["attributes"]["gen_ai.response.id"] for span in told.of("chat")]
+    yield at.same(
+        "search by its id: traces",
+        *agreeing([(1, len(_tagged(service, "gen_ai.response.id", id_))) for id_ in ids]),
+    )
     run = next(s for s in told.of("invoke_agent") if s["is_error"])
     (trace,) = ask(f"{QUERY}/api/traces/{run['trace']}")["data"]
     flagged = [s for s in trace["spans"] if tags(s).get("error") is True]
@@ -93,8 +87,7 @@ def _asked(at: At, service: str, told: Told) -> Iterator[Check]:
     events = [next(f["value"] for f in log["fields"] if f["key"] == "event") for log in span["logs"]]
     yield at.same("  its event", "exception", events[-1])
     # Not error=true: its memory store takes the text "true" for no boolean, and finds nothing by it.
-    wanted = quote(json.dumps({"error.type": "rate_limit_exceeded"}))
-    found = ask(f"{QUERY}/api/traces?service={service}&tags={wanted}&lookback=1h&limit=20")["data"]
+    found = _tagged(service, "error.type", "rate_limit_exceeded")
     yield at.same("search by error.type: traces", [run["trace"]], [trace["traceID"] for trace in found])
     v3 = ask(f"{QUERY}/api/v3/traces/{run['trace']}")["result"]["resourceSpans"]
     in_v3 = [s["name"] for r in v3 for scope in r["scopeSpans"] for s in scope["spans"]]

@@ -6,28 +6,44 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from backends.app import SESSION, USER
+from backends.app import USER
 from backends.installs import LOGS, MLFLOW
 from backends.report import At, Check
 from backends.servers import ask, running, until
-from backends.shown import Reads, in_words, responses
+from backends.shown import Reads, generations, in_words
 from backends.told import Seen, Told, compared, delivered, play
 
 PAGE = "http://127.0.0.1:5000"
 TYPES = {"invoke_agent": "AGENT", "chat": "CHAT_MODEL", "execute_tool": "TOOL"}
 EXPERIMENT = {"locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}]}
 
+
+def _used(key: str, seen: Seen) -> int | None:
+    tokens: int | None = seen.attributes.get("mlflow.chat.tokenUsage", {}).get(key)
+    return tokens
+
+
+TOKENS = {
+    "tokens in": "input_tokens",
+    "tokens out": "output_tokens",
+    "tokens cached": "cache_read_input_tokens",
+    "tokens written to the cache": "cache_creation_input_tokens",
+}
 SHOWS: Reads = {
     "model": lambda seen: seen.attributes.get("mlflow.llm.model"),
-    "tokens in": lambda seen: _used(seen, "input_tokens"),
-    "tokens out": lambda seen: _used(seen, "output_tokens"),
-    "tokens cached": lambda seen: _used(seen, "cache_read_input_tokens"),
-    "tokens written to the cache": lambda seen: _used(seen, "cache_creation_input_tokens"),
+    **{what: partial(_used, name) for what, name in TOKENS.items()},
     "question": lambda seen: _said(seen.attributes["mlflow.spanInputs"]["messages"]),
-    "answer": lambda seen: _said([c["message"] for c in seen.attributes["mlflow.spanOutputs"]["choices"]]),
+    "answer": lambda seen: _said(
+        [
+            c["message"]
+            for c in seen.attributes["mlflow.spanOutputs"]["choices"]
+            if c["message"]["role"] != "tool"
+        ]
+    ),
 }
 
 
@@ -50,36 +66,8 @@ def mlflow() -> Iterator[None]:
 def checks() -> Iterator[Check]:
     with mlflow():
         at = At("MLflow", MLFLOW.version, "HTTP")
-        for mode, asked in (("scenes", _asked), ("responses", _asked_of_responses)):
-            told = play(
-                mode=mode, RUNSPAN_BACKEND="mlflow", MLFLOW_TRACKING_URI=PAGE, MLFLOW_EXPERIMENT_ID="0"
-            )
-            yield from asked(at, told)
-
-
-def _asked_of_responses(at: At, told: Told) -> Iterator[Check]:
-    made = told.more["responses"]
-    traces = until(lambda: _traces(told), lambda found: len(found) >= len(told.traces))
-    seen = until(lambda: _spans(traces), lambda found: len(found) >= len(told.spans))
-    yield delivered(at, told)
-    yield from compared(at, told, seen, grain_ns=0)
-    yield from responses(at, told, seen, SHOWS)
-    yield at.same("  type", {"CHAT_MODEL"}, {s["mlflow.spanType"] for s in _of(seen, "chat")})
-    facts = [trace["trace_metadata"] for trace in traces]
-    used = [json.loads(f.get("mlflow.trace.tokenUsage", "{}")) for f in facts]
-    sent = [sum(one[key] or 0 for one in made) for key in ("tokens in", "tokens out")]
-    found = [sum(u.get(key, 0) for u in used) for key in ("input_tokens", "output_tokens")]
-    yield at.same("  tokens of the traces", sent, found)
-    cost = sum(span["attributes"].get("gen_ai.usage.cost", 0.0) for span in told.spans)
-    costs = [json.loads(f.get("mlflow.trace.cost", "{}")).get("total_cost", 0.0) for f in facts]
-    yield at.same("  cost of the traces", round(cost, 9), round(sum(costs), 9))
-    sessions = [f["mlflow.trace.session"] for f in facts]
-    yield at.same("  sessions", sorted({one["session"] for one in made}), sorted(sessions))
-
-
-def _used(seen: Seen, key: str) -> int | None:
-    tokens: int | None = seen.attributes.get("mlflow.chat.tokenUsage", {}).get(key)
-    return tokens
+        told = play(RUNSPAN_BACKEND="mlflow", MLFLOW_TRACKING_URI=PAGE, MLFLOW_EXPERIMENT_ID="0")
+        yield from _asked(at, told)
 
 
 def _said(messages: list[dict[str, Any]]) -> str:
@@ -93,28 +81,20 @@ def _asked(at: At, told: Told) -> Iterator[Check]:
     traces = until(lambda: _traces(told), lambda found: len(found) >= len(told.traces))
     seen = until(lambda: _spans(traces), lambda found: len(found) >= len(told.spans))
     yield from compared(at, told, seen, grain_ns=0)
+    yield from generations(at, told, seen, SHOWS)
     for operation, kind in TYPES.items():
         yield at.same(f"type of {operation}", {kind}, {s["mlflow.spanType"] for s in _of(seen, operation)})
     facts = [trace["trace_metadata"] for trace in traces]
-    used = [json.loads(f["mlflow.trace.tokenUsage"]) for f in facts]
-    for key, name in (
-        ("input_tokens", "input"),
-        ("output_tokens", "output"),
-        ("cache_read_input_tokens", "cached"),
-    ):
-        sent = told.total(f"gen_ai.usage.{'cache_read.input_tokens' if name == 'cached' else key}")
-        yield at.same(f"tokens, {name}", sent, sum(u.get(key, 0) for u in used))
-    priced = sum(json.loads(f.get("mlflow.trace.cost", "{}")).get("total_cost", 0) > 0 for f in facts)
-    with_tokens = sum(s["attributes"].get("gen_ai.usage.input_tokens", 0) > 0 for s in told.of("chat"))
-    yield at.same("traces with a cost", with_tokens, priced)
-    yield at.same("session of each trace", {SESSION}, {f["mlflow.trace.session"] for f in facts})
+    used = [json.loads(f.get("mlflow.trace.tokenUsage", "{}")) for f in facts]
+    for what, key in TOKENS.items():
+        sent = sum(one[what] or 0 for one in told.more["asked"])
+        yield at.same(f"{what}, of the traces", sent, sum(u.get(key, 0) for u in used))
+    cost = sum(span["attributes"].get("gen_ai.usage.cost", 0.0) for span in told.spans)
+    costs = [json.loads(f.get("mlflow.trace.cost", "{}")).get("total_cost", 0.0) for f in facts]
+    yield at.same("cost of the traces", round(cost, 9), round(sum(costs), 9))
+    sessions = {one["scene"]: one["session"] for one in told.more["asked"]}.values()
+    yield at.same("session of each trace", sorted(sessions), sorted(f["mlflow.trace.session"] for f in facts))
     yield at.same("user of each trace", {USER}, {f["mlflow.trace.user"] for f in facts})
-    chats = _of(seen, "chat")
-    roles = [[m["role"] for m in chat["mlflow.spanInputs"]["messages"]] for chat in chats]
-    yield at.same("chats with system prompt and question", [["system", "user"]] * len(chats), roles)
-    said = [c["mlflow.spanOutputs"]["choices"][-1]["message"]["content"] for c in chats]
-    outputs = [json.loads(span["attributes"]["gen_ai.output.messages"]) for span in told.of("chat")]
-    yield at.same("  and their answers", sorted(o[-1]["parts"][0]["content"] for o in outputs), sorted(said))
 
 
 def _of(seen: list[Seen], operation: str) -> list[Mapping[str, Any]]:

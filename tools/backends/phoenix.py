@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 from backends.installs import LOGS, PHOENIX
 from backends.report import At, Check
 from backends.servers import ask, running, until
-from backends.shown import Reads, in_words, key, responses
+from backends.shown import Reads, generations, in_words, key
 from backends.told import Seen, Told, agreeing, compared, delivered, play
 
 PAGE = "http://127.0.0.1:6006"
@@ -54,44 +55,15 @@ def checks() -> Iterator[Check]:
     with phoenix():
         for transport, protocol in TRANSPORTS:
             at = At("Phoenix", PHOENIX.version, transport)
-            for mode, asked in (("scenes", _asked), ("responses", _asked_of_responses)):
-                project = f"{mode}-{transport.lower()}"
-                told = play(
-                    mode=mode,
-                    RUNSPAN_BACKEND="phoenix",
-                    PHOENIX_COLLECTOR_ENDPOINT=PAGE,
-                    PHOENIX_PROJECT_NAME=project,
-                    OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
-                    APP_SESSION=project,  # Phoenix knows a session by its id alone, whatever the project
-                )
-                yield from asked(at, project, told)
-
-
-def _asked_of_responses(at: At, project: str, told: Told) -> Iterator[Check]:
-    made = told.more["responses"]
-    seen = until(lambda: _spans(project), lambda found: len(found) >= len(told.spans))
-    yield delivered(at, told)
-    yield from compared(at, told, seen, grain_ns=2_000)
-    yield from responses(at, told, seen, SHOWS)
-    yield at.same("  kind", {"LLM"}, {s.attributes["openinference.span.kind"] for s in _of(seen, "chat")})
-    facts, nodes = _project(project)
-    sent = [sum(one[key] or 0 for one in made) for key in ("tokens in", "tokens out")]
-    yield at.same("  tokens of the project", sent, [facts["tokenCountPrompt"], facts["tokenCountCompletion"]])
-    sessions = {edge["node"]["sessionId"] for edge in facts["sessions"]["edges"]}
-    yield at.same("  sessions", {one["session"] for one in made}, sessions)
-    rows = [nodes[span["span"]] for span in told.of("chat")]
-    answers = sorted(one["answer"].partition("\n")[0] for one in made)
-    listed = sorted((row["output"] or {}).get("value", "") for row in rows)
-    starts = [(True, text.startswith(answer)) for answer, text in zip(answers, listed, strict=True)]
-    yield at.same("  answers in the list", *agreeing(starts))
-    asked = [(True, bool(row["input"] and row["input"]["value"])) for row in rows]
-    yield at.same("  questions in the list", *agreeing(asked))
-    costs = [
-        (bool(s["attributes"].get("gen_ai.usage.cost")), nodes[s["span"]]["costSummary"])
-        for s in told.of("chat")
-    ]
-    priced = [(is_priced, bool(cost and cost["total"]["cost"])) for is_priced, cost in costs]
-    yield at.same("  cost, by its price table", *agreeing(priced))
+            project = f"scenes-{transport.lower()}"
+            told = play(
+                RUNSPAN_BACKEND="phoenix",
+                PHOENIX_COLLECTOR_ENDPOINT=PAGE,
+                PHOENIX_PROJECT_NAME=project,
+                OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+                APP_SESSION=project,  # Phoenix knows a session by its id alone, whatever the project
+            )
+            yield from _asked(at, project, told)
 
 
 def _said(seen: Seen, prefix: str) -> str:
@@ -111,38 +83,38 @@ def _project(name: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
 
 def _asked(at: At, project: str, told: Told) -> Iterator[Check]:
     yield delivered(at, told)
+    made = told.more["asked"]
     seen = until(lambda: _spans(project), lambda found: len(found) >= len(told.spans))
     yield from compared(at, told, seen, grain_ns=2_000)
-    reasoning = sum(s.attributes.get("llm.token_count.completion_details.reasoning", 0) for s in seen)
-    yield at.same("reasoning tokens", told.total("gen_ai.usage.reasoning.output_tokens"), reasoning)
+    yield from generations(at, told, seen, SHOWS)
     for operation, kind in KINDS.items():
         kinds = {s.attributes["openinference.span.kind"] for s in _of(seen, operation)}
         yield at.same(f"kind of {operation}", {kind}, kinds)
     facts, nodes = _project(project)
-    sent = (told.total("gen_ai.usage.input_tokens"), told.total("gen_ai.usage.output_tokens"))
-    yield at.same("tokens in, out", sent, (facts["tokenCountPrompt"], facts["tokenCountCompletion"]))
+    sent = [sum(one[key] or 0 for one in made) for key in ("tokens in", "tokens out")]
+    yield at.same("tokens of the project", sent, [facts["tokenCountPrompt"], facts["tokenCountCompletion"]])
     yield at.same("traces", len(told.traces), facts["traceCount"])
-    with_tokens = [s["span"] for s in told.of("chat") if s["attributes"].get("gen_ai.usage.input_tokens")]
-    priced = sum(bool(nodes[span]["costSummary"]["total"]["cost"]) for span in with_tokens)
-    yield at.same("cost of each generation, by its price table", len(with_tokens), priced)
-    sessions = {e["node"]["sessionId"]: e["node"]["numTraces"] for e in facts["sessions"]["edges"]}
-    yield at.same("session: its traces", {project: len(told.traces)}, sessions)
-    shown = [nodes[s["span"]]["input"] for s in told.of("invoke_agent")]
-    yield at.same("runs with an input in the list", len(shown), sum(bool(i and i["value"]) for i in shown))
-    chats = _of(seen, "chat")
-    yield at.same(
-        "generations as chat: with llm.input_messages", len(chats), _with(chats, "llm.input_messages")
-    )
-    answered = [s for s in told.of("chat") if "gen_ai.output.messages" in s["attributes"]]
-    yield at.same("  with llm.output_messages", len(answered), _with(chats, "llm.output_messages"))
+    sessions = Counter({one["scene"]: one["session"] for one in made}.values())
+    found = {edge["node"]["sessionId"]: edge["node"]["numTraces"] for edge in facts["sessions"]["edges"]}
+    yield at.same("sessions: their traces", dict(sessions), found)
+    chats = [nodes[span["span"]] for span in told.of("chat")]
+    answers = sorted(one["answer"].partition("\n")[0] for one in made)
+    listed = sorted((row["output"] or {}).get("value", "") for row in chats)
+    starts = [(True, text.startswith(answer)) for answer, text in zip(answers, listed, strict=True)]
+    yield at.same("answers in the list", *agreeing(starts))
+    rows = [*chats, *(nodes[span["span"]] for span in told.of("invoke_agent"))]
+    questions = [(True, bool(row["input"] and row["input"]["value"])) for row in rows]
+    yield at.same("questions in the list", *agreeing(questions))
+    costs = [
+        (bool(span["attributes"].get("gen_ai.usage.cost")), row["costSummary"])
+        for span, row in zip(told.of("chat"), chats, strict=True)
+    ]
+    priced = [(is_priced, bool(cost and cost["total"]["cost"])) for is_priced, cost in costs]
+    yield at.same("cost, by its price table", *agreeing(priced))
 
 
 def _of(seen: list[Seen], operation: str) -> list[Seen]:
     return [s for s in seen if s.attributes.get("gen_ai.operation.name") == operation]
-
-
-def _with(seen: list[Seen], prefix: str) -> int:
-    return sum(any(key.startswith(prefix) for key in s.attributes) for s in seen)
 
 
 def _spans(project: str) -> list[Seen]:

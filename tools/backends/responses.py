@@ -116,15 +116,15 @@ SCENES: tuple[tuple[Callable[[OpenAI], Answers], tuple[Scenario, ...], tuple[tup
 )
 
 
-def responses(client: OpenAI, server: Server) -> Facts:
-    """Every scene once. Adds what the API said of each response, and where the span of each tool belongs."""
+def responses(client: OpenAI, server: Server) -> tuple[list[Facts], list[tuple[str, str]]]:
+    """Every scene once: what the API said of each response, and where the span of each tool belongs."""
     made: list[Facts] = []
     for scene, scenarios, _ in SCENES:
         server.responses.play_next(*scenarios)
         began = time.monotonic()
         answers, took_s = scene(client), time.monotonic() - began
         made += [_facts(scene.__name__, took_s, question, response) for question, response in answers]
-    return {"responses": made, "tools": sorted(tool for _, _, tools in SCENES for tool in tools)}
+    return made, [tool for _, _, tools in SCENES for tool in tools]
 
 
 def _facts(scene: str, took_s: float, question: str, response: Response) -> Facts:
@@ -133,6 +133,7 @@ def _facts(scene: str, took_s: float, question: str, response: Response) -> Fact
     return {
         "id": response.id,
         "scene": scene,
+        "above": scene,
         "took_s": took_s,
         "model asked for": MODEL,
         "model": response.model,
