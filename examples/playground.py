@@ -1,4 +1,4 @@
-"""Where the examples run: a fake server, unless OPENAI_BASE_URL names a real one, and a receiver that draws the trace.
+"""Where the examples run: a fake server, unless OPENAI_BASE_URL names a real one, and a picture of the trace at the end.
 
 In your own app all of this is one line: `runspan.instrument()`.
 """
@@ -9,10 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 import runspan
 from runspan import fake
 from runspan.fake.responses import Scenario as Response
-from runspan.viewer import receiver, tree
+from runspan.observing.console import draw
 
 
 @contextmanager
@@ -31,11 +36,13 @@ def playground(
                 server.add_webhook(webhook)
             address = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none"}
             stack.enter_context(mock.patch.dict(os.environ, address))
-        received = stack.enter_context(receiver.serve())
-        runspan.instrument(endpoint=received.endpoint, service_name="examples")
+        kept = InMemorySpanExporter()
+        provider = TracerProvider(resource=Resource({SERVICE_NAME: "examples"}), shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(kept))
+        runspan.instrument(tracer_provider=provider)
         try:
             yield
         finally:
             runspan.uninstrument()
         print()
-        tree.render(received.spans)
+        draw(kept.get_finished_spans())

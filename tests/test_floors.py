@@ -143,8 +143,8 @@ def test_the_law_is_what_the_design_says() -> None:
         ("clients.choke_point", "observing"),
         ("config", "core.redact"),
         ("viewer.tree", "core.model"),
-        ("fake.server", "viewer.http_server"),
-        ("setup", "viewer.receiver"),
+        ("fake.server", "viewer.http_body"),
+        ("setup", "viewer.tree"),
         ("runtime.worker", ""),
     ]
     assert all(may_import(own, target) for own, target in allowed)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runspan.viewer.receiver import Receiver
 from tests.chaos import figures
 from tests.support.otlp import generations, run_ids, runs, unfinished
+from tests.support.receiver import Receiver
 
 
 def check_arrived(receiver: Receiver, ids: Sequence[str], under: str = "request") -> None:

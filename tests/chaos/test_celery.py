@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.chaos.arriving import check_arrived
 from tests.support.children import PATIENCE_S, ROOT, environment
+from tests.support.receiver import Receiver
 from tests.support.serving import background, wait_for
 
 celery = pytest.importorskip("celery")

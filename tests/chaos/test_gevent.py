@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.chaos import figures
 from tests.chaos.arriving import check_arrived
 from tests.chaos.greenlets import WHEN
 from tests.support.children import black_hole, environment, finish, start_program
 from tests.support.otlp import run_ids
+from tests.support.receiver import Receiver
 
 pytest.importorskip("gevent")
 

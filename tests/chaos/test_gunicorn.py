@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from runspan.fake import FunctionCall, Message, Scenario, Server, Tools
-from runspan.viewer.receiver import Receiver
 from tests.chaos import gunicorn_hooks
 from tests.chaos.arriving import check_arrived
 from tests.support.children import ROOT, environment
 from tests.support.otlp import runs
+from tests.support.receiver import Receiver
 from tests.support.serving import background, free_port, wait_for
 
 pytest.importorskip("gunicorn")

@@ -14,11 +14,11 @@ from typing import IO, Any
 import pytest
 
 from runspan.fake import Server, serve
-from runspan.viewer import receiver as receivers
-from runspan.viewer.receiver import Receiver
 from tests.importing.archives import A, thread
 from tests.importing.exporting import write_layout
+from tests.support import receiver as receivers
 from tests.support.children import PATIENCE_S, environment
+from tests.support.receiver import Receiver
 
 DAY_S = 86_400
 

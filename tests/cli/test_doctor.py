@@ -14,10 +14,10 @@ from runspan.cli.finding import State
 from runspan.cli.health import client, versions
 from runspan.cli.health.variables import masked
 from runspan.viewer import Viewer, serve
-from runspan.viewer.receiver import Receiver
 from tests.support.children import ROOT, black_hole, nobody
 from tests.support.collector import serve_grpc
 from tests.support.otlp import runs
+from tests.support.receiver import Receiver
 
 from .conftest import Command
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runspan.viewer import RunFilter, Store
-from runspan.viewer import receiver as receivers
 from tests.importing.archives import objects, thread
+from tests.support import receiver as receivers
 
 from .conftest import Command, spans_of
 

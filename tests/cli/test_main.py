@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from runspan.cli import exits
 from runspan.cli.group import COMMANDS, cli
 from runspan.cli.main import main
-from runspan.viewer import receiver as receivers
+from tests.support import receiver as receivers
 from tests.support.children import ROOT, Ended, environment, run
 
 from .conftest import Command

@@ -14,8 +14,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from runspan.cli.group import cli
 from runspan.cli.resend import Sender, with_resource
 from runspan.exporting.batches import batches, count
-from runspan.viewer.receiver import Receiver
 from tests.support.children import nobody
+from tests.support.receiver import Receiver
 from tests.viewer.runs import a_run
 from tests.viewer.wire import export
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.support.children import PATIENCE_S, ROOT
 from tests.support.otlp import generations, runs
+from tests.support.receiver import Receiver
 
 from .conftest import Command, line
 

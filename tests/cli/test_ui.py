@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from runspan.cli import briefing
-from runspan.viewer import receiver as receivers
+from tests.support import receiver as receivers
 from tests.support.children import PATIENCE_S
 from tests.support.own_network import own_network
 from tests.viewer.runs import a_run

@@ -8,7 +8,8 @@ from openai import OpenAI
 
 import runspan
 from runspan.fake import FunctionCall, Message, Scenario, Server, Tools, Usage
-from runspan.viewer import receiver, tree
+from runspan.viewer import tree
+from tests.support import receiver
 from tests.support.page_session import difference
 from tests.support.pages import ROOT, blocks_of
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 import runspan
-from runspan.viewer import receiver, tree
+from runspan.viewer import tree
+from tests.support import receiver
 from tests.support.pages import PAGES, Block, blocks_of
 
 RECIPES_NEED = {"presidio_analyzer"}

@@ -7,8 +7,8 @@ import importlib.util
 import pytest
 
 from runspan.fake import serve
-from runspan.viewer import receiver as receivers
 from tests.endings.test_servers import AT_THE_END_ALONE
+from tests.support import receiver as receivers
 from tests.support.children import environment, run
 from tests.support.otlp import run_ids
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from runspan.fake import SimulatedClock, serve
-from runspan.viewer import receiver as receivers
 from tests.endings.test_servers import AT_THE_END_ALONE, ROUNDS
+from tests.support import receiver as receivers
 from tests.support.children import PATIENCE_S, ROOT, environment, run
 from tests.support.otlp import generations, run_ids, unfinished
 from tests.support.playing import ANSWERED

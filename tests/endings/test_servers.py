@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from runspan.fake import SimulatedClock, serve
-from runspan.viewer import receiver as receivers
-from runspan.viewer.receiver import Receiver
 from tests.endings import table
 from tests.endings.rounds import Ended, play, press_ctrl_c, terminate
 from tests.endings.servers import SERVERS, Server
+from tests.support import receiver as receivers
 from tests.support.children import environment
 from tests.support.otlp import generations, run_ids, runs, unfinished
 from tests.support.playing import ANSWER, ANSWERED
+from tests.support.receiver import Receiver
 
 ROUNDS = 20 if os.environ.get("RUNSPAN_ENDINGS") else 1
 AT_THE_END_ALONE = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}  # no span leaves before

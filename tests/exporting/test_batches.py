@@ -10,8 +10,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from runspan.exporting.batches import CUT_TO, batches, count, shrink
 from runspan.exporting.encoding import encode
-from runspan.viewer.decode import PROTOBUF, TRACES, decode
+from runspan.viewer.decode import PROTOBUF
 from runspan.viewer.spans import Span
+from tests.support.receiver.signals import TRACES, decode
 
 from . import made
 

@@ -16,11 +16,12 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 import runspan
 from runspan.exporting import file
 from runspan.exporting.file import FileExporter
-from runspan.viewer import receiver as receivers
-from runspan.viewer.decode import JSON, TRACES, decode
+from runspan.viewer.decode import JSON
 from runspan.viewer.spans import Span
+from tests.support import receiver as receivers
 from tests.support.app import begin_runs, canned_client
 from tests.support.otlp import runs
+from tests.support.receiver.signals import TRACES, decode
 
 from . import made
 

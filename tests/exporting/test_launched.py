@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from runspan.viewer.receiver import serve
 from tests.support.children import environment, nobody, run
+from tests.support.receiver import serve
 
 HEAD = """
     import json, logging, os, threading, time

@@ -11,7 +11,8 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from runspan.exporting.encoding import encode
 from runspan.exporting.otlp_json import line
-from runspan.viewer.decode import JSON, PROTOBUF, TRACES, decode
+from runspan.viewer.decode import JSON, PROTOBUF
+from tests.support.receiver.signals import TRACES, decode
 
 from . import made
 

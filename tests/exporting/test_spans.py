@@ -18,11 +18,11 @@ from runspan.exporting.batches import CUT_TO
 from runspan.exporting.loss_reporting import CarefulExporter
 from runspan.exporting.sending import GrpcSender, HttpSender, Tries
 from runspan.exporting.spans import OtlpSpanExporter
-from runspan.viewer import receiver as receivers
-from runspan.viewer.receiver import Limits
+from tests.support import receiver as receivers
 from tests.support.app import begin_runs, canned_client
 from tests.support.children import nobody
 from tests.support.collector import serve_grpc
+from tests.support.receiver import Limits
 from tests.support.redirecting import redirecting
 
 from . import made

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runspan.fake import serve
-from runspan.viewer import receiver as receivers
 from tests.cli.saved import three_runs
+from tests.support import receiver as receivers
 from tests.support.children import PATIENCE_S
 from tests.support.zero_code import SCRIPT, persons_environment
 

@@ -9,8 +9,8 @@ import pytest
 
 import runspan
 from runspan.fake import SimulatedClock, serve
-from runspan.viewer.receiver import serve as receive
 from tests.support.playing import client_of
+from tests.support.receiver import serve as receive
 from tests.support.tracing import attribute, traced
 
 SESSION = "lesson-1"

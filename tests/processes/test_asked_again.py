@@ -10,9 +10,9 @@ import textwrap
 import pytest
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, finish, start
 from tests.support.otlp import unfinished
+from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="other signals there")
 

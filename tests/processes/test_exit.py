@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runspan.fake import Server, serve
-from runspan.viewer.receiver import Receiver
 from tests.support.children import black_hole, environment, nobody, run
 from tests.support.otlp import generations, runs, unfinished
+from tests.support.receiver import Receiver
 
 
 def test_a_run_that_lives_at_exit_arrives_as_unfinished(server: Server, receiver: Receiver) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runspan.viewer.decode import JSON, TRACES, decode
+from runspan.viewer.decode import JSON
 from runspan.viewer.spans import Span
 from tests.support.children import environment, finish, start
+from tests.support.receiver.signals import TRACES, decode
 
 
 @pytest.fixture

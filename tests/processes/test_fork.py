@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.support.children import Ended, environment, run, run_program
 from tests.support.otlp import run_ids
+from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
 

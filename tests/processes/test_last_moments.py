@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, finish, run, start
 from tests.support.otlp import run_ids, unfinished
+from tests.support.receiver import Receiver
 
 
 def test_the_first_run_of_a_process_in_an_exit_hook_is_delivered(server: Server, receiver: Receiver) -> None:

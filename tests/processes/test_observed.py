@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runspan.viewer.receiver import Receiver
 from tests.support.children import black_hole, environment, run
+from tests.support.receiver import Receiver
 
 STEP = """
     import os, sys, time

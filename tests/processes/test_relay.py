@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from runspan.fake import FunctionCall, Message, Scenario, Server, Tools, Usage, serve
-from runspan.viewer.receiver import Receiver
 from runspan.viewer.spans import Span
 from tests.support.children import PATIENCE_S, ROOT, STRICT, environment
 from tests.support.otlp import generations, of, run_ids, runs, unfinished
+from tests.support.receiver import Receiver
 
 ASKING = Scenario(
     phases=(

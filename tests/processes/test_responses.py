@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from runspan.fake import Server, SimulatedClock, serve
-from runspan.viewer.receiver import Receiver
 from runspan.viewer.spans import Span
 from tests.processes.test_relay import Start, end, starting
 from tests.support.otlp import generations, unfinished
+from tests.support.receiver import Receiver
 
 pytest.importorskip("openai.types.webhooks", reason="this openai has no webhooks")
 

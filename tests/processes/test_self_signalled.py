@@ -9,10 +9,10 @@ import textwrap
 import pytest
 
 from runspan.fake import Server, SimulatedClock, serve
-from runspan.viewer.receiver import Receiver
 from tests.support.children import black_hole, environment, finish, run, start
 from tests.support.otlp import generations, run_ids, unfinished
 from tests.support.playing import ANSWER, ANSWERED
+from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="other signals there")
 

@@ -11,10 +11,10 @@ import pytest
 import runspan
 from runspan.fake import Server, SimulatedClock, serve
 from runspan.runtime import clock
-from runspan.viewer.receiver import Receiver
 from tests.support.children import Ended, black_hole, environment, run
 from tests.support.otlp import generations, run_ids, unfinished
 from tests.support.playing import ANSWERED
+from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="other signals there")
 

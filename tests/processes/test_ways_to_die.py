@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from runspan.fake import Server, serve
-from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, finish, run, start
 from tests.support.otlp import run_ids, runs, unfinished
+from tests.support.receiver import Receiver
 
 BEGIN = """
     import runspan

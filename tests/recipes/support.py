@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.support.children import PATIENCE_S, environment
 from tests.support.pages import DOCS, blocks_of
+from tests.support.receiver import Receiver
 
 QUIET = ("-W", "ignore")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from runspan.fake import Server, serve
-from runspan.viewer.receiver import Receiver
 from tests.recipes.support import QUIET, env_of, files_of, run, written
 from tests.support.fixtures import receiver
 from tests.support.otlp import generations, run_ids, runs, unfinished
+from tests.support.receiver import Receiver
 from tests.support.serving import background, broker, free_port, wait_for
 
 __all__ = ["broker", "receiver"]

@@ -13,11 +13,11 @@ import pytest
 
 from runspan.fake import Server, SimulatedClock, serve
 from runspan.fake.responses import SECRET, Message, Scenario
-from runspan.viewer.receiver import Receiver
 from tests.recipes.support import QUIET, env_of, files_of, run, written
 from tests.support.children import PATIENCE_S
 from tests.support.fixtures import receiver
 from tests.support.otlp import generations, unfinished
+from tests.support.receiver import Receiver
 from tests.support.serving import background, broker, free_port, wait_for
 
 __all__ = ["broker", "receiver"]

@@ -12,13 +12,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import runspan
-from runspan.viewer.receiver import Receiver
 from tests.setup.conftest import Run
 from tests.support.app import begin_runs, canned_client
 from tests.support.children import environment, nobody
 from tests.support.children import run as run_child
 from tests.support.collector import serve_grpc
 from tests.support.otlp import generations, runs
+from tests.support.receiver import Receiver
 
 
 def langfuse(receiver: Receiver) -> dict[str, str]:

@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from runspan.fake import serve
-from runspan.viewer import receiver as receivers
+from tests.support import receiver as receivers
 from tests.support.children import environment, run
 from tests.support.otlp import run_ids
 

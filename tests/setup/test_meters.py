@@ -16,9 +16,9 @@ from runspan.config import Config, ConfigError
 from runspan.exporting import sending
 from runspan.fake import Server, serve
 from runspan.meters import Meters
-from runspan.viewer.receiver import Receiver
 from tests.support.children import black_hole, environment, nobody, run
 from tests.support.otlp import run_ids
+from tests.support.receiver import Receiver
 from tests.support.redirecting import redirecting
 
 from .conftest import settle

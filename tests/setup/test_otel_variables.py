@@ -9,12 +9,12 @@ import time
 import pytest
 
 import runspan
-from runspan.viewer.receiver import Receiver
 from tests.setup.conftest import Run
 from tests.support.children import environment, nobody
 from tests.support.children import run as run_child
 from tests.support.collector import serve_grpc
 from tests.support.otlp import runs
+from tests.support.receiver import Receiver
 
 
 def to(receiver: Receiver | str, **more: str) -> dict[str, str]:

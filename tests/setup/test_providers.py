@@ -9,9 +9,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, nobody, run
 from tests.support.otlp import run_ids, runs
+from tests.support.receiver import Receiver
 
 GLOBAL = """
     from opentelemetry import trace

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from runspan.fake import Server, serve
-from runspan.viewer.receiver import Receiver
 from tests.support.children import environment, run
 from tests.support.otlp import runs
+from tests.support.receiver import Receiver
 
 APP = """
 import importlib.metadata

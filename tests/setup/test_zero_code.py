@@ -13,8 +13,8 @@ import pytest
 
 import runspan
 from runspan.fake import serve
-from runspan.viewer import receiver as receivers
 from runspan.zero_code import ZeroCode
+from tests.support import receiver as receivers
 from tests.support import zero_code
 from tests.support.children import PATIENCE_S, environment, run
 from tests.support.otlp import generations, runs

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runspan.fake import Server
-from runspan.viewer.receiver import Receiver
+from tests.support.receiver import Receiver
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0  # no test waits so long; a child that hangs is killed then

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from runspan.fake import Server, serve
-from runspan.viewer import receiver as receivers
-from runspan.viewer.receiver import Receiver
+from tests.support import receiver as receivers
+from tests.support.receiver import Receiver
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runspan.viewer.receiver import Receiver
 from runspan.viewer.spans import Span
+from tests.support.receiver import Receiver
 
 
 def of(receiver: Receiver, operation: str) -> list[Span]:

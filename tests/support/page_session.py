@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runspan import fake
-from runspan.viewer import receiver
+from tests.support import receiver
 
 from .pages import ROOT, Block, blocks_of
 

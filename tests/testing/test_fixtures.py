@@ -15,7 +15,7 @@ import runspan
 from runspan.fake import Message, Scenario, Server, Usage
 from runspan.testing import RunTraces, ToolCall, capture_runs
 from runspan.testing import Usage as SeenUsage
-from runspan.viewer import receiver
+from tests.support import receiver
 
 QUESTION = "What is 6 times 7?"
 ANSWERED = Scenario(

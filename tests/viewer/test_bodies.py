@@ -14,8 +14,8 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from runspan.viewer import decode
-from runspan.viewer.receiver import Limits, Receiver, serve
 from runspan.viewer.spans import Event, Link, Span
+from tests.support.receiver import Limits, Receiver, serve, signals
 
 TRACE_ID, SPAN_ID, PARENT_ID = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174", "eee19b7ec3c1b173"
 LIMITS = Limits(request_bytes=100_000, decoded_bytes=200_000)
@@ -328,4 +328,4 @@ def test_every_cut_and_every_flipped_byte_is_answered(receiver: Receiver) -> Non
 def test_a_name_that_is_no_unicode_is_a_bad_body() -> None:
     # protobuf 7.36 ends in a SystemError there.
     with pytest.raises(decode.BadBodyError):
-        decode.decode(decode.TRACES, b'{"resourceSpans": [{"\\ud800": 1}]}', decode.JSON)
+        signals.decode(signals.TRACES, b'{"resourceSpans": [{"\\ud800": 1}]}', decode.JSON)

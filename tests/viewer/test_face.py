@@ -31,7 +31,7 @@ def test_without_the_extra_there_is_one_line_that_says_what_to_install() -> None
 def test_the_receiver_and_the_store_need_no_extra() -> None:
     program = (
         "import sys\nfor name in ('uvicorn', 'starlette', 'jinja2', 'grpc', 'openai'): sys.modules[name] = None\n"
-        "from runspan.viewer import Store, receiver, tree; print('fine')"
+        "from runspan.viewer import Store, tree; print('fine')"
     )
     assert run(program).strip() == "fine"
 

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 
-from runspan.viewer.receiver import Limits, Receiver, serve
 from runspan.viewer.spans import Event, Span
+from tests.support.receiver import Limits, Receiver, serve
 
 RESOURCE = Resource({"service.name": "math-tutor"})
 

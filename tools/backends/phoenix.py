@@ -38,7 +38,7 @@ SHOWS: Reads = {
     "tokens written to the cache": key("llm.token_count.prompt_details.cache_write"),
     "tokens of reasoning": key("llm.token_count.completion_details.reasoning"),
     "question": lambda seen: _said(seen, "llm.input_messages"),
-    "answer": lambda seen: _said(seen, "llm.output_messages"),
+    "answer": lambda seen: _said(seen, "llm.output_messages", but="tool"),
 }
 
 
@@ -66,9 +66,13 @@ def checks() -> Iterator[Check]:
             yield from _asked(at, project, told)
 
 
-def _said(seen: Seen, prefix: str) -> str:
-    """The texts of messages, or the names of the functions that they call, in order."""
-    found = [(k, v) for k, v in seen.attributes.items() if k.startswith(prefix)]
+def _said(seen: Seen, prefix: str, but: str = "") -> str:
+    """The texts of messages, or the names of the functions that they call, in order; `but`: not those of this role."""
+    roles = {k.removesuffix("role"): v for k, v in seen.attributes.items() if k.endswith(".message.role")}
+    left_out = tuple(message for message, role in roles.items() if role == but)
+    found = [
+        (k, v) for k, v in seen.attributes.items() if k.startswith(prefix) and not k.startswith(left_out)
+    ]
     found.sort(key=lambda item: [int(word) if word.isdigit() else 0 for word in item[0].split(".")])
     texts = (v for k, v in found if k.endswith((".message.content", ".message_content.text")))
     return in_words(texts, (v for k, v in found if k.endswith(".function.name")))

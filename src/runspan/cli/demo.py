@@ -1,7 +1,7 @@
 """`runspan demo` and `make demo`: the main job, without a key and without a network.
 
-Plays the conversations of `scene` with the fake server through the official client; spans travel over real OTLP/HTTP, and what
-arrived is shown: in the viewer, or drawn in the terminal.
+Plays the conversations of `scene` with the fake server through the official client. Their spans are shown in the viewer, where they
+come over OTLP/HTTP, or drawn in the terminal.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import runspan
 
-from ..viewer import HTTP_PORT, PortBusyError, receiver, tree
+from ..observing.console import draw
+from ..viewer import HTTP_PORT, PortBusyError
 from . import briefing, exits, scene
 from .needed import viewer_serve
 from .output import Problem, reason
@@ -27,6 +32,7 @@ from .waiting import stopping
 if TYPE_CHECKING:
     from ..viewer import Viewer
 
+SERVICE = "runspan-demo"
 NEXT = """
 This is what one line did:  runspan.instrument()
 Next: install runspan[ui] where your app runs. Start `runspan ui` (or any OTLP backend on localhost:4318), and then your
@@ -62,10 +68,12 @@ def command(terminal: bool, port: int | None, is_opened: bool) -> None:
 
 
 def _in_terminal() -> None:
-    with receiver.serve() as received:
-        _play(received.endpoint, _with_briefing(scene.FEW))
-        click.echo()
-        tree.render(received.spans)
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(resource=Resource({SERVICE_NAME: SERVICE}), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    _play(_with_briefing(scene.FEW), tracer_provider=provider)
+    click.echo()
+    draw(kept.get_finished_spans())
     click.echo(NEXT)
 
 
@@ -78,7 +86,8 @@ def _in_viewer(port: int | None, is_opened: bool) -> None:
         click.echo(f"The viewer is open: {viewer.url}\n")
         if is_opened:
             click.launch(viewer.url)
-        _play(viewer.endpoint, _with_briefing(scene.TALKS))
+        talks = _with_briefing(scene.TALKS)
+        _play(talks, endpoint=viewer.endpoint, service_name=SERVICE, set_global=True)
         until_stopped = stopping()
         click.echo(f"\nNow look at {viewer.url} (Ctrl-C ends it)")
         until_stopped()
@@ -89,11 +98,11 @@ def _with_briefing(talks: Sequence[scene.Held]) -> Sequence[scene.Held]:
     return (*talks, briefing.Briefing()) if briefing.is_known() else talks
 
 
-def _play(endpoint: str, talks: Sequence[scene.Held]) -> None:
+def _play(talks: Sequence[scene.Held], **where: Any) -> None:
     runs = sum(talk.runs for talk in talks)
     click.echo(f"A sample app talks to a fake server through the openai client: {runs} runs, a few seconds.")
     scene.warm_up()
-    runspan.instrument(endpoint=endpoint, service_name="runspan-demo", set_global=True, prices=scene.PRICES)
+    runspan.instrument(**where, prices=scene.PRICES)
     try:
         scene.play(click.echo, talks)
     finally:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from ..config import BACKENDS, ConfigError, host_of, resolve
 from ..exporting.address import HTTP, address
 from ..exporting.batches import batches
-from ..viewer.decode import TRACES, BadBodyError, parse
+from ..viewer.decode import BadBodyError, parse
 from ..viewer.store.files import exports, refusal
 from ..viewer.text import neutral
 from ..viewer.units import count
@@ -119,7 +120,9 @@ def _parts(path: Path) -> Iterator[ResourceSpans]:
 
 def _read(path: Path, where: str, body: bytes, content_type: str) -> list[ResourceSpans]:
     try:
-        return list(parse(TRACES, body, content_type, lambda request: request).resource_spans)
+        return list(
+            parse(ExportTraceServiceRequest, body, content_type, lambda request: request).resource_spans
+        )
     except BadBodyError as error:
         raise ValueError(refusal(path, where, content_type, error)) from error
 

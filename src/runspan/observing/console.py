@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,16 @@ from ..guard import guarded
 
 MAX_TRACES = 200  # watched at once; the oldest is forgotten
 MAX_SPANS = 2_000  # of one trace
+
+
+def draw(spans: Sequence[ReadableSpan]) -> None:
+    """As trees on standard output."""
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    from ..viewer import decode, tree
+
+    export: Any = encode_spans(spans)
+    tree.render(decode.spans_of(export))
 
 
 @dataclass(slots=True)
@@ -66,13 +77,8 @@ class Console(SpanProcessor):
 
     def _print(self, over: _Trace | None) -> None:
         if over is not None:
-            from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-
-            from ..viewer import decode, tree
-
             with self._printing:  # two traces may end at once
-                spans: Any = decode.TRACES.read(encode_spans(over.spans))
-                tree.render(spans)
+                draw(over.spans)
 
     def _ended(self, span: ReadableSpan) -> _Trace | None:
         """The trace, if this was the last of it."""

@@ -1,4 +1,4 @@
-"""OTLP in, pictures out: a receiver for tests, trees in the terminal, and the local viewer of `runspan ui`.
+"""OTLP in, pictures out: trees in the terminal, and the local viewer of `runspan ui`.
 
     with runspan.viewer.serve(port=4318) as viewer:  # needs the extra runspan[ui]
         print(viewer.url)

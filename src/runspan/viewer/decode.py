@@ -10,18 +10,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordProto
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from runspan.viewer.spans import Attributes, Event, Link, LogRecord, Metric, Point, Span, Value
+from runspan.viewer.spans import Attributes, Event, Link, LogRecord, Span, Value
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -32,7 +29,6 @@ SPAN_ID_BYTES = 8
 # as lists of {"key", "value"}.
 HEX_FIELDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 
-Item = Span | Metric | LogRecord
 Read = TypeVar("Read")
 
 
@@ -40,23 +36,10 @@ class BadBodyError(ValueError):
     """The body is not what its content type says; the message tells the sender why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One kind of telemetry: the message it arrives in and the reader of that message."""
-
-    message: Callable[[], Any]
-    read: Callable[[Any], Iterator[Item]]
-
-
-def decode(signal: Signal, body: bytes, content_type: str) -> tuple[Item, ...]:
-    """All items of one body, or `BadBodyError` and none of them. `content_type` is `PROTOBUF` or `JSON`."""
-    return parse(signal, body, content_type, lambda message: tuple(signal.read(message)))
-
-
-def parse(signal: Signal, body: bytes, content_type: str, read: Callable[[Any], Read]) -> Read:
-    """What `read` makes of the body's message; whatever is wrong with either is a `BadBodyError`."""
+def parse(kind: Callable[[], Any], body: bytes, content_type: str, read: Callable[[Any], Read]) -> Read:
+    """What `read` makes of the body's message, of this kind; whatever is wrong with either is a `BadBodyError`."""
     try:
-        return read(PARSERS[content_type](signal.message(), body))
+        return read(PARSERS[content_type](kind(), body))
     except RecursionError:
         raise BadBodyError(f"can not read the body as {content_type}: nested too deeply") from None
     # Of any type: a lone surrogate in a name is a SystemError in protobuf 7.36, as the fuzzer found.
@@ -100,7 +83,8 @@ def _id(key: str, value: Any) -> str | None:
 PARSERS: Mapping[str, Callable[[Any, bytes], Any]] = {PROTOBUF: _from_protobuf, JSON: _from_json}
 
 
-def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
+def spans_of(request: ExportTraceServiceRequest) -> Iterator[Span]:
+    """All spans of one export."""
     for resource_spans in request.resource_spans:
         resource = attributes(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
@@ -139,48 +123,6 @@ def read_span(span: trace_pb2.Span, resource: Attributes, scope: Instrumentation
     )
 
 
-def _metrics(request: ExportMetricsServiceRequest) -> Iterator[Metric]:
-    for resource_metrics in request.resource_metrics:
-        resource = attributes(resource_metrics.resource.attributes)
-        for scope_metrics in resource_metrics.scope_metrics:
-            for metric in scope_metrics.metrics:
-                kind = metric.WhichOneof("data") or ""
-                points = getattr(metric, kind).data_points if kind else ()
-                yield Metric(
-                    name=metric.name,
-                    unit=metric.unit,
-                    description=metric.description,
-                    kind=kind,
-                    points=tuple(map(_point, points)),
-                    resource=resource,
-                    scope=scope_metrics.scope.name,
-                )
-
-
-def _point(point: Any) -> Point:
-    labels, time_ns = attributes(point.attributes), point.time_unix_nano
-    if hasattr(point, "count"):
-        has_sum = "sum" not in OPTIONAL_SUM.get(point.DESCRIPTOR.name, ()) or point.HasField("sum")
-        return Point(labels, time_ns, count=point.count, sum=point.sum if has_sum else None)
-    kind = point.WhichOneof("value")
-    return Point(labels, time_ns, value=getattr(point, kind) if kind else None)
-
-
-# A summary's sum is always there; a histogram's may be absent (opentelemetry/proto/metrics/v1/metrics.proto).
-OPTIONAL_SUM: Mapping[str, tuple[str, ...]] = {
-    "HistogramDataPoint": ("sum",),
-    "ExponentialHistogramDataPoint": ("sum",),
-}
-
-
-def _logs(request: ExportLogsServiceRequest) -> Iterator[LogRecord]:
-    for resource_logs in request.resource_logs:
-        resource = attributes(resource_logs.resource.attributes)
-        for scope_logs in resource_logs.scope_logs:
-            for record in scope_logs.log_records:
-                yield read_log(record, resource, scope_logs.scope.name)
-
-
 def read_log(record: LogRecordProto, resource: Attributes, scope: str) -> LogRecord:
     """One log record of the wire; `ValueError` where its ids are none."""
     return LogRecord(
@@ -194,11 +136,6 @@ def read_log(record: LogRecordProto, resource: Attributes, scope: str) -> LogRec
         resource=resource,
         scope=scope,
     )
-
-
-TRACES = Signal(ExportTraceServiceRequest, _spans)
-METRICS = Signal(ExportMetricsServiceRequest, _metrics)
-LOGS = Signal(ExportLogsServiceRequest, _logs)
 
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, Value]:

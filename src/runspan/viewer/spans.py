@@ -54,30 +54,6 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One measured value of a metric. Distributions have `count` and perhaps `sum` instead of `value`."""
-
-    attributes: Attributes
-    time_ns: int
-    value: int | float | None = None
-    count: int | None = None
-    sum: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric of one export, with its points."""
-
-    name: str
-    unit: str
-    description: str
-    kind: str  # gauge, sum, histogram, exponential_histogram, summary; "" when the sender gave no data
-    points: tuple[Point, ...]
-    resource: Attributes
-    scope: str
-
-
-@dataclass(frozen=True, slots=True)
 class LogRecord:
     """One log record or event. Its ids are None outside of any span."""
 

@@ -1,8 +1,6 @@
 """Traces drawn in the terminal: a tree on the left, times and a waterfall on the right, a sum at the end.
 
-    with serve() as receiver:
-        ...
-        tree.render(receiver.wait_for_spans(9))
+    tree.render(store.spans(trace_id))
 
 In colour where the output is a terminal.
 """

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runspan.viewer import PortBusyError, Viewer, receiver, serve
+from runspan.viewer import PortBusyError, Viewer, serve
 from runspan.viewer.web.safety import gate, is_loopback
+from tests.support import receiver
 
 from ..runs import a_run
 from ..wire import PROTOBUF, call, export, post

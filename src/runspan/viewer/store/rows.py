@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from runspan.viewer import conversation
-from runspan.viewer.decode import LOGS, TRACES, attributes, parse, read_log, read_span
+from runspan.viewer.decode import attributes, parse, read_log, read_span
 from runspan.viewer.dialects import normal
 from runspan.viewer.kinds import is_error, word
 from runspan.viewer.spans import LogRecord, Span
@@ -73,12 +75,12 @@ class Batch:
 
 def traces(body: bytes, content_type: str) -> Batch:
     """The rows of one trace export. Raises `decode.BadBodyError`."""
-    return parse(TRACES, body, content_type, _traces)
+    return parse(ExportTraceServiceRequest, body, content_type, _traces)
 
 
 def logs(body: bytes, content_type: str) -> Batch:
     """The log records of one export that stand in a trace; others have no place in a trace viewer."""
-    return parse(LOGS, body, content_type, _logs)
+    return parse(ExportLogsServiceRequest, body, content_type, _logs)
 
 
 def _traces(request: Any) -> Batch:

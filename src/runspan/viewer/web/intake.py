@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from starlette.concurrency import run_in_threadpool
 
-from runspan.viewer.decode import METRICS, BadBodyError, decode
+from runspan.viewer.decode import BadBodyError, parse
 from runspan.viewer.http_body import RefusedError, decompress
 from runspan.viewer.store import Store, StoreFullError, rows
 from runspan.viewer.store.rows import Batch
@@ -30,7 +31,7 @@ class Limits:
 
 def metrics(body: bytes, content_type: str) -> Batch:
     """Metrics are read, so that a broken sender learns of it, and not kept: this is a viewer of traces."""
-    decode(METRICS, body, content_type)
+    parse(ExportMetricsServiceRequest, body, content_type, lambda _: None)
     return Batch()
 
 

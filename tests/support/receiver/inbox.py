@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from runspan.viewer.decode import Item
-from runspan.viewer.spans import LogRecord, Metric, Span
+from runspan.viewer.spans import LogRecord, Span
+from tests.support.receiver.metrics import Metric
+from tests.support.receiver.signals import Item
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A small OTLP/HTTP receiver on a real socket, for tests and for looking at traces on one's own machine.
+"""A small OTLP/HTTP receiver on a real socket.
 
     with serve() as receiver:
         exporter = OTLPSpanExporter(endpoint=f"{receiver.endpoint}/v1/traces")
@@ -16,9 +16,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runspan.viewer.http_server import Answer, Limits, Server
-from runspan.viewer.inbox import Inbox, Request
-from runspan.viewer.spans import LogRecord, Metric, Span
+from runspan.viewer.spans import LogRecord, Span
+from tests.support.receiver.http_server import Answer, Limits, Server
+from tests.support.receiver.inbox import Inbox, Request
+from tests.support.receiver.metrics import Metric
 
 __all__ = ["Limits", "Receiver", "Request", "serve"]
 

@@ -13,10 +13,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from runspan.viewer.decode import JSON, LOGS, METRICS, TRACES, BadBodyError, Item, Signal, decode
-from runspan.viewer.http_body import RefusedError, decompress, read_body
-from runspan.viewer.inbox import Inbox, Request
+from runspan.viewer.decode import JSON, BadBodyError
+from runspan.viewer.http_body import RefusedError, decompress
 from runspan.viewer.otlp_answers import SUCCESS, refusal
+from tests.support.receiver.http_body import read_body
+from tests.support.receiver.inbox import Inbox, Request
+from tests.support.receiver.signals import LOGS, METRICS, TRACES, Item, Signal, decode
 
 SIGNALS: Mapping[str, Signal] = {"/v1/traces": TRACES, "/v1/metrics": METRICS, "/v1/logs": LOGS}
 
