@@ -53,9 +53,6 @@ class Installer(MetaPathFinder):
                 setattr(owner, name, original)
         self._patched.clear()
 
-    def is_patched(self, owner: Any, name: str) -> bool:
-        return any(o is owner and n == name for o, n, _, _ in self._patched)
-
     def ours(self, owner: Any, name: str) -> Any:
         """Our patch of it; None: there is none."""
         return next((ours for o, n, _, ours in self._patched if o is owner and n == name), None)
@@ -108,7 +105,7 @@ class Installer(MetaPathFinder):
             with guarded(f"patch {self._library}"):
                 owner = getattr(module, class_name, None) if isinstance(class_name, str) else class_name
                 original = vars(owner).get(name) if owner is not None else None
-                if self.is_patched(owner, name) or (
+                if self.ours(owner, name) is not None or (
                     original is None and self._is_elsewhere(module, class_name)
                 ):
                     continue

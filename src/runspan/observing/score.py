@@ -9,19 +9,15 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 
-from .. import _compat
-from .._version import __version__
 from ..conventions import genai
 from ..conventions import observed as words
 from ..core.redact import CUT
 from ..guard import guarded, logger
 from ..runtime import active
 from ..runtime.active import Active
-from ..runtime.emitter import SCOPE
+from ..runtime.content_event import emitted
 from .runs import span_of_run
 from .spans import current_context, target_of
-
-_LOGS = _compat.logs_api()
 
 
 def score(
@@ -55,10 +51,11 @@ def score(
     with guarded("record a score"):
         about = _about(state, run_id, trace_id)
         said = _said(state, name, value, comment, run_id)
-        provider = None if _LOGS is None else _LOGS.get_logger_provider()
-        if _compat.is_logger_provider(provider):
-            _log(provider, said, about)
-        elif about is not None and about.is_recording():
+        now_ns = time.time_ns()
+        context = Context() if about is None else trace.set_span_in_context(about, Context())
+        if emitted(words.EVALUATION, said, context, now_ns, observed_ns=now_ns):
+            return
+        if about is not None and about.is_recording():
             about.add_event(words.EVALUATION, said)
         else:
             _span(state, str(said[words.EVALUATION_NAME]), said, about)
@@ -79,7 +76,7 @@ def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Spa
         return None
     if here.get_span_context().trace_id == number:
         return here
-    span_id = state.traces.get(number, 0)
+    span_id = state.traces.get(number) or 0
     return NonRecordingSpan(SpanContext(number, span_id, True, TraceFlags(TraceFlags.SAMPLED)))
 
 
@@ -99,19 +96,6 @@ def _said(
     if run_id is not None:
         said[genai.RESPONSE_ID] = run_id
     return said
-
-
-def _log(provider: Any, said: dict[str, Any], about: trace.Span | None) -> None:
-    now = time.time_ns()
-    record = _LOGS.LogRecord(
-        timestamp=now,
-        observed_timestamp=now,
-        context=Context() if about is None else trace.set_span_in_context(about, Context()),
-        severity_number=_LOGS.SeverityNumber.INFO,
-        event_name=words.EVALUATION,
-        attributes=said,
-    )
-    provider.get_logger(SCOPE, __version__).emit(record)
 
 
 def _span(state: Active, name: str, said: dict[str, Any], about: trace.Span | None) -> None:

@@ -6,15 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec.structs import replace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, StaticSampler, TraceIdRatioBased
 
 from .. import _compat
-from ..guard import swallow
 from ..runtime import tracers
 from ..runtime.active import Active
-from ..runtime.emitter import SCOPE
 from .capture import Capture
 
 
@@ -46,21 +43,15 @@ def _make(state: Active, provider: Any) -> Target:
         if of_sdk is None
         else min(state.config.limits.max_attribute_chars, of_sdk)
     )
-    texts = replace(state.texts, on_error=_redaction_failed)
-    tracer = tracers.of(provider, SCOPE)
     return Target(
         state,
         provider,
-        tracer,
-        Capture(texts, max_chars),
+        tracers.of(provider),
+        Capture(state.texts, max_chars),
         asks_attributes=not _is_of_sdk(getattr(provider, "sampler", None)),
         max_attributes=_compat.max_attributes(provider),
         drops_unsampled=_drops_unsampled(provider),
     )
-
-
-def _redaction_failed(error: Exception) -> None:
-    swallow("redact a text (it was dropped)", error)
 
 
 # ParentBased says of itself which samplers it asks, the root's first.

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from opentelemetry.trace import SpanContext
 from ..config import Config
 from ..conventions.backend_attributes import NONE, BackendAttributes
 from ..core.redact import Texts
+from .recent import Recent
 from .registry import RunRegistry
 
 MAX_TRACES = 10_000  # whose first span is remembered
@@ -32,17 +32,15 @@ class Active:
     extra: BackendAttributes = NONE  # what the backend of the preset wants more
     page: str | None = None  # where it shows a trace, with {trace_id} in it
     targets: dict[int, Any] = field(default_factory=dict)  # kept by observing/, by id of the provider
-    traces: dict[int, int] = field(default_factory=dict)  # trace id -> id of our first span in it
-    _order: deque[int] = field(default_factory=deque)  # of the traces
+    traces: Recent[int, int] = field(
+        default_factory=lambda: Recent(MAX_TRACES)
+    )  # trace id -> id of our first span in it
     is_forgotten: bool = False  # of the parent process: its open spans are the parent's to end
 
     def note_trace(self, own: SpanContext) -> None:
         """For scores that name only the trace."""
-        if own.trace_id not in self.traces:
-            self.traces[own.trace_id] = own.span_id
-            self._order.append(own.trace_id)
-            if len(self._order) > MAX_TRACES:
-                self.traces.pop(self._order.popleft(), None)
+        if self.traces.get(own.trace_id) is None:
+            self.traces.put(own.trace_id, own.span_id)
 
 
 now: Active | None = None

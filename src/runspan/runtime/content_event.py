@@ -7,6 +7,7 @@ record per generation, through the app's LoggerProvider, with the messages as st
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from .._version import __version__
 from ..conventions import genai
 from ..core.model import SpanData
 from ..guard import logger
+from .tracers import SCOPE
 
 _LOGS: Any = _compat.logs_api()
 EVENT = "gen_ai.client.inference.operation.details"
@@ -29,20 +31,34 @@ _STRUCTURED = (
 )
 
 
+def emitted(
+    name: str, attributes: Mapping[str, Any], context: Context, at_ns: int, observed_ns: int | None = None
+) -> bool:
+    """Whether this event went to the app's LoggerProvider; False: it has set none."""
+    provider: Any = None if _LOGS is None else _LOGS.get_logger_provider()
+    if not _compat.is_logger_provider(provider):
+        return False
+    record = _LOGS.LogRecord(
+        timestamp=at_ns,
+        observed_timestamp=observed_ns,
+        context=context,
+        severity_number=_LOGS.SeverityNumber.INFO,
+        event_name=name,
+        attributes=attributes,
+    )
+    provider.get_logger(SCOPE, __version__).emit(record)
+    return True
+
+
 class ContentEvents:
     """`emit` for each generation span; says once what is missing where the app has no LoggerProvider."""
 
-    def __init__(self, scope: str, max_chars: int) -> None:
-        self._scope = scope
+    def __init__(self, max_chars: int) -> None:
         self._max_chars = max_chars
         self._has_advised = False
 
     def emit(self, generation: SpanData, context: Context) -> None:
         if generation.event_facts is None:
-            return
-        provider: Any = None if _LOGS is None else _LOGS.get_logger_provider()
-        if not _compat.is_logger_provider(provider):
-            self._advise()
             return
         attributes: dict[str, Any] = {
             **genai.attributes(replace(generation, facts=generation.event_facts), self._max_chars)
@@ -50,17 +66,7 @@ class ContentEvents:
         for key in _STRUCTURED:
             if key in attributes:
                 attributes[key] = json.loads(attributes[key])
-        record = _LOGS.LogRecord(
-            timestamp=generation.end_ns,
-            context=context,
-            severity_number=_LOGS.SeverityNumber.INFO,
-            event_name=EVENT,
-            attributes=attributes,
-        )
-        provider.get_logger(self._scope, __version__).emit(record)
-
-    def _advise(self) -> None:
-        if not self._has_advised:
+        if not emitted(EVENT, attributes, context, generation.end_ns) and not self._has_advised:
             self._has_advised = True
             logger.warning(
                 "runspan: content is to go on log records, but the app has set no LoggerProvider, so they are not written. "

@@ -31,7 +31,6 @@ from .content_event import ContentEvents
 from .metrics import Metrics
 from .records import LiveSpan
 
-SCOPE = "runspan"
 FEW_ATTRIBUTES = (
     "runspan: the SDK keeps %d attributes of a span, and this one has %d. The most important stay: ids, status, model, tokens, "
     "then messages. Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, OTEL_ATTRIBUTE_COUNT_LIMIT or the provider's SpanLimits (the default "
@@ -128,7 +127,7 @@ class Emitter:
         self._extra = extra  # what the backend of the preset wants more
         self._tracers: dict[int, tuple[TracerProvider, Tracer, int | None]] = {}
         self._count_limit: int | None = None  # of the attributes of a span that begins now
-        self._content_events = ContentEvents(SCOPE, max_attribute_chars)
+        self._content_events = ContentEvents(max_attribute_chars)
         self._has_told_of_limit = False
 
     def begin(self, data: SpanData) -> LiveSpan:
@@ -257,7 +256,7 @@ class Emitter:
         known = self._tracers.get(id(provider))
         if known is None:
             limit = _compat.max_attributes(provider)
-            known = self._tracers[id(provider)] = (provider, tracers.of(provider, SCOPE), limit)
+            known = self._tracers[id(provider)] = (provider, tracers.of(provider), limit)
         self._count_limit = known[2]
         return known[1]
 

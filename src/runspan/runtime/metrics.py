@@ -19,8 +19,8 @@ from ..conventions.measures import DROPPED, Instrument, Measure
 from ..core.model import SpanData
 from ..core.redact import clean, cut
 from ..guard import guarded
+from .tracers import SCOPE
 
-SCOPE = "runspan"
 MAX_VALUES = 100  # different values of one attribute
 MAX_CHARS = 128  # of one value
 OTHER = "other"

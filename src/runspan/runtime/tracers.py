@@ -12,6 +12,8 @@ from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
 from .._version import __version__
 
+SCOPE = "runspan"  # of all our telemetry
+
 
 class _Making(threading.local):
     now = False
@@ -20,12 +22,12 @@ class _Making(threading.local):
 _making = _Making()
 
 
-def of(provider: TracerProvider, scope: str) -> Tracer:
+def of(provider: TracerProvider) -> Tracer:
     """A tracer of ours; one that records nothing inside another call of this on the same thread."""
     if _making.now:
         return NoOpTracer()
     _making.now = True
     try:
-        return provider.get_tracer(scope, __version__)
+        return provider.get_tracer(SCOPE, __version__)
     finally:
         _making.now = False
