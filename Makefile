@@ -166,7 +166,7 @@ fuzz: $(READY) .venvs/fuzz/.ready  ## all properties, EXAMPLES= each, then those
 	.venvs/fuzz/bin/python tools/fuzz.py $(SECONDS)
 
 fuzz-viewer: $(READY)  ## 20,000 broken bodies and odd requests (HTTP, gRPC, the JSON API) against a running viewer
-	@$(BIN)/python tools/viewer/fuzz.py
+	RUNSPAN_FUZZ_EXAMPLES=6700 $(PYTEST) -n 0 tests/fuzz/test_viewer.py
 
 soak: $(READY)  ## a million runs under simulated time (RUNS=), a busy app in real time (MINUTES=), and what grew meanwhile
 	@RUNS=$(RUNS) MINUTES=$(MINUTES) $(BIN)/python tools/bench.py simulated real

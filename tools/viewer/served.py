@@ -1,4 +1,4 @@
-"""A viewer in a process of its own: `python -m viewer.served DB [REQUEST_BYTES DECODED_BYTES]` prints its two ports and serves."""
+"""A viewer in a process of its own: `python -m viewer.served DB` prints its port and serves."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from processes import memory_mb, serving
 class Served:
     """One connection to it, and its process."""
 
-    def __init__(self, process: subprocess.Popen[str], ports: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: str) -> None:
         self.process = process
-        self.port, self.grpc_port = map(int, ports.split())
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=120)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
         self.connection.request(method, path, body or None, headers)
@@ -35,19 +34,18 @@ class Served:
 
 
 @contextmanager
-def served(db: Path, *limits: int) -> Iterator[Served]:
-    with serving("-m", "viewer.served", str(db), *map(str, limits)) as (process, ports):
-        viewer = Served(process, ports)
+def served(db: Path) -> Iterator[Served]:
+    with serving("-m", "viewer.served", str(db)) as (process, port):
+        viewer = Served(process, port)
         yield viewer
         viewer.connection.close()
 
 
-def _serve(db: str, *limits: str) -> None:
-    from runspan.viewer import Limits, serve
+def _serve(db: str) -> None:
+    from runspan.viewer import serve
 
-    bounds = Limits(**dict(zip(("request_bytes", "decoded_bytes"), map(int, limits), strict=False)))
-    with serve(port=0, db=db, limits=bounds, grpc_port=0) as viewer:
-        print(viewer.port, viewer.grpc_endpoint.rpartition(":")[2], flush=True)
+    with serve(port=0, db=db) as viewer:
+        print(viewer.port, flush=True)
         sys.stdin.read()
 
 
