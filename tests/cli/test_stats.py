@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from runspan.cli.group import cli
-from runspan.cli.summing import percentile
+from runspan.viewer.store.numbers import percentile
 from tests.viewer.runs import a_run
 
 from .saved import save, three_runs

@@ -110,10 +110,7 @@ def _output(to: Path | None) -> Iterator[TextIO]:
 def _written(
     source: Source, form: str, chosen: Selection, dropped: frozenset[str], out: TextIO
 ) -> tuple[int, int]:
-    condition, values = chosen.where()
-    if source.trace is not None:
-        condition = " AND ".join(filter(None, (condition, "trace = ?")))
-        values = (*values, bytes.fromhex(source.trace))
+    condition, values = chosen.where(source.trace)
     if form == OTLP:
         return _traces(source.store, condition, values, out), 0
     written = refused = 0

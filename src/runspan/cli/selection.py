@@ -45,8 +45,8 @@ class Selection:
     def is_narrow(self) -> bool:
         return bool(self.where()[0])
 
-    def where(self) -> tuple[str, tuple[Any, ...]]:
-        """Terms joined by AND, and their values."""
+    def where(self, trace: str | None = None) -> tuple[str, tuple[Any, ...]]:
+        """Terms joined by AND, and their values; of the runs in one trace, if it is named."""
         terms = [CONDITIONS[name][1] for name in self.equal]
         values: list[Any] = list(self.equal.values())
         if self.errors:
@@ -57,6 +57,9 @@ class Selection:
         if self.since_s is not None:
             terms.append("start_ns >= ?")
             values.append(max(0, time.time_ns() - int(self.since_s * 1e9)))
+        if trace is not None:
+            terms.append("trace = ?")
+            values.append(bytes.fromhex(trace))
         return " AND ".join(terms), tuple(values)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from ..viewer.store.numbers import BY, Group, columns, grouped, totals
 from . import selection
 from .output import say_json
 from .progress import progress
 from .selection import Selection, nothing
-from .source import opened
-from .summing import BY, grouped, totals
+from .source import Source, opened
 
 
 @click.command("stats", short_help="Totals of runs, tokens, cost and latency.")
@@ -43,7 +44,7 @@ def command(
     """
     by = tuple(dict.fromkeys(by))
     with opened(source, db) as found, progress("summing up"):
-        groups = grouped(found, selection, by)
+        groups = _groups(found, selection, by)
         if not groups:
             raise nothing(found, selection, "run")
     if as_json:
@@ -52,3 +53,10 @@ def command(
     from .stats_table import draw
 
     draw(groups, by)
+
+
+def _groups(source: Source, chosen: Selection, by: Sequence[str]) -> list[Group]:
+    """Runs (not model calls outside of any), the group with most of them first."""
+    where, values = chosen.where(source.trace)
+    condition = " AND ".join(filter(None, ("sort = 'run'", where)))
+    return grouped(source.store.select(f"SELECT {columns(by)} FROM runs WHERE {condition}", values), by)  # noqa: S608 - names of ours

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..viewer.paint import Paint
+from ..viewer.store.numbers import Group, totals
 from ..viewer.text import cell_len, fit, one_line
 from ..viewer.units import money, seconds
 from .output import shown
-from .summing import Group, totals
 
 UNKNOWN = "–"
 GAP = "  "

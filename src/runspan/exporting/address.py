@@ -15,6 +15,7 @@ from .. import presets
 from ..config import Config, ConfigError, host_of
 from ..presets import Destination
 from . import variables
+from .variables import of_otlp
 
 HTTP, GRPC = "http/protobuf", "grpc"
 DEFAULTS: Mapping[str, str] = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
@@ -81,8 +82,8 @@ def address(config: Config, over: str | None = None) -> Address:
     to = destination(config, over or said)
     if over is None:
         over = said if to.takes_grpc else HTTP
-    elif over != said and to.endpoint is None and variable("ENDPOINT")[1]:
-        name = variable("ENDPOINT")[0]
+    elif over != said and to.endpoint is None and of_otlp("ENDPOINT")[1]:
+        name = of_otlp("ENDPOINT")[0]
         raise ConfigError(
             f"{name} is for {said}, but this needs an address for {over}: name one with --endpoint."
         )
@@ -96,7 +97,7 @@ def exporters(config: Config) -> tuple[str, ...]:
     """Names as in `OTEL_TRACES_EXPORTER`; without it `otlp`, or nothing beside a file when no address is named."""
     wanted = variables.names("OTEL_TRACES_EXPORTER")
     if not wanted:
-        is_named = config.endpoint or config.backend or variable("ENDPOINT")[1]
+        is_named = config.endpoint or config.backend or of_otlp("ENDPOINT")[1]
         wanted = ["otlp"] if is_named or config.file is None else []
     return tuple(name for name in wanted if name != "none")
 
@@ -113,11 +114,6 @@ def protocol(signal: str = "TRACES") -> str:
     return variables.read_otlp("PROTOCOL", signal, variables.one_of(*DEFAULTS), HTTP)
 
 
-def variable(name: str, signal: str = "TRACES") -> tuple[str, str | None]:
-    """The variable that counts, and its value: the one for the signal beats the one for all."""
-    return variables.of_otlp(name, signal)
-
-
 def headers_of(own: Mapping[str, str], signal: str | None) -> dict[str, str]:
     """Those of options and preset, which beat those in the variables. `signal` None: the variables are for another address."""
     named = variables.read_otlp("HEADERS", signal, variables.headers, variables.NOTHING) if signal else {}
@@ -130,7 +126,7 @@ def endpoint_url(endpoint: str | None, over: str, signal: str = "TRACES") -> str
     An address for one signal alone is taken as it is (opentelemetry.io/docs/specs/otel/protocol/exporter).
     """
     path = f"/v1/{signal.lower()}"
-    name, value = variable("ENDPOINT", signal)
+    name, value = of_otlp("ENDPOINT", signal)
     if endpoint is None and value:
         _check(name, value, over)
     if over == GRPC:

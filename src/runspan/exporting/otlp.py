@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from .. import presets
 from ..config import Config, ConfigError
 from . import variables
-from .address import DEFAULTS, HTTP, Address, address, variable
+from .address import DEFAULTS, HTTP, Address, address
 from .loss_reporting import CURE
 from .sending import GrpcSender, HttpSender, Sender, Tries, credential_provider
 
@@ -79,7 +79,9 @@ def page(config: Config, has_app_provider: bool) -> str | None:
         return presets.page(name, os.environ, "")
     if presets.PRESETS[name].hosts:
         return presets.page(name, os.environ, config.endpoint)
-    return presets.page(name, os.environ, config.endpoint or variable("ENDPOINT")[1] or DEFAULTS[HTTP])
+    return presets.page(
+        name, os.environ, config.endpoint or variables.of_otlp("ENDPOINT")[1] or DEFAULTS[HTTP]
+    )
 
 
 def loaded(name: str, signal: str = "TRACES") -> Callable[..., Any]:

@@ -41,7 +41,7 @@ def read(name: str, parse: Parse[T], default: T) -> T:
         raise ConfigError(f"{name}={shown(name, text)}: {error}.") from None
 
 
-def of_otlp(name: str, signal: str) -> tuple[str, str | None]:
+def of_otlp(name: str, signal: str = "TRACES") -> tuple[str, str | None]:
     """The variable of the OTLP exporter that counts, and its value: the one for the signal beats the one for all."""
     special, general = f"OTEL_EXPORTER_OTLP_{signal}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
     counts = special if os.environ.get(special, "").strip() else general

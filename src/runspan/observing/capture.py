@@ -20,7 +20,6 @@ Shown = tuple[str, bool]  # a text, and whether it is JSON
 
 _encode = msgspec.json.Encoder().encode
 
-MAX_NODES = 1_000  # values of one argument list or result
 FAST_CHARS = 4_096  # of one text on the fast path
 
 
@@ -53,7 +52,7 @@ class Capture:
         if type(value) is str:
             if self._is_free and len(value) <= self._fast_chars and value.isascii() and value[:5] != "data:":
                 return value, False
-            walk = Walk(converter, self.texts, kind, self._max_chars, MAX_NODES)
+            walk = Walk(converter, self.texts, kind, self._max_chars)
             return cut(walk.text(value) or "", self._max_chars), False
         return self._json(kind, value), True
 
@@ -68,7 +67,7 @@ class Capture:
 
     def plain(self, kind: str, value: Any) -> Any:
         """`value` as JSON would hold it, bounded."""
-        return Walk(converter, self.texts, kind, self._max_chars, MAX_NODES).plain(value)
+        return Walk(converter, self.texts, kind, self._max_chars).plain(value)
 
     def dumps(self, plain: Any) -> str:
         """JSON of what `plain` gave, within the limit."""

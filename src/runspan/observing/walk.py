@@ -10,6 +10,7 @@ from typing import Any
 from ..core.redact import CUT, Texts, cut
 from .names import MASKED, is_secret
 
+MAX_NODES = 1_000  # values of one argument list or result
 MAX_DEPTH = 8
 MAX_ITEMS = 200  # of one container
 MAX_KEY_CHARS = 256
@@ -23,14 +24,12 @@ class Walk:
 
     __slots__ = ("_chars", "_converter", "_kind", "_nodes", "_path", "_texts")
 
-    def __init__(
-        self, converter: Callable[[type], Convert], texts: Texts, kind: str, max_chars: int, max_nodes: int
-    ) -> None:
+    def __init__(self, converter: Callable[[type], Convert], texts: Texts, kind: str, max_chars: int) -> None:
         self._converter = converter  # type -> what makes plain values of its values
         self._texts = texts
         self._kind = kind
         self._chars = max_chars
-        self._nodes = max_nodes
+        self._nodes = MAX_NODES
         self._path: set[int] = set()
 
     def plain(self, value: Any, depth: int = 0) -> Any:

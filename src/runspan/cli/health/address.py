@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from ...config import Config, ConfigError
-from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters, variable
+from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters
+from ...exporting.variables import of_otlp
 from ...presets import PRESETS
 from ..finding import Finding, bad, note, ok, warn
 from .asking import Answer, NoAnswerError, asked
@@ -35,7 +36,7 @@ def findings(config: Config) -> Iterator[Finding]:
     else:
         yield _judged(answer, where, to)
     yield from _swapped(to)
-    if variable("PROTOCOL")[1] is None and find_spec("opentelemetry.distro") is not None:
+    if of_otlp("PROTOCOL")[1] is None and find_spec("opentelemetry.distro") is not None:
         yield note("address", LAUNCHER, f"To check that: OTEL_EXPORTER_OTLP_PROTOCOL={GRPC} runspan doctor")
 
 

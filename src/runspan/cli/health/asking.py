@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...exporting.address import GRPC, Address
 from ...exporting.sending import new_session, reply
+from ...exporting.variables import of_otlp
 
 TIMEOUT_S = 3.0
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -92,10 +93,8 @@ def _credentials() -> object:
     """As the SDK's exporter makes them: of the files that the variables name."""
     import grpc
 
-    from ...exporting.address import variable
-
     def read(name: str) -> bytes | None:
-        path = variable(name)[1]
+        path = of_otlp(name)[1]
         return Path(path).read_bytes() if path and os.path.isfile(path) else None
 
     if not (root := read("CERTIFICATE")):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from runspan.fake.course import sse
 from runspan.fake.store import Object
 
 View: TypeAlias = Callable[[Object], Object]
@@ -31,11 +32,6 @@ def _alone(name: str, data: Object) -> Iterator[Event]:
     yield name, data
 
 
-def named(name: str, data: str) -> bytes:
-    """An event as OpenAI sends it."""
-    return f"event: {name}\ndata: {data}\n\n".encode()
-
-
 def inside(name: str, data: str) -> bytes:
     """No `event:` line: the name stands in the data, beside the object."""
     if not data.startswith("{"):  # [DONE]
@@ -53,7 +49,7 @@ class Dialect:
     about: str  # one line for people
     view: View = _same  # one object: assistant, thread, message, run, step, delta
     events: Callable[[str, Object], Iterator[Event]] = _alone  # what is sent for one event
-    frame: Callable[[str, str], bytes] = named  # (name, data as JSON) -> one event on the wire
+    frame: Callable[[str, str], bytes] = sse  # (name, data as JSON) -> one event on the wire
     lacks: frozenset[str] = frozenset()  # routes that it does not serve
     rename: Callable[[str], str] | None = None  # an id as it gives it; the other way is remembered
     blocks: bool = False  # a run is created once it is over

@@ -279,10 +279,7 @@ class Store:
 
     def span(self, trace: str, span: str) -> Span | None:
         """One span, whole."""
-        return next(
-            rows.spans(iter(self._packed("WHERE trace = ? AND span = ?", (id_of(trace), id_of(span)), 1))),
-            None,
-        )
+        return next(iter(self.some_spans(trace, [span])), None)
 
     def run_spans(self, trace: str, span: str) -> list[Span]:
         """A run's spans: itself and what is below it, by start."""
