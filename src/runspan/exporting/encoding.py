@@ -72,17 +72,16 @@ def _fill_span(into: Any, span: ReadableSpan) -> None:
     into.dropped_attributes_count = span.dropped_attributes
     into.dropped_events_count = span.dropped_events
     into.dropped_links_count = span.dropped_links
+    status = span.status
     into.status.SetInParent()
-    into.status.code = span.status.status_code.value
-    if span.status.description:
-        into.status.message = span.status.description
+    into.status.code = status.status_code.value
+    if status.description:
+        into.status.message = status.description
     _fill(into.attributes, span.attributes)
     for event in span.events:
-        one = into.events.add(
-            name=event.name,
-            time_unix_nano=event.timestamp,
-            dropped_attributes_count=event.dropped_attributes,
-        )
+        one = into.events.add()
+        one.name, one.time_unix_nano = event.name, event.timestamp
+        one.dropped_attributes_count = event.dropped_attributes
         _fill(one.attributes, event.attributes)
     for link in span.links:
         of = link.context
@@ -99,9 +98,12 @@ def _flags(context: Any) -> int:
     return _HAS_IS_REMOTE | (_IS_REMOTE if context is not None and context.is_remote else 0)
 
 
-def _fill(into: Any, attributes: Mapping[str, Any] | None) -> None:
-    for key, value in (attributes or {}).items():
-        _set(into.add(key=key).value, value)
+def _fill(into: Any, attributes: Any) -> None:
+    """Of the SDK's own mapping the dict inside is copied: to go over its items costs two calls of Python for each."""
+    for key, value in (attributes.copy() if attributes is not None else {}).items():
+        one = into.add()
+        one.key = key
+        _set(one.value, value)
 
 
 def _set(into: Any, value: Any) -> None:
@@ -117,7 +119,7 @@ def _set(into: Any, value: Any) -> None:
         into.bytes_value = value
     elif isinstance(value, Mapping):
         into.kvlist_value.SetInParent()
-        _fill(into.kvlist_value.values, value)
+        _fill(into.kvlist_value.values, dict(value))
     elif isinstance(value, Sequence):
         into.array_value.SetInParent()
         for item in value:
