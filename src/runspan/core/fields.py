@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 
@@ -15,11 +15,18 @@ MAX_STAMP = (
     100_000_000_000  # in seconds far away, in milliseconds long ago: what is larger counts smaller units
 )
 MAX_INT = 2**53  # beyond it neither JSON nor OTLP carries a number safely
+_NUMBERS = (int, float)  # made once: `int | float` would be made at each look
 
 
 def text(wire: Wire, key: str) -> str | None:
     value = wire.get(key)
     return value if isinstance(value, str) else None
+
+
+def text_in(wire: Wire, key: str, inner: str) -> str | None:
+    """A text of the object under `key`."""
+    value = wire.get(key)
+    return text(value, inner) if isinstance(value, dict) else None
 
 
 def ident(wire: Wire, key: str = "id") -> str:
@@ -28,29 +35,33 @@ def ident(wire: Wire, key: str = "id") -> str:
 
 
 def ident_of(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and -MAX_INT < value < MAX_INT:
-        return str(value)
-    return value if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value
+    return (
+        str(value)
+        if isinstance(value, int) and type(value) is not bool and -MAX_INT < value < MAX_INT
+        else ""
+    )
 
 
 def number(wire: Wire, key: str) -> int | None:
     value = wire.get(key)
-    return int(value) if value is not None and is_number(value) else None
+    return int(value) if is_number(value) else None
 
 
 def count(wire: Wire, key: str) -> int | None:
-    value = number(wire, key)
-    return value if value is not None and value >= 0 else None
+    value = wire.get(key)
+    return int(value) if is_number(value) and value > -1 else None  # -0.5 is 0
 
 
 def real(wire: Wire, key: str) -> float | None:
     value = wire.get(key)
-    return float(value) if value is not None and is_number(value) else None
+    return float(value) if is_number(value) else None
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """The range is false for NaN and infinities, too."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_INT < value < MAX_INT
+    return isinstance(value, _NUMBERS) and type(value) is not bool and -MAX_INT < value < MAX_INT
 
 
 def moment(wire: Wire, key: str) -> float | None:
@@ -58,7 +69,7 @@ def moment(wire: Wire, key: str) -> float | None:
     value = wire.get(key)
     if isinstance(value, str):
         value = _moment_of_text(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_STAMP * 1_000**3:
+    if type(value) is bool or not isinstance(value, _NUMBERS) or not 0 < value < MAX_STAMP * 1_000**3:
         return None
     while value >= MAX_STAMP:
         value /= 1_000
@@ -88,7 +99,7 @@ def flag(wire: Wire, key: str) -> bool | None:
 
 def kind_of(wire: Wire, key: str) -> str | None:
     """A word, alone or as the `type` of an object."""
-    return text(wire, key) or text(mapping(wire, key), "type")
+    return text(wire, key) or text_in(wire, key, "type")
 
 
 def mapping(wire: Wire, key: str) -> Wire:

@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from ...core import blobs
 from ...core.fields import Wire as Wire  # what other readers of the wire use, too
-from ...core.fields import count, first, flag, kind_of, real, texts, without_nulls
+from ...core.fields import count, first, flag, kind_of, real, text_in, texts, without_nulls
 from ...core.fields import ident as ident
 from ...core.fields import items as items
 from ...core.fields import mapping as mapping
@@ -45,7 +45,7 @@ from .tool_calls import tool_call
 
 def _tool_choice(wire: Wire, key: str) -> str | None:
     """The function that must be called, or the word for what may be; None where the model chooses, which is the rule."""
-    word = text(mapping(mapping(wire, key), "function"), "name") or kind_of(wire, key)
+    word = text_in(mapping(wire, key), "function", "name") or kind_of(wire, key)
     return word if word != "auto" else None
 
 
@@ -65,6 +65,8 @@ _RUN_SETTINGS: Mapping[str, Callable[[Wire, str], object]] = {
     "truncation_strategy": _last_messages,
 }
 _RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
+POLLED = ("id", "status", "started_at", "expires_at")  # what is read of a poll of a live Run
+_POLLED = frozenset(POLLED)
 
 
 def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = None) -> Run | None:
@@ -76,7 +78,10 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         return None
     status = text(wire, "status")
     phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
-    reason = text(mapping(wire, "incomplete_details"), "reason")
+    started_at, expires_at = stamp(wire, "started_at"), stamp(wire, "expires_at")
+    if phase is not Phase.OVER and wire.keys() <= _POLLED:
+        return Run(id_, thread, status, phase, started_at=started_at, expires_at=expires_at)
+    reason = text_in(wire, "incomplete_details", "reason")
     # The API has no expired_at: a Run that expired did so at its expires_at.
     ends = (*_RUN_ENDS, "expires_at") if outcome is Outcome.EXPIRED else _RUN_ENDS
     required = mapping(mapping(wire, "required_action"), "submit_tool_outputs")
@@ -97,9 +102,9 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         incomplete_reason=reason,
         finish_reason=statuses.FINISH_REASONS.get(reason or ""),
         created_at=stamp(wire, "created_at"),
-        started_at=stamp(wire, "started_at"),
+        started_at=started_at,
         ended_at=first(wire, ends, stamp),
-        expires_at=stamp(wire, "expires_at"),
+        expires_at=expires_at,
         metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
         settings=_settings(wire),
         file_ids=texts(wire, "file_ids"),
@@ -163,7 +168,7 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     if wire.get("file_ids"):
         parts += tuple(Part(ATTACHMENT, None, {"file_id": file_id}) for file_id in texts(wire, "file_ids"))
     run_id, status = ident(wire, "run_id") or None, text(wire, "status")
-    reason = text(mapping(wire, "incomplete_details"), "reason")
+    reason = text_in(wire, "incomplete_details", "reason")
     return Message(
         id=ident(wire) if id_ is None else id_,
         role=text(wire, "role") or ("assistant" if run_id else "user"),

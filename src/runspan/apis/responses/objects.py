@@ -7,6 +7,7 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ...core.fields import (
@@ -21,6 +22,7 @@ from ...core.fields import (
     real,
     stamp,
     text,
+    text_in,
     texts,
     without_nulls,
 )
@@ -32,10 +34,12 @@ from . import parts, statuses
 from .items import Output
 
 RESPONSE = "response"
+POLLED = ("id", "status")  # what is read of a poll of a live one
+_POLLED = frozenset(POLLED)
 
 
 def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = None) -> Run | None:
-    """A Response object; of a poll that shows nothing new some of its fields. None: it is something else.
+    """A Response object; of a poll of a live one `POLLED` alone. None: it is something else.
 
     `run_id` of its path or stream holds, whatever it says: some gateways give a response another id in each answer.
     """
@@ -48,7 +52,9 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     if status is None and (wire.get("output") or wire.get("usage")):
         status = "completed"  # some servers have no word for it
     phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
-    reason = text(mapping(wire, "incomplete_details"), "reason")
+    if wire.keys() <= _POLLED:
+        return Run(id_, id_, status, phase, outcome)
+    reason = text_in(wire, "incomplete_details", "reason")
     agent, metadata = agent_of(wire), mapping(wire, "metadata")
     is_over = phase is Phase.OVER
     asked = items_of.asked(items(wire, "output")) if outcome is Outcome.COMPLETED else ()
@@ -88,7 +94,7 @@ def output(wire: Wire, of: Run) -> Output:
 def request(body: Wire, stream: bool) -> RunRequest:
     """The body of `POST /responses`, without its texts."""
     agent, is_background = agent_of(body), body.get("background") is True
-    window = text(mapping(body, "background_options"), "completion_window") or statuses.DEFAULT_WINDOW
+    window = text_in(body, "background_options", "completion_window") or statuses.DEFAULT_WINDOW
     return RunRequest(
         model=text(body, "model"),
         agent_id=agent.id if agent else None,
@@ -112,12 +118,11 @@ def conversation(wire: Wire) -> str | None:
 def agent_of(wire: Wire) -> Agent | None:
     """The agent that is asked (Azure), or the stored prompt."""
     for key in ("agent_reference", "agent"):
-        of = mapping(wire, key)
-        name = text(of, "name") or text(of, "id")
-        if name:
+        of = mapping(wire, key) if key in wire else None
+        if of and (name := text(of, "name") or text(of, "id")):
             version = text(of, "version")
             return Agent(f"{name}:{version}" if version else name, name)
-    prompt = text(mapping(wire, "prompt"), "id")
+    prompt = text_in(wire, "prompt", "id")
     return Agent(prompt, prompt) if prompt else None
 
 
@@ -165,20 +170,12 @@ def _vector_stores(body: Wire) -> tuple[str, ...]:
 
 def _tool_choice(wire: Wire, key: str) -> str | None:
     """The tool that must be called, or the word for what may be; None where the model chooses, which is the rule."""
-    word = text(mapping(wire, key), "name") or kind_of(wire, key)
+    word = text_in(wire, key, "name") or kind_of(wire, key)
     return word if word != "auto" else None
 
 
-def _effort(wire: Wire, key: str) -> str | None:
-    return text(mapping(wire, key), "effort")
-
-
 def _format(wire: Wire, key: str) -> str | None:
-    return text(mapping(mapping(wire, key), "format"), "type")
-
-
-def _window(wire: Wire, key: str) -> str | None:
-    return text(mapping(wire, key), "completion_window")
+    return text_in(mapping(wire, key), "format", "type")
 
 
 _Settings = Mapping[str, tuple[str, Callable[[Wire, str], Any]]]
@@ -189,14 +186,14 @@ _COMMON: _Settings = {  # field on the wire -> name of the setting, reader
     "max_output_tokens": ("max_completion_tokens", number),
     "max_tool_calls": ("max_tool_calls", number),
     "parallel_tool_calls": ("parallel_tool_calls", flag),
-    "reasoning": ("reasoning_effort", _effort),
+    "reasoning": ("reasoning_effort", partial(text_in, inner="effort")),
     "text": ("response_format", _format),
     "tool_choice": ("tool_choice", _tool_choice),
 }
 _SETTINGS_OF_REQUEST: _Settings = {
     **_COMMON,
     "background": ("background", flag),
-    "background_options": ("completion_window", _window),
+    "background_options": ("completion_window", partial(text_in, inner="completion_window")),
     "service_tier": ("service_tier", text),
 }
 _SETTINGS_OF_RUN: _Settings = {**_COMMON, "service_tier": ("served_tier", text)}

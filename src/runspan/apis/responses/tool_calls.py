@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from ...core import blobs
-from ...core.fields import Wire, ident, items, mapping, real, text, texts, without_nulls
+from ...core.fields import Wire, ident, items, mapping, real, text, text_in, texts, without_nulls
 from ...core.jsontext import dumps
 from ...core.model import ApiError, Document, Part, ToolCall
 from ..objects import error as error_of
@@ -17,6 +17,7 @@ from . import parts
 FUNCTION = "function"  # whatever the app answers is a function of its own
 _OF_APPS = ("function_call", "custom_tool_call")
 CALL, OUTPUT = "_call", "_output"
+_OBJECT = (dict, Mapping)  # the latter is of an app; to ask for it alone costs a call of Python
 _NO_ARGUMENTS = (
     "id",
     "type",
@@ -41,7 +42,7 @@ def is_call(item: Wire) -> bool:
 
 def is_output(item: Any) -> bool:
     """Whether it brings what a tool gave back."""
-    return isinstance(item, Mapping) and str(item.get("type", "")).endswith(CALL + OUTPUT)
+    return isinstance(item, _OBJECT) and str(item.get("type", "")).endswith(CALL + OUTPUT)
 
 
 def asks_app(item: Wire) -> bool:
@@ -49,7 +50,7 @@ def asks_app(item: Wire) -> bool:
 
     A program of the server calls others itself.
     """
-    is_of_program = text(mapping(item, "caller"), "type") == "program"
+    is_of_program = text_in(item, "caller", "type") == "program"
     is_of_server = text(item, "execution") == "server"
     is_asked = text(item, "type") in _OF_APPS or (is_call(item) and bool(ident(item, "call_id")))
     return is_asked and not is_of_program and not is_of_server
