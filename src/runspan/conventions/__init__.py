@@ -27,13 +27,11 @@ def attributes_of(
 
     All together fit into `max_span_chars`: the longest are cut to one length, the others stay as they are.
     """
-    found = _attributes(span, max_chars, extra)
-    if max_span_chars is None:
-        return found
-    sizes = [len(value) for value in found.values() if isinstance(value, str)]
-    if sum(sizes) <= max_span_chars:
-        return found
-    return _attributes(span, _level(sorted(sizes), max_span_chars), extra)
+    found, chars = _attributes(span, max_chars, extra)
+    if max_span_chars is not None and chars > max_span_chars:
+        sizes = sorted(len(value) for value in found.values() if isinstance(value, str))
+        found, _ = _attributes(span, _level(sizes, max_span_chars), extra)
+    return found
 
 
 def _level(sizes: list[int], total: int) -> int:
@@ -46,21 +44,25 @@ def _level(sizes: list[int], total: int) -> int:
     return max((total - kept) // (len(sizes) - count) for count, kept in enumerate(whole))
 
 
-def _attributes(span: SpanData, max_chars: int, extra: BackendAttributes) -> dict[str, Value]:
+def _attributes(span: SpanData, max_chars: int, extra: BackendAttributes) -> tuple[dict[str, Value], int]:
+    """And how many characters its texts have."""
     known = openinference.found(span, max_chars) | genai.found(span, max_chars)
     if extra is not NONE:
         known |= extra.attributes(span, max_chars)
     found: dict[str, Value] = {}
+    chars = 0
     for key, value in known.items():
+        if value is None:
+            continue
         # Names and ids come from servers, too: encodable and within the limit, like texts (which are fitted already).
         if isinstance(value, str):
-            is_fit = value.isascii() and len(value) <= max_chars
-            found[key] = value if is_fit else cut(clean(value), max_chars)
+            if len(value) > max_chars or not value.isascii():
+                value = cut(clean(value), max_chars)
+            chars += len(value)
         elif isinstance(value, list):
-            found[key] = _fitted(value, max_chars)
-        elif value is not None:
-            found[key] = value
-    return found
+            value = _fitted(value, max_chars)
+        found[key] = value
+    return found, chars
 
 
 def _fitted(items: list[str], max_chars: int) -> list[str]:
