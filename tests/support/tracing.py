@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ class Traced:
     handle: Any
 
     def spans(self, operation: str | None = None) -> list[ReadableSpan]:
-        assert runspan.flush(timeout=10)
+        assert flushed()
         found = self.exporter.get_finished_spans()
         return [s for s in found if operation is None or attribute(s, "gen_ai.operation.name") == operation]
 
@@ -50,6 +51,15 @@ class Traced:
         return [
             s for s in self.spans() if s.parent is not None and s.parent.span_id == parent.context.span_id
         ]
+
+
+def flushed(within_s: float = 10.0) -> bool:
+    """Whether all is out. In a thread where a loop runs, `flush` gives up after a tenth of a second, and is asked again."""
+    until_s = time.monotonic() + within_s
+    while not runspan.flush(timeout=within_s):
+        if time.monotonic() > until_s:
+            return False
+    return True
 
 
 @contextmanager

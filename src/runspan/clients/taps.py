@@ -285,11 +285,13 @@ class BodyTap:
         if self._is_closed:
             return
         self._is_closed = True
+        body = None
         with guarded("look at the end of a body"):
             if self.decoder is not None:
                 self._take(self.decoder.finish())
+            body = finished(b"".join(self._chunks or ())) or None
         with guarded("note the end of a body"):
-            self._done(finished(b"".join(self._chunks or ())) or None)
+            self._done(body)
 
     def response_closed(self) -> None:
         self.close()
