@@ -22,8 +22,12 @@ BEGIN = """
     runspan.instrument(exit_timeout_s=600)
     from tests.support import app
 
+    def asked_again(*_):
+        print("asked again", flush=True)
+        sys.exit(3)
+
     def begin():
-        signal.signal(signal.SIGQUIT, lambda *_: sys.exit(3))
+        signal.signal(signal.SIGQUIT, asked_again)
         print(os.getpid(), app.begin_run(app.client()).id, flush=True)
 """
 ENDS = {  # how a process ends, and its exit status
@@ -41,14 +45,15 @@ ENDS = {  # how a process ends, and its exit status
 @pytest.mark.parametrize("end", ENDS)
 def test_a_handler_that_exits_does_not_end_the_delivery(end: str, server: Server, receiver: Receiver) -> None:
     how, code = ENDS[end]
-    receiver.answer_with(503, retry_after_s=1, times=1)  # nothing is kept until it tries again
-    child = start(
-        textwrap.dedent(BEGIN) + how, environment(server, receiver, OTEL_BSP_SCHEDULE_DELAY="600000")
-    )
+    receiver.answer_with(503, retry_after_s=1, delay_s=86_400)  # nothing is kept until it tries again
+    variables = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_EXPORTER_OTLP_TIMEOUT": "600"}
+    child = start(textwrap.dedent(BEGIN) + how, environment(server, receiver, **variables))
     assert child.stdout is not None
     pid, run_id = child.stdout.readline().split()
     receiver.wait_for_requests(1, timeout_s=60)
     os.kill(int(pid), signal.SIGQUIT)
+    assert child.stdout.readline() == "asked again\n"
+    receiver.answer_with()
     ended = finish(child)
     assert (ended.code, ended.out, ended.err) == (code, "", "")
     assert unfinished(receiver) == {run_id: "shutdown"}

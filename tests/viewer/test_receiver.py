@@ -184,6 +184,17 @@ def test_closing_ends_idle_connections_slow_answers_and_all_threads() -> None:
         socket.create_connection(("127.0.0.1", receiver.port))
 
 
+def test_another_answer_ends_the_delay_of_the_one_before() -> None:
+    with serve() as receiver:
+        slow = http.client.HTTPConnection("127.0.0.1", receiver.port)
+        receiver.answer_with(503, delay_s=86_400)
+        slow.request("POST", "/v1/traces", b"", {"Content-Type": "application/x-protobuf"})
+        receiver.wait_for_requests(1)
+        receiver.answer_with()
+        assert slow.getresponse().status == 503
+        slow.close()
+
+
 def test_many_senders_at_once_lose_nothing(receiver: Receiver) -> None:
     senders = [threading.Thread(target=export_one, args=(receiver,)) for _ in range(16)]
     for sender in senders:

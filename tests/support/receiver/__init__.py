@@ -95,7 +95,7 @@ class Receiver:
         """Answer good requests so from now on, or the next `times` ones; `answer_with()` is normal again.
 
         Unless the status is 2xx nothing is kept but the request itself. With a delay, what was sent is kept
-        at once and the answer follows later; closing cuts the delay short.
+        at once and the answer follows later; closing and another `answer_with` cut the delay short.
         """
         self._server.script(Answer(status, retry_after_s, delay_s), times)
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -41,6 +41,7 @@ class Answer:
     status: int = 200
     retry_after_s: int | None = None
     delay_s: float = 0.0
+    is_due: threading.Event = field(default_factory=threading.Event)  # whatever the delay
 
 
 class Server(socketserver.TCPServer):
@@ -56,15 +57,15 @@ class Server(socketserver.TCPServer):
     def __init__(self, address: tuple[str, int], store: Inbox, limits: Limits) -> None:
         self.store = store
         self.limits = limits
-        self.closing = threading.Event()
         self._answers = threading.Lock()
         self._answer, self._remaining = Answer(), 0
         self._connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(address, Handler)
 
     def script(self, answer: Answer, times: int | None) -> None:
-        """Answer so from now on, or `times` times."""
+        """Answer so from now on, or `times` times. Answers that are still delayed go out."""
         with self._answers:
+            self._answer.is_due.set()
             self._answer, self._remaining = answer, -1 if times is None else times
 
     def next_answer(self) -> Answer:
@@ -98,7 +99,7 @@ class Server(socketserver.TCPServer):
 
     def close(self) -> None:
         """Close every socket and see every thread end; the listening thread must have ended before."""
-        self.closing.set()
+        self._answer.is_due.set()
         self.server_close()
         for thread, connection in self._connections.items():
             with suppress(OSError):
@@ -139,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
             self.path, {k.lower(): v for k, v in self.headers.items()}, len(body), answer.status
         )
         self.server.store.add(request, items if taken else ())
-        self.server.closing.wait(answer.delay_s)
+        answer.is_due.wait(answer.delay_s)
         self._answer(
             answer,
             content_type,
