@@ -187,7 +187,8 @@ def _leads(state: RunState, seen: Observation, run: Run, phase: Phase | None) ->
         return is_newer and bool(run.status)
     if phase is state.phase:  # after a status of later days
         return is_newer
-    return phase in FORWARD[state.phase] or (is_newer and phase in BACK.get(state.phase, ()))
+    goes_back = is_newer and state.vocabulary.requeues and phase in BACK.get(state.phase, ())
+    return phase in FORWARD[state.phase] or goes_back
 
 
 def _is_answered(state: RunState, seen: Observation, run: Run) -> bool:
@@ -314,7 +315,8 @@ def _add_steps(state: RunState, seen: Observation) -> RunState:
     if not seen.steps and not seen.all_steps:
         return state
     steps = dict(state.steps)
-    told = seen.steps if seen.source is Source.STREAM else steps_of.recognised(steps, seen)
+    is_told_alone = seen.source is Source.STREAM and not seen.all_steps
+    told = seen.steps if is_told_alone else steps_of.recognised(steps, seen)
     for step in told:
         known = steps.get(step.id)
         steps[step.id] = steps_of.merge(known, step) if known else step

@@ -35,3 +35,4 @@ class Vocabulary(Struct, frozen=True, gc=False):
     active: str = "active"
     waiting: str = "waiting"
     event_prefix: str = "run."  # of the span events of status changes
+    requeues: bool = True  # a run may queue again; of others a stream that goes back repeats what was

@@ -20,6 +20,8 @@ GRACE_S = 60
 NOT_FOUND = "not_found"
 FIRST_LOOK_S = 60
 
+Ids = tuple[StreamIds, StreamIds]  # of messages, of steps
+
 BASE_WEIGHT = 4_096  # bytes of one live run beside its texts, measured in `make bench`
 
 
@@ -40,8 +42,7 @@ class Live:
     open_streams: int = 0  # those that may still tell something
     claim: Observation | None = None  # says that it is over, while a stream of it is open
     claimed_ns: int = 0
-    message_ids: StreamIds = field(default_factory=StreamIds)  # of what its streams tell
-    step_ids: StreamIds = field(default_factory=StreamIds)
+    ids: Ids = field(default_factory=lambda: ids_of(""))  # of what its latest stream tells
     closed_early: bool = False  # a stream of it was closed before its end was seen
     asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
     tried: set[str] = field(default_factory=set)  # GETs answered, well or not
@@ -73,6 +74,11 @@ class Live:
         if self.gone is not None or self.gone_ns is not None:
             return self.gone or NOT_FOUND
         return "stream_closed" if self.closed_early and unseen != "evicted" else unseen
+
+
+def ids_of(run_id: str) -> Ids:
+    """Of a stream that tells a run from its beginning."""
+    return StreamIds(run_id), StreamIds()  # others write messages in the thread, too
 
 
 def time_to_live_ns(state: RunState) -> int:

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from ..apis.api import Api, Events, Match, StepPieces, TextPieces
 from ..core.answers import Answers
+from ..core.ids import StreamIds
 from ..core.jsontext import loads
 from ..core.model import ApiError, RunRequest, Server
 from ..core.sse import Parser
@@ -115,6 +116,7 @@ class StreamRef(Struct, eq=False):
     first_token_ns: int | None = None
     first_token_since_ns: int | None = None
     unread: list[StreamDeltas] = field(default_factory=list)  # worker's own
+    ids: tuple[StreamIds, StreamIds] | None = None  # worker's own: of messages, of steps
     is_told: bool = False  # worker's own: the event came behind which the server closes it
     parser: Parser | None = None  # worker's own, of a stream that the app reads as bytes
     broken: ApiError | None = None  # the `error` event of a stream that the app reads as bytes

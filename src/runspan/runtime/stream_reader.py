@@ -15,7 +15,7 @@ from ..guard import guarded
 from . import told
 from .call_spans import CallSpans
 from .handoffs import STAMP_S, is_repeated
-from .live_run import Live
+from .live_run import Live, ids_of
 from .records import (
     Call,
     HandlerError,
@@ -94,6 +94,9 @@ class StreamReader:
         if live is not None:
             self._tracker.stream_opened(live)
             call = stream.call
+            if seen.runs and call.match.route.is_poll:  # it tells anew what an earlier one told
+                live.ids = ids_of(live.key.run_id)
+            stream.ids = live.ids
             if call.api.runs_apart and call.match.route.starts_run:  # what it was given stands in the request
                 sent = Exchange(call.match, call.request_ns, seen.response_ns, decode(call.body))
                 given = replace(

@@ -15,7 +15,6 @@ from ..config import Config
 from ..core import pieces
 from ..core.conversation import Conversation
 from ..core.cost import Pricer, no_price
-from ..core.ids import StreamIds
 from ..core.lifecycle import RunState, advance, polled_unchanged
 from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, Source, SpanEvent
 from ..core.redact import Texts
@@ -23,7 +22,7 @@ from ..guard import guarded, swallow
 from . import claims, clock, identity
 from .call_spans import Agents, Counts
 from .fetcher import Fetcher
-from .live_run import NOT_FOUND, Live, first_state, registry_key, time_to_live_ns
+from .live_run import NOT_FOUND, Live, first_state, ids_of, registry_key, time_to_live_ns
 from .logs import Logs
 from .lru import Lru
 from .open_calls import OpenCalls
@@ -120,7 +119,7 @@ class Tracker:
             expires_ns=now_ns + time_to_live_ns(state),
             last_heard_ns=now_ns,
         )
-        live.message_ids = StreamIds(state.key.run_id)  # others write in the thread, too
+        live.ids = ids_of(state.key.run_id)
         self.counts.started += 1
         self._weight += live.weight
         self._put(live)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...core.model import Outcome, Phase, Vocabulary
 from ..objects import ENDS_IN_OTHER_WORDS
 
-VOCABULARY = Vocabulary(queued="queued", active="in_progress", event_prefix="response.")
+VOCABULARY = Vocabulary(queued="queued", active="in_progress", event_prefix="response.", requeues=False)
 
 RUN: Mapping[str, tuple[Phase, Outcome | None]] = {
     **ENDS_IN_OTHER_WORDS,
