@@ -12,7 +12,7 @@ import pytest
 from runspan.apis.api import Exchange, Match
 from runspan.apis.objects import error_of_event
 from runspan.apis.responses import API, events, objects, readers, routes
-from runspan.core.model import ApiError, Outcome, Phase, Source
+from runspan.core.model import ApiError, Outcome, Phase, Source, Usage
 from tests.apis.responses.server import message, response
 from tests.apis.responses.test_privacy import marked
 
@@ -103,6 +103,18 @@ def test_usage_is_what_the_last_object_says() -> None:
     assert (over.usage.prompt_tokens, over.usage.completion_tokens, over.usage.cached_tokens) == (10, 80, 3)
     assert alive is not None
     assert alive.usage is None
+
+
+def test_usage_may_have_the_words_of_the_chat_api() -> None:
+    said = {
+        "prompt_tokens": 10,
+        "completion_tokens": 8,
+        "prompt_tokens_details": {"cached_tokens": 3},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+    over = objects.run(response("completed", message(), usage=said))
+    assert over is not None
+    assert over.usage == Usage(10, 8, cached_tokens=3, reasoning_tokens=2)
 
 
 def test_the_table_of_variants_has_a_row_for_each_value_of_the_option() -> None:

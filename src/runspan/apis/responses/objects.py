@@ -13,6 +13,7 @@ from typing import Any
 from ...core.fields import (
     Wire,
     count,
+    first,
     flag,
     ident,
     items,
@@ -135,14 +136,11 @@ def instructions(wire: Wire) -> str | None:
 
 
 def usage(wire: Wire) -> Usage | None:
-    into, out = count(wire, "input_tokens"), count(wire, "output_tokens")
+    """Some servers have the words of the chat API for it."""
+    into, out = first(wire, _IN, count), first(wire, _OUT, count)
     if into is None and out is None:
         return None
-    # The wire of Foundry says input_token_details, beside a null input_tokens_details.
-    of_input, of_output = (
-        mapping(wire, f"{side}_tokens_details") or mapping(wire, f"{side}_token_details")
-        for side in ("input", "output")
-    )
+    of_input, of_output = (_details(wire, sides) for sides in (("input", "prompt"), ("output", "completion")))
     return Usage(
         into or 0,
         out or 0,
@@ -150,6 +148,15 @@ def usage(wire: Wire) -> Usage | None:
         count(of_output, "reasoning_tokens"),
         count(of_input, "cache_write_tokens"),
     )
+
+
+_IN, _OUT = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
+
+
+def _details(wire: Wire, sides: tuple[str, ...]) -> Wire:
+    """The wire of Foundry says input_token_details, beside a null input_tokens_details."""
+    names = (f"{side}_{tokens}_details" for side in sides for tokens in ("tokens", "token"))
+    return next(filter(None, (mapping(wire, name) for name in names)), {})
 
 
 # ---------------------------------------------------------------- tools and settings
