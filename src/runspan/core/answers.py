@@ -39,8 +39,8 @@ class Answers(Struct, frozen=True, gc=False):
 
 def _is_same(step: RunStep, call: ToolCall, step_id: str | None) -> bool:
     """By the step's own id where both have one, else by what was called."""
-    if step.id and step_id:
-        return step.id == ids.shown(step_id)
+    if step.id and (known_id := ids.shown(step_id or "")):
+        return step.id == known_id
     (said,) = step.tool_calls
     # Apps write JSON anew, with other spaces.
     return said.name == call.name and parsed(said.arguments or "{}") == parsed(call.arguments or "{}")

@@ -25,7 +25,8 @@ ALIKE = (
     message("First.", "msg_1"),
     message("Second.", "msg_1"),
 )
-SEQUENCES = {"honest": stream(*ITEMS), "alike": stream(*ALIKE)}
+NAMELESS = tuple({**item, "id": None} for item in ALIKE)
+SEQUENCES = {"honest": stream(*ITEMS), "alike": stream(*ALIKE), "without ids": stream(*NAMELESS)}
 STATUSES = ["response.queued", "response.in_progress", "response.completed"]
 
 
@@ -38,7 +39,7 @@ def told(trace: Traced) -> tuple[Any, ...]:
 
 
 def expected(ids: str) -> tuple[Any, ...]:
-    queries = ['{"query":"1"}', '{"query":"2"}'][: 2 if ids == "alike" else 1]
+    queries = ['{"query":"1"}', '{"query":"2"}'][: 1 if ids == "honest" else 2]
     return queries, ["server_tool_call"] * len(queries) + ["First.", "Second."], STATUSES
 
 
@@ -60,6 +61,22 @@ def test_wherever_the_first_was_left(server: Scripted, client: Any, way: str, id
             for _ in client.responses.retrieve(RESPONSE, stream=True) if way == "typed" else lines_of(client):
                 pass
             assert told(trace) == expected(ids), left_after
+
+
+@pytest.mark.parametrize("ids", SEQUENCES)
+def test_a_poll_tells_the_same(server: Scripted, client: Any, ids: str) -> None:
+    events = SEQUENCES[ids]
+    server.creates(events[:-1]).polls(events[-1]["response"])
+    with traced() as trace:
+        for _ in client.responses.create(**OURS):
+            pass
+        client.responses.retrieve(RESPONSE)
+        assert told(trace) == expected(ids)
+    server.creates(events[0]["response"])
+    with traced() as trace:
+        client.responses.create(**{**OURS, "stream": False})
+        client.responses.retrieve(RESPONSE)
+        assert told(trace)[:2] == expected(ids)[:2]
 
 
 @pytest.mark.parametrize("ids", SEQUENCES)

@@ -62,13 +62,21 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
     if name.startswith(_ITEM):
         item = _field(data, "item")
         what = items.MESSAGE if _field(item, "type") == items.MESSAGE else "item"
-        return f"{what}.{name.removeprefix(_ITEM)}", item
+        return f"{what}.{name.removeprefix(_ITEM)}", _named(item, _field(data, "output_index"))
     response = _field(data, "response")
     if response is not None and (name.startswith(PREFIX) or not name):
         return name or f"{PREFIX}{_field(response, 'status')}", response
     if _field(data, "object") == wire.RESPONSE:
         return f"{PREFIX}{_field(data, 'status')}", data
     return name or (ERROR if _field(data, ERROR) is not None else ""), data
+
+
+def _named(item: Any, place: Any) -> Any:
+    """An item without an id, under the key that it has in the whole. What asks the app is left as the app got it."""
+    if _field(item, "id") or _field(item, "call_id") or not isinstance(place, int):
+        return item
+    fields = item if isinstance(item, dict) else getattr(item, "__dict__", NOTHING)
+    return {**fields, "id": items.key_at(place)}
 
 
 def is_wrapped(data: Any) -> bool:

@@ -38,8 +38,8 @@ class Output(Struct, frozen=True):
 def output(found: Sequence[Wire], run_id: str) -> Output:
     """Items of the run's output. A call whose output is among them was run by the server."""
     read = [
-        _output_item(item, ident(item) or f"{run_id}#{n}", run_id, key, result)
-        for n, (item, key, result) in enumerate(_with_results(found))
+        _output_item(item, ident(item) or key_at(n), run_id, key, result)
+        for n, item, key, result in _with_results(found)
     ]
     return Output(
         tuple(message for message, _ in read if message is not None),
@@ -51,13 +51,18 @@ def asked(found: Sequence[Wire]) -> tuple[ToolCall, ...]:
     """The calls among them that the app is to run. Nothing else of them is read: this is done on the app's thread, too."""
     return tuple(
         replace(tool_calls.of_app(item), id=key)
-        for item, key, result in _with_results(found)
+        for _, item, key, result in _with_results(found)
         if result is None and tool_calls.asks_app(item)
     )
 
 
-def _with_results(found: Sequence[Wire]) -> Iterator[tuple[Wire, str, Wire | None]]:
-    """Each item that is no output, with the key of its call and the output that the server has for it.
+def key_at(place: int) -> str:
+    """Of an item to which the server gives no id: by its place in the output."""
+    return ids.numbered("", place)
+
+
+def _with_results(found: Sequence[Wire]) -> Iterator[tuple[int, Wire, str, Wire | None]]:
+    """Each item that is no output, by its place, with the key of its call and the output that the server has for it.
 
     In order, where a server gives an id to several calls, or none to any.
     """
@@ -66,14 +71,14 @@ def _with_results(found: Sequence[Wire]) -> Iterator[tuple[Wire, str, Wire | Non
         if tool_calls.is_output(item):
             results[ident(item, "call_id")].append(item)
     calls: Counter[str] = Counter()
-    for item in found:
+    for n, item in enumerate(found):
         if tool_calls.is_call(item):
             id_ = ident(item, "call_id")
             own = results.get(id_)
-            yield item, ids.numbered(id_, calls[id_]), own.popleft() if own else None
+            yield n, item, ids.numbered(id_, calls[id_]), own.popleft() if own else None
             calls[id_] += 1
         elif not tool_calls.is_output(item):
-            yield item, "", None
+            yield n, item, "", None
 
 
 def _output_item(
