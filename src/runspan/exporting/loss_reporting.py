@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
 from .batching import Batching
-from .sending import Haste
+from .sending import Haste, Tries
 
 Result = TypeVar("Result")
 
@@ -81,6 +81,7 @@ class ComplainsOnce:
     def __init__(self, where: str, inner: Any) -> None:
         self.where = where
         self.inner = inner
+        self._tries: Tries | None = getattr(inner, "tries", None)  # of our own exporters
         self.failed = 0
         self._is_trying = False
         self._is_failing = False
@@ -99,9 +100,11 @@ class ComplainsOnce:
 
     def hasten(self, haste: Haste) -> None:
         """How patient its tries are from now on; exporters of other packages stay as they are."""
-        tries = getattr(self.inner, "tries", None)
-        if tries is not None:
-            tries.hasten(haste)
+        if self._tries is not None:
+            self._tries.hasten(haste)
+
+    def _door(self) -> tuple[str, int] | None:
+        return None if self._tries is None else self._tries.sender.door()
 
     def _complain(self, what: str, cure: str) -> None:
         if not self._is_failing:
@@ -150,9 +153,8 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
         self._forget_connections()
 
     def _forget_connections(self) -> None:
-        tries = getattr(self.inner, "tries", None)
-        if tries is not None:
-            tries.sender.forget()
+        if self._tries is not None:
+            self._tries.sender.forget()
 
     @property
     def taken(self) -> int:
@@ -166,8 +168,7 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
 
     def is_refused(self) -> bool:
         """Whether nothing listens there, as far as that is known at once."""
-        tries = getattr(self.inner, "tries", None)
-        return tries is not None and is_known_to_refuse(tries.sender.door())
+        return is_known_to_refuse(self._door())
 
     def give_up(self) -> None:
         """The process ends while the exporter still tries (for 10 s): what it has, and what waits for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -44,8 +44,8 @@ def exporter(config: Config) -> CarefulMetricExporter:
     if config.backend is None and not os.environ.get(ENDPOINT):
         own, endpoint = config.headers or {}, config.endpoint
     url = endpoint_url(endpoint, over, "METRICS")
-    sender = otlp.way("METRICS", over, url, headers_of(own, "METRICS"))()
-    return CarefulMetricExporter(host_of(url) or url, OwnMetricExporter(sender), sender.sender.door)
+    tries = otlp.way("METRICS", over, url, headers_of(own, "METRICS"))()
+    return CarefulMetricExporter(host_of(url) or url, OwnMetricExporter(tries))
 
 
 class OwnMetricExporter(OTLPMetricExporter):
@@ -79,12 +79,9 @@ class OwnMetricExporter(OTLPMetricExporter):
 class CarefulMetricExporter(ComplainsOnce):
     """Counts are cumulative: what fails now, the next export brings."""
 
-    def __init__(
-        self, where: str, inner: Any, door: Callable[[], tuple[str, int] | None] = lambda: None
-    ) -> None:
+    def __init__(self, where: str, inner: Any) -> None:
         super().__init__(where, inner)
         self.is_muted = False  # in a forked child: these counts are the parent's
-        self._door = door
 
     def __getattr__(self, name: str) -> Any:
         """What the SDK's reader asks of an exporter besides, such as its temporality; None: the SDK's default."""

@@ -10,7 +10,7 @@ import queue
 import random
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -26,19 +26,6 @@ TRIES = 6
 MAX_REPLY_BYTES = 65_536  # what an OTLP receiver says is far shorter
 USER_AGENT = f"runspan/{__version__}"
 _COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
-
-
-class Sender(Protocol):
-    """A forked child calls `forget`: connections can't be shared."""
-
-    def post(self, body: bytes, timeout_s: float) -> Answer: ...
-
-    def forget(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def door(self) -> tuple[str, int] | None:
-        """Host and port that are connected to, which may be a proxy's; None where that is not known."""
 
 
 # ---------------------------------------------------------------- HTTP
@@ -102,6 +89,7 @@ class HttpSender:
         return session
 
     def forget(self) -> None:
+        """In a forked child: connections can't be shared."""
         self._session = None
 
     def close(self) -> None:
@@ -110,6 +98,7 @@ class HttpSender:
             held.close()
 
     def door(self) -> tuple[str, int] | None:
+        """Host and port that are connected to, which may be a proxy's; None where that is not known."""
         return door_of_url(self.url)
 
 
@@ -234,6 +223,9 @@ def _read(name: str) -> bytes:
         return file.read()
 
 
+Sender = HttpSender | GrpcSender
+
+
 # ---------------------------------------------------------------- tries, and credentials of a plug-in
 
 
@@ -244,12 +236,8 @@ class Haste(enum.Enum):
     WHERE_REFUSED = enum.auto()  # the process ends, and a developer without a receiver must not wait for one
     ALWAYS = enum.auto()  # nobody waits any more
 
-
-_IS_LAST: Mapping[Haste, Callable[[Answer], bool]] = {
-    Haste.NONE: lambda _: False,
-    Haste.WHERE_REFUSED: lambda answer: answer.is_refused,
-    Haste.ALWAYS: lambda _: True,
-}
+    def ends(self, answer: Answer) -> bool:
+        return self is Haste.ALWAYS or (self is Haste.WHERE_REFUSED and answer.is_refused)
 
 
 class Tries:
@@ -282,7 +270,7 @@ class Tries:
             is_stale = attempt == 0 and answer.status is None
             pause_s = 0.0 if is_stale else 2 ** max(0, attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
             pause_s = pause_s if answer.pause_s is None else answer.pause_s
-            if pause_s >= until_s - clock.monotonic_s() or (pause_s and _IS_LAST[self._haste](answer)):
+            if pause_s >= until_s - clock.monotonic_s() or (pause_s and self._haste.ends(answer)):
                 break
             if pause_s:
                 with contextlib.suppress(queue.Empty):

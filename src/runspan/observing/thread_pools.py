@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import Any
 
 from ..guard import guarded, swallow
@@ -44,34 +45,34 @@ class ThreadPoolPatch:
         self._ours = None
 
 
+# How what is ours is read where a job is submitted, and where the job has it.
+_OURS: tuple[tuple[Callable[[], Any], ContextVar[Any]], ...] = (
+    (otel_context.travelling, otel_context.SUBMITTED),
+    (tool_claims.SEEN.get, tool_claims.SEEN),
+    (helper_call.CURRENT.get, helper_call.CURRENT),
+)
+
+
 def _carrying(job: Any) -> Any:
     """`job`, with what is ours here. Also where that is nothing: what a job sees must not stay in the pool's thread."""
     try:
-        carried = otel_context.travelling(), tool_claims.seen(), helper_call.current()
+        carried = [(variable, read()) for read, variable in _OURS]
     except Exception as error:
         swallow("carry a context to a pool's job", error)
         return job
     return functools.partial(_run, job, carried)
 
 
-def _run(job: Callable[..., Any], carried: Any, /, *args: Any, **kwargs: Any) -> Any:
-    tokens = _enter(*carried)
+def _run(
+    job: Callable[..., Any], carried: list[tuple[ContextVar[Any], Any]], /, *args: Any, **kwargs: Any
+) -> Any:
+    tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
+    with guarded("enter the context of a pool's job"):
+        for variable, value in carried:
+            tokens.append((variable, variable.set(value)))
     try:
         return job(*args, **kwargs)
     finally:
-        _leave(tokens)
-
-
-def _enter(context: Any, calls: tool_claims.Seen, group: helper_call.HelperCall | None) -> Any:
-    with guarded("enter the context of a pool's job"):
-        return otel_context.carry(context), tool_claims.carry(calls), helper_call.enter(group)
-    return None
-
-
-def _leave(tokens: Any) -> None:
-    with guarded("leave the context of a pool's job"):
-        if tokens is not None:
-            context, calls, group = tokens
-            helper_call.leave(group)
-            tool_claims.put_down(calls)
-            otel_context.put_down(context)
+        with guarded("leave the context of a pool's job"):
+            for variable, token in tokens:
+                variable.reset(token)

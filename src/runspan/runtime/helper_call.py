@@ -23,15 +23,15 @@ class HelperCall:
             self.uploads.append(route.operation)
 
 
-_current: ContextVar[HelperCall | None] = ContextVar("runspan-group", default=None)
+CURRENT: ContextVar[HelperCall | None] = ContextVar("runspan-group", default=None)
 
-current = _current.get
+current = CURRENT.get
 
 
 def enter(group: HelperCall | None) -> Token[HelperCall | None]:
-    return _current.set(group)
+    return CURRENT.set(group)
 
 
 def leave(token: Token[HelperCall | None]) -> None:
     with suppress(ValueError):  # closed in another context, where it was never entered
-        _current.reset(token)
+        CURRENT.reset(token)

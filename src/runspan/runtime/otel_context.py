@@ -74,7 +74,8 @@ def undo(token: Any) -> bool:
 # ---------------------------------------------------------------- jobs of thread pools
 
 _TRAVELS = frozenset({SPAN, _compat.suppress_key(), _compat.OLD_SUPPRESS_KEY})
-_submitted: ContextVar[Context | None] = ContextVar("runspan-submitted", default=None)
+# In a pool's thread, during a job: where it was submitted.
+SUBMITTED: ContextVar[Context | None] = ContextVar("runspan-submitted", default=None)
 
 
 def current() -> Context:
@@ -83,7 +84,7 @@ def current() -> Context:
     The job's Context itself stays as it is, for spans of others.
     """
     here: Context = _runtime.get_current()
-    submitted = _submitted.get()
+    submitted = SUBMITTED.get()
     if not submitted or any(key.startswith(OURS) for key in here):  # what we made current has it all
         return here
     return Context({**submitted, **here})
@@ -92,12 +93,3 @@ def current() -> Context:
 def travelling() -> Context:
     """What spans of ours need of the current Context in another thread."""
     return Context({k: v for k, v in current().items() if k in _TRAVELS or k.startswith(OURS)})
-
-
-def carry(context: Context | None) -> Token[Context | None]:
-    """In a pool's thread until `put_down`: where the job was submitted."""
-    return _submitted.set(context)
-
-
-def put_down(token: Token[Context | None]) -> None:
-    _submitted.reset(token)

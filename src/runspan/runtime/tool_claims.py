@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Iterable, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,25 +66,13 @@ class Sighting:
 
 Seen = tuple[Sighting, ...]  # the newest last
 
-_seen: ContextVar[Seen] = ContextVar("runspan-pending", default=())
-
-
-def seen() -> Seen:
-    return _seen.get()
-
-
-def carry(sightings: Seen) -> Token[Seen]:
-    """In a pool's thread until `put_down`: what the submitting context saw. What the job itself sees is forgotten with it."""
-    return _seen.set(sightings)
-
-
-def put_down(token: Token[Seen]) -> None:
-    _seen.reset(token)
+# Of the running context. A pool's job has what the submitting one saw; what it sees itself is forgotten with it.
+SEEN: ContextVar[Seen] = ContextVar("runspan-pending", default=())
 
 
 def waiting_of(of: RunEntry) -> tuple[Pending, ...]:
     """The calls of a run that wait, as far as the running context saw it ask."""
-    return next((sighting.waiting() for sighting in _seen.get() if sighting.of is of), ())
+    return next((sighting.waiting() for sighting in SEEN.get() if sighting.of is of), ())
 
 
 def saw(
@@ -99,7 +87,7 @@ def saw(
 
     `is_part`: those that it was seen to wait for before, wait on.
     """
-    before = next((seen.calls for seen in _seen.get() if seen.of is of), ()) if is_part else ()
+    before = next((seen.calls for seen in SEEN.get() if seen.of is of), ()) if is_part else ()
     told = tuple(_apart(call, before) for call in calls)
     now = Sighting(of, told, work_unit.here() if unit is None else unit, [] if held is None else held)
     waiting = frozenset(call.call_id for call in now.calls)
@@ -107,12 +95,12 @@ def saw(
     if of.seen_ns is None and now.calls:
         of.seen_ns = now.calls[0].since_ns
     kept = []
-    for sighting in _seen.get():
+    for sighting in SEEN.get():
         if sighting.of is of:
             now = _with(sighting, now) if is_part else _again(sighting, now)
         elif sighting.waiting() and (sighting.is_held() or sighting.unit.is_around(now.unit)):
             kept.append(sighting)
-    _seen.set((*kept[-MAX_RUNS + 1 :], now))
+    SEEN.set((*kept[-MAX_RUNS + 1 :], now))
 
 
 def _apart(call: Pending, before: tuple[Pending, ...]) -> Pending:
@@ -146,7 +134,7 @@ def waits_no_more(of: RunEntry | None) -> None:
 def answered(server: str, answers: Answers) -> None:
     """The outputs of these calls went out, of whatever runs."""
     told = {output.id for output in answers.outputs}
-    for sighting in _seen.get():
+    for sighting in SEEN.get():
         for of in sighting.waiting():
             call = ToolCall(of.call_id, name=of.name, arguments=of.arguments)
             is_meant = ids.shown(of.call_id) in told and of.key[0] == server
@@ -167,7 +155,7 @@ def take(name: str, given: Mapping[str, Any], registry: RunRegistry) -> Pending 
     """The waiting call that a function of this name, called with `given`, answers: same arguments first, else call order."""
     asked = [
         (sighting, calls)
-        for sighting in _seen.get()
+        for sighting in SEEN.get()
         if (calls := [c for c in sighting.waiting() if c.name == name and registry.holds(c.key, c.of)])
     ]
     if not asked:
