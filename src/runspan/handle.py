@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from . import _compat, guard
@@ -68,6 +69,7 @@ from .stats import Stats
 
 logger = logging.getLogger("runspan")
 
+REDACTION_FAILED = partial(guard.swallow, "redact a text (it was dropped)")
 REFUSED_S = 0.5  # the most that an exit spends on an address that refuses connections
 
 
@@ -129,7 +131,7 @@ class Handle:
         flusher = Flusher(self._providers.flush, self._meters.flush)
         self._outbox = outbox = Outbox(emitter, flusher)
         self._fetcher = Fetcher(lambda fetched: self._worker.put(fetched))
-        texts = Texts(config.capture_content, config.redact, limits.max_text_chars, _redaction_failed)
+        texts = Texts(config.capture_content, config.redact, limits.max_text_chars, REDACTION_FAILED)
         agents: Agents = Lru(5_000)
         registry = RunRegistry()
         self._tracker = tracker = Tracker(config, texts, agents, outbox, self._fetcher, registry, self._price)
@@ -388,7 +390,3 @@ class Handle:
 
             self._is_finalized = True
             multiprocessing.util.Finalize(None, self._close, exitpriority=100)
-
-
-def _redaction_failed(error: Exception) -> None:
-    guard.swallow("redact a text (it was dropped)", error)

@@ -126,9 +126,7 @@ def number(unit: str, *, low: float = 0.0, high: float = _LONGEST_MS, example: s
     return parse
 
 
-def share(text: str) -> float:
-    """From 0 to 1."""
-    return number("a number from 0 to 1", low=_ZERO_TOO, high=1.0, example="0.1")(text)
+share = number("a number from 0 to 1", low=_ZERO_TOO, high=1.0, example="0.1")
 
 
 def one_of(*choices: str) -> Parse[str]:
