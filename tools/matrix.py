@@ -13,11 +13,10 @@ import subprocess
 import sys
 import time
 import venv
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from table import columns
+from table import columns, counted
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -111,9 +110,8 @@ def run(environment: Environment) -> tuple[str, str, str, int, int, int, int]:
     lines = done.stdout.strip().splitlines()
     if done.returncode:
         print("\n".join(lines[-60:]), done.stderr[-2000:])
-    found = re.findall(r"(\d+) (\w+)", lines[-1] if lines else "")
-    counts = Counter({word: int(number) for number, word in found})
-    failed = counts["failed"] + counts["error"] + counts["errors"] or (1 if done.returncode else 0)
+    counts = counted(done.stdout)
+    failed = counts["failed"] or int(done.returncode != 0)
     seconds = round(time.monotonic() - started)
     versions = installed(python)
     named = dict.fromkeys(re.split(r"[<>=]", one)[0] for one in (*environment.requirements, *ALWAYS_SHOWN))

@@ -8,17 +8,14 @@ this machine does not have is a row that says SKIPPED, and why.
 
 from __future__ import annotations
 
-import re
 import sys
 import time
-from collections import Counter
 
 from interpreters import Interpreter, interpreters
-from table import columns
+from table import columns, counted
 
 TARGETS = ["test"]
 HEAD = ("python", "passed", "failed", "skipped", "seconds", "")
-COUNTED = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")
 
 
 def main(arguments: list[str]) -> int:
@@ -39,11 +36,8 @@ def row(interpreter: Interpreter, targets: list[str]) -> tuple[str, object, obje
     said = done.stdout.strip().splitlines()
     if done.returncode:
         print("\n".join(said[-60:]), done.stderr[-2000:], sep="\n")
-    counts: Counter[str] = Counter()
-    for line in said:
-        if " in " in line:  # the last line of each pytest
-            counts.update({word.removesuffix("s"): int(number) for number, word in COUNTED.findall(line)})
-    failed = counts["failed"] + counts["error"] or int(done.returncode != 0)
+    counts = counted(done.stdout)
+    failed = counts["failed"] or int(done.returncode != 0)
     exact = interpreter.run(f".venvs/python{version}/bin/python", "-V").stdout.split()
     return (
         (exact or [version])[-1],

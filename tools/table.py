@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,19 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
         is_number = cell.lstrip("<>=+- ")[:1].isdigit() and 0 < index < len(row) - 1
         yield cell.rjust(width) if is_number else cell.ljust(width)
+
+
+def counted(said: str) -> Counter[str]:
+    """What the last lines of runs of pytest say: `passed`, `failed` (with errors), `skipped`."""
+    found = (
+        re.findall(r"(\d+) (passed|failed|error|skipped)", line)
+        for line in said.splitlines()
+        if " in " in line
+    )
+    counts: Counter[str] = Counter()
+    for number, word in (pair for pairs in found for pair in pairs):
+        counts["failed" if word == "error" else word] += int(number)
+    return counts
 
 
 @dataclass(frozen=True)
