@@ -79,9 +79,6 @@ class FileExporter(SpanExporter):
             self._is_closed = True
             self._close()
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return True
-
     def _open(self) -> int:
         return os.open(self.path, _FLAGS, 0o600)  # what users said is in it
 

@@ -185,6 +185,3 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
 
     def shutdown(self) -> None:
         self.inner.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return bool(self.inner.force_flush(timeout_millis))

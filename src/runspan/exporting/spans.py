@@ -99,6 +99,3 @@ class OtlpSpanExporter(SpanExporter):
     def shutdown(self) -> None:
         self.tries.stop()
         self.tries.sender.close()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return True

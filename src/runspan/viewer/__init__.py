@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runspan.viewer.store.place import default_db
     from runspan.viewer.store.schema import NotOurFileError
     from runspan.viewer.web.intake import Limits
-    from runspan.viewer.web.serving import Viewer, run, serve
+    from runspan.viewer.web.serving import Viewer, serve
 
 _HOMES = {
     "runspan.viewer.store": ("Bounds", "Run", "RunFilter", "Stat", "Store", "StoreFullError", "TraceRow"),
@@ -30,7 +30,7 @@ _HOMES = {
     "runspan.viewer.store.place": ("default_db",),
     "runspan.viewer.ports": ("GRPC_PORT", "HTTP_PORT", "PortBusyError"),
     "runspan.viewer.web.intake": ("Limits",),
-    "runspan.viewer.web.serving": ("Viewer", "run", "serve"),
+    "runspan.viewer.web.serving": ("Viewer", "serve"),
 }
 INSTALL = "pip install 'runspan[ui]' (in a clone: pip install '.[ui]')"
 _OF_THE_EXTRA = frozenset({"jinja2", "markdown_it", "markupsafe", "nh3", "starlette", "uvicorn"})
@@ -52,7 +52,6 @@ __all__ = [
     "Viewer",
     "default_db",
     "load",
-    "run",
     "serve",
 ]
 

@@ -37,25 +37,6 @@ class Viewer:
     grpc_endpoint: str | None = None
 
 
-def run(
-    host: str = "127.0.0.1",
-    port: int = HTTP_PORT,
-    db: Path | str | None = None,
-    token: str | None = None,
-    files: Sequence[Path | str] = (),
-    *,
-    hosts: Sequence[str] = (),
-    bounds: Bounds | None = None,
-    grpc_port: int | None = None,
-) -> None:
-    """`serve`, until the process is interrupted."""
-    with serve(host, port, db, token, files, hosts=hosts, bounds=bounds, grpc_port=grpc_port):
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return
-
-
 @contextmanager
 def serve(
     host: str = "127.0.0.1",
