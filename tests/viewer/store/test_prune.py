@@ -91,14 +91,16 @@ def until(done: object, timeout_s: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def test_the_writer_keeps_a_store_within_its_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_writer_keeps_a_store_within_its_bounds(
+    db: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("runspan.viewer.store.writer.PRUNE_EVERY_S", 0.01)
     noise = random.Random(1)
     with Store(tmp_path / "traces.db", Bounds(file_bytes=1_000_000)) as store:
         for n in range(1, 200):
             text = noise.randbytes(3_000).hex()
             store.add(rows.traces(export(*a_run(n, f"word{n} {text}")), PROTOBUF)).result(60)
-        until(lambda: store.size_bytes() <= 1_000_000)
+        until(lambda: used_bytes(db) <= 1_000_000)
         assert 0 < store.count_runs(RunFilter()) < 199
 
 

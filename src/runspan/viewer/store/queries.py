@@ -15,7 +15,7 @@ from runspan.viewer.store import finding, numbers, rows, stats
 from runspan.viewer.store.filters import RunFilter, where_traces
 from runspan.viewer.store.insert import forget_all, forget_trace
 from runspan.viewer.store.numbers import Group
-from runspan.viewer.store.prune import Bounds, used_bytes
+from runspan.viewer.store.prune import Bounds
 from runspan.viewer.store.records import (
     COLUMNS,
     GROUP_SORTS,
@@ -312,11 +312,6 @@ class Store:
         sql = "SELECT spans, errors, start_ns, end_ns, tokens FROM traces WHERE trace = ?"
         logs = "SELECT count(*) FROM logs WHERE trace = ?"
         return repr((self._all(sql, (id_of(trace),)), self._all(logs, (id_of(trace),))))
-
-    def size_bytes(self) -> int:
-        """Bytes of the file in use."""
-        with self._reader() as db:
-            return used_bytes(db)
 
     def count_spans(self) -> int:
         """How many spans there are."""
