@@ -5,7 +5,6 @@ What came in a run's own stream or page belongs to that run; two things stay two
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable
 
 _MARK = "\0"
@@ -35,7 +34,7 @@ class StreamIds:
     def __init__(self, scope: str = "") -> None:
         self._scope = scope
         self._open: dict[str, tuple[str, Hashable]] = {}  # key -> id, kind; the newest last
-        self._used: Counter[str] = Counter()
+        self._used: dict[str, int] = {}
         self._ended: dict[str, tuple[str, Hashable]] = {}  # id -> key, content
 
     def key(
@@ -49,8 +48,9 @@ class StreamIds:
     ) -> str:
         key = None if begins else self._known(id_, kind, content if ends else None)
         if key is None:
-            key = numbered(id_, self._used[id_], self._scope)
-            self._used[id_] += 1
+            n = self._used.get(id_, 0)
+            self._used[id_] = n + 1
+            key = numbered(id_, n, self._scope)
         if ends:
             self._open.pop(key, None)
             self._ended[id_] = key, content

@@ -136,16 +136,19 @@ def polled_unchanged(state: RunState, number: int, asked_ns: int, answered_ns: i
 
 
 def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
+    phase = run.phase
+    # An event may be read long after it was sent.
+    shows_alive = phase is not Phase.OVER and seen.source is not Source.STREAM
     state = replace(
-        state, polls=state.polls + seen.polls, last_seen_ns=max(state.last_seen_ns, seen.response_ns)
+        state,
+        polls=state.polls + seen.polls,
+        last_seen_ns=max(state.last_seen_ns, seen.response_ns),
+        last_alive_ns=max(state.last_alive_ns, seen.request_ns if shows_alive else state.last_alive_ns),
     )
     if state.created_at is None and state.origin == "adopted":  # taken over before anything was read of it
         state = replace(state, created_at=run.created_at)
-    phase = run.phase
     if phase is Phase.OVER:
         return _end(state, seen, run)
-    if seen.source is not Source.STREAM:  # an event may be read long after it was sent
-        state = replace(state, last_alive_ns=max(state.last_alive_ns, seen.request_ns))
     if phase is Phase.WAITING and _is_answered(state, seen, run):  # a poll that overlapped the answer
         return _name_calls(state, run)
     if state.is_over:

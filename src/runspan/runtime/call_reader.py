@@ -49,7 +49,7 @@ class Reader:
     def _observe(self, call: Call, exchange: Exchange) -> Observation:
         seen = call.match.route.read(exchange)
         self._custody.meet(call.server, call.via, seen)
-        self._tracker.observe(call.server, seen, weight(call.result))
+        self._tracker.observe(call.server, seen, weight(call.result) if seen.steps else 0)
         self.meet(call, seen)
         return seen
 
@@ -90,13 +90,14 @@ class Reader:
             logger.info(FOREIGN, run.id)
 
     def _start(self, call: Call) -> None:
-        request = self._tracker.request_of(call, streams=call.streams)
+        exchange = _exchange(call, _response(call.result))
+        request = self._tracker.request_of(call, exchange.body, streams=call.streams)
         if call.unsampled is not None:
             self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
             self._calls.failed_start(call, request, call.error)
             return
-        seen = call.match.route.read(_exchange(call, _response(call.result)))
+        seen = call.match.route.read(exchange)
         if seen.runs:
             self._tracker.begin(call, request, seen)
             self._tracker.observe(call.server, seen, weight(call.result) + weight(call.body))
@@ -115,7 +116,7 @@ class Reader:
             if call.live.is_shared:
                 self._calls.left_to_others(call)
             else:
-                request = self._tracker.request_of(call, streams=call.streams)
+                request = self._tracker.request_of(call, decode(call.body), streams=call.streams)
                 self._calls.lost_start(call, request, now_ns(), "shutdown")
 
     def answered(self, answered: Answered) -> None:

@@ -16,7 +16,7 @@ from opentelemetry.context import Context
 from .. import _compat
 from .._version import __version__
 from ..conventions import genai
-from ..core.model import SpanData
+from ..core.model import RunFacts, SpanData
 from ..guard import logger
 from .tracers import SCOPE
 
@@ -57,12 +57,9 @@ class ContentEvents:
         self._max_chars = max_chars
         self._has_advised = False
 
-    def emit(self, generation: SpanData, context: Context) -> None:
-        if generation.event_facts is None:
-            return
-        attributes: dict[str, Any] = {
-            **genai.attributes(replace(generation, facts=generation.event_facts), self._max_chars)
-        }
+    def emit(self, generation: SpanData, facts: RunFacts, context: Context) -> None:
+        """`facts`: with the content that goes on the record."""
+        attributes: dict[str, Any] = {**genai.attributes(replace(generation, facts=facts), self._max_chars)}
         for key in _STRUCTURED:
             if key in attributes:
                 attributes[key] = json.loads(attributes[key])

@@ -220,8 +220,9 @@ class Emitter:
             self._finish(span, data, context)
 
     def _write_content(self, data: SpanData, below: Context) -> None:
-        with guarded("write content on a log record"):
-            self._content_events.emit(data, below)
+        if data.event_facts is not None:
+            with guarded("write content on a log record"):
+                self._content_events.emit(data, data.event_facts, below)
 
     def _finish(self, span: Span, data: SpanData, context: Context) -> None:
         try:

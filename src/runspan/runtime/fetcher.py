@@ -59,7 +59,7 @@ class Fetcher:
 
     def earn(self, server: str, calls: int = 1) -> None:
         """The app made so many calls to `server`."""
-        with self._changed:
+        with self._lock:
             self._budget(server).earn(calls)
             if self._waiting:
                 self._changed.notify()

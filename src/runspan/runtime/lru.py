@@ -33,19 +33,16 @@ class Lru(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         self.pop(key)
         self._entries[key] = value
-        self._weight += self._weight_of(value)
+        if self._weigh is not None:
+            self._weight += self._weigh(value)
         while len(self._entries) > self._size or (self._weight > self._max_weight and len(self._entries) > 1):
-            _, dropped = self._entries.popitem(last=False)
-            self._weight -= self._weight_of(dropped)
+            self.pop(next(iter(self._entries)))
 
     def pop(self, key: K) -> V | None:
         value = self._entries.pop(key, None)
-        if value is not None:
-            self._weight -= self._weight_of(value)
+        if value is not None and self._weigh is not None:
+            self._weight -= self._weigh(value)
         return value
-
-    def _weight_of(self, value: V) -> int:
-        return self._weigh(value) if self._weigh else 0
 
     def __contains__(self, key: K) -> bool:
         return key in self._entries

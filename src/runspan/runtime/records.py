@@ -26,6 +26,8 @@ MAX_PARTIAL_CHARS = 1_000_000  # of what one stream brought in pieces, messages 
 
 def decode(payload: Payload) -> Mapping[str, Any]:
     """JSON bytes or ready fields; anything that is not an object reads as empty."""
+    if not payload:
+        return {}
     try:
         value = loads(payload) if isinstance(payload, bytes) else payload
     except (ValueError, RecursionError):  # no JSON, no UTF-8, nested without end
@@ -35,9 +37,9 @@ def decode(payload: Payload) -> Mapping[str, Any]:
 
 def weight(payload: Payload | Page) -> int:
     """About how many bytes it keeps alive."""
-    if isinstance(payload, Page):
-        return sum(map(weight, payload.data))
-    return len(payload) if isinstance(payload, bytes) else 0
+    if isinstance(payload, bytes):
+        return len(payload)
+    return sum(map(weight, payload.data)) if isinstance(payload, Page) else 0
 
 
 class Page(Struct, eq=False):

@@ -111,7 +111,8 @@ class StreamReader:
     def _live(self, stream: StreamRef, seen: Observation) -> Live | None:
         call = stream.call
         if call.match.route.starts_run:
-            return self._tracker.begin(call, self._tracker.request_of(call, streams=True), seen)
+            request = self._tracker.request_of(call, decode(call.body), streams=True)
+            return self._tracker.begin(call, request, seen)
         known = self._tracker.get(call.server, stream.conversation_id, stream.run_id)
         return known or self._join(call, seen)
 
@@ -186,7 +187,7 @@ class StreamReader:
             self._tracker.unlearn(call)
 
     def _lost(self, call: Call, error: ApiError | None, at_ns: int) -> None:
-        request = self._tracker.request_of(call, streams=True)
+        request = self._tracker.request_of(call, decode(call.body), streams=True)
         call.response_ns = max(call.response_ns, at_ns)
         if error is not None:
             self._calls.failed_start(call, request, error)

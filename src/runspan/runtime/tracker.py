@@ -15,6 +15,7 @@ from ..config import Config
 from ..core import pieces
 from ..core.conversation import Conversation
 from ..core.cost import Pricer, no_price
+from ..core.fields import Wire
 from ..core.lifecycle import RunState, advance, polled_unchanged
 from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, Server, Source, SpanEvent
 from ..core.redact import Texts
@@ -27,7 +28,7 @@ from .logs import Logs
 from .lru import Lru
 from .open_calls import OpenCalls
 from .outbox import Outbox
-from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef, decode
+from .records import BackgroundClient, Call, LiveSpan, StreamClosed, StreamRef
 from .registry import RunEntry, RunRegistry
 from .scheduler import RunScheduler
 from .span_data import RunSpans
@@ -65,9 +66,9 @@ class Tracker:
 
     # ------------------------------------------------------------ runs begin
 
-    def request_of(self, call: Call, *, streams: bool) -> RunRequest:
+    def request_of(self, call: Call, body: Wire, *, streams: bool) -> RunRequest:
         """What the app asked for, of a call that starts a run."""
-        asked = call.api.read_request(decode(call.body), streams)
+        asked = call.api.read_request(body, streams)
         return self.registry.placed(call.server.base_url, asked)
 
     def begin(self, call: Call, request: RunRequest, seen: Observation) -> Live | None:
@@ -118,8 +119,8 @@ class Tracker:
             via,
             expires_ns=now_ns + time_to_live_ns(state),
             last_heard_ns=now_ns,
+            ids=ids_of(state.key.run_id),
         )
-        live.ids = ids_of(state.key.run_id)
         self.counts.started += 1
         self._weight += live.weight
         self._put(live)
@@ -172,16 +173,17 @@ class Tracker:
             live = self._live.get(key)
             if live is not None:
                 self._catch_up(live, seen.request_ns)
-                was_over, was_in = live.state.is_over, live.state.conversation_id
-                taken = claims.believed(live, seen)
+                known = live.state
+                taken = claims.believed(live, seen)  # counts a poll that is not believed yet
                 live.state = advance(live.state, taken)
-                self._logs.note_times(live.state)
-                if live.state.conversation_id != was_in:  # its server named it late
+                if live.state.over_seen is not known.over_seen:
+                    self._logs.note_times(live.state)
+                if live.state.run.belongs_to != known.run.belongs_to:  # its server named it late
                     self.registry.is_in(key.server, key.run_id, live.state.conversation_id)
                 live.last_heard_ns = clock.now_ns()
                 if seen.source is not Source.FETCH:
                     live.heard(live.last_heard_ns)
-                if live.state.is_over and live.state.run.required and not was_over:
+                if live.state.run.required and live.state.is_over and not known.is_over:
                     self.open_calls.asked(live)
                 if seen.steps:
                     live.weight += weight
@@ -212,10 +214,13 @@ class Tracker:
 
     def _catch_up(self, live: Live, until_ns: int | None = None) -> None:
         """Take in the polls that the app's threads counted. Those since `until_ns` may belong behind a record that comes next."""
-        for number, _, asked_ns, answered_ns in live.entry.take_polls(until_ns):
-            live.state = polled_unchanged(live.state, number, asked_ns, answered_ns)
-            live.last_heard_ns = max(live.last_heard_ns, answered_ns)
-            live.heard(answered_ns)
+        polls = live.entry.take_polls(until_ns)
+        if polls:
+            numbers, _, asked_ns, answered_ns = zip(*polls, strict=True)
+            number, last_ns = sum(numbers), max(answered_ns)
+            live.state = polled_unchanged(live.state, number, max(asked_ns), last_ns)
+            live.last_heard_ns = max(live.last_heard_ns, last_ns)
+            live.heard(last_ns)
             self.scheduler.earn(live.key.server, number)
 
     def get(self, server: Server, conversation_id: str | None, run_id: str | None) -> Live | None:
@@ -330,8 +335,8 @@ class Tracker:
 
     def _park(self, live: Live) -> None:
         """Keep what the app's tools need of a run that asked for them and is over."""
-        with guarded("keep what the tools of a run need"):
-            if live.state.is_over and live.state.run.required:
+        if live.state.run.required and live.state.is_over:
+            with guarded("keep what the tools of a run need"):
                 live.entry.live = identity.over(live.span)
                 self.registry.park(registry_key(live.api, live.key), live.entry)
 
@@ -344,7 +349,8 @@ class Tracker:
             return
         data, lacks = self._spans.of(live, log, unfinished)
         if self._outbox.send(live.span, data):
-            self.counts.missing.update(lacks)
+            if lacks:
+                self.counts.missing.update(lacks)
             self.counts.unfinished += bool(unfinished)
             self.counts.emitted += not unfinished
 

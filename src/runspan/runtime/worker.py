@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..guard import guarded
+from ..guard import guarded, swallow
 from . import admission, clock, waiting
 from .flushes import Flush, Flushes
 from .lone_thread import LoneThread
@@ -191,12 +191,12 @@ class Worker:
 
     def _handle(self, record: Any) -> None:
         self._queued_bytes = 0 if self._queue.empty() else self._queued_bytes - admission.weight_of(record)
-        with guarded(f"read a {type(record).__name__}"):
-            try:
-                self._handlers[type(record)](record)
-            except Exception:
+        try:
+            self._handlers[type(record)](record)
+        except Exception as error:
+            with guarded("let go of a record that is not read"):
                 self._unread(record)
-                raise
+            swallow(f"read a {type(record).__name__}", error)
 
     def _unread(self, record: Any) -> None:
         """We failed on it."""
