@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -162,12 +163,18 @@ def count_limit_of(span: Any) -> int | None:
 
 
 def _limit(full_name: str, owner: Any, name: str) -> int | None:
-    """Of the SDK's classes and those below them. By name: nothing can be imported in the last finalizers."""
-    kinds = (f"{kind.__module__}.{kind.__name__}" for kind in type(owner).__mro__)
-    if full_name.rpartition(".")[0] not in kinds:
+    """Of the SDK's classes and those below them."""
+    kind: Any = type(owner)
+    if full_name.rpartition(".")[0] not in _names(kind):
         return None
     found: int | None = getattr(_found(full_name, owner), name, None)
     return found
+
+
+@lru_cache
+def _names(kind: type) -> list[str]:
+    """Of a class and those above it. By name: nothing can be imported in the last finalizers."""
+    return [f"{one.__module__}.{one.__name__}" for one in kind.__mro__]
 
 
 def endpoint_of(exporter: Any) -> Any:

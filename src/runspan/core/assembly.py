@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -57,8 +58,10 @@ def assemble(
     uses = tools.used(state, line, texts)
     facts = _facts(state, log, agent, texts, limits, line, uses, unfinished)
     facts = replace(facts, cost=_cost(facts, price, line.start_ns))
-    descriptions = _descriptions(state.run, facts.run)
-    of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
+    of_tools: tuple[SpanData, ...] = ()
+    if uses:
+        descriptions = _descriptions(state.run, facts.run)
+        of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
     event_facts = None
     if event_texts is not None:
         uses = tools.used(state, line, event_texts)
@@ -86,6 +89,8 @@ def without_calls(
 
     `errors` by call id: what those functions raised. The API never hears of it, so only they can tell.
     """
+    if not data.children:
+        return data
     kept: list[SpanData] = []
     taken: list[SpanData] = []
     asked: set[str] = set()  # a later call of the same id is another call
@@ -301,7 +306,6 @@ def _events(state: RunState, line: Timeline) -> tuple[SpanEvent, ...]:
     token_ns = timing.first_token(state, line)
     if token_ns is not None:  # before the end, if both came in one piece
         events.insert(len(events) - state.is_over, SpanEvent("first_token", token_ns))
-    events.extend(state.notes)
     low, high = line.start_ns, line.end.at_ns
-    inside = (replace(e, at_ns=min(max(e.at_ns, low), high)) for e in events)
-    return tuple(sorted(inside, key=lambda e: e.at_ns))
+    events.extend(replace(note, at_ns=min(max(note.at_ns, low), high)) for note in state.notes)
+    return tuple(sorted(events, key=attrgetter("at_ns")))

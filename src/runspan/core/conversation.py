@@ -80,7 +80,7 @@ def with_run(log: Conversation, state: RunState) -> Conversation:
 
 def record(log: Conversation, seen: Observation) -> Conversation:
     """`log` with what `seen` says of this thread."""
-    settled = log.settled if log.settled.is_before(seen) else Settled()
+    settled = log.settled if log.settled.size and log.settled.is_before(seen) else Settled()
     before, known = log.messages[: settled.size], list(log.messages[settled.size :])
     seen = _of_its_run(log, seen)
     _name_sent(known, seen.messages)
@@ -179,6 +179,8 @@ def _merge(known: list[Message], page: Sequence[Message], listing: Listing | Non
 
     Stamps are whole seconds, so messages that both have fix the order, and the page's cursor does; else time, what is known first.
     """
+    if not known:
+        return list(page)
     position = {m.id: i for i, m in enumerate(known)}
     done = position.get(listing.follows or "", -1) + 1 if listing else 0  # of `known`
     merged = known[:done]

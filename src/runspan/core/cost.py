@@ -35,9 +35,10 @@ def no_price(provider: str, model: str, usage: Usage, at_ns: int, terms: Terms =
 def terms_of(settings: Mapping[str, object]) -> Terms:
     """Of the settings of a run, those that are not the standard."""
     served = {**settings, "service_tier": settings.get("served_tier") or settings.get("service_tier")}
-    said = ((name, served.get(name)) for name in STANDARD)
     return tuple(
-        (n, value) for n, value in said if isinstance(value, str) and value not in (STANDARD[n], "auto")
+        (name, value)
+        for name, standard in STANDARD.items()
+        if isinstance(value := served.get(name), str) and value not in (standard, "auto")
     )
 
 

@@ -31,7 +31,8 @@ def text_in(wire: Wire, key: str, inner: str) -> str | None:
 
 def ident(wire: Wire, key: str = "id") -> str:
     """An id; numbers are written out, and what is neither is none at all."""
-    return ident_of(wire.get(key))
+    value = wire.get(key)
+    return value if isinstance(value, str) else ident_of(value)
 
 
 def ident_of(value: Any) -> str:
@@ -109,7 +110,7 @@ def mapping(wire: Wire, key: str) -> Wire:
 
 def items(wire: Wire, key: str) -> Sequence[Wire]:
     value = wire.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
+    return [item for item in value if isinstance(item, dict)] if value and isinstance(value, list) else ()
 
 
 def texts(wire: Wire, key: str) -> tuple[str, ...]:

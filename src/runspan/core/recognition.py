@@ -6,7 +6,7 @@ what names it; and so it does where an answer that would have to list a message 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +26,9 @@ def recognised(
 ) -> tuple[Message, ...]:
     """`told` under the keys of those among `known` that they are, else under new ones. `own_runs`: by id, those of this process."""
     told = _each_once(told)
+    if not known:
+        keys: set[str] = set()
+        return tuple(_under_new_key(message, keys) for message in told)
     search = _Search(known, told)
     found = [search.find(message, is_event=listing is None) for message in told]
     if listing is not None and listing.to_end and None in found:
@@ -40,11 +43,13 @@ def recognised(
 
 def says(message: Message) -> Hashable:
     """Who said what."""
-    return (message.role, *(p.text or p.type for p in message.parts))
+    return (message.role, *[p.text or p.type for p in message.parts])
 
 
-def _each_once(told: Sequence[Message]) -> list[Message]:
+def _each_once(told: Sequence[Message]) -> Sequence[Message]:
     """A page may list one message twice, under its id and with its words."""
+    if len({m.id for m in told}) == len(told):
+        return told
     once = {(m.id, says(m), m.created_at, m.run_id) if m.id else i: m for i, m in enumerate(told)}
     return list(once.values())
 
@@ -56,7 +61,9 @@ class _Search:
         self._of_id: dict[str, deque[int]] = defaultdict(deque)
         for i, m in enumerate(known):
             self._of_id[ids.shown(m.id)].append(i)
-        self._counts = Counter(ids.shown(m.id) for m in told)
+        self._counts: dict[str, int] = defaultdict(int)
+        for m in told:
+            self._counts[ids.shown(m.id)] += 1
         self._taken: set[int] = set()
         self._saying: dict[Hashable, deque[int]] | None = None  # (id, says) -> indexes, where an id is vague
 
@@ -127,11 +134,14 @@ def _writer(known: Message, told: Message, own_runs: Mapping[str, Any]) -> str |
 
 
 def _under_new_key(message: Message, keys: set[str]) -> Message:
-    id_, key, n = ids.shown(message.id), message.id, len(keys)
-    if key in keys or not key:
-        key = ids.within(id_, message.run_id or "")
+    key, n = message.id, len(keys)
+    if key and key not in keys:
+        keys.add(key)
+        return message
+    id_ = ids.shown(key)
+    key = ids.within(id_, message.run_id or "")
     while key in keys:
         key = ids.numbered(id_, n + 1, message.run_id or "")
         n += 1
     keys.add(key)
-    return message if key == message.id else replace(message, id=key)
+    return replace(message, id=key)

@@ -85,7 +85,7 @@ class Texts(Struct, frozen=True, gc=False):
     def part(self, kind: str, part: Part) -> Part:
         """The part with every text in it as it may go out; one that was cut says how long it was."""
         whole = self.redacted(kind, part.text)
-        fields = self.value(kind, part.fields)
+        fields = self.value(kind, part.fields) if part.fields else part.fields
         if whole is not None and len(whole) > self.max_chars:
             fields = {**fields, "original_length": len(whole)}
             whole = cut(whole, self.max_chars)

@@ -17,7 +17,7 @@ def inputs(log: Conversation, state: RunState) -> tuple[Message, ...]:
     additional = state.request.additional_messages
     listed = [m for m in log.messages if m.run_id == run_id and m.role == "user"]
     before = [m for m, was_there in zip(log.messages, _were_there(log, state), strict=True) if was_there]
-    if [says(m) for m in listed] == [says(m) for m in additional] or not additional:
+    if not additional or [says(m) for m in listed] == [says(m) for m in additional]:
         return (*before, *listed)
     texts = [says(m) for m in additional]
     for message in before[::-1]:  # some servers list them without the run's id

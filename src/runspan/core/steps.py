@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,11 +23,12 @@ def recognised(known: Mapping[str, RunStep], seen: Observation) -> tuple[RunStep
         at = {id_: float(n) for n, id_ in enumerate(known)}
         if lean(at.get(step.id) for step in steps) < 0:  # what a stream told
             steps.reverse()
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     told: list[RunStep] = []
     for step in steps:
-        told.append(replace(step, id=ids.numbered(step.id, counts[step.id])))
-        counts[step.id] += 1
+        n = counts.get(step.id, 0)
+        told.append(replace(step, id=ids.numbered(step.id, n)))
+        counts[step.id] = n + 1
     return tuple(_renamed(known, told) if seen.all_steps else told)
 
 

@@ -101,8 +101,10 @@ def timeline(state: RunState) -> Timeline:
     at_ns = start_ns
     for entry in _placed(state, ended):
         at_ns = min(max(entry.moment.at_ns, at_ns), end_ns)
-        entries.append(replace(entry, moment=replace(entry.moment, at_ns=at_ns)))
-    active = (e.moment.at_ns for e in entries if e.phase is Phase.ACTIVE)
+        if at_ns != entry.moment.at_ns:
+            entry = replace(entry, moment=replace(entry.moment, at_ns=at_ns))
+        entries.append(entry)
+    active = [e.moment.at_ns for e in entries if e.phase is Phase.ACTIVE]
     return Timeline(
         start_ns=start_ns,
         end=replace(ended, at_ns=end_ns),
@@ -115,7 +117,7 @@ def timeline(state: RunState) -> Timeline:
 def _sums(entries: list[Entry], phase: Phase, start_ns: int, end_ns: int) -> dict[str, int]:
     sums = dict.fromkeys(_SUM_OF_PHASE.values(), 0)
     since_ns = start_ns
-    for next_phase, until_ns in [*((e.phase, e.moment.at_ns) for e in entries), (None, end_ns)]:
+    for next_phase, until_ns in [*[(e.phase, e.moment.at_ns) for e in entries], (None, end_ns)]:
         if phase in _SUM_OF_PHASE:
             sums[_SUM_OF_PHASE[phase]] += until_ns - since_ns
         phase, since_ns = next_phase or phase, until_ns

@@ -34,6 +34,8 @@ class ToolInvocation(Struct, frozen=True, gc=False):
 
 def used(state: RunState, line: Timeline, texts: Texts) -> tuple[ToolInvocation, ...]:
     """In the order in which they began. Every text is redacted once."""
+    if not state.rounds and not any(step.tool_calls for step in state.steps.values()):
+        return ()
     found = sorted(_found(state, line), key=lambda use: use.start_ns)
     return tuple(
         ToolInvocation(kept(use.call, texts), use.start_ns, use.end_ns, use.group, use.step, use.call.name)

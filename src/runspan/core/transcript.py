@@ -7,7 +7,7 @@ What tools on the server found stands beside their calls, in the assistant's own
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from .lifecycle import RunState
@@ -21,10 +21,10 @@ SERVER_CALL, SERVER_RESPONSE = "server_tool_call", "server_tool_call_response"
 
 
 def outputs(
-    state: RunState, messages: Iterable[Message], uses: Iterable[ToolInvocation]
+    state: RunState, messages: Iterable[Message], uses: Sequence[ToolInvocation]
 ) -> tuple[Message, ...]:
     """`messages` and `uses` in their own orders, put together; both are redacted already."""
-    place = _places(state)
+    place = _places(state) if uses else {}
     waiting = list(messages)
     found: list[Message] = []
     for group, together in groupby(uses, key=lambda use: use.group):

@@ -18,7 +18,7 @@ def messages(page: Wire, query: Wire) -> tuple[tuple[Message, ...], Listing]:
     """The messages, oldest first, and what of the thread they cover."""
     rows = [row for row in wire.items(page, "data") if wire.is_message(row)]
     found, is_ascending, is_ordered = oldest_first(
-        messages_of(*rows),
+        [wire.message(row) for row in rows],
         [wire.moment(row, "created_at") for row in rows],
         is_ascending=query.get("order") == "asc",
     )
