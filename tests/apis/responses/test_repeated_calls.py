@@ -104,6 +104,18 @@ def test_a_whole_history_names_each_call(server: Scripted, client: Any, way: str
         assert told(trace) == BOTH_TOLD
 
 
+def test_a_history_is_of_the_response_that_it_repeats(server: Scripted, client: Any) -> None:
+    """Two users' responses give one id to all their calls."""
+    others = [{**function_call("call_0", city=city), "id": f"fc_{city}"} for city in ("Rome", "Oslo")]
+    server.creates(response("completed", *others), response("completed", FIRST, SECOND, id="resp_2"))
+    with traced() as trace:
+        client.responses.create(input="?", **OURS)
+        asked = client.responses.create(input="?", **OURS)
+        history = [item.model_dump(exclude_none=True) for item in asked.output]
+        client.responses.create(input=[*history, *outputs(asked.output)], **OURS)
+        assert told(trace) == BOTH_TOLD
+
+
 @ways
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_a_function_is_the_span_of_one_call_each(
@@ -123,6 +135,9 @@ def test_a_function_is_the_span_of_one_call_each(
         client.responses.create(input=found, previous_response_id=asked.id, **OURS)
         assert told(trace) == BOTH_TOLD
         assert {attribute(t, "gen_ai.conversation.id") for t in trace.tools()} == {asked.id}
+        assert {attribute(t, "gen_ai.tool.call.id") for t in trace.tools()} == {
+            asked.output[0].call_id or None
+        }
 
 
 def test_an_output_under_an_id_of_the_app_s_own_is_told_by_its_place(server: Scripted, client: Any) -> None:
