@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.model import Listing, RunRequest, RunStep, Source, ToolCall
+from runspan.core.model import Listing, RunFacts, RunRequest, RunStep, Source, ToolCall
 from runspan.runtime.live_run import BASE_WEIGHT
 from tests.core.words import SERVER, A, S, run, said
 from tests.runtime.desk import Desk
@@ -39,6 +39,22 @@ def test_a_run_that_is_whole_goes_out_at_once_and_once(make: Make) -> None:
     desk.wait(10_000)
     assert desk.emitted == [("run_1", None)]
     assert desk.fetcher.asked == []
+
+
+def test_an_answer_of_a_run_that_was_seen_over_is_an_input_of_the_next_run(make: Make) -> None:
+    """Though the next one was made in the same second, and no message of a user stands behind the answer."""
+    desk = make()
+    for run_id in ("run_1", "run_2"):
+        desk.begin(run_id)
+        desk.wait(0.1)
+        desk.hear("completed", run_id)
+        answer = said("of " + run_id, run_id, role="assistant", run_id=run_id, created_at=A)
+        desk.tracker.observe(SERVER, desk.seen(messages=(answer,)))
+        desk.wait(0.1)
+    desk.tracker.emit_all()
+    facts = [data.facts for _, data in desk.outbox.sent]
+    given = [[m.parts[0].text for m in of.inputs] for of in facts if isinstance(of, RunFacts)]
+    assert given == [[], ["of run_1"]]
 
 
 def test_a_new_create_with_a_known_id_is_a_new_run(make: Make) -> None:
