@@ -103,6 +103,11 @@ def test_the_status_of_later_days_is_kept_as_the_last_one_and_the_phase_stays(ba
     assert len(state.rounds) == len(before.rounds)
 
 
+def test_a_status_of_later_days_that_is_told_twice_is_one() -> None:
+    once = after(poll(0, 10, "queued"), poll(20, 30, "meditating"))
+    assert after(poll(20, 30, "meditating"), state=once) == replace(once, polls=once.polls + 1)
+
+
 def test_a_status_of_later_days_does_not_close_the_wait_for_tools() -> None:
     state = queued(poll(20, 30, "requires_action", required=(call("c1"),)), poll(40, 50, "meditating"))
     assert [r.closed_ns for r in state.rounds] == [None]

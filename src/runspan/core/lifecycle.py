@@ -156,7 +156,8 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
     if phase is Phase.WAITING:
         state = _name_calls(state, run)
     if state.changes and run.status == state.changes[-1].status:
-        known = replace(_with(state.run, run, deep=False), status=run.status, phase=run.phase)
+        phase = phase or state.run.phase  # a status of later days leaves it
+        known = replace(_with(state.run, run, deep=False), status=run.status, phase=phase)
         changes = state.changes
         if changes[-1].started_at is None and run.started_at is not None:
             changes = (*changes[:-1], replace(changes[-1], started_at=run.started_at))
