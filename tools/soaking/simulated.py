@@ -21,7 +21,8 @@ from benches.door import SECOND, Door, question
 from soaking.samples import HELD, Bound, Times, accounts, flat, sample
 from table import Row
 
-A_SECOND = 100  # runs begun; forgotten ones live for eleven minutes
+A_SECOND = 100  # runs begun, at most
+LIFE_MIN = 11  # of a run that is forgotten: a third of the whole, so that as many go as come when growth is looked for
 SAMPLES = 30
 BOUNDS = (
     *HELD,
@@ -59,6 +60,7 @@ def rows() -> Iterator[Row]:
     door = Door(count, simulated=True, meter_provider=MeterProvider([reader], shutdown_on_exit=False))
     began_s, began_ns, samples = time.monotonic(), door.now_ns, []
     each = max(1, runs // SAMPLES)
+    pause_ns = max(SECOND // A_SECOND, 3 * LIFE_MIN * 60 * SECOND // runs)
     for number in range(1, runs + 1):
         took = 0
         for record in records(door, number):
@@ -66,7 +68,7 @@ def rows() -> Iterator[Row]:
             door.take(record)
             took += time.thread_time_ns() - before
         times.add(took / 1000)
-        door.now_ns += SECOND // A_SECOND
+        door.now_ns += pause_ns
         if number % 20 == 0:
             door.tick()
         if number % each == 0:
