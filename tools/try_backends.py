@@ -27,7 +27,7 @@ from processes import ROOT
 sys.path.append(str(ROOT))
 from tests.support.own_network import unshare
 
-INSIDE = "RUNSPAN_BACKENDS_INSIDE"  # what could not be installed, as JSON
+INSIDE = "TRY_BACKENDS_INSIDE"  # what could not be installed, as JSON
 
 # Module of `tools/backends/` and what it needs.
 SUBJECTS: dict[str, tuple[Program, ...]] = {
