@@ -58,19 +58,18 @@ def word(obj: Any, name: str) -> str | None:
 
 
 @lru_cache
-def _decoder(fields: tuple[str, ...]) -> Callable[[bytes], Any]:
+def _decoder(api: Api) -> Callable[[bytes], Any]:
     """Passes over all other fields: a body may be large, and this is the app's thread."""
-    return msgspec.json.Decoder(msgspec.defstruct("Run", [(name, Any, None) for name in {*fields}])).decode
+    fields = dict.fromkeys(filter(None, ("id", api.conversation_field, *api.poll_fields)))
+    return msgspec.json.Decoder(msgspec.defstruct("Run", [(name, Any, None) for name in fields])).decode
 
 
 def run_in(body: bytes, api: Api) -> Mapping[str, Any]:
     """Of a run in JSON: its ids, its status, and what a poll may show."""
-    fields = tuple(filter(None, ("id", api.conversation_field, *api.poll_fields)))
     try:
-        found = _decoder(fields)(body)
+        return msgspec.structs.asdict(_decoder(api)(body))
     except (ValueError, msgspec.DecodeError, RecursionError):
         return _NOTHING
-    return {name: getattr(found, name) for name in fields}
 
 
 def fields_of(obj: Any) -> Mapping[str, Any]:

@@ -109,6 +109,9 @@ class Finder:
         return [] if self._parser is None else self._marked(self._parser.finish())
 
     def _hold(self, seam: bytes, data: bytes) -> None:
+        if data.endswith(b"\n\n"):  # nearly always: a chunk is an event
+            self._held, self._size = [], 0
+            return
         blank = max(map(seam.rfind, (b"\n\n", b"\n\r\n", b"\r\r")))
         if blank >= 0:
             self._held, self._size = [seam[blank:]], len(seam) - blank

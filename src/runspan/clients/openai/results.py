@@ -95,6 +95,8 @@ class OpenAIResults(Results):
         given = weakref.ref(result)
         if call.streams:
             tap_bytes(http, self._opened(call, given))
+        elif http.is_closed and http.is_stream_consumed:  # nearly always
+            self._body(call, http.content or None, result)
         else:
             tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
 
