@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from odd_objects import OVER, RUN, WAITING
+from tests.support.odd_server import odd_server
 from tests.support.playing import BOTH, App, playing
 from tests.support.tracing import attribute, traced
 
@@ -103,3 +105,26 @@ def test_each_that_shows_something_new_is_read_once(kind: str, polls_read: list[
     statuses = [record.result["status"] for record in polls_read[:-1]]  # type: ignore[index, call-overload]
     assert statuses == ["in_progress"]
     assert isinstance(polls_read[-1].result, bytes)
+
+
+@both_clients
+@every_way
+def test_what_was_shown_before_the_run_waited_is_new_after_it(way: str, kind: str) -> None:
+    """Another process submits the outputs: the next poll shows what the polls before the question showed."""
+    active = {**RUN, "status": "in_progress"}
+
+    async def case(app: App) -> None:
+        run = await app.got(app.runs.create(**app.asked))
+        for _ in range(5):
+            await poll(app, way, app.runs, run.id, thread_id=run.thread_id)
+
+    with playing(kind) as app, odd_server() as odd, traced() as trace:
+        odd.bodies["POST", "runs"] = [RUN]
+        odd.bodies["GET", "runs/one"] = [active, WAITING, active, active, OVER]
+        app.client, app.thread_id = app.client.with_options(base_url=odd.base_url), RUN["thread_id"]
+        app.play(case)
+        (run,) = [span for span in trace.spans() if attribute(span, "runspan.run.polls")]
+    assert attribute(run, "runspan.run.polls") == 5
+    assert [event.name.removeprefix("thread.run.") for event in run.events] == [
+        *("queued", "in_progress", "requires_action", "in_progress", "completed")
+    ]

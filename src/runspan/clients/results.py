@@ -147,9 +147,11 @@ class Results:
         shown = None if is_whole else result_copy.alive(run, call.api)
         if shown is not None and other is not None:  # it is the same run, whatever it is called
             shown = tuple(None if value == other else value for value in shown)
-        if shown is not None:
-            entry = call.entry or self._registry.get(call.run_key)
-            if entry is not None and entry.touch(shown, call.request_ns, call.response_ns):
+        entry = call.entry or self._registry.get(call.run_key)
+        if entry is not None:
+            if shown is None:
+                entry.renew()  # the next poll may show again what an earlier one showed
+            elif entry.touch(shown, call.request_ns, call.response_ns):
                 return
         call.result = whole(run) if shown is None else result_copy.polled(call.api, shown)
         self._waits(call, call.result, given)
