@@ -85,6 +85,12 @@ def test_what_is_remembered_of_runs_that_are_gone_is_bounded(registry: RunRegist
     assert [len(kept) for kept in (registry.ended, registry.handed, registry.unsampled)] == [MAX_GONE] * 3
 
 
+def test_another_id_of_a_run_is_known_however_often_it_is_told(registry: RunRegistry) -> None:
+    for _ in range(MAX_GONE + 2):
+        registry.also("server", "resp_1", "resp_other")
+    assert registry.meant("server", "resp_other") == "resp_1"
+
+
 def test_a_poll_that_shows_nothing_new_is_counted() -> None:
     entry = RunEntry(SPAN)
     queued, active = {"status": "queued"}, {"status": "in_progress"}

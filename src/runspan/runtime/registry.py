@@ -202,8 +202,9 @@ class RunRegistry:
 
     def also(self, server: str, run_id: str, other: str) -> None:
         """An answer about the run calls it `other`."""
-        self._meant.put((server, other), run_id)
-        self._has_other_ids = True
+        if self._meant.get((server, other)) != run_id:  # each poll may say so
+            self._meant.put((server, other), run_id)
+            self._has_other_ids = True
 
     def meant(self, server: str, run_id: str) -> str:
         """The first id of the run that is called so."""
