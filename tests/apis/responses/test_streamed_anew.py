@@ -125,3 +125,22 @@ def test_the_calls_that_it_asks_for_are_told_once(server: Scripted, client: Any)
         for _ in client.responses.create(**{**OURS, "input": [output]}, previous_response_id=RESPONSE):
             pass
         assert [attribute(tool, "gen_ai.tool.call.result") for tool in trace.tools()] == ["22 C"]
+
+
+@pytest.mark.parametrize("way", ["typed", "bytes"])
+def test_an_item_without_an_id_keeps_what_the_client_does_not_know(
+    server: Scripted, client: Any, way: str
+) -> None:
+    """The stream is cut before the whole response tells it again."""
+    call = {"type": "bing_grounding_call", "status": "completed", "name": "bing", "arguments": '{"q":"1"}'}
+    server.creates(stream(call)[:-1])
+    with traced() as trace:
+        if way == "typed":
+            list(client.responses.create(**OURS))
+        else:
+            with client.responses.with_streaming_response.create(**OURS) as raw:
+                list(raw.iter_lines())
+        trace.handle.uninstrument()
+        (tool,) = [s for s in trace.exporter.get_finished_spans() if s.name.startswith("execute_tool")]
+    assert tool.name == "execute_tool bing"
+    assert attribute(tool, "gen_ai.tool.call.arguments") == '{"q":"1"}'

@@ -75,8 +75,10 @@ def _named(item: Any, place: Any) -> Any:
     """An item without an id, under the key that it has in the whole. What asks the app is left as the app got it."""
     if _field(item, "id") or _field(item, "call_id") or not isinstance(place, int):
         return item
-    fields = item if isinstance(item, dict) else getattr(item, "__dict__", NOTHING)
-    return {**fields, "id": items.key_at(place)}
+    if isinstance(item, dict):
+        return {**item, "id": items.key_at(place)}
+    unknown = getattr(item, "__pydantic_extra__", None) or NOTHING
+    return {**getattr(item, "__dict__", NOTHING), **unknown, "id": items.key_at(place)}
 
 
 def is_wrapped(data: Any) -> bool:
