@@ -45,7 +45,7 @@ def _log(site: str, error: Exception) -> None:
 
 
 class Guard:
-    """Keeps nothing of a use of it, so one serves all that stand at its site."""
+    """Has no state, so all `with` statements of one site share it."""
 
     __slots__ = ("_site",)
 

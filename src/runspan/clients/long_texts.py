@@ -1,14 +1,14 @@
-"""JSON that is too large to be kept whole: without its longest texts, which are nearly always an image, all else of it can be."""
+"""JSON that is too large to keep whole. Its longest texts, nearly always images, are left out, and the rest is kept."""
 
 from __future__ import annotations
 
 LONG = 100_000  # bytes of a text between two quotes
-MANY = 100_000  # quotes: with so many, it is not long texts that make it large
-_GAP = b"\0"  # stands in no JSON
+MANY = 100_000  # quotes: a body with more of them is not large because of long texts
+_GAP = b"\0"  # never part of JSON
 
 
 def left_out(body: bytes) -> bytes:
-    """What came of a body until now, a mark in place of each long text; the last one may go on."""
+    """The beginning of a body, with a mark in place of each long text. The last text may go on in the next piece."""
     if body.count(b'"') > MANY:
         return body
     first, *pieces = body.split(b'"')
@@ -16,7 +16,7 @@ def left_out(body: bytes) -> bytes:
 
 
 def finished(body: bytes) -> bytes:
-    """The whole, as JSON again: null in place of a text that was left out."""
+    """The whole body as JSON again, with null in place of each text that was left out."""
     if _GAP not in body:
         return body
     return left_out(body).replace(b'"' + _GAP + b'"', b"null").replace(_GAP, b"...")

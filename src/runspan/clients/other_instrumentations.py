@@ -262,7 +262,7 @@ def _past(theirs: Any, base: Any, is_of_runs: Callable[..., bool], is_on: Callab
 
 
 def _past_method(theirs: Any, inner: Any) -> Any:
-    """Does what `inner` does, below their wrapper; and a tracer that is turned off takes it off as its own: so it stays off."""
+    """Calls `inner`, below their wrapper. A tracer that is turned off takes this for its wrapper and removes it: it stays off."""
     if type(theirs) is not FunctionType:  # a wrapper of wrapt, which says that it were one
         import wrapt
 

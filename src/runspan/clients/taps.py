@@ -242,9 +242,9 @@ class ChunkTap(Tap):
 
 
 class BodyTap:
-    """Keeps a copy of a body that the app reads itself; `done` is told it when it is over. None: too large, or nothing came.
+    """Keeps a copy of a body that the app reads itself, and gives it to `done` at the end. None: too large, or empty.
 
-    One of more than `MAX_BYTES` is kept without its longest texts.
+    A body of more than `MAX_BYTES` is kept without its longest texts.
     """
 
     __slots__ = ("_chunks", "_done", "_is_closed", "_size", "decoder", "pace")
@@ -278,7 +278,7 @@ class BodyTap:
         if self._size > MAX_BYTES:
             kept = left_out(b"".join(self._chunks))
             self._size = len(kept)
-            # What is still so large would be gone through again and again.
+            # A larger rest would be searched again with each piece.
             self._chunks = [kept] if len(kept) <= MAX_BYTES // 2 else None
 
     def close(self, error: BaseException | None = None, *, is_whole: bool = False) -> None:
