@@ -127,10 +127,10 @@ class RunRegistry:
         self._in_flight[key] = weakref.ref(call, lambda _: self._in_flight.pop(key, None))
 
     def in_flight(self) -> list[Call]:
-        """Calls that have a span and no run yet. Listed as in `of_run`."""
+        """Calls that have a span and no run yet: of others a record is on its way. Listed as in `of_run`."""
         found = (self._in_flight.get(key) for key in list(self._in_flight))
         calls = (None if reference is None else reference() for reference in found)
-        return [call for call in calls if call is not None and call.live is not None]
+        return [call for call in calls if call is not None and call.live is not None and call.learnt is None]
 
     def learn(self, key: Key, live: LiveSpan) -> RunEntry:
         """A run began with a call of this process."""
