@@ -42,7 +42,7 @@ class Live:
     open_streams: int = 0  # those that may still tell something
     claim: Observation | None = None  # says that it is over, while a stream of it is open
     claimed_ns: int = 0
-    ids: Ids = field(default_factory=lambda: ids_of(""))  # of what its latest stream tells
+    _ids: Ids | None = None
     closed_early: bool = False  # a stream of it was closed before its end was seen
     asked: set[str] = field(default_factory=set)  # GETs sent and not answered yet
     tried: set[str] = field(default_factory=set)  # GETs answered, well or not
@@ -54,6 +54,17 @@ class Live:
     @property
     def key(self) -> RunKey:
         return self.state.key
+
+    @property
+    def ids(self) -> Ids:
+        """Of what its latest stream tells; most runs have none."""
+        if self._ids is None:  # others write messages in the thread, too
+            self._ids = StreamIds(self.key.run_id), StreamIds()
+        return self._ids
+
+    def is_told_anew(self) -> None:
+        """A stream tells it from its beginning again."""
+        self._ids = None
 
     def heard(self, now_ns: int) -> None:
         """The app itself saw it alive: where the API names no end, its time begins anew."""
@@ -74,11 +85,6 @@ class Live:
         if self.gone is not None or self.gone_ns is not None:
             return self.gone or NOT_FOUND
         return "stream_closed" if self.closed_early and unseen != "evicted" else unseen
-
-
-def ids_of(run_id: str) -> Ids:
-    """Of a stream that tells a run from its beginning."""
-    return StreamIds(run_id), StreamIds()  # others write messages in the thread, too
 
 
 def time_to_live_ns(state: RunState) -> int:

@@ -19,7 +19,6 @@ The contract:
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +52,7 @@ class RunEntry:
     _outcome: dict[str, str] = field(default_factory=dict)
     _shown: object = None  # by the last poll
     _shown_since_ns: int = 0  # request_ns of the first poll that showed it
-    _polls: deque[Polls] = field(default_factory=deque)
+    _polls: list[Polls] = field(default_factory=list)  # few; an empty deque takes 600 bytes more
 
     def claim(self, call_id: str) -> bool:
         """Whether the caller makes the span of this tool call. True for the first who asks: one atomic step."""
@@ -98,7 +97,7 @@ class RunEntry:
         """Those counted since the worker last asked, as far as they were asked before `until_ns`."""
         polls, taken = self._polls, []
         while polls and (until_ns is None or polls[0][1] < until_ns):
-            taken.append(polls.popleft())
+            taken.append(polls.pop(0))
         return taken
 
 

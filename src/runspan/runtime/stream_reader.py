@@ -15,7 +15,7 @@ from ..guard import guarded
 from . import told
 from .call_spans import CallSpans
 from .handoffs import STAMP_S, is_repeated
-from .live_run import Live, ids_of
+from .live_run import Live
 from .records import (
     Call,
     HandlerError,
@@ -95,7 +95,7 @@ class StreamReader:
             self._tracker.stream_opened(live)
             call = stream.call
             if seen.runs and call.match.route.is_poll:  # it tells anew what an earlier one told
-                live.ids = ids_of(live.key.run_id)
+                live.is_told_anew()
             stream.ids = live.ids
             if call.api.runs_apart and call.match.route.starts_run:  # what it was given stands in the request
                 sent = Exchange(call.match, call.request_ns, seen.response_ns, decode(call.body))

@@ -23,7 +23,7 @@ from ..guard import guarded, swallow
 from . import claims, clock, identity
 from .call_spans import Agents, Counts
 from .fetcher import Fetcher
-from .live_run import NOT_FOUND, Live, first_state, ids_of, registry_key, time_to_live_ns
+from .live_run import NOT_FOUND, Live, first_state, registry_key, time_to_live_ns
 from .logs import Logs
 from .lru import Lru
 from .open_calls import OpenCalls
@@ -119,7 +119,6 @@ class Tracker:
             via,
             expires_ns=now_ns + time_to_live_ns(state),
             last_heard_ns=now_ns,
-            ids=ids_of(state.key.run_id),
         )
         self.counts.started += 1
         self._weight += live.weight

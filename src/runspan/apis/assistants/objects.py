@@ -7,6 +7,7 @@ the documented type counts as absent, and the rest of the object is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import Any
 
 from msgspec.structs import asdict
@@ -171,7 +172,7 @@ def message(wire: Wire, id_: str | None = None) -> Message:
     reason = text_in(wire, "incomplete_details", "reason")
     return Message(
         id=ident(wire) if id_ is None else id_,
-        role=text(wire, "role") or ("assistant" if run_id else "user"),
+        role=intern(text(wire, "role") or ("assistant" if run_id else "user")),  # kept once for all messages
         parts=parts,
         created_at=stamp(wire, "created_at"),
         run_id=run_id,
