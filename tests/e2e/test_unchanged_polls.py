@@ -108,6 +108,29 @@ def test_each_that_shows_something_new_is_read_once(kind: str, polls_read: list[
 
 
 @both_clients
+def test_what_was_shown_before_a_page_showed_something_else_is_new_after_it(kind: str) -> None:
+    active = {**RUN, "status": "in_progress"}
+
+    async def case(app: App) -> None:
+        run = await app.got(app.runs.create(**app.asked))
+        await poll(app, "plain", app.runs, run.id, thread_id=run.thread_id)
+        await app.got(app.runs.list(run.thread_id))
+        for _ in range(2):
+            await poll(app, "plain", app.runs, run.id, thread_id=run.thread_id)
+
+    with playing(kind) as app, odd_server() as odd, traced() as trace:
+        odd.bodies["POST", "runs"] = [RUN]
+        odd.bodies["GET", "runs/one"] = [active, active, OVER]
+        odd.bodies["GET", "runs"] = [{"object": "list", "data": [WAITING], "has_more": False}]
+        app.client, app.thread_id = app.client.with_options(base_url=odd.base_url), RUN["thread_id"]
+        app.play(case)
+        (run,) = [span for span in trace.spans() if attribute(span, "runspan.run.polls")]
+    assert [event.name.removeprefix("thread.run.") for event in run.events] == [
+        *("queued", "in_progress", "requires_action", "in_progress", "completed")
+    ]
+
+
+@both_clients
 @every_way
 def test_what_was_shown_before_the_run_waited_is_new_after_it(way: str, kind: str) -> None:
     """Another process submits the outputs: the next poll shows what the polls before the question showed."""

@@ -15,7 +15,7 @@ _FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
 
 def is_event_stream(body: bytes) -> bool:
     """Whether a body that should be JSON is a stream of events."""
-    return body[:1_000].removeprefix(BOM).lstrip().startswith(_FIELDS)
+    return body[:1] != b"{" and body[:1_000].removeprefix(BOM).lstrip().startswith(_FIELDS)
 
 
 class Parser:

@@ -67,8 +67,11 @@ class OpenAIResults(Results):
         server, conversation_id = call.server.base_url, call.match.conversation_id
 
         def is_ours(run_id: str | None) -> bool:
-            key = call.api.run_key(server, run_id or "", conversation_id)
-            return self._registry.followed(key) is not None
+            entry = self._registry.followed(call.api.run_key(server, run_id or "", conversation_id))
+            if entry is None:
+                return False
+            entry.renew()  # the page may show what no poll did
+            return True
 
         return is_ours
 
@@ -92,11 +95,12 @@ class OpenAIResults(Results):
 
     def _raw(self, call: Call, result: Any, http: Any) -> None:
         """A raw response: its bytes, now if they are read already, else while the app reads them."""
+        if not call.streams and http.is_closed and http.is_stream_consumed:  # nearly always
+            self._body(call, http.content or None, result)
+            return
         given = weakref.ref(result)
         if call.streams:
             tap_bytes(http, self._opened(call, given))
-        elif http.is_closed and http.is_stream_consumed:  # nearly always
-            self._body(call, http.content or None, result)
         else:
             tap_bytes(http, BodyTap(lambda body: self._body(call, body, given())))
 
