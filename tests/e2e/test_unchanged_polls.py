@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -62,6 +63,7 @@ def test_of_a_run(way: str, kind: str, polls_read: list[Call]) -> None:
     assert attribute(run, "runspan.run.polls") == POLLS
 
 
+@pytest.mark.skipif(not find_spec("openai.types.responses"), reason="this openai has no responses")
 @both_clients
 @every_way
 def test_of_a_background_response(way: str, kind: str, polls_read: list[Call]) -> None:
