@@ -26,6 +26,7 @@ class Environment:
     name: str
     requirements: tuple[str, ...]
     tests: tuple[str, ...] = ("tests/e2e", "tests/apis", "tests/fake", "tests/privacy")
+    extras: str = ""  # of runspan itself
 
 
 NEWEST = "openai>=3,<4"
@@ -73,6 +74,7 @@ ENVIRONMENTS = (
         "zero-code",
         (NEWEST, "opentelemetry-distro==0.66b1", "opentelemetry-instrumentation==0.66b1"),
         ("tests/setup/test_zero_code.py",),
+        "[ui]",
     ),
     Environment(
         "oldest others",
@@ -124,13 +126,17 @@ def prepared(environment: Environment, group: str = "test") -> str:
     folder = ROOT / ".venvs" / environment.name.replace(" ", "-")
     python = str(folder / "bin" / "python")
     ready = folder / ".ready"
-    wanted = "\n".join((*environment.requirements, group))
+    wanted = "\n".join((*environment.requirements, environment.extras, group))
     if not ready.exists() or ready.read_text() != wanted:
         venv.create(folder, with_pip=True, clear=True)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, "pip>=25.1"], check=True)  # an older one knows no groups
         tools = ("--group", group) if group else ()
-        subprocess.run([*install, *environment.requirements, *tools, "-e", str(ROOT)], check=True, cwd=ROOT)
+        subprocess.run(
+            [*install, *environment.requirements, *tools, "-e", f"{ROOT}{environment.extras}"],
+            check=True,
+            cwd=ROOT,
+        )
         ready.write_text(wanted)
     return python
 
