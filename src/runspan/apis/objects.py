@@ -8,6 +8,8 @@ from typing import Any
 from ..core.fields import Wire, first, ident, member, text
 from ..core.model import ApiError, Outcome, Phase
 
+NOTHING: Mapping[str, Any] = {}
+
 # Statuses of servers that don't keep to an API's own words. Of all others it is not known whether they are an end.
 ENDS_IN_OTHER_WORDS: Mapping[str, tuple[Phase, Outcome]] = {
     **dict.fromkeys(("succeeded", "success", "finished", "done"), (Phase.OVER, Outcome.COMPLETED)),
@@ -34,3 +36,11 @@ def _word(wire: Wire, key: str) -> str | None:
 def error_of_event(data: Any) -> ApiError:
     """Of an event that says that a stream broke: in an envelope, or as it is."""
     return error(member(data, "error")) or error(data) or ApiError("error")
+
+
+def field_of(data: Any, name: str) -> Any:
+    """Of a dict or a model of the client, also one that the model does not know; without its slow `__getattr__`."""
+    if isinstance(data, dict):
+        return data.get(name)
+    value = getattr(data, "__dict__", NOTHING).get(name)
+    return (getattr(data, "__pydantic_extra__", None) or NOTHING).get(name) if value is None else value

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.jsontext import value_of
+from ..objects import field_of
 
 MAX_LEVELS = 4
 PREFIX = "thread."
@@ -26,10 +27,10 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
     """(name, object) of what came as `data` under `name`: dicts or models of the client. The name is "" where nothing tells it."""
     for _ in range(MAX_LEVELS):
         data = value_of(data)
-        inside = _field(data, "data")
-        if inside is None or isinstance(_field(data, "object"), str) or not _is_object(value_of(inside)):
+        inside = field_of(data, "data")
+        if inside is None or isinstance(field_of(data, "object"), str) or not _is_object(value_of(inside)):
             break
-        name, data = _field(data, "event") or name, inside
+        name, data = field_of(data, "event") or name, inside
     extra = getattr(data, "__pydantic_extra__", None)
     if extra:  # a model of something else, whose own fields are empty
         data = {**vars(data), **extra}
@@ -40,13 +41,13 @@ def opened(name: Any, data: Any) -> tuple[str, Any]:
 
 def is_wrapped(data: Any) -> bool:
     """Whether there is an envelope in what came under a name of the API."""
-    return isinstance(data, str) or _field(data, "data") is not None
+    return isinstance(data, str) or field_of(data, "data") is not None
 
 
 def _name_of(data: Any) -> str:
-    kind, status = _field(data, "object"), _field(data, "status")
+    kind, status = field_of(data, "object"), field_of(data, "status")
     if not isinstance(kind, str):
-        told = _field(data, "error")
+        told = field_of(data, "error")
         return ERROR if _is_object(told) or (isinstance(told, str) and told) else ""
     if kind == "thread":
         return "thread.created"
@@ -57,13 +58,3 @@ def _name_of(data: Any) -> str:
 
 def _is_object(data: Any) -> bool:
     return isinstance(data, dict) or hasattr(data, "__dict__")
-
-
-def _field(data: Any, name: str) -> Any:
-    """Also of what a model of the client does not know, without its slow `__getattr__`."""
-    if isinstance(data, dict):
-        return data.get(name)
-    value = getattr(data, "__dict__", {}).get(name)
-    if value is None:
-        value = (getattr(data, "__pydantic_extra__", None) or {}).get(name)
-    return value

@@ -20,7 +20,7 @@ from ...core.fields import Wire
 from ...core.jsontext import dumps, value_of
 from ...core.model import Observation, Phase, RunStep, Source
 from ..api import EventKind, Events
-from ..objects import error_of_event
+from ..objects import NOTHING, error_of_event, field_of
 from . import items, readers, statuses
 from . import objects as wire
 from .text_pieces import NoSteps, TextPieces, piece
@@ -28,7 +28,6 @@ from .text_pieces import NoSteps, TextPieces, piece
 PREFIX = "response."
 _ITEM = "response.output_item."
 ERROR = "error"
-NOTHING: Mapping[str, Any] = {}
 
 KINDS: Mapping[str, EventKind] = {
     "response.output_text.delta": EventKind.TEXT_DELTA,
@@ -57,23 +56,23 @@ def unlisted(name: str) -> EventKind | None:
 def opened(name: Any, data: Any) -> tuple[str, Any]:
     """(name here, object) of what came: a typed event, a dict, or its JSON text. The name is "" where nothing tells it."""
     data = value_of(data)
-    told = _field(data, "type")
+    told = field_of(data, "type")
     name = told if isinstance(told, str) else name if isinstance(name, str) else ""
     if name.startswith(_ITEM):
-        item = _field(data, "item")
-        what = items.MESSAGE if _field(item, "type") == items.MESSAGE else "item"
-        return f"{what}.{name.removeprefix(_ITEM)}", _named(item, _field(data, "output_index"))
-    response = _field(data, "response")
+        item = field_of(data, "item")
+        what = items.MESSAGE if field_of(item, "type") == items.MESSAGE else "item"
+        return f"{what}.{name.removeprefix(_ITEM)}", _named(item, field_of(data, "output_index"))
+    response = field_of(data, "response")
     if response is not None and (name.startswith(PREFIX) or not name):
-        return name or f"{PREFIX}{_field(response, 'status')}", response
-    if _field(data, "object") == wire.RESPONSE:
-        return f"{PREFIX}{_field(data, 'status')}", data
-    return name or (ERROR if _field(data, ERROR) is not None else ""), data
+        return name or f"{PREFIX}{field_of(response, 'status')}", response
+    if field_of(data, "object") == wire.RESPONSE:
+        return f"{PREFIX}{field_of(data, 'status')}", data
+    return name or (ERROR if field_of(data, ERROR) is not None else ""), data
 
 
 def _named(item: Any, place: Any) -> Any:
     """An item without an id, under the key that it has in the whole. What asks the app is left as the app got it."""
-    if _field(item, "id") or _field(item, "call_id") or not isinstance(place, int):
+    if field_of(item, "id") or field_of(item, "call_id") or not isinstance(place, int):
         return item
     if isinstance(item, dict):
         return {**item, "id": items.key_at(place)}
@@ -82,15 +81,7 @@ def _named(item: Any, place: Any) -> Any:
 
 
 def is_wrapped(data: Any) -> bool:
-    return _field(data, "response") is not None or _field(data, "item") is not None
-
-
-def _field(data: Any, name: str) -> Any:
-    """Without the slow `__getattr__` of the client's models, which keep the fields apart that they do not know."""
-    if isinstance(data, dict):
-        return data.get(name)
-    value = getattr(data, "__dict__", NOTHING).get(name)
-    return (getattr(data, "__pydantic_extra__", None) or NOTHING).get(name) if value is None else value
+    return field_of(data, "response") is not None or field_of(data, "item") is not None
 
 
 def read_event(
