@@ -17,6 +17,7 @@ from .results import Results
 from .starts import Starts
 
 Wrapped = Callable[..., Any]
+Seen = tuple[Found, Any]  # whose call it is, and its request
 
 
 class Patch:
@@ -31,8 +32,8 @@ class Patch:
         self._results = results
 
     def request(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found = self._match(client, args, kwargs)
-        call = None if found is None else self._starts.begin(found, client, args, kwargs, is_async=False)
+        seen = self._match(client, args, kwargs)
+        call = None if seen is None else self._starts.begin(*seen, client, kwargs, is_async=False)
         if call is None:
             return wrapped(*args, **kwargs)
         if call.sends is not None:
@@ -51,15 +52,15 @@ class Patch:
         return result
 
     def arequest(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found = self._match(client, args, kwargs)
-        if found is None:
+        seen = self._match(client, args, kwargs)
+        if seen is None:
             return wrapped(*args, **kwargs)
-        return self._arequest(found, wrapped, client, args, kwargs)
+        return self._arequest(seen, wrapped, client, args, kwargs)
 
     async def _arequest(
-        self, found: Found, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, seen: Seen, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call = self._starts.begin(found, client, args, kwargs, is_async=True)
+        call = self._starts.begin(*seen, client, kwargs, is_async=True)
         if call is None:
             return await wrapped(*args, **kwargs)
         if call.sends is not None:
@@ -81,15 +82,19 @@ class Patch:
         self, call: Call, error: BaseException, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
         with guarded("note a failed call"):
-            request = args[self._place] if len(args) > self._place else kwargs[self._name]
-            self._results.failed(call, error, client, request)
+            self._results.failed(call, error, client, self._request_in(args, kwargs))
 
-    def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found | None:
+    def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | None:
         try:
-            return self._look(client, args[self._place] if len(args) > self._place else kwargs[self._name])
+            request = self._request_in(args, kwargs)
+            found = self._look(client, request)
+            return None if found is None else (found, request)
         except Exception as error:
             swallow("look at a call", error)
             return None
+
+    def _request_in(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return args[self._place] if len(args) > self._place else kwargs[self._name]
 
     def _instead(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -63,8 +63,7 @@ class Results:
                 if call.live is not None:
                     self._read_apart(call, result)
                 return
-            if route.is_write and call.run_key is not None:
-                self._renew(call)
+            self._renew(call)
             if is_unrecorded and route.starts_run and call.streams:
                 self._put(call)  # to be counted
             else:
@@ -98,12 +97,13 @@ class Results:
         call.error = error
         call.is_not_found = status == NOT_FOUND
         self._let_go_unrecorded(call)
-        if call.match.route.is_write and call.run_key is not None:
-            self._renew(call)
+        self._renew(call)
         self._put(call)
 
     def _renew(self, call: Call) -> None:
         """What a write did to its run, the next poll shows."""
+        if not call.match.route.is_write:
+            return
         entry = self._registry.get(call.run_key)
         if entry is not None:
             entry.renew()

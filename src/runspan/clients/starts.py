@@ -59,13 +59,11 @@ class Starts:
         self._signs: tuple[Any, ...] = ()
 
     def begin(
-        self, found: Found, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_async: bool
+        self, found: Found, request: Any, client: Any, kwargs: Mapping[str, Any], *, is_async: bool
     ) -> Call | None:
         """The record of a call of ours, with its span begun; None: pass it through. Never raises."""
         call: Call | None = None
         try:
-            library = self._library
-            request = args[library.place] if len(args) > library.place else kwargs[library.name]
             is_ours = self._header(request, OURS)  # ddtrace's contexts keep no suppression
             if is_ours or (emit.is_suppressed() and not self._is_suppressed_by_tracer(client)):
                 return None
