@@ -116,6 +116,16 @@ def test_a_query_knows_no_id(title: str, expr: str) -> None:
     assert not re.search(r"(run|thread|session|user|conversation|call)_id", expr)
 
 
+def test_the_traceql_of_the_page_asks_for_attributes_that_spans_have() -> None:
+    docs = ROOT / "docs"
+    asked = set(
+        re.findall(r"\bspan\.([a-z_.]+) ?[=!><)]", (docs / "backends" / "grafana.md").read_text("utf-8"))
+    )
+    assert len(asked) > 8
+    documented = set(re.findall(r"`([\w.]+)`", (docs / "trace.md").read_text("utf-8")))
+    assert asked <= documented
+
+
 def test_every_variable_is_defined() -> None:
     defined = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
     used = set(re.findall(r"\$\{?(\w+)", TARGET.read_text("utf-8"))) - {"__rate_interval", "__all"}
