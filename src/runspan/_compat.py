@@ -224,8 +224,11 @@ def client_of(resource: Any) -> Any:
 
 def base_url_of(client: Any) -> Any:
     """An object that is the same one as long as the client's `base_url` was not set anew. The property itself costs 3 us."""
-    found = _found("openai.OpenAI._base_url", client)
-    return object() if found is None else found
+    found = getattr(client, "_base_url", None)
+    if found is None:
+        _gone("openai.OpenAI._base_url")
+        return object()
+    return found
 
 
 def azure_token(client: Any) -> Any:

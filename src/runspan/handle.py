@@ -93,25 +93,9 @@ class Handle:
         self._page: str | None = None  # where a trace is shown
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
+        self._installer, self._azure_installer = OpenAIInstaller(), AzureCoreInstaller()
         self._build()
         self._pools = ThreadPoolPatch()
-        self._azure_installer = AzureCoreInstaller(
-            {
-                "request": lambda *call: self._azure_patch.request(*call),
-                "arequest": lambda *call: self._azure_patch.arequest(*call),
-            }
-        )
-        self._installer = OpenAIInstaller(
-            {
-                "request": lambda *call: self._patch.request(*call),
-                "arequest": lambda *call: self._patch.arequest(*call),
-                "exit": lambda *call: self._exits.exit(*call),
-                "aexit": lambda *call: self._exits.exit(*call),
-                "helper": lambda *call: self._helpers.helper(*call),
-                "ahelper": lambda *call: self._helpers.ahelper(*call),
-                "unwrap": lambda *call: self._announcements.unwrap(*call),
-            }
-        )
         self._neighbours = OtherInstrumentations(
             self._apis, self._installer, bypasses=config.bypass_other_instrumentations
         )
@@ -167,13 +151,22 @@ class Handle:
             put, counted = self._worker.put, (tracker.count_unrecorded, tracker.lose)
             return Patch(library, starts, results(library, put, registry, handoffs, *counted))
 
-        self._patch = patch(OpenAILibrary(self._apis, ClientSecrets(texts.secrets)), OpenAIResults)
-        self._azure_patch = patch(AzureCoreLibrary(self._apis, texts.secrets), AzureCoreResults)
+        self._azure_patch = azure = patch(AzureCoreLibrary(self._apis, texts.secrets), AzureCoreResults)
+        self._azure_installer.wrappers = {"request": azure.request, "arequest": azure.arequest}
+        self._patch = official = patch(OpenAILibrary(self._apis, ClientSecrets(texts.secrets)), OpenAIResults)
+        exits = StreamManagerHook(self._worker.put)
+        helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, self._apis)
+        self._installer.wrappers = {
+            "request": official.request,
+            "arequest": official.arequest,
+            "exit": exits.exit,
+            "aexit": exits.exit,
+            "helper": helpers.helper,
+            "ahelper": helpers.ahelper,
+            "unwrap": Announcements(self._apis, registry).unwrap,
+        }
         provider = self._providers.current
         self._active = Active(config, texts, provider, registry, handoffs, extra, self._page)
-        self._exits = StreamManagerHook(self._worker.put)
-        self._announcements = Announcements(self._apis, registry)
-        self._helpers = Helpers(emitter, self._worker.put, texts.secrets, config.calls, self._apis)
 
     # ------------------------------------------------------------ the owner's side
 

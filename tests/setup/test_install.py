@@ -217,8 +217,9 @@ def test_a_client_module_without_what_we_patch_costs_one_line_and_nothing_else(
     module.SyncAPIClient = type("SyncAPIClient", (), {"request": lambda self: "answer"})  # type: ignore[attr-defined]
     module.AsyncAPIClient = type("AsyncAPIClient", (), {"request": 1})  # type: ignore[attr-defined]
     was = vars(module.SyncAPIClient)["request"]
-    installer = OpenAIInstaller(
-        dict.fromkeys(("request", "arequest", "exit", "aexit"), lambda w, i, a, k: w(*a, **k))
+    installer = OpenAIInstaller()
+    installer.wrappers = dict.fromkeys(
+        ("request", "arequest", "exit", "aexit"), lambda w, i, a, k: w(*a, **k)
     )
     installer._is_on = True
     installer._patch(module)

@@ -34,7 +34,7 @@ class Patch:
     def request(self, wrapped: Wrapped, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         seen = self._match(client, args, kwargs)
         call = None if seen is None else self._starts.begin(*seen, client, kwargs, is_async=False)
-        if call is None:
+        if seen is None or call is None:
             return wrapped(*args, **kwargs)
         if call.sends is not None:
             args, kwargs = self._instead(call, args, kwargs)
@@ -44,7 +44,7 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 _leave(token)
-            self._failed(call, error, client, args, kwargs)
+            self._failed(call, error, client, seen)
             raise
         if token is not None:
             _leave(token)
@@ -71,30 +71,26 @@ class Patch:
         except BaseException as error:
             if token is not None:
                 _leave(token)
-            self._failed(call, error, client, args, kwargs)
+            self._failed(call, error, client, seen)
             raise
         if token is not None:
             _leave(token)
         self._results.done(call, result, is_async=True)
         return result
 
-    def _failed(
-        self, call: Call, error: BaseException, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
+    def _failed(self, call: Call, error: BaseException, client: Any, seen: Seen) -> None:
         with guarded("note a failed call"):
-            self._results.failed(call, error, client, self._request_in(args, kwargs))
+            self._results.failed(call, error, client, seen[1])
 
     def _match(self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | None:
         try:
-            request = self._request_in(args, kwargs)
+            place = self._place
+            request = args[place] if len(args) > place else kwargs[self._name]
             found = self._look(client, request)
             return None if found is None else (found, request)
         except Exception as error:
             swallow("look at a call", error)
             return None
-
-    def _request_in(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return args[self._place] if len(args) > self._place else kwargs[self._name]
 
     def _instead(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]

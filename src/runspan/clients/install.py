@@ -25,12 +25,15 @@ Targets = Mapping[str, tuple[tuple[Any, str, str], ...]]
 
 
 class Installer(MetaPathFinder):
-    """`install()` and `remove()`; between the two, `wrappers[name]` stands around each target of `library`."""
+    """`install()` and `remove()`; between the two, `wrappers[name]` stands around each target of `library`.
 
-    def __init__(self, library: str, targets: Targets, wrappers: Mapping[str, Wrapper]) -> None:
+    A forked child has wrappers of its own, so they are looked up at each call.
+    """
+
+    def __init__(self, library: str, targets: Targets) -> None:
         self._library = library
         self._by_module = targets
-        self._wrappers = wrappers
+        self.wrappers: Mapping[str, Wrapper] = {}
         self._patched: list[tuple[Any, str, Any, Any]] = []  # owner, name, original, ours
         self._finding: set[tuple[int, str]] = set()  # by thread
         self._is_on = False
@@ -59,10 +62,17 @@ class Installer(MetaPathFinder):
 
     def around(self, theirs: Any, base: Any) -> Any:
         """Our patch of the `request` of `base`, around a wrapper that does not lead to it."""
+        return self._wrapped(theirs, "arequest" if base.__name__.startswith("Async") else "request")
+
+    def _wrapped(self, original: Any, which: str) -> Any:
         import wrapt
 
-        which = "arequest" if base.__name__.startswith("Async") else "request"
-        return wrapt.FunctionWrapper(theirs, self._wrappers[which], enabled=lambda: self._is_on)
+        def call(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if self._is_on:
+                return self.wrappers[which](wrapped, instance, args, kwargs)
+            return wrapped(*args, **kwargs)
+
+        return wrapt.FunctionWrapper(original, call)
 
     # ------------------------------------------------------------ the import hook
     # Not `wrapt.when_imported`: its hooks are called once, so a module that is reloaded, or imported anew, goes unpatched; they
@@ -99,8 +109,6 @@ class Installer(MetaPathFinder):
             self._patch_classes(module, self._targets(module))
 
     def _patch_classes(self, module: ModuleType, targets: Sequence[tuple[Any, str, str]]) -> None:
-        import wrapt
-
         for class_name, name, which in targets:
             with guarded(f"patch {self._library}"):
                 owner = getattr(module, class_name, None) if isinstance(class_name, str) else class_name
@@ -115,7 +123,7 @@ class Installer(MetaPathFinder):
                         *(self._library, class_name, name),
                     )
                     continue
-                ours = wrapt.FunctionWrapper(original, self._wrappers[which], enabled=lambda: self._is_on)
+                ours = self._wrapped(original, which)
                 setattr(owner, name, ours)
                 self._patched.append((owner, name, original, ours))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ..install import Installer, Targets, Wrapper
+from ..install import Installer, Targets
 
 TARGETS: Targets = {
     "azure.core.pipeline": (("Pipeline", "run", "request"), ("AsyncPipeline", "run", "arequest")),
@@ -12,5 +10,5 @@ TARGETS: Targets = {
 
 
 class AzureCoreInstaller(Installer):
-    def __init__(self, wrappers: Mapping[str, Wrapper]) -> None:
-        super().__init__("azure-core", TARGETS, wrappers)
+    def __init__(self) -> None:
+        super().__init__("azure-core", TARGETS)

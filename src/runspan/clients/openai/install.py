@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 from ... import _compat
-from ..install import Installer, Targets, Wrapper
+from ..install import Installer, Targets
 
 PACKAGE = "openai"
 TARGETS: Targets = {
@@ -46,8 +46,8 @@ TARGETS: Targets = {
 
 
 class OpenAIInstaller(Installer):
-    def __init__(self, wrappers: Mapping[str, Wrapper]) -> None:
-        super().__init__(PACKAGE, TARGETS, wrappers)
+    def __init__(self) -> None:
+        super().__init__(PACKAGE, TARGETS)
 
     def _targets(self, module: ModuleType) -> Sequence[tuple[Any, str, str]]:
         if module.__name__ != PACKAGE:
