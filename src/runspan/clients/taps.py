@@ -36,7 +36,9 @@ class Tap:
         "_events",
         "_has_learnt",
         "_is_closed",
+        "_kind_of",
         "_learn",
+        "_piece",
         "_put",
         "_raised",
         "_step_deltas",
@@ -49,7 +51,8 @@ class Tap:
 
     def __init__(self, put: Put, stream: StreamRef, learn: Callable[[Any], None], waits: Waits) -> None:
         self._put = put
-        self._events = stream.events
+        self._events = events = stream.events
+        self._kind_of, self._piece = events.kinds.get, events.piece  # of nearly every event
         self._waits = waits
         self._learn = learn
         self._has_learnt = False
@@ -71,14 +74,16 @@ class Tap:
     def see(self, event: Any) -> None:
         try:
             events = self._events
-            name = getattr(event, events.name_field, "")
-            kind = events.kind_of(name) if isinstance(name, str) else None
+            name, field = getattr(event, events.name_field, ""), events.data_field
+            kind = self._kind_of(name) if isinstance(name, str) else None
+            if kind is EventKind.TEXT_DELTA:  # nearly all of a stream
+                self._delta(event if field is None else getattr(event, field))
+                return
+            if kind is None and isinstance(name, str):
+                kind = events.unlisted(name)
             if kind is EventKind.SILENT:
                 return
-            data = event if kind is None or events.data_field is None else getattr(event, events.data_field)
-            if kind is EventKind.TEXT_DELTA:  # nearly all of a stream
-                self._delta(data)
-                return
+            data = event if kind is None or field is None else getattr(event, field)
             if kind is None or events.is_wrapped(data):
                 name, data = events.opened(name, event)
                 kind = events.kind_of(name)
@@ -87,7 +92,7 @@ class Tap:
             swallow("look at a stream event", error)
 
     def _delta(self, data: Any) -> None:
-        deltas, piece = self._deltas, self._events.piece(data)
+        deltas, piece = self._deltas, self._piece(data)
         deltas.append(data if piece is None else piece)
         if len(deltas) == 1 and self.stream.first_token_ns is None:
             self.stream.first_token_since_ns, self.stream.first_token_ns = self.pace.moment()
