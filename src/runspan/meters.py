@@ -50,7 +50,7 @@ class Meters:
         self._config = config
         self._on_bind = on_bind  # told of each provider once, when it is first used
         self._own: MeterProvider | None = None
-        self._exporters: list[CarefulMetricExporter] = []
+        self._readers: dict[CarefulMetricExporter, MetricReader] = {}  # of ours, but for those that are asked
         self._used: dict[int, Any] = {}
         self._is_closed = False
         self._is_asked = False
@@ -83,21 +83,20 @@ class Meters:
         return provider
 
     def flush(self) -> bool:
-        """Ours alone: a scrape after a flush of the app's Prometheus reader would get each series twice.
+        """Ours alone, and not those that are asked: a scrape after a flush of Prometheus' reader would get each series twice.
 
         Blocks as long as the SDK does; called on a helper thread.
         """
-        provider = self._own
-        if provider is None or not self._exporters:
+        if self._own is None:
             return True
-        failed_before = sum(e.failed for e in self._exporters)
-        if any(e.is_refused() for e in self._exporters):  # the SDK would try for 10 s
-            return False
-        return provider.force_flush() and sum(e.failed for e in self._exporters) == failed_before
+        flushed = [
+            _flushed(*pair) for pair in self._readers.items()
+        ]  # one after another: none for want of another
+        return all(flushed)
 
     def may_be_heard(self) -> bool:
         """Whether ours sends to an address that may listen. Asked at exit, which waits for those."""
-        return self._own is not None and any(e.may_be_heard() for e in self._exporters)
+        return self._own is not None and any(e.may_be_heard() for e in self._readers)
 
     def close(self) -> None:
         """Let ours end, with its thread and connection; blocks as long as the SDK does."""
@@ -110,7 +109,7 @@ class Meters:
     def hasten(self) -> None:
         """Nobody waits any more, and the last counts were flushed. An exporter of the global provider goes on without us."""
         if not self._config.set_global:
-            for exporter in self._exporters:
+            for exporter in self._readers:
                 exporter.hasten(Haste.ALWAYS)
 
     def after_fork(self) -> None:
@@ -118,14 +117,14 @@ class Meters:
         if self._own is not None and not self._config.set_global:
             self._used.pop(id(self._own), None)
             self._own = None
-            for exporter in self._exporters:
+            for exporter in self._readers:
                 exporter.is_muted = True
 
     def describe(self) -> str:
         """For the line at start."""
         if self._has_app_provider():
             return "the app's MeterProvider"
-        return ", ".join(e.where for e in self._exporters) or ("a reader" if self._is_asked else "off")
+        return ", ".join(e.where for e in self._readers) or ("a reader" if self._is_asked else "off")
 
     def _has_app_provider(self) -> bool:
         return is_real(self._config.meter_provider or metrics.get_meter_provider())
@@ -142,11 +141,11 @@ class Meters:
     def _made(self) -> MeterProvider:
         """Exporters first: a reader has a thread, which one that is made after it and fails would leave behind."""
         exemplars, *times_ms = variables.metrics()
-        self._exporters = []
         sources = [self._source(name) for name in exporters.wanted()]
         if self._resource is None:  # once: the SDK uses a pool of threads, which a child that ends can't have
             self._resource = own.resource(own.service(self._config))
         readers = [self._reader(source, *times_ms) for source in sources]
+        self._readers = {s: r for s, r in zip(sources, readers, strict=True) if s is not r}
         resource = self._resource.merge(Resource(_instance()))
         kind: Any = self._kind(MeterProvider)
         provider: MeterProvider = kind(readers, resource, _EXEMPLARS[exemplars](), shutdown_on_exit=False)
@@ -168,17 +167,14 @@ class Meters:
 
     def _source(self, name: str) -> Any:
         """An exporter; or a reader, such as that of Prometheus: it is asked, and sends nothing."""
-        if name == "console":
-            return ConsoleMetricExporter()
         if name == "otlp":
-            exporter = exporters.exporter(self._config)
-        else:
-            made = otlp.made(name, otlp.loaded(name, "METRICS"), "METRICS")
-            if isinstance(made, MetricReader):
-                return made
-            exporter = CarefulMetricExporter(name, made)
-        self._exporters.append(exporter)
-        return exporter
+            return exporters.exporter(self._config)
+        made = (
+            ConsoleMetricExporter()
+            if name == "console"
+            else otlp.made(name, otlp.loaded(name, "METRICS"), "METRICS")
+        )
+        return made if isinstance(made, MetricReader) else CarefulMetricExporter(name, made)
 
 
 def is_real(provider: Any) -> bool:
@@ -187,6 +183,12 @@ def is_real(provider: Any) -> bool:
 
 
 # ---------------------------------------------------------------- pieces
+
+
+def _flushed(exporter: CarefulMetricExporter, reader: MetricReader) -> bool:
+    """One that is refused is not tried: the SDK would do so for 10 s."""
+    failed_before = exporter.failed
+    return not exporter.is_refused() and reader.force_flush() and exporter.failed == failed_before
 
 
 def _instance() -> dict[str, str]:

@@ -218,6 +218,15 @@ def test_an_address_that_refuses_is_said_once_and_costs_no_deadline(
     assert ended.exit_seconds() < 20
 
 
+def test_exporters_beside_one_that_is_refused_are_flushed(server: Server) -> None:
+    script = WHOLE + "    print(runspan.flush(20))\n    import os; os._exit(0)\n"
+    with nobody() as endpoint:
+        variables = {"OTEL_METRICS_EXPORTER": "otlp,console"}
+        said = run(script, environment(server, endpoint, **variables)).out.splitlines()
+    assert said[-1] == "False"
+    assert [line for line in said if '"runspan.runs"' in line]
+
+
 def test_metrics_have_the_whole_deadline_where_only_the_traces_are_refused(
     server: Server, receiver: Receiver
 ) -> None:
@@ -336,7 +345,7 @@ def test_what_is_wrong_is_said_at_the_start_with_the_cure(
         (OTLP, {}, "localhost:4318"),
         (OTLP, {"endpoint": "https://user:key@collector:9/otlp"}, "collector:9"),
         ({**OTLP, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc"}, {}, "localhost:4317"),
-        ({"OTEL_METRICS_EXPORTER": "console"}, {}, "a reader"),
+        ({"OTEL_METRICS_EXPORTER": "console"}, {}, "console"),
         (OTLP, {"meter_provider": MeterProvider(shutdown_on_exit=False)}, "the app's MeterProvider"),
     ],
 )
