@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.fields import Wire, first, ident, member, text
+from ..core.jsontext import value_of
 from ..core.model import ApiError, Outcome, Phase
 
 NOTHING: Mapping[str, Any] = {}
+MAX_LEVELS = 4  # envelopes of events, one in another
 
 # Statuses of servers that don't keep to an API's own words. Of all others it is not known whether they are an end.
 ENDS_IN_OTHER_WORDS: Mapping[str, tuple[Phase, Outcome]] = {
@@ -44,3 +46,18 @@ def field_of(data: Any, name: str) -> Any:
         return data.get(name)
     value = getattr(data, "__dict__", NOTHING).get(name)
     return (getattr(data, "__pydantic_extra__", None) or NOTHING).get(name) if value is None else value
+
+
+def is_object(data: Any) -> bool:
+    return isinstance(data, dict) or hasattr(data, "__dict__")
+
+
+def unwrapped(name: Any, data: Any) -> tuple[Any, Any]:
+    """(name, object) out of `{"event": NAME, "data": OBJECT}`, where OBJECT may be a JSON text, or another envelope."""
+    for _ in range(MAX_LEVELS):
+        data = value_of(data)
+        inside = field_of(data, "data")
+        if inside is None or isinstance(field_of(data, "object"), str) or not is_object(value_of(inside)):
+            break
+        name, data = field_of(data, "event") or name, inside
+    return name, value_of(data)
