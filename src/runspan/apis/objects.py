@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.fields import Wire, first, ident, member, text
+from ..core.fields import Wire, count, first, ident, member, text
 from ..core.jsontext import value_of
 from ..core.model import ApiError, Outcome, Phase
 
@@ -33,6 +33,17 @@ def error(said: Any) -> ApiError | None:
 
 def _word(wire: Wire, key: str) -> str | None:
     return ident(wire, key) or None
+
+
+def tokens(wire: Wire, into: tuple[str, ...], out: tuple[str, ...]) -> tuple[int, int] | None:
+    """(of the input, of the output), by the names that they may have. What a server leaves out, its total tells."""
+    given, made, total = first(wire, into, count), first(wire, out, count), count(wire, "total_tokens") or 0
+    if given is None and made is None:
+        return None
+    return (
+        max(0, total - (made or 0)) if given is None else given,
+        max(0, total - (given or 0)) if made is None else made,
+    )
 
 
 def error_of_event(data: Any) -> ApiError:
