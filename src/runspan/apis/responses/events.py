@@ -5,6 +5,7 @@
 | `response.created`, `.queued`, `.in_progress`, `.completed` ... | the same | the response |
 | `response.output_item.added`, `.done` | `message.added` ... for messages, else `item.added` ... | the item |
 | `response.output_text.delta` | the same | a piece of a message's text |
+| `response.output_text.done`, `response.content_part.done` | the same | the text that its pieces make up |
 | a response object in place of a stream | `response.` and its status | itself |
 | `{"event": NAME, "data": EVENT}` around any of these, by gateways | that of the event | what the event holds |
 | all others | | nothing that these don't tell, too |
@@ -32,6 +33,8 @@ ERROR = "error"
 
 KINDS: Mapping[str, EventKind] = {
     "response.output_text.delta": EventKind.TEXT_DELTA,
+    "response.output_text.done": EventKind.TEXT_WHOLE,
+    "response.content_part.done": EventKind.TEXT_WHOLE,
     "message.added": EventKind.MESSAGE_BEGAN,
     "message.done": EventKind.MESSAGE_ENDED,
     "item.added": EventKind.STEP_BEGAN,
