@@ -21,6 +21,7 @@ from .exporting import address, otlp, own, variables
 from .exporting.loss_reporting import CarefulExporter
 from .exporting.sending import Haste
 from .guard import logger
+from .runtime import content_event
 from .runtime.primitives import lock_of_now
 
 _PLACEHOLDERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
@@ -45,6 +46,7 @@ class Providers:
         """Read and try all that our own provider goes by. Raises ConfigError; nothing of the process is changed."""
         if self._config.tracer_provider is None:
             variables.check_provider("TRACER", trace.get_tracer_provider)
+        variables.check_provider("LOGGER", content_event.provider)
         if self._config.file is not None:
             self._check_file(self._config.file)
         if not self.has_app_provider():

@@ -91,7 +91,12 @@ def test_settings_have_the_type_of_their_attribute(name: str, value: Any, kept: 
     ("usage", "read"),
     [
         ({}, None),
-        ({"prompt_tokens": None, "completion_tokens": "5"}, None),
+        ({"prompt_tokens": None, "completion_tokens": "five"}, None),
+        ({"prompt_tokens": "30", "completion_tokens": "5"}, Usage(30, 5)),
+        ({"prompt_tokens": "-3", "completion_tokens": "1" * 400}, None),
+        ({"completion_tokens": 5, "total_tokens": 35}, Usage(30, 5)),
+        ({"prompt_tokens": 30, "total_tokens": 20}, Usage(30, 0)),
+        ({"input_tokens": 30, "output_tokens": 5}, Usage(30, 5)),
         ({"prompt_tokens": 3}, Usage(3, 0)),
         ({"completion_tokens": 0}, Usage(0, 0)),
         ({"prompt_tokens": -3, "completion_tokens": -1}, None),

@@ -30,6 +30,8 @@ URLS = (
     "http://h:port",
     "http://[::1",
     "http://a b",
+    "http://a..b",
+    f"http://{'a' * 64}.b",
 )
 FILES = ("/no/such/file", "/", "/dev/null")
 METRICS = {"OTEL_METRICS_EXPORTER": "otlp"}
@@ -77,6 +79,8 @@ WRONG: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
             ("COMPRESSION", ("zstd", "gzip,deflate"), {}),
             ("COMPRESSION", ("zstd",), GRPC),
             ("HEADERS", (SECRET, f"a=1,{SECRET}", f"a b={SECRET}", f"={SECRET}", f"a={SECRET}%0Ab"), {}),
+            ("HEADERS", (f"a=%E9%8D%B5{SECRET}", f"a={SECRET}%01"), {}),
+            ("HEADERS", (f"a={SECRET}ü", f"a={SECRET}%09b", f"a-bin={SECRET}", f"a!={SECRET}"), GRPC),
             ("CERTIFICATE", (FILES[0], FILES[2]), {}),
             ("CERTIFICATE", (FILES[0],), GRPC),
             ("CLIENT_CERTIFICATE", FILES, {}),
@@ -122,7 +126,12 @@ RIGHT: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
     ("OTEL_EXPORTER_OTLP_TIMEOUT", ("1", "0.5", "10"), {}),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", ("gzip", "none", "deflate", "GZIP"), {}),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", ("gzip", "none"), GRPC),
-    ("OTEL_EXPORTER_OTLP_HEADERS", ("a=1", "a=1,", "A-b = c d ", "a=Basic%20eA==", "a="), {}),
+    (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        ("a=1", "a=1,", "A-b = c d ", "a=Basic%20eA==", "a=", "a=%C3%BC", "a!=1"),
+        {},
+    ),
+    ("OTEL_EXPORTER_OTLP_HEADERS", ("a=1", "A.b_c-d=e f ", "a="), GRPC),
     ("OTEL_EXPORTER_OTLP_INSECURE", ("true", "False"), GRPC),
     ("OTEL_METRIC_EXPORT_INTERVAL", ("60000", "1.5"), METRICS),
     ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ("delta", "LowMemory"), METRICS),
@@ -193,7 +202,19 @@ def test_what_does_not_matter_is_not_read(
         runspan.instrument(tracer_provider=provider, exit_timeout_s=0)
 
 
-@pytest.mark.parametrize("signal", ["TRACER", "METER"])
+@pytest.mark.parametrize("more", [{}, GRPC])
+@pytest.mark.parametrize("header", [{"a b": "1"}, {"": "1"}, {"a": "1\nb: 2"}, {"a": "鍵"}])
+def test_a_header_that_cannot_be_sent_is_refused(
+    header: Mapping[str, str], more: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, text in more.items():
+        monkeypatch.setenv(variable, text)
+    with pytest.raises(runspan.ConfigError, match=r"^headers=\.\.\.: .* can't send the header '"):
+        runspan.instrument(endpoint="http://127.0.0.1:1", headers={"x-key": SECRET, **header})
+    assert runspan.current_handle() is None
+
+
+@pytest.mark.parametrize("signal", ["TRACER", "METER", "LOGGER"])
 @pytest.mark.parametrize("value", ["none_of_that_name", ""])
 def test_a_provider_that_the_api_cannot_make_is_named(value: str, signal: str) -> None:
     name = f"OTEL_PYTHON_{signal}_PROVIDER"

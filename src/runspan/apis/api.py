@@ -79,6 +79,7 @@ class EventKind(str, Enum):
     """What the tap of a stream does with an event, decided by its name alone."""
 
     TEXT_DELTA = "text_delta"  # a piece of a message's text: nearly all of a stream
+    TEXT_WHOLE = "text_whole"  # the text of the pieces before it, which some servers leave out
     STEP_DELTA = "step_delta"  # a piece of a step
     MESSAGE_BEGAN = "message_began"
     MESSAGE_ENDED = "message_ended"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.fields import Wire, first, ident, member, text
+from ..core.fields import Wire, count, first, ident, member, text
+from ..core.jsontext import value_of
 from ..core.model import ApiError, Outcome, Phase
 
 NOTHING: Mapping[str, Any] = {}
+MAX_LEVELS = 4  # envelopes of events, one in another
 
 # Statuses of servers that don't keep to an API's own words. Of all others it is not known whether they are an end.
 ENDS_IN_OTHER_WORDS: Mapping[str, tuple[Phase, Outcome]] = {
@@ -33,6 +35,17 @@ def _word(wire: Wire, key: str) -> str | None:
     return ident(wire, key) or None
 
 
+def tokens(wire: Wire, into: tuple[str, ...], out: tuple[str, ...]) -> tuple[int, int] | None:
+    """(of the input, of the output), by the names that they may have. What a server leaves out, its total tells."""
+    given, made, total = first(wire, into, count), first(wire, out, count), count(wire, "total_tokens") or 0
+    if given is None and made is None:
+        return None
+    return (
+        max(0, total - (made or 0)) if given is None else given,
+        max(0, total - (given or 0)) if made is None else made,
+    )
+
+
 def error_of_event(data: Any) -> ApiError:
     """Of an event that says that a stream broke: in an envelope, or as it is."""
     return error(member(data, "error")) or error(data) or ApiError("error")
@@ -44,3 +57,18 @@ def field_of(data: Any, name: str) -> Any:
         return data.get(name)
     value = getattr(data, "__dict__", NOTHING).get(name)
     return (getattr(data, "__pydantic_extra__", None) or NOTHING).get(name) if value is None else value
+
+
+def is_object(data: Any) -> bool:
+    return isinstance(data, dict) or hasattr(data, "__dict__")
+
+
+def unwrapped(name: Any, data: Any) -> tuple[Any, Any]:
+    """(name, object) out of `{"event": NAME, "data": OBJECT}`, where OBJECT may be a JSON text, or another envelope."""
+    for _ in range(MAX_LEVELS):
+        data = value_of(data)
+        inside = field_of(data, "data")
+        if inside is None or isinstance(field_of(data, "object"), str) or not is_object(value_of(inside)):
+            break
+        name, data = field_of(data, "event") or name, inside
+    return name, value_of(data)

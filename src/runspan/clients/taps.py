@@ -94,7 +94,7 @@ class Tap:
     def _delta(self, data: Any) -> None:
         deltas, piece = self._deltas, self._piece(data)
         deltas.append(data if piece is None else piece)
-        if len(deltas) == 1 and self.stream.first_token_ns is None:
+        if self.stream.first_token_ns is None:
             self.stream.first_token_since_ns, self.stream.first_token_ns = self.pace.moment()
         elif len(deltas) >= DELTAS_AT_ONCE:
             self._hand_over_deltas()
@@ -103,9 +103,10 @@ class Tap:
         if kind is EventKind.TEXT_DELTA:
             self._delta(data)
             return
-        if kind is EventKind.STEP_DELTA:
-            self._step_deltas.append(data)
-            if len(self._step_deltas) >= DELTAS_AT_ONCE:
+        if kind in (EventKind.TEXT_WHOLE, EventKind.STEP_DELTA):
+            deltas = self._deltas if kind is EventKind.TEXT_WHOLE else self._step_deltas
+            deltas.append(data)
+            if len(deltas) >= DELTAS_AT_ONCE:
                 self._hand_over_deltas()
             return
         if kind in _TOLD_OTHERWISE or self._is_closed:

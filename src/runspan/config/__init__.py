@@ -258,7 +258,8 @@ def _cure(name: str, *, is_variable: bool) -> str:
 
 def _has_port(url: str) -> bool:
     try:
-        return bool(urlsplit(url).hostname) and urlsplit(url).port != 0  # raises for one that is none
+        host = (urlsplit(url).hostname or "").encode("idna")  # raises for an empty or too long part
+        return bool(host) and urlsplit(url).port != 0  # raises for one that is none
     except ValueError:
         return False
 

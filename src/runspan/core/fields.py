@@ -51,7 +51,10 @@ def number(wire: Wire, key: str) -> int | None:
 
 
 def count(wire: Wire, key: str) -> int | None:
+    """A number of things, which some servers send as a text."""
     value = wire.get(key)
+    if isinstance(value, str) and len(value) < 16 and value.isascii() and value.isdigit():
+        value = int(value)
     return int(value) if is_number(value) and value > -1 else None  # -0.5 is 0
 
 

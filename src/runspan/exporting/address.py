@@ -87,9 +87,9 @@ def address(config: Config, over: str | None = None) -> Address:
         raise ConfigError(
             f"{name} is for {said}, but this needs an address for {over}: name one with --endpoint."
         )
-    own = headers_of({**to.headers, **(config.headers or {})}, None)
+    own = headers_of({**to.headers, **(config.headers or {})}, None, over)
     is_of_preset = config.backend is not None and config.endpoint is None and to.endpoint is not None
-    headers = headers_of(own, None if is_of_preset else "TRACES")
+    headers = headers_of(own, None if is_of_preset else "TRACES", over)
     return Address(over, endpoint_url(to.endpoint, over), own, headers, to.resource, is_of_preset)
 
 
@@ -114,9 +114,12 @@ def protocol(signal: str = "TRACES") -> str:
     return variables.read_otlp("PROTOCOL", signal, variables.one_of(*DEFAULTS), HTTP)
 
 
-def headers_of(own: Mapping[str, str], signal: str | None) -> dict[str, str]:
+def headers_of(own: Mapping[str, str], signal: str | None, over: str) -> dict[str, str]:
     """Those of options and preset, which beat those in the variables. `signal` None: the variables are for another address."""
     named = variables.read_otlp("HEADERS", signal, variables.headers, variables.NOTHING) if signal else {}
+    for written, given in ((of_otlp("HEADERS", signal or "")[0], named), ("headers", own)):
+        for name, value in given.items():
+            _check_header(written, name.lower(), value, over)
     return {**named, **{name.lower(): value for name, value in own.items()}}  # gRPC takes no capitals
 
 
@@ -154,11 +157,37 @@ def _check(name: str, value: str, over: str) -> None:
     raise ConfigError(f"{name}={said!r} is no address: write a URL such as {example!r}.")
 
 
+# Name and value that a header may have: RFC 9110, and the narrower rules of gRPC's PROTOCOL-HTTP2.
+_HEADERS: Mapping[str, tuple[re.Pattern[str], re.Pattern[str], str]] = {
+    HTTP: (
+        re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+"),
+        re.compile(r"([!-~\x80-\xff][\t -~\x80-\xff]*)?"),
+        "Latin letters, digits and signs",
+    ),
+    GRPC: (
+        re.compile(r"[0-9a-z_.-]+"),
+        re.compile(r"[ -~]*"),
+        "ASCII letters, digits and signs, and a name without -bin at its end",
+    ),
+}
+
+
+def _check_header(written: str, name: str, value: str, over: str) -> None:
+    """A client refuses what it can't send when it sends it, so that no span would ever leave."""
+    names, values, cure = _HEADERS[over]
+    is_binary = over == GRPC and name.endswith("-bin")
+    if is_binary or not (names.fullmatch(name) and values.fullmatch(value)):
+        raise ConfigError(f"{written}=...: {over} can't send the header {name!r}. Use {cure}.")
+
+
 def _is_host(text: str) -> bool:
     try:
         parts = urlsplit(f"//{text}")
+        (parts.hostname or "").encode(
+            "idna"
+        )  # raises for an empty part, and for one of more than 63 characters
         has_port = parts.port is None or parts.port > 0
-    except ValueError:  # a port that is none
+    except ValueError:  # no such port or host
         return False
     return has_port and bool(parts.hostname) and not re.search(r"[\s\x00-\x1f]", text)
 

@@ -44,7 +44,7 @@ def exporter(config: Config) -> CarefulMetricExporter:
     if config.backend is None and not os.environ.get(ENDPOINT):
         own, endpoint = config.headers or {}, config.endpoint
     url = endpoint_url(endpoint, over, "METRICS")
-    tries = otlp.way("METRICS", over, url, headers_of(own, "METRICS"))()
+    tries = otlp.way("METRICS", over, url, headers_of(own, "METRICS", over))()
     return CarefulMetricExporter(host_of(url) or url, OwnMetricExporter(tries))
 
 

@@ -31,12 +31,17 @@ _STRUCTURED = (
 )
 
 
+def provider() -> Any:
+    """The app's LoggerProvider, or what the API has in its place; None: this version has no logs."""
+    return None if _LOGS is None else _LOGS.get_logger_provider()
+
+
 def emitted(
     name: str, attributes: Mapping[str, Any], context: Context, at_ns: int, observed_ns: int | None = None
 ) -> bool:
     """Whether this event went to the app's LoggerProvider; False: it has set none."""
-    provider: Any = None if _LOGS is None else _LOGS.get_logger_provider()
-    if not _compat.is_logger_provider(provider):
+    apps = provider()
+    if not _compat.is_logger_provider(apps):
         return False
     record = _LOGS.LogRecord(
         timestamp=at_ns,
@@ -46,7 +51,7 @@ def emitted(
         event_name=name,
         attributes=attributes,
     )
-    provider.get_logger(SCOPE, __version__).emit(record)
+    apps.get_logger(SCOPE, __version__).emit(record)
     return True
 
 

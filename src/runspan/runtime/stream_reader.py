@@ -160,8 +160,8 @@ class StreamReader:
             if stream.first_token_ns is None:
                 stream.first_token_since_ns, stream.first_token_ns = when
             told.piece(self._of(stream), stream, data, of_steps=False)
-        elif kind is EventKind.STEP_DELTA:
-            told.piece(self._of(stream), stream, data, of_steps=True)
+        elif kind in (EventKind.TEXT_WHOLE, EventKind.STEP_DELTA):
+            told.piece(self._of(stream), stream, data, of_steps=kind is EventKind.STEP_DELTA)
         else:
             self._event(stream, name, when, data, len(text))
 

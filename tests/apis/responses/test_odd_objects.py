@@ -105,6 +105,13 @@ def test_usage_is_what_the_last_object_says() -> None:
     assert alive.usage is None
 
 
+@pytest.mark.parametrize("told", [{"input_tokens": "30"}, {"total_tokens": 35}])
+def test_usage_may_be_texts_or_half_of_a_total(told: dict[str, Any]) -> None:
+    over = objects.run(response(usage={"output_tokens": 5.0, **told}))
+    assert over is not None
+    assert over.usage == Usage(30, 5)
+
+
 def test_usage_may_have_the_words_of_the_chat_api() -> None:
     said = {
         "prompt_tokens": 10,

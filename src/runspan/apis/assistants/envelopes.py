@@ -13,10 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.jsontext import value_of
-from ..objects import field_of
+from ..objects import field_of, is_object, unwrapped
 
-MAX_LEVELS = 4
 PREFIX = "thread."
 ERROR = "error"
 
@@ -25,12 +23,7 @@ _NAMED_BY_STATUS = frozenset({"thread.run", "thread.run.step", "thread.message"}
 
 def opened(name: Any, data: Any) -> tuple[str, Any]:
     """(name, object) of what came as `data` under `name`: dicts or models of the client. The name is "" where nothing tells it."""
-    for _ in range(MAX_LEVELS):
-        data = value_of(data)
-        inside = field_of(data, "data")
-        if inside is None or isinstance(field_of(data, "object"), str) or not _is_object(value_of(inside)):
-            break
-        name, data = field_of(data, "event") or name, inside
+    name, data = unwrapped(name, data)
     extra = getattr(data, "__pydantic_extra__", None)
     if extra:  # a model of something else, whose own fields are empty
         data = {**vars(data), **extra}
@@ -48,13 +41,9 @@ def _name_of(data: Any) -> str:
     kind, status = field_of(data, "object"), field_of(data, "status")
     if not isinstance(kind, str):
         told = field_of(data, "error")
-        return ERROR if _is_object(told) or (isinstance(told, str) and told) else ""
+        return ERROR if is_object(told) or (isinstance(told, str) and told) else ""
     if kind == "thread":
         return "thread.created"
     if kind in _NAMED_BY_STATUS:
         return f"{kind}.{status}" if isinstance(status, str) else ""
     return kind if kind.startswith(PREFIX) else ""
-
-
-def _is_object(data: Any) -> bool:
-    return isinstance(data, dict) or hasattr(data, "__dict__")

@@ -38,6 +38,7 @@ from ...core.model import (
 )
 from ...core.run_context import KEY
 from ..objects import error as error
+from ..objects import tokens
 from . import statuses
 from .tool_calls import tool_call
 
@@ -137,15 +138,15 @@ def _settings(wire: Wire) -> Mapping[str, object]:
 def usage(wire: Wire) -> Usage | None:
     if not wire:  # nearly always: the API tells it at a Run's end
         return None
-    prompt, completion = count(wire, "prompt_tokens"), count(wire, "completion_tokens")
-    if prompt is None and completion is None:
+    told = tokens(wire, ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    if told is None:
         return None
     # The wire says prompt_token_details; the typed clients of other APIs say prompt_tokens_details.
     into, out = (
         mapping(wire, f"{side}_token_details") or mapping(wire, f"{side}_tokens_details")
         for side in ("prompt", "completion")
     )
-    return Usage(prompt or 0, completion or 0, count(into, "cached_tokens"), count(out, "reasoning_tokens"))
+    return Usage(*told, count(into, "cached_tokens"), count(out, "reasoning_tokens"))
 
 
 def usage_in_ghost(wire: Wire) -> Usage | None:

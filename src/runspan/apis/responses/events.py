@@ -5,7 +5,9 @@
 | `response.created`, `.queued`, `.in_progress`, `.completed` ... | the same | the response |
 | `response.output_item.added`, `.done` | `message.added` ... for messages, else `item.added` ... | the item |
 | `response.output_text.delta` | the same | a piece of a message's text |
+| `response.output_text.done`, `response.content_part.done` | the same | the text that its pieces make up |
 | a response object in place of a stream | `response.` and its status | itself |
+| `{"event": NAME, "data": EVENT}` around any of these, by gateways | that of the event | what the event holds |
 | all others | | nothing that these don't tell, too |
 """
 
@@ -17,10 +19,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from ...core.fields import Wire
-from ...core.jsontext import dumps, value_of
+from ...core.jsontext import dumps
 from ...core.model import Observation, Phase, RunStep, Source
 from ..api import EventKind, Events
-from ..objects import NOTHING, error_of_event, field_of
+from ..objects import NOTHING, error_of_event, field_of, unwrapped
 from . import items, readers, statuses
 from . import objects as wire
 from .text_pieces import NoSteps, TextPieces, piece
@@ -31,6 +33,8 @@ ERROR = "error"
 
 KINDS: Mapping[str, EventKind] = {
     "response.output_text.delta": EventKind.TEXT_DELTA,
+    "response.output_text.done": EventKind.TEXT_WHOLE,
+    "response.content_part.done": EventKind.TEXT_WHOLE,
     "message.added": EventKind.MESSAGE_BEGAN,
     "message.done": EventKind.MESSAGE_ENDED,
     "item.added": EventKind.STEP_BEGAN,
@@ -55,7 +59,7 @@ def unlisted(name: str) -> EventKind | None:
 
 def opened(name: Any, data: Any) -> tuple[str, Any]:
     """(name here, object) of what came: a typed event, a dict, or its JSON text. The name is "" where nothing tells it."""
-    data = value_of(data)
+    name, data = unwrapped(name, data)
     told = field_of(data, "type")
     name = told if isinstance(told, str) else name if isinstance(name, str) else ""
     if name.startswith(_ITEM):
@@ -81,7 +85,7 @@ def _named(item: Any, place: Any) -> Any:
 
 
 def is_wrapped(data: Any) -> bool:
-    return field_of(data, "response") is not None or field_of(data, "item") is not None
+    return any(field_of(data, name) is not None for name in ("response", "item", "data"))
 
 
 def read_event(

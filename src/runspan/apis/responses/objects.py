@@ -13,7 +13,6 @@ from typing import Any
 from ...core.fields import (
     Wire,
     count,
-    first,
     flag,
     ident,
     items,
@@ -29,7 +28,7 @@ from ...core.fields import (
 )
 from ...core.model import Agent, Outcome, Phase, Run, RunRequest, Usage
 from ...core.run_context import KEY
-from ..objects import error
+from ..objects import error, tokens
 from . import items as items_of
 from . import parts, statuses
 from .items import Output
@@ -137,13 +136,12 @@ def instructions(wire: Wire) -> str | None:
 
 def usage(wire: Wire) -> Usage | None:
     """Some servers have the words of the chat API for it."""
-    into, out = first(wire, _IN, count), first(wire, _OUT, count)
-    if into is None and out is None:
+    told = tokens(wire, _IN, _OUT)
+    if told is None:
         return None
     of_input, of_output = (_details(wire, sides) for sides in (("input", "prompt"), ("output", "completion")))
     return Usage(
-        into or 0,
-        out or 0,
+        *told,
         count(of_input, "cached_tokens"),
         count(of_output, "reasoning_tokens"),
         count(of_input, "cache_write_tokens"),

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ...core.fields import Wire, ident, mapping
-from ...core.model import Message, Observation, Phase, Run, Source
+from ...core.model import Listing, Message, Observation, Phase, Run, Source
 from ..api import Exchange
 from . import items as items_of
 from . import objects as wire
@@ -31,12 +31,14 @@ def _seen(exchange: Exchange, run_id: str | None, **what: Any) -> Observation:
 def said(run: Run, response: Wire) -> dict[str, Any]:
     """The run, and once it is over all that it put out."""
     found = wire.output(response, run)
+    is_over = run.phase is Phase.OVER
     agent = wire.agent_of(response) if run.agent_id else None
     return {
         "runs": (run,),
         "messages": found.messages,
         "steps": found.steps,
-        "all_steps": run.phase is Phase.OVER,
+        "listing": Listing(True, True, run.id, is_ordered=True) if is_over else None,
+        "all_steps": is_over,
         "is_ordered": True,
         "agents": (agent,) if agent else (),
     }
@@ -56,7 +58,7 @@ def new_run(exchange: Exchange) -> Observation:
         return _seen(exchange, None)
     seen = _seen(exchange, found.id, **said(found, exchange.response))
     sent = sent_with(exchange, seen)
-    return replace(sent, messages=(*sent.messages, *seen.messages))
+    return replace(sent, messages=(*sent.messages, *seen.messages), listing=None)
 
 
 def sent_with(exchange: Exchange, seen: Observation) -> Observation:
