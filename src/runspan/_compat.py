@@ -10,10 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
-from types import FrameType
 from typing import Any
 
 logger = logging.getLogger("runspan")
@@ -21,11 +19,9 @@ logger = logging.getLogger("runspan")
 # owner.name -> what is worse without it. The owner of an attribute is its class.
 WITHOUT: dict[str, str] = {
     "opentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY": "our own requests may make spans of other instrumentations",
-    "opentelemetry.context._SUPPRESS_HTTP_INSTRUMENTATION_KEY": "our own requests may make HTTP spans",
     "opentelemetry.context._RUNTIME_CONTEXT": "OpenTelemetry may log that it failed to detach a context",
     "opentelemetry._logs": "scores and content go on spans instead of log records",
-    "opentelemetry.sdk.trace.TracerProvider._span_limits": "the SDK may cut JSON of observed functions anywhere",
-    "opentelemetry.sdk.trace.Span._limits": "the SDK may cut JSON of runs anywhere",
+    "opentelemetry.sdk.trace.Tracer._span_limits": "the SDK may cut JSON on spans anywhere",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter._endpoint": (
         "an app under opentelemetry-instrument may end 10 s late where nothing listens"
     ),
@@ -38,7 +34,6 @@ WITHOUT: dict[str, str] = {
     "httpx.Client._state": "what a run lacks is not fetched where the app has closed its client",
     "wrapt.FunctionWrapper._self_wrapper": "other tracers of openai may not be recognized",
     "wrapt.FunctionWrapper._self_parent": "other tracers of openai may not be recognized",
-    "sys._getframe": "spans and tool calls may be matched by their context alone",
     "asyncio.Future._exception": "spans of futures that a plain function returns end without their outcome",
 }
 
@@ -76,19 +71,10 @@ OLD_SUPPRESS_KEY = "suppress_instrumentation"  # of instrumentations that are ol
 
 
 def suppress_key() -> str:
-    """The key of a Context that switches all instrumentations off."""
-    return _suppressing("opentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY")
-
-
-def suppress_http_key() -> str:
-    """The key that switches off those of HTTP."""
-    return _suppressing("opentelemetry.context._SUPPRESS_HTTP_INSTRUMENTATION_KEY")
-
-
-def _suppressing(full_name: str) -> str:
+    """The key of a Context that switches all instrumentations off, those of HTTP among them."""
     from opentelemetry import context
 
-    return str(_found(full_name, context) or OLD_SUPPRESS_KEY)
+    return str(_found("opentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY", context) or OLD_SUPPRESS_KEY)
 
 
 class PublicContext:
@@ -140,34 +126,22 @@ def import_sdk() -> None:
             os.environ[_READ_WHEN_IMPORTED] = held
 
 
-def max_text_chars(provider: Any) -> int | None:
-    """Where the provider's spans cut texts; None: nowhere, or not known."""
-    return _limit(
-        "opentelemetry.sdk.trace.TracerProvider._span_limits", provider, "max_span_attribute_length"
-    )
+def max_text_chars(tracer: Any) -> int | None:
+    """Where the tracer's spans cut texts; None: nowhere, or not known."""
+    return _limit(tracer, "max_span_attribute_length")
 
 
-def max_attributes(provider: Any) -> int | None:
-    """How many attributes the provider's spans keep; None: all, or not known."""
-    return _limit("opentelemetry.sdk.trace.TracerProvider._span_limits", provider, "max_span_attributes")
+def max_attributes(tracer: Any) -> int | None:
+    """How many attributes the tracer's spans keep; None: all, or not known."""
+    return _limit(tracer, "max_span_attributes")
 
 
-def text_limit_of(span: Any) -> int | None:
-    """Where this recording span cuts texts; None: nowhere, or not known."""
-    return _limit("opentelemetry.sdk.trace.Span._limits", span, "max_span_attribute_length")
-
-
-def count_limit_of(span: Any) -> int | None:
-    """How many attributes this recording span keeps; None: all, or not known."""
-    return _limit("opentelemetry.sdk.trace.Span._limits", span, "max_span_attributes")
-
-
-def _limit(full_name: str, owner: Any, name: str) -> int | None:
-    """Of the SDK's classes and those below them."""
-    kind: Any = type(owner)
-    if full_name.rpartition(".")[0] not in _names(kind):
+def _limit(tracer: Any, name: str) -> int | None:
+    """Of the SDK's class and those below it."""
+    if "opentelemetry.sdk.trace.Tracer" not in _names(type(tracer)):
         return None
-    found: int | None = getattr(_found(full_name, owner), name, None)
+    limits = _found("opentelemetry.sdk.trace.Tracer._span_limits", tracer)
+    found: int | None = getattr(limits, name, None)
     return found
 
 
@@ -192,7 +166,7 @@ def without_fork_hook(kind: type) -> type:
     subprocess, where each may begin subprocesses of its own (open-telemetry/opentelemetry-python#4298).
     A version without such hooks needs none.
     """
-    hooks = [name for name in ("_handle_fork", "_at_fork_reinit") if hasattr(kind, name)]
+    hooks = [name for name in dir(kind) if "fork" in name]
     return type(f"Own{kind.__name__}", (kind,), {name: lambda self: None for name in hooks})
 
 
@@ -231,11 +205,6 @@ def base_url_of(client: Any) -> Any:
     return found
 
 
-def azure_token(client: Any) -> Any:
-    """Of Azure's clients alone."""
-    return getattr(client, "_azure_ad_token", None)
-
-
 def transport_of(client: Any) -> Any:
     """Its httpx client."""
     return getattr(client, "_client", None)
@@ -250,14 +219,13 @@ def replace_events(stream: Any, events: Any) -> None:
     stream._iterator = events
 
 
-# What may be set anew on a client, and what of it may only work on its own event loop.
-CLIENT_CHANGES = ("api_key", "_base_url", "_platform")
-CLIENT_PROVIDERS = (
-    "_api_key_provider",
-    "_azure_ad_token_provider",
-    "_workload_identity_auth",
-    "_provider_runtime",
-)
+CLIENT_CHANGES = ("api_key", "_base_url", "_platform")  # what may be set anew on a client
+
+
+def has_provider(client: Any) -> bool:
+    """Whether the app gave it something that brings keys: a function, or an object of another package."""
+    held = list(vars(client).items())  # other threads add to it
+    return any(one is not None for name, one in held if "provider" in name or name == "workload_identity")
 
 
 def settings_of(client: Any) -> dict[str, Any]:
@@ -279,8 +247,6 @@ def client_with(template: Any, transport: Any) -> Any:
 
 
 # ---------------------------------------------------------------- httpx and httpcore (or httpx2, whose names are the same)
-
-_LOCKS = ("_optional_thread_lock", "_pool_lock")  # of httpcore >= 1.0.3, and before
 
 
 def transport_at_rest(http: Any) -> Any:
@@ -323,10 +289,12 @@ def _without_connections(http: Any) -> Any:
 def _pool_without_connections(transport: Any) -> Any:
     """Raises AttributeError where it is no transport of httpx itself."""
     pool = transport._pool
-    changes = {name: type(vars(pool)[name])() for name in _LOCKS if name in vars(pool)}
-    backend = pool._network_backend
-    if type(backend).__name__ == "AutoBackend":  # one that was used has chosen between asyncio and trio
-        changes["_network_backend"] = type(backend)()
+    # A lock, whatever a version of httpcore calls it; and a backend that has chosen between asyncio and trio when it was used.
+    changes = {
+        name: type(value)()
+        for name, value in vars(pool).items()
+        if "lock" in name or type(value).__name__ == "AutoBackend"
+    }
     if not isinstance(pool._connections, list) or not isinstance(pool._requests, list):
         raise TypeError("another kind of pool")
     return _shallow(transport, _pool=_shallow(pool, _connections=[], _requests=[], **changes))
@@ -348,16 +316,6 @@ def parent_of(bound: Any) -> Any:
 # ---------------------------------------------------------------- the standard library
 
 UNKNOWN = object()
-
-
-def _no_frame(depth: int = 0) -> None:
-    return None
-
-
-# `frame(1)` is that of the caller's caller; the very function of CPython, as a wrapper would be a frame itself.
-frame: Callable[[int], FrameType | None] = getattr(sys, "_getframe", _no_frame)
-if frame is _no_frame:  # an interpreter without it
-    _gone("sys._getframe")
 
 
 def exception_of(future: Any) -> Any:

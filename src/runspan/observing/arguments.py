@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .names import MASKED, is_secret
+from ..core.secrets import MASKED
+from .names import is_secret
 
 _RECEIVERS = frozenset({"self", "cls", "mcs", "mcls", "metacls"})
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import currentframe
 from types import FrameType, TracebackType
 from typing import Any
 
 from opentelemetry import trace
 
-from .. import _compat
 from ..conventions import observed as words
 from ..core.redact import CUT
 from ..guard import guarded, swallow
 from ..runtime import active
+from ..runtime.work_unit import caller_of
 from .capture import Capture, Shown
 from .spans import UNSET, Observed, begin, current_context, is_idle, nearest, nearest_of, target_of
 
@@ -60,7 +61,7 @@ class span:  # noqa: N801 - reads as a statement
         self._newest: Observed | None = None
 
     def __enter__(self) -> span:
-        return self._enter(_compat.frame(1))
+        return self._enter(caller_of(currentframe()))
 
     def _enter(self, frame: FrameType | None) -> span:
         observed = self._begun()
@@ -102,7 +103,7 @@ class span:  # noqa: N801 - reads as a statement
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave(_compat.frame(1), error)
+        self._leave(caller_of(currentframe()), error)
 
     def _leave(self, frame: FrameType | None, error: BaseException | None) -> None:
         observed = self._left(id(frame))
@@ -114,12 +115,12 @@ class span:  # noqa: N801 - reads as a statement
                 observed.fail(error)
 
     async def __aenter__(self) -> span:
-        return self._enter(_compat.frame(1))
+        return self._enter(caller_of(currentframe()))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave(_compat.frame(1), error)
+        self._leave(caller_of(currentframe()), error)
 
     def _left(self, frame: int) -> Observed | None:
         """Which entry is left: that of the same `with`, whose frame lives as long; else the one that is current; else the newest.

@@ -6,7 +6,6 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-MASKED = "<masked>"
 MAX_NAME_CHARS = 256
 
 _SECRET_WORDS = frozenset(

@@ -262,14 +262,10 @@ def _references(held: tuple[Any]) -> int:
     return sys.getrefcount(held[0]) + weakref.getweakrefcount(held[0])
 
 
-def _measured(held: tuple[Any]) -> int:
-    return _references(held)
-
-
 def _alone() -> int:
     """The references to what `is_new` is called with, if there are no others. It depends on the interpreter."""
     made = (item for item in "")
-    return _measured((made,))
+    return _references((made,))
 
 
 _ALONE = _alone()

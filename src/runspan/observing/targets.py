@@ -37,7 +37,8 @@ def target(state: Active) -> Target:
 
 
 def _make(state: Active, provider: Any) -> Target:
-    of_sdk = _compat.max_text_chars(provider)
+    tracer = tracers.of(provider)
+    of_sdk = _compat.max_text_chars(tracer)
     max_chars = (
         state.config.limits.max_attribute_chars
         if of_sdk is None
@@ -46,10 +47,10 @@ def _make(state: Active, provider: Any) -> Target:
     return Target(
         state,
         provider,
-        tracers.of(provider),
+        tracer,
         Capture(state.texts, max_chars),
         asks_attributes=not _is_of_sdk(getattr(provider, "sampler", None)),
-        max_attributes=_compat.max_attributes(provider),
+        max_attributes=_compat.max_attributes(tracer),
         drops_unsampled=_drops_unsampled(provider),
     )
 

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 
 from ..core.redact import CUT, Texts, cut
-from .names import MASKED, is_secret
+from ..core.secrets import MASKED
+from .names import is_secret
 
 MAX_NODES = 1_000  # values of one argument list or result
 MAX_DEPTH = 8

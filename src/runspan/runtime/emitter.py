@@ -38,7 +38,7 @@ FEW_ATTRIBUTES = (
 )
 
 SUPPRESS_KEY = _compat.suppress_key()
-_SUPPRESSED_KEYS = (SUPPRESS_KEY, _compat.suppress_http_key(), _compat.OLD_SUPPRESS_KEY)
+_SUPPRESSED_KEYS = (SUPPRESS_KEY, _compat.OLD_SUPPRESS_KEY)
 
 _KINDS: Mapping[Kind, SpanKind] = {
     Kind.RUN: SpanKind.CLIENT,
@@ -174,7 +174,7 @@ class Emitter:
                 self._make(live.tracer, child, below)
             self._write_content(data, below)
         finally:
-            self._finish(span, data, live.context)
+            self._finish(live.tracer, span, data, live.context)
 
     def make(self, data: SpanData, context: Context | None) -> None:
         """A span made afterwards, under `context` (None: a root)."""
@@ -217,33 +217,33 @@ class Emitter:
                 self._make(tracer, child, below)
             self._write_content(data, below)
         finally:
-            self._finish(span, data, context)
+            self._finish(tracer, span, data, context)
 
     def _write_content(self, data: SpanData, below: Context) -> None:
         if data.event_facts is not None:
             with guarded("write content on a log record"):
                 self._content_events.emit(data, data.event_facts, below)
 
-    def _finish(self, span: Span, data: SpanData, context: Context) -> None:
+    def _finish(self, tracer: Tracer, span: Span, data: SpanData, context: Context) -> None:
         try:
-            self._describe(span, data, context)
+            self._describe(tracer, span, data, context)
         finally:  # whatever it says, it must not stay open
             span.end(data.end_ns)
 
-    def _describe(self, span: Span, data: SpanData, context: Context) -> None:
+    def _describe(self, tracer: Tracer, span: Span, data: SpanData, context: Context) -> None:
         if span.is_recording():
-            said = attributes_of(data, _limit(span, self._max_chars), self._extra, self._max_span_chars)
-            span.set_attributes(self._within_limit(span, _with_scope(said, context), context))
+            said = attributes_of(data, _limit(tracer, self._max_chars), self._extra, self._max_span_chars)
+            span.set_attributes(self._within_limit(tracer, _with_scope(said, context), context))
             for event in (*data.events, *_exception(data.error, data.end_ns)):
                 span.add_event(event.name, dict(event.attributes), event.at_ns)
             if data.error is not None:
                 span.set_status(Status(StatusCode.ERROR, clean(data.error.message or data.error.code)))
 
     def _within_limit(
-        self, span: Span, attributes: dict[str, genai.Value], context: Context
+        self, tracer: Tracer, attributes: dict[str, genai.Value], context: Context
     ) -> dict[str, genai.Value]:
         """The SDK drops the first for the last beyond its limit; so the least important are left out before."""
-        count = _compat.count_limit_of(span)
+        count = _compat.max_attributes(tracer)
         if count is None or len(attributes) <= count:
             return attributes
         if not self._has_told_of_limit:
@@ -256,8 +256,9 @@ class Emitter:
         provider = self._provider()
         known = self._tracers.get(id(provider))
         if known is None:
-            limit = _compat.max_attributes(provider)
-            known = self._tracers[id(provider)] = (provider, tracers.of(provider), limit)
+            tracer = tracers.of(provider)
+            limit = _compat.max_attributes(tracer)
+            known = self._tracers[id(provider)] = (provider, tracer, limit)
         self._count_limit = known[2]
         return known[1]
 
@@ -282,9 +283,9 @@ def _with_scope(attributes: dict[str, genai.Value], context: Context) -> dict[st
     return attributes if values is None else {**attributes, **values.attributes}
 
 
-def _limit(span: Span, max_chars: int) -> int:
+def _limit(tracer: Tracer, max_chars: int) -> int:
     """The SDK cuts longer values blindly, which would break our JSON; so its limit is ours too."""
-    of_sdk = _compat.text_limit_of(span)
+    of_sdk = _compat.max_text_chars(tracer)
     return max_chars if of_sdk is None else min(max_chars, of_sdk)
 
 

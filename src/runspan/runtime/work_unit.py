@@ -6,6 +6,7 @@ current trace and span, the user and session that `runspan.context` gives, the t
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import weakref
@@ -17,7 +18,6 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 
-from .. import _compat
 from ..conventions.observed import USER
 from ..conventions.openinference import SESSION
 from . import context_attributes, otel_context
@@ -102,11 +102,16 @@ def _stack(task: Any) -> tuple[Frame, ...]:
     outside = getattr(getattr(task, "get_coro", lambda: None)(), "cr_frame", None)
     outside = None if outside is None else outside.f_back
     frames = []
-    frame: FrameType | None = _compat.frame(1)
+    frame = caller_of(inspect.currentframe())
     while frame is not None and frame is not outside:
         frames.append((frame.f_code, id(frame), frame.f_lasti))
         frame = frame.f_back
     return tuple(frames[: -MAX_FRAMES - 1 : -1])
+
+
+def caller_of(frame: FrameType | None) -> FrameType | None:
+    """None on an interpreter that shows no frames: then spans and tool calls are matched by their context alone."""
+    return None if frame is None else frame.f_back
 
 
 def _goes_on(then: tuple[Frame, ...], now: tuple[Frame, ...]) -> bool:

@@ -6,6 +6,7 @@ no cycle comes about. Errors carry their response to other processes: in copies 
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
@@ -13,8 +14,8 @@ from importlib import import_module
 from io import BytesIO
 from typing import Any
 
-from ... import _compat
 from ...guard import guarded
+from ...runtime.work_unit import caller_of
 from ..encodings import decoder_of
 from ..reads import AsyncReads, Reads, timed
 from ..taps import BodyTap, ChunkTap
@@ -102,7 +103,6 @@ def _decompressed(body: bytes, encoding: str) -> bytes:
 def _left(left: GeneratorExit, raised: HandlerRaised) -> None:
     """The app leaves its `with` block, whose `__exit__` closes the generator: with an exception of its own, perhaps."""
     with guarded("look who closes a stream"):
-        frame = _compat.frame(1)  # of the generator
-        caller = None if frame is None else frame.f_back
+        caller = caller_of(caller_of(inspect.currentframe()))  # of the generator
         if left.__context__ is not None and caller is not None and caller.f_code.co_name == "__exit__":
             raised(left.__context__)

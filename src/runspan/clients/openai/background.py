@@ -188,7 +188,7 @@ def _needs_loop(client: Any) -> bool:
     hooks = chain.from_iterable(getattr(http, "event_hooks", {}).values())
     return (
         getattr(http, "auth", None) is not None
-        or any(getattr(client, name, None) is not None for name in _compat.CLIENT_PROVIDERS)
+        or _compat.has_provider(client)
         or not all(_is_of_openai(one) for one in (type(client), *hooks))
     )
 

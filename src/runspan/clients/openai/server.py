@@ -58,9 +58,8 @@ class ClientSecrets:
 
 def secrets_of(client: Any) -> Iterator[object]:
     """Keys it sends: its own, those in its URL, headers and query parameters that are called like one."""
-    for name in ("api_key", "admin_api_key"):
-        yield getattr(client, name, None)
-    yield _compat.azure_token(client)
+    yield getattr(client, "api_key", None)
+    yield from named_so(list(vars(client).items()))  # as a list: other threads add to it
     yield from in_url(str(client.base_url))
     for name in ("default_headers", "default_query"):  # 1.30 keeps the query to itself
         yield from named_so(getattr(client, name, _NONE).items())
