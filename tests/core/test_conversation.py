@@ -8,7 +8,7 @@ from functools import reduce
 import pytest
 from msgspec.structs import replace
 
-from runspan.core.conversation import MAX_MESSAGES, Begun, Conversation, has_all_inputs, record
+from runspan.core.conversation import MAX_MESSAGES, Begun, Conversation, record
 from runspan.core.model import Listing, Message, Observation, Outcome, Part, RunRequest, RunStep
 from runspan.core.run_messages import has_all_outputs, outputs
 from tests.core.words import A, after, begun, event, poll, said, seen
@@ -165,10 +165,10 @@ def test_what_a_thread_weighs() -> None:
 def test_only_the_newest_of_a_huge_thread_are_kept_and_it_is_not_called_whole() -> None:
     log = log_of(created(), *(told(*numbered(*range(i, i + 100))) for i in range(0, MAX_MESSAGES + 300, 100)))
     assert (len(log.messages), log.messages[-1].id) == (MAX_MESSAGES, f"m{MAX_MESSAGES + 299}")
-    assert not has_all_inputs(log)
+    assert not log.whole_since_start
     log = record(log, page(*numbered(*range(20)), listing=OLDEST))
     assert len(log.messages) == MAX_MESSAGES
-    assert not has_all_inputs(log)
+    assert not log.whole_since_start
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_only_the_newest_of_a_huge_thread_are_kept_and_it_is_not_called_whole() 
 def test_a_thread_is_whole_when_it_is_known_from_its_beginning(
     observations: list[Observation], whole: bool
 ) -> None:
-    assert has_all_inputs(log_of(*observations)) is whole
+    assert log_of(*observations).whole_since_start is whole
 
 
 def written(*numbers: int, run_id: str = "run_1") -> list[Message]:

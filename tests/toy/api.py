@@ -187,7 +187,7 @@ def _opened(name: Any, event: Any) -> tuple[str, Any]:
 def _lacks(state: Any, log: conversation.Conversation, captures: bool) -> list[str]:
     if not state.is_over:
         return [RUN]
-    has_notes = run_messages.has_all_outputs(log, state) and conversation.has_all_inputs(log)
+    has_notes = run_messages.has_all_outputs(log, state) and log.whole_since_start
     needs = ["notes"] if captures and not has_notes else []
     return [*needs, *(["parts"] if state.run.tools and not state.has_all_steps else [])]
 

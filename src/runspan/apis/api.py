@@ -208,7 +208,7 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     )  # follow-ups still needed, the most needed first
     missing: Lacks = (
         lambda _state, _conversation, _captures: []
-    )  # what the trace of an ended run goes without
+    )  # what the trace of a run that goes out lacks; `RUN` does not count, and usage is looked for besides
     headers: Mapping[str, str] = field(default_factory=dict)  # that every request needs
     version_header: str | None = None  # where the app chose a version, our GETs send the same
     metadata_keys: int = 0  # the most that a run's metadata holds; 0: it has none

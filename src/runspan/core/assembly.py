@@ -7,7 +7,6 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from . import conversation as thread
 from . import pieces, run_messages, timing, tools, transcript
 from .conversation import Conversation
 from .cost import Pricer, no_price, terms_of
@@ -36,9 +35,6 @@ from .timing import SECOND_NS, Timeline
 from .tools import ToolInvocation
 from .usage import usage_of
 
-FINISH_REASONS: Mapping[Outcome | None, str] = {
-    Outcome.COMPLETED: "stop",  # FAILED, CANCELLED, EXPIRED: "error". The conventions: expected but not received
-}
 NO_ERRORS: Mapping[str, ApiError] = {}
 
 
@@ -118,7 +114,7 @@ def failed_request(
     """A request that started no run: a run span with its error and nothing below."""
     facts = RunFacts(
         server=server,
-        request=_request(request),
+        request=request.without_texts(),
         run=Run("", request.conversation_id or conversation_id, agent_id=request.agent_id),
         agent=_named_in(request, texts),
         captured=texts.captures,
@@ -154,7 +150,7 @@ def _facts(
     lag_ns = None if state.noticed_ns is None else max(0, state.noticed_ns - line.end.at_ns)
     return RunFacts(
         server=state.server,
-        request=_request(state.request),
+        request=state.request.without_texts(),
         run=replace(_run(run, state.conversation_id, texts), usage=usage_of(state)),
         agent=_agent(agent, state, texts),
         unfinished=unfinished,
@@ -172,7 +168,7 @@ def _facts(
         instructions_length=sum(map(len, instructions)) if is_cut else None,
         inputs=tuple(cut_message(_message("input", m, texts), limits) for m in kept),
         omitted_inputs=len(inputs) - len(kept),
-        has_all_inputs=thread.has_all_inputs(log),
+        has_all_inputs=log.whole_since_start,
         outputs=tuple(cut_message(m, limits) for m in outputs),
         data_source_id=_data_source_id(state, log, agent),
         captured=texts.captures,
@@ -224,11 +220,6 @@ def _data_source_id(state: RunState, log: Conversation, agent: Agent | None) -> 
     return ids.pop() if len(ids) == 1 else None
 
 
-def _request(request: RunRequest) -> RunRequest:
-    """What goes on spans of it: its texts are among the instructions and messages."""
-    return replace(request, additional_instructions=None, additional_messages=())
-
-
 def _agent(agent: Agent | None, state: RunState, texts: Texts) -> Agent | None:
     if agent is None:
         return Agent(state.run.agent_id) if state.run.agent_id else _named_in(state.request, texts)
@@ -275,7 +266,8 @@ def _finish_reason(run: Run, outputs: tuple[Message, ...]) -> str:
         return "length" if "length" in reasons else run.finish_reason or "error"
     if run.phase is Phase.WAITING or (run.required and run.outcome is Outcome.COMPLETED):
         return "tool_call"  # of an unfinished run the last thing seen
-    return FINISH_REASONS.get(run.outcome, "error")
+    # FAILED, CANCELLED, EXPIRED: "error". The conventions: expected but not received
+    return "stop" if run.outcome is Outcome.COMPLETED else "error"
 
 
 def _error(state: RunState, texts: Texts) -> ApiError | None:

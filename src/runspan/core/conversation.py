@@ -238,8 +238,3 @@ def _better(known: Message, new: Message) -> Message:
         run_id=newer.run_id or known.run_id,
         created_at=known.created_at if newer.created_at is None else newer.created_at,
     )
-
-
-def has_all_inputs(log: Conversation) -> bool:
-    """Whether the thread is known from its beginning."""
-    return log.whole_since_start

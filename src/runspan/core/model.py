@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .phases import Outcome as Outcome
 from .phases import Phase as Phase
@@ -67,9 +68,8 @@ class ToolCall(Struct, frozen=True, gc=False):
     outputs: tuple[Part, ...] = ()  # of code_interpreter: `logs` with their text, `image` with its file_id
     documents: tuple[Document, ...] = ()  # of file_search
     is_incomplete: bool = False  # known from the pieces of a stream that was cut
-    original_length: Mapping[str, int] = field(
-        default_factory=lambda: EMPTY
-    )  # of arguments, output where cut
+    # Of arguments, output where cut.
+    original_length: Mapping[str, int] = field(default_factory=lambda: EMPTY)
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -151,11 +151,10 @@ class Run(Struct, frozen=True, gc=False):
     ended_at: int | None = None  # completed_at, failed_at or cancelled_at; expires_at of an expired run
     expires_at: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, object] = field(
-        default_factory=dict
-    )  # temperature, top_p, max_completion_tokens ...
+    # Temperature, top_p, max_completion_tokens ...
+    settings: Mapping[str, object] = field(default_factory=dict)
     file_ids: tuple[str, ...] = ()  # of the API's first version
-    carried: str | None = None  # our own key of its metadata: see `core.carried`
+    carried: str | None = None  # our own key of its metadata: see `core.run_context`
     belongs_to: str | None = None  # the conversation that it names, where each run has a log of its own
 
 
@@ -170,8 +169,7 @@ class RunRequest(Struct, frozen=True, gc=False):
     settings: Mapping[str, object] = field(default_factory=dict)  # reasoning_effort, response_format ...
     data_source_ids: tuple[str, ...] = ()  # of tool_resources.file_search
     agent_name: str | None = None  # where the request names the agent
-    # One call of a model, without an agent: the run's span is the generation itself.
-    is_model_call: bool = False
+    is_model_call: bool = False  # without an agent: the run's span is the generation itself
     is_immediate: bool = False  # the server is at work from the request on: it never queues
     # Where each run has a log of its own: which conversation it belongs to.
     conversation_id: str | None = None
@@ -181,6 +179,9 @@ class RunRequest(Struct, frozen=True, gc=False):
     @property
     def first_phase(self) -> Phase:
         return Phase.ACTIVE if self.is_immediate else Phase.REQUESTED
+
+    def without_texts(self) -> RunRequest:
+        return replace(self, additional_instructions=None, additional_messages=())
 
 
 # ---------------------------------------------------------------- what was observed
@@ -242,9 +243,8 @@ class Observation(Struct, frozen=True, gc=False, kw_only=True):
     response_ns: int
     source: Source = Source.CALL
     event: str | None = None  # name of the stream event
-    open_status: str | None = (
-        None  # the status in that name, where the object of an open stream says that all is over
-    )
+    # The status in that name, where the object of an open stream says that all is over.
+    open_status: str | None = None
     polls: int = 0  # how many GETs of the run this stands for (coalesced polls count each)
     conversation_id: str | None = None
     created_conversation: bool = False  # the thread began with this call

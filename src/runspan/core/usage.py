@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import astuple
+
 from .lifecycle import RunState
 from .model import MODEL_CALL, Outcome, Usage
 
@@ -26,18 +28,8 @@ def total(parts: Iterable[Usage]) -> Usage:
     """The sum; of a detail that none of them tells, None."""
     whole = Usage(0, 0)
     for one in parts:
-        whole = Usage(*(_sum(a, b) for a, b in zip(_numbers(whole), _numbers(one), strict=True)))  # type: ignore[arg-type]
+        whole = Usage(*(_sum(a, b) for a, b in zip(astuple(whole), astuple(one), strict=True)))  # type: ignore[arg-type]
     return whole
-
-
-def _numbers(usage: Usage) -> tuple[int | None, ...]:
-    return (
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.cached_tokens,
-        usage.reasoning_tokens,
-        usage.cache_write_tokens,
-    )
 
 
 def _sum(a: int | None, b: int | None) -> int | None:

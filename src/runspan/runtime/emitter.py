@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from msgspec.structs import replace
 from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -267,7 +266,7 @@ def _asked(data: SpanData) -> RunRequest:
     """What the app asked for, without its texts; they would live as long as the span."""
     if not isinstance(data.facts, RunFacts):
         return RunRequest()
-    return replace(data.facts.request, additional_instructions=None, additional_messages=())
+    return data.facts.request.without_texts()
 
 
 def _name(data: SpanData, context: Context) -> str:

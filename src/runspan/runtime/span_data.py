@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from ..apis.api import RUN, USAGE
 from ..config import Config
-from ..core import assembly
+from ..core import assembly, usage
 from ..core.conversation import Conversation
 from ..core.cost import Pricer
 from ..core.limits import Limits
@@ -39,7 +40,9 @@ class RunSpans:
         data = assembly.without_calls(
             data, lambda call_id: bool(call_id) and not entry.claim(call_id), entry.errors
         )
-        lacks = tuple(live.api.missing(live.state, log, self._keeps_texts))
+        lacks = tuple(what for what in live.api.missing(live.state, log, self._keeps_texts) if what != RUN)
+        if usage.is_missing(live.state):
+            lacks = (*lacks, USAGE)
         if lacks and isinstance(data.facts, RunFacts):
             data = replace(data, facts=replace(data.facts, missing=lacks))
         return data, lacks

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core import conversation, run_messages, usage
+from ...core import run_messages
 from ...core.conversation import Conversation
 from ...core.lifecycle import RunState
 from ...core.model import RunKey
-from ..api import RUN, USAGE, FollowUp
+from ..api import RUN, FollowUp
 
 MESSAGES, STEPS = "messages", "steps"
 PAGE_LIMIT = 100  # the API's own bound
@@ -34,7 +34,7 @@ def lacks(state: RunState, log: Conversation, captures: bool) -> list[str]:
     if not state.is_over:
         return [RUN]
     needed = []
-    if captures and not (run_messages.has_all_outputs(log, state) and conversation.has_all_inputs(log)):
+    if captures and not (run_messages.has_all_outputs(log, state) and log.whole_since_start):
         needed.append(MESSAGES)
     was_streamed_whole = state.over_streamed and state.request.stream and state.steps
     may_have_unread_steps = _may_have_steps(state) or _has_unknown_calls(state, captures)
@@ -44,16 +44,9 @@ def lacks(state: RunState, log: Conversation, captures: bool) -> list[str]:
 
 
 def missing(state: RunState, log: Conversation, captures: bool) -> list[str]:
-    """What the trace of an ended run lacks. Of inputs that are not known `runspan.input.incomplete` tells."""
+    """The same of one that goes out. Of inputs that are not known `runspan.input.incomplete` tells."""
     has_outputs = state.is_over and run_messages.has_all_outputs(log, state)
-    found = [
-        what
-        for what in lacks(state, log, captures)
-        if what == STEPS or (what == MESSAGES and not has_outputs)
-    ]
-    if usage.is_missing(state):
-        found.append(USAGE)
-    return found
+    return [what for what in lacks(state, log, captures) if what != MESSAGES or not has_outputs]
 
 
 def _may_have_steps(state: RunState) -> bool:

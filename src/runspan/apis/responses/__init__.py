@@ -10,7 +10,7 @@ from ...core.fields import Wire, ident, mapping, text
 from ..api import Api
 from . import objects, statuses
 from .events import EVENTS
-from .follow_ups import FOLLOW_UPS, lacks, missing
+from .follow_ups import FOLLOW_UPS, lacks
 from .routes import BACKGROUND, EVERYTHING, answers, match
 
 BESIDE_OTHERS = 'Responses in the background have one span of runspan\'s, with their tokens; responses="none" leaves them to it.'
@@ -41,7 +41,7 @@ _BACKGROUND = Api(
     events=EVENTS,
     follow_ups=FOLLOW_UPS,
     lacks=lacks,
-    missing=missing,
+    missing=lacks,
     metadata_keys=16,
     runs_apart=True,
     answers=answers,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core import usage
 from ...core.conversation import Conversation
 from ...core.lifecycle import RunState
-from ..api import RUN, USAGE, FollowUp
+from ..api import RUN, FollowUp
 
 INPUTS = "input_items"
 PAGE_LIMIT = 100  # the API's own bound
@@ -28,9 +27,3 @@ def lacks(state: RunState, log: Conversation, captures: bool) -> list[str]:
     is_from_elsewhere = state.origin is not None
     has_inputs = any(message.sent_ns is not None for message in log.messages)
     return [INPUTS] if captures and is_from_elsewhere and not has_inputs else []
-
-
-def missing(state: RunState, log: Conversation, captures: bool) -> list[str]:
-    """What the trace of an ended one goes without."""
-    found = [what for what in lacks(state, log, captures) if what != RUN]
-    return [*found, USAGE] if usage.is_missing(state) else found
