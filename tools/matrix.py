@@ -87,13 +87,8 @@ ENVIRONMENTS = (
         "oldest click", (NEWEST, "click==8.1.0"), ("tests/cli/test_main.py", "tests/cli/test_run.py")
     ),
 )  # fmt: skip
-ALWAYS_SHOWN = (
-    "httpx",
-    "httpx2",
-    "opentelemetry-sdk",
-    "wrapt",
-    "pydantic",
-)  # beside what the environment asks for
+# Beside what the environment asks for.
+ALWAYS_SHOWN = ("httpx", "httpx2", "opentelemetry-sdk", "wrapt", "pydantic")
 HEAD = ("environment", "openai", "with", "passed", "failed", "skipped", "seconds")
 
 

@@ -16,10 +16,8 @@ from backends.servers import until
 from backends.told import play
 
 TRACES = 200
-ODD = (
-    {"7": "failed", "31": "slow", "57": "expensive"},
-    {"88": "failed", "120": "slow"},
-)  # in the first app, in the second
+# In the first app, in the second.
+ODD = ({"7": "failed", "31": "slow", "57": "expensive"}, {"88": "failed", "120": "slow"})
 MANY = TRACES // 10  # 1 % of 200 is 2; twenty would be an accident of one in a billion
 SETTINGS = {"DECISION_WAIT": "60s", "SLOW_MS": "5000", "PERCENT": "1"}
 HOSTS = ("127.0.0.1", "127.0.0.2")

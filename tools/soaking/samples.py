@@ -93,9 +93,8 @@ def flat(samples: Sequence[Sample], bounds: Sequence[Bound]) -> Iterator[Row]:
 
 def accounts(stats: Stats, asked: int, arrived: int, alive: int, faults: Sequence[str]) -> Iterator[Row]:
     """Each run that was asked for has one end, and each end one run span at the far end."""
-    lost = stats.dropped.get("error", 0) + stats.dropped.get(
-        "outbox_full", 0
-    )  # other causes count records, spans
+    # Other causes count records, spans.
+    lost = stats.dropped.get("error", 0) + stats.dropped.get("outbox_full", 0)
     out = stats.emitted + stats.unfinished
     note = (
         f"{stats.emitted:,} emitted + {stats.unfinished:,} unfinished + {stats.handed_off:,} handed off + {lost:,} dropped"

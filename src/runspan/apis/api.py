@@ -37,9 +37,8 @@ class Route(Struct, frozen=True, gc=False):
     is_apart: bool = False  # it tells nothing of runs and matters for its own span alone
     uploads: bool = False  # counted where a helper of the client does it
     gives_file: bool = False  # its answer is not read
-    reads_body: bool = (
-        False  # what was sent says more than the answer; of all other calls it is not even copied
-    )
+    # What was sent says more than the answer; of all other calls it is not even copied.
+    reads_body: bool = False
     # Where one URL is several endpoints: what is sent tells which. `sent(name)`: a field of the body.
     by_body: Callable[[Callable[[str], Any]], Match | None] | None = None
     only_answers: bool = False  # it is of no run; all that matters is that it brings outputs of tool calls
@@ -203,12 +202,10 @@ class Api(Struct, frozen=True, gc=False, eq=False):
     calls_path: tuple[str, ...] = ()  # fields that lead from a run to what the app holds of its waiting calls
     events: Events | None = None
     follow_ups: Mapping[str, FollowUp] = field(default_factory=dict)
-    lacks: Lacks = (
-        lambda _state, _conversation, _captures: []
-    )  # follow-ups still needed, the most needed first
-    missing: Lacks = (
-        lambda _state, _conversation, _captures: []
-    )  # what the trace of a run that goes out lacks; `RUN` does not count, and usage is looked for besides
+    # Follow-ups still needed, the most needed first.
+    lacks: Lacks = lambda _state, _conversation, _captures: []
+    # What the trace of a run that goes out lacks; `RUN` does not count, and usage is looked for besides.
+    missing: Lacks = lambda _state, _conversation, _captures: []
     headers: Mapping[str, str] = field(default_factory=dict)  # that every request needs
     version_header: str | None = None  # where the app chose a version, our GETs send the same
     metadata_keys: int = 0  # the most that a run's metadata holds; 0: it has none

@@ -141,9 +141,8 @@ class OtherInstrumentations:
                     self._tell_of(beside)
 
     def remove(self) -> None:
-        is_locked = self._lock.acquire(
-            timeout=1
-        )  # a look takes microseconds; a forked child may have none to wait for
+        # A look takes microseconds; a forked child may have none to wait for.
+        is_locked = self._lock.acquire(timeout=1)
         self._is_on = False
         for owner, name, theirs, ours in reversed(self._put):
             if vars(owner).get(name) is ours:

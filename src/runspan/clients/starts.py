@@ -169,9 +169,8 @@ class Starts:
         call.context = emit.slim_context()
         if self._calls == "all" or emit.is_under_recording_span():
             if route.reads_body:
-                call.body = self._library.dumped(
-                    request, self._library.sent(request)
-                )  # never a file: those travel apart
+                # Never a file: those travel apart.
+                call.body = self._library.dumped(request, self._library.sent(request))
             call.live = self._emitter.begin(call_data(call))
         return True
 

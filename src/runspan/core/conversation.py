@@ -52,9 +52,8 @@ class Conversation(Struct, frozen=True, gc=False):
     messages: tuple[Message, ...] = ()
     whole_since_start: bool = False
     read_to_end_ns: int | None = None  # request of the last unfiltered page that reached the thread's end
-    read_back_to: str | None = (
-        None  # the run that wrote that page's oldest message; None: nobody, or nothing is older
-    )
+    # The run that wrote that page's oldest message; None: nobody, or nothing is older.
+    read_back_to: str | None = None
     read_for_run: tuple[tuple[str, int], ...] = ()  # run id, request of a page filtered by that run
     data_source_ids: tuple[str, ...] = ()
     runs: Mapping[str, Begun] = NO_RUNS  # by id, the newest last

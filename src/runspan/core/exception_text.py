@@ -42,9 +42,8 @@ def _message(error: BaseException, max_chars: int, depth: int) -> str:
     if own is OSError.__str__ and len(args) > 1:
         return _of_system(error, max_chars, depth)
     if own not in (BaseException.__str__, KeyError.__str__, OSError.__str__):
-        said = (
-            (*args[:1], *args[2:]) if isinstance(error, UnicodeError) else args
-        )  # of its text, one character
+        # Of its text, one character.
+        said = (*args[:1], *args[2:]) if isinstance(error, UnicodeError) else args
         if all(map(_is_plain, said)):
             return str(error)[:max_chars]
     if len(args) == 1:

@@ -11,9 +11,8 @@ import msgspec
 Wire = Mapping[str, Any]
 T = TypeVar("T")
 
-MAX_STAMP = (
-    100_000_000_000  # in seconds far away, in milliseconds long ago: what is larger counts smaller units
-)
+# In seconds far away, in milliseconds long ago: what is larger counts smaller units.
+MAX_STAMP = 100_000_000_000
 MAX_INT = 2**53  # beyond it neither JSON nor OTLP carries a number safely
 _NUMBERS = (int, float)  # made once: `int | float` would be made at each look
 

@@ -54,9 +54,8 @@ class Change(Struct, frozen=True, gc=False):
     phase: Phase | None
     earliest_ns: int
     latest_ns: int
-    started_at: int | None = (
-        None  # as said with this status: servers set it anew when a Run goes on after its tools
-    )
+    # As said with this status: servers set it anew when a Run goes on after its tools.
+    started_at: int | None = None
 
 
 class ToolRound(Struct, frozen=True, gc=False):
@@ -93,9 +92,8 @@ class RunState(Struct, frozen=True, gc=False, kw_only=True):
     first_token_since_ns: int | None = None  # the server sent it then at the earliest; None: when it arrived
     notes: tuple[SpanEvent, ...] = ()  # handler exceptions and the like
     stream_error: ApiError | None = None  # what broke the app's stream of this Run
-    partial: Mapping[str, str] = field(
-        default_factory=dict
-    )  # message id -> text of a stream cut before it completed
+    # Message id -> text of a stream cut before it completed.
+    partial: Mapping[str, str] = field(default_factory=dict)
     is_cut: bool = False  # a stream of it was left, or broke, before its end
     origin: str | None = None
     vocabulary: Vocabulary = Vocabulary()
@@ -169,9 +167,8 @@ def _sight(state: RunState, seen: Observation, run: Run) -> RunState:
     is_open = bool(rounds) and rounds[-1].closed_ns is None
     if phase is Phase.WAITING and not is_open:
         rounds = (*rounds, ToolRound(run.required, change))
-    elif (
-        state.phase is Phase.WAITING and phase not in (None, Phase.WAITING) and is_open
-    ):  # somebody else answered
+    elif state.phase is Phase.WAITING and phase not in (None, Phase.WAITING) and is_open:
+        # Somebody else answered.
         rounds = (*rounds[:-1], replace(rounds[-1], closed_ns=change.latest_ns))
     return replace(
         state,
@@ -275,9 +272,8 @@ def _answer(state: RunState, seen: Observation) -> RunState:
     is_open = bool(state.rounds) and state.rounds[-1].closed_ns is None
     closed, opened = (state.rounds[:-1], state.rounds[-1]) if is_open else (state.rounds, None)
     asked = {call.id for call in opened.calls} if opened else set()
-    more = tuple(
-        call for call in seen.outputs if call.id not in asked
-    )  # odd servers don't say what they ask for
+    # Odd servers don't say what they ask for.
+    more = tuple(call for call in seen.outputs if call.id not in asked)
     is_this = opened is None or not asked or len(more) < len(seen.outputs)
     is_named = bool(asked) and is_this
     is_repeated = not is_named and _answered(state).issuperset(call.id for call in seen.outputs)
@@ -345,8 +341,7 @@ def _with(known: Run, new: Run, *, deep: bool = True) -> Run:
         for name, old, said in zip(Run.__struct_fields__, astuple(known), astuple(new), strict=True)
         if not said and said in (None, (), {}) and old is not None
     }
-    if (
-        known.started_at is not None
-    ):  # the API moves it at each restart (recorded); the first one is the Run's
+    # The API moves it at each restart (recorded); the first one is the Run's.
+    if known.started_at is not None:
         kept["started_at"] = known.started_at
     return replace(new, **kept)

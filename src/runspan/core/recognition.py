@@ -85,10 +85,8 @@ class _Search:
                 self._saying[ids.shown(m.id), says(m)].append(i)
                 if m.parts and m.is_growing:
                     self._saying[ids.shown(m.id), (m.role,)].append(i)
-        for words in (
-            says(message),
-            (message.role,),
-        ):  # the latter: one that has begun, with or without words
+        # The latter: one that has begun, with or without words.
+        for words in (says(message), (message.role,)):
             indexes = self._saying.get((id_, words))
             while indexes and indexes[0] in self._taken:
                 indexes.popleft()

@@ -89,9 +89,8 @@ class Texts(Struct, frozen=True, gc=False):
         if whole is not None and len(whole) > self.max_chars:
             fields = {**fields, "original_length": len(whole)}
             whole = cut(whole, self.max_chars)
-        is_same = (
-            whole is part.text and fields is part.fields
-        )  # nearly always: a copy costs more than the look
+        # Nearly always: a copy costs more than the look.
+        is_same = whole is part.text and fields is part.fields
         return part if is_same else replace(part, text=whole, fields=fields)
 
     def value(self, kind: str, value: Any, key: str = "") -> Any:

@@ -52,9 +52,8 @@ def has_all_outputs(log: Conversation, state: RunState) -> bool:
 
 def _was_told_all(log: Conversation, state: RunState) -> bool:
     """Whether its stream brought its messages. Its end alone proves nothing: some servers tell of no message, or of no text."""
-    if not (
-        state.over_streamed and state.request.stream
-    ):  # one that began at the outputs of tools told a part
+    # One that began at the outputs of tools told a part.
+    if not (state.over_streamed and state.request.stream):
         return False
     own = [m for m in log.messages if m.run_id == state.key.run_id and m.role != "user"]
     whole = {m.id for m in own if m.parts and not m.is_growing}

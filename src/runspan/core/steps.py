@@ -71,10 +71,8 @@ def merge(known: RunStep, new: RunStep) -> RunStep:
         name: getattr(older, name) for name in newer.__struct_fields__ if getattr(newer, name) in (None, ())
     }
     kept["id"] = known.id
-    for arrival, since in (
-        ("seen_ns", "seen_since_ns"),
-        ("done_ns", "done_since_ns"),
-    ):  # the first word of both
+    # The first word of both.
+    for arrival, since in (("seen_ns", "seen_since_ns"), ("done_ns", "done_since_ns")):
         of = known if getattr(known, arrival) is not None else new
         kept |= {arrival: getattr(of, arrival), since: getattr(of, since)}
     if newer.tool_calls:

@@ -32,9 +32,8 @@ class Active:
     extra: BackendAttributes = NONE  # what the backend of the preset wants more
     page: str | None = None  # where it shows a trace, with {trace_id} in it
     targets: dict[int, Any] = field(default_factory=dict)  # kept by observing/, by id of the provider
-    traces: Recent[int, int] = field(
-        default_factory=lambda: Recent(MAX_TRACES)
-    )  # trace id -> id of our first span in it
+    # Trace id -> id of our first span in it.
+    traces: Recent[int, int] = field(default_factory=lambda: Recent(MAX_TRACES))
     is_forgotten: bool = False  # of the parent process: its open spans are the parent's to end
 
     def note_trace(self, own: SpanContext) -> None:

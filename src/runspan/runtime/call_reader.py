@@ -68,9 +68,8 @@ class Reader:
             return None
         # Of one that is over already, whoever was told of its end is the first to see it.
         is_alive = run.phase not in (None, Phase.OVER)
-        is_resumed = call.streams and not is_repeated(
-            call, run, RESUMED_S
-        )  # else it would tell of the run alive first
+        # Else it would tell of the run alive first.
+        is_resumed = call.streams and not is_repeated(call, run, RESUMED_S)
         is_news = is_alive or is_resumed or self._tracker.registry.is_announced(run.id)
         is_ours = is_news and not self._custody.is_declined(run.id)
         live = self._custody.follow_shared(call, run) if is_ours else None

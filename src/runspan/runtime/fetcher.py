@@ -188,9 +188,8 @@ class Fetcher:
             self.counts["failed"] += 1
             self._pause(task.via.owner)
             return None
-        except (
-            BaseException
-        ) as error:  # also what ends a thread: this one is ours, and the ask is to be answered
+        except BaseException as error:
+            # Also what ends a thread: this one is ours, and the ask is to be answered.
             self.counts["failed"] += 1
             if isinstance(error, Exception):
                 swallow("fetch what a run lacks", error)

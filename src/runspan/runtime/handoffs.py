@@ -234,10 +234,8 @@ class Handoffs:
         live = call.met
         if live is None:
             return None
-        if live.conversation_id not in (
-            None,
-            run.conversation_id,
-        ):  # the app took over the metadata of another run
+        # The app took over the metadata of another run.
+        if live.conversation_id not in (None, run.conversation_id):
             self.forget(call)
             return None
         carried = RunContext("", "", None, 1, live.request_ns, call.request_ns, request=live.asked)

@@ -32,13 +32,8 @@ from . import otel_context as place
 from .context_attributes import ContextAttributes
 from .records import LiveSpan
 
-SCOPE = (
-    SESSION,
-    words.USER,
-    words.TAGS,
-    words.TRACE_NAME,
-    words.METADATA,
-)  # what travels of `runspan.context`
+# What travels of `runspan.context`.
+SCOPE = (SESSION, words.USER, words.TAGS, words.TRACE_NAME, words.METADATA)
 MAX_BAGGAGE_CHARS = 8_192  # the W3C's own bound
 
 _TRACE, _BAGGAGE = TraceContextTextMapPropagator(), W3CBaggagePropagator()

@@ -18,9 +18,8 @@ from .. import _compat
 
 OURS = "runspan-"  # how our keys in a Context begin
 OBSERVED = f"{OURS}observed"  # the nearest span of an observed function or block
-SPAN = next(
-    iter(trace.set_span_in_context(trace.INVALID_SPAN, Context()))
-)  # the API's key for the current span
+# The API's key for the current span.
+SPAN = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
 NOBODY = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 

@@ -27,10 +27,8 @@ def is_of_agents(pipeline: Any) -> bool:
 
 def _user_agents(pipeline: Any) -> Iterator[str]:
     for policy in policies_of(pipeline):
-        for part in (
-            policy,
-            *getattr(policy, "__dict__", {}).values(),
-        ):  # policies without I/O stand inside of a runner
+        # Policies without I/O stand inside of a runner.
+        for part in (policy, *getattr(policy, "__dict__", {}).values()):
             agent = getattr(part, "user_agent", None)
             if isinstance(agent, str):
                 yield agent
