@@ -15,9 +15,7 @@ from ..core.fields import Wire, real, texts
 from ..core.model import Document, Observation, Search, Stored
 from .api import Api, Exchange, Match, Route
 from .objects import error
-from .urls import paths_from, segments_of
-
-PREFIXES = ("/files", "/vector_stores")
+from .urls import matcher, segments_of
 
 COUNTS = ("in_progress", "completed", "failed", "cancelled", "total")
 
@@ -141,13 +139,6 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
 }
 
 
-def match(method: str, url: str) -> Match | None:
-    """The endpoint of a call, or None: then it is none of our business."""
-    if url.startswith(PREFIXES):
-        return _match(method, url)
-    return next(filter(None, (_match(method, path) for path in paths_from(url, _WORD))), None)
-
-
 def _match(method: str, path: str) -> Match | None:
     segments = segments_of(path)
     count, is_store = len(segments), segments[0] == "vector_stores"
@@ -159,7 +150,7 @@ def _match(method: str, path: str) -> Match | None:
     return Match(route, store_id=second, object_id=fourth) if is_store else Match(route, object_id=second)
 
 
-_WORD = re.compile(r"/(files|vector_stores)(?=/|$)")
+match = matcher(("/files", "/vector_stores"), re.compile(r"/(files|vector_stores)(?=/|$)"), _match)
 
 
 # ---------------------------------------------------------------- helpers of the client

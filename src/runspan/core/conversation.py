@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from . import ids
 from .lifecycle import RunState
-from .model import Listing, Message, Observation
+from .model import EMPTY, Listing, Message, Observation
 from .order import lean
 from .recognition import recognised, says
 
@@ -23,9 +23,6 @@ class Begun(Struct, frozen=True, gc=False):
 
     request_ns: int
     ended_ns: int | None = None
-
-
-NO_RUNS: Mapping[str, Begun] = {}
 
 
 class Settled(Struct, frozen=True, gc=False):
@@ -56,7 +53,7 @@ class Conversation(Struct, frozen=True, gc=False):
     read_back_to: str | None = None
     read_for_run: tuple[tuple[str, int], ...] = ()  # run id, request of a page filtered by that run
     data_source_ids: tuple[str, ...] = ()
-    runs: Mapping[str, Begun] = NO_RUNS  # by id, the newest last
+    runs: Mapping[str, Begun] = EMPTY  # by id, the newest last
     weight_bytes: int = 0  # about what its texts hold; asked for far more often than they change
     settled: Settled = Settled()
 

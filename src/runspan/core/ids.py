@@ -5,6 +5,7 @@ What came in a run's own stream or page belongs to that run; two things stay two
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 
 _MARK = "\0"
@@ -25,6 +26,19 @@ def shown(key: str) -> str:
     return key.partition(_MARK)[0]
 
 
+class Numbering:
+    """Keys of things as they come: the second of an id is another thing."""
+
+    def __init__(self, scope: str = "") -> None:
+        self._scope = scope
+        self._used: Counter[str] = Counter()
+
+    def key(self, id_: str) -> str:
+        n = self._used[id_]
+        self._used[id_] = n + 1
+        return numbered(id_, n, self._scope)
+
+
 class StreamIds:
     """Which thing an event of a run's streams speaks of: messages or steps, in the order in which they are told.
 
@@ -32,9 +46,8 @@ class StreamIds:
     """
 
     def __init__(self, scope: str = "") -> None:
-        self._scope = scope
+        self._numbering = Numbering(scope)
         self._open: dict[str, tuple[str, Hashable]] = {}  # key -> id, kind; the newest last
-        self._used: dict[str, int] = {}
         self._ended: dict[str, tuple[str, Hashable]] = {}  # id -> key, content
 
     def key(
@@ -48,9 +61,7 @@ class StreamIds:
     ) -> str:
         key = None if begins else self._known(id_, kind, content if ends else None)
         if key is None:
-            n = self._used.get(id_, 0)
-            self._used[id_] = n + 1
-            key = numbered(id_, n, self._scope)
+            key = self._numbering.key(id_)
         if ends:
             self._open.pop(key, None)
             self._ended[id_] = key, content

@@ -13,16 +13,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from . import ids
-from .model import Listing, Message
-
-NO_RUNS: Mapping[str, Any] = {}
+from .model import EMPTY, Listing, Message
 
 
 def recognised(
     known: Sequence[Message],
     told: Sequence[Message],
     listing: Listing | None,
-    own_runs: Mapping[str, Any] = NO_RUNS,
+    own_runs: Mapping[str, Any] = EMPTY,
 ) -> tuple[Message, ...]:
     """`told` under the keys of those among `known` that they are, else under new ones. `own_runs`: by id, those of this process."""
     told = _each_once(told)

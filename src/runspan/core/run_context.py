@@ -26,6 +26,7 @@ MAX_CALLS = 32  # waiting ones that travel
 _HEX = {16: re.compile("[0-9a-f]{16}"), 32: re.compile("[0-9a-f]{32}")}
 _US = 1_000
 _LATEST_US = 2**62 // _US  # about the year 2116
+_LONGEST_S = 9_999_999  # that a server may take
 
 
 class RunContext(Struct, frozen=True, gc=False):
@@ -146,7 +147,7 @@ def _decoded(pairs: Mapping[str, str]) -> RunContext | None:
             is_model_call="one" in pairs,
             is_immediate="now" in pairs,
             conversation_id=pairs.get("cv"),
-            window_s=_seconds(pairs.get("win")),
+            window_s=_number(pairs["win"], _LONGEST_S) if "win" in pairs else None,
             settings={k: v for k, v in settings.items() if isinstance(v, str | int | float)},
         ),
         waiting=tuple(ToolCall(_text(id_), "function", _text(name)) for id_, name in calls[:MAX_CALLS]),
@@ -173,15 +174,11 @@ def _hex(text: str, digits: int) -> str:
 
 
 def _time(us: str) -> int:
-    if not (us.isascii() and us.isdigit() and int(us) <= _LATEST_US):
-        raise ValueError(us)
-    return int(us) * _US
+    return _number(us, _LATEST_US) * _US
 
 
-def _seconds(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 8):
+def _number(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= most):
         raise ValueError(text)
     return int(text)
 

@@ -23,12 +23,8 @@ def recognised(known: Mapping[str, RunStep], seen: Observation) -> tuple[RunStep
         at = {id_: float(n) for n, id_ in enumerate(known)}
         if lean(at.get(step.id) for step in steps) < 0:  # what a stream told
             steps.reverse()
-    counts: dict[str, int] = {}
-    told: list[RunStep] = []
-    for step in steps:
-        n = counts.get(step.id, 0)
-        told.append(replace(step, id=ids.numbered(step.id, n)))
-        counts[step.id] = n + 1
+    numbering = ids.Numbering()
+    told = [replace(step, id=numbering.key(step.id)) for step in steps]
     return tuple(_renamed(known, told) if seen.all_steps else told)
 
 

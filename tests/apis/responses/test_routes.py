@@ -38,8 +38,8 @@ FORMS = (
 @pytest.mark.parametrize("call", CALLS, ids=" ".join)
 def test_a_call_is_known_behind_any_prefix(call: tuple[str, str], form: str) -> None:
     method, path = call
-    for table in (routes.BACKGROUND, routes.EVERYTHING):
-        found = routes.match(table, method, form.format(path))
+    for match in (routes.match_background, routes.match_all):
+        found = match(method, form.format(path))
         assert found is not None
         assert (found.route.operation, found.run_id, found.conversation_id) == CALLS[call]
 
@@ -57,7 +57,7 @@ NEITHER = (
 @pytest.mark.parametrize("path", NEITHER)
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_what_is_none_of_them_is_left_alone(method: str, path: str) -> None:
-    assert routes.match(routes.EVERYTHING, method, path) is None
+    assert routes.match_all(method, path) is None
 
 
 def chosen(option: str, url: str = "/responses", **body: Any) -> str | None:

@@ -10,11 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from ..api import Match, Route
-from ..urls import paths_from, segments_of
+from ..urls import matcher, segments_of
 from . import readers
-
-PREFIXES = ("/threads", "/assistants")
-_WORD = re.compile(r"/(threads|assistants)(?=/|$)")
 
 _write = partial(Route, is_write=True)
 _list = partial(Route, is_list=True)
@@ -50,13 +47,6 @@ ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
 }
 
 
-def match(method: str, url: str) -> Match | None:
-    """The endpoint of a call; None: it is not a call of this API."""
-    if url.startswith(PREFIXES):
-        return _match(method, url)
-    return next(filter(None, (_match(method, path) for path in paths_from(url, _WORD))), None)
-
-
 def _match(method: str, path: str) -> Match | None:
     segments = segments_of(path)
     count, method = len(segments), method.lower()
@@ -76,3 +66,6 @@ def _match(method: str, path: str) -> Match | None:
         message_id=id_ if third == "messages" else None,
         object_id=segments[5] if count > 5 else None,
     )
+
+
+match = matcher(("/threads", "/assistants"), re.compile(r"/(threads|assistants)(?=/|$)"), _match)

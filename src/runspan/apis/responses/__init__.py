@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from msgspec.structs import replace
 
 from ...core.fields import Wire, ident, mapping, text
@@ -11,7 +9,7 @@ from ..api import Api
 from . import objects, statuses
 from .events import EVENTS
 from .follow_ups import FOLLOW_UPS, lacks
-from .routes import BACKGROUND, EVERYTHING, answers, match
+from .routes import answers, match_all, match_background
 
 BESIDE_OTHERS = 'Responses in the background have one span of runspan\'s, with their tokens; responses="none" leaves them to it.'
 BESIDE_OTHERS_ALL = (
@@ -29,7 +27,7 @@ def announced(event: Wire) -> str | None:
 
 _BACKGROUND = Api(
     name="responses",
-    match=partial(match, BACKGROUND),
+    match=match_background,
     phases={status: phase for status, (phase, _) in statuses.RUN.items()},
     vocabulary=statuses.VOCABULARY,
     read_request=objects.request,
@@ -48,7 +46,7 @@ _BACKGROUND = Api(
     announced=announced,
     beside_others=BESIDE_OTHERS,
 )
-_ALL = replace(_BACKGROUND, match=partial(match, EVERYTHING), beside_others=BESIDE_OTHERS_ALL)
+_ALL = replace(_BACKGROUND, match=match_all, beside_others=BESIDE_OTHERS_ALL)
 
 API = replace(
     _BACKGROUND, option="responses", variants={"background": _BACKGROUND, "all": _ALL, "none": None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -70,13 +70,12 @@ def _with_results(found: Sequence[Wire]) -> Iterator[tuple[int, Wire, str, Wire 
     for item in found:
         if tool_calls.is_output(item):
             results[ident(item, "call_id")].append(item)
-    calls: Counter[str] = Counter()
+    numbering = ids.Numbering()
     for n, item in enumerate(found):
         if tool_calls.is_call(item):
             id_ = ident(item, "call_id")
             own = results.get(id_)
-            yield n, item, ids.numbered(id_, calls[id_]), own.popleft() if own else None
-            calls[id_] += 1
+            yield n, item, numbering.key(id_), own.popleft() if own else None
         elif not tool_calls.is_output(item):
             yield n, item, "", None
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...core.answers import Answers
 from ...core.fields import text
 from ..api import Match, Route
-from ..urls import paths_from, segments_of
+from ..urls import matcher, segments_of
 from . import items, objects, readers
 
 PREFIXES = ("/responses", "/conversations")
@@ -68,13 +68,6 @@ EVERYTHING: Table = {
 _WORDS = ("compact", "input_tokens")  # in place of an id
 
 
-def match(table: Table, method: str, url: str) -> Match | None:
-    """The endpoint of a call; None: it is not a call of this API."""
-    if url.startswith(PREFIXES):
-        return _match(table, method, url)
-    return next(filter(None, (_match(table, method, path) for path in paths_from(url, _WORD))), None)
-
-
 def _match(table: Table, method: str, path: str) -> Match | None:
     segments = segments_of(path)
     count = len(segments)
@@ -86,3 +79,8 @@ def _match(table: Table, method: str, path: str) -> Match | None:
     if segments[0] == "conversations":
         return Match(route, conversation_id=id_, object_id=segments[3] if count > 3 else None)
     return Match(route, run_id=None if id_ in _WORDS else id_)
+
+
+match_background, match_all = (
+    matcher(PREFIXES, _WORD, partial(_match, table)) for table in (BACKGROUND, EVERYTHING)
+)
