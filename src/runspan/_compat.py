@@ -138,7 +138,8 @@ def max_attributes(tracer: Any) -> int | None:
 
 def _limit(tracer: Any, name: str) -> int | None:
     """Of the SDK's class and those below it."""
-    if "opentelemetry.sdk.trace.Tracer" not in _names(type(tracer)):
+    kind: Any = type(tracer)
+    if "opentelemetry.sdk.trace.Tracer" not in _names(kind):
         return None
     limits = _found("opentelemetry.sdk.trace.Tracer._span_limits", tracer)
     found: int | None = getattr(limits, name, None)

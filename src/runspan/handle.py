@@ -14,10 +14,11 @@ from typing import Any
 
 from . import _compat, guard
 from .apis import APIS
-from .clients.azure_core.install import AzureCoreInstaller
+from .clients.azure_core import install as azure_core
 from .clients.azure_core.library import AzureCoreLibrary
 from .clients.azure_core.results import AzureCoreResults
 from .clients.choke_point import Patch
+from .clients.install import Installer
 from .clients.library import Library
 from .clients.openai.announcements import Announcements
 from .clients.openai.helper_calls import Helpers
@@ -93,7 +94,8 @@ class Handle:
         self._page: str | None = None  # where a trace is shown
         self._providers = Providers(config, self._at_exit)
         self._meters = Meters(config, self._at_exit)
-        self._installer, self._azure_installer = OpenAIInstaller(), AzureCoreInstaller()
+        self._installer = OpenAIInstaller()
+        self._azure_installer = Installer(azure_core.LIBRARY, azure_core.TARGETS)
         self._build()
         self._pools = ThreadPoolPatch()
         self._neighbours = OtherInstrumentations(

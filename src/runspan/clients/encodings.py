@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 MAX_BYTES = 8_000_000  # of one body that is kept, and that one piece may grow to
 
 # (a body, its encoding) -> the body decompressed, by the client's own means
 Whole = Callable[[bytes, str], bytes]
-
-
-class Decoder(Protocol):
-    def decode(self, data: bytes) -> bytes: ...
-
-    def finish(self) -> bytes: ...
 
 
 class _Gzip:
@@ -59,6 +53,9 @@ class _AtTheEnd:
             return self._whole(b"".join(self._chunks), self._encoding)
         except Exception:  # each client has its own
             return b""
+
+
+Decoder = _Gzip | _AtTheEnd
 
 
 def decoder_of(response: Any, whole: Whole) -> Decoder | None:

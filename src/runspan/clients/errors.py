@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.exception_text import text_of
-from ..core.jsontext import loads
 from ..core.model import ApiError
 from ..core.redact import MAX_READ
+from ..runtime.records import decode
 
 MAX_CODE = 256
 
@@ -33,11 +33,7 @@ def _text(value: object) -> str | None:
 
 def refusal(body: bytes, status: int) -> ApiError:
     """Of an answer with an error status: `code`, else `type` of its body's `error`, else the status. Gateways send a text alone."""
-    try:
-        whole = loads(body)
-    except (ValueError, RecursionError):
-        whole = None
-    whole = whole if isinstance(whole, dict) else {}
+    whole = decode(body)
     told = whole.get("error")
     error = told if isinstance(told, dict) else {"message": told, **whole}
     code = next(filter(None, (_text(error.get(name)) for name in ("code", "type"))), str(status))

@@ -36,7 +36,7 @@ class Library(ABC):
     def header(self, request: Any, name: str, /) -> str | None: ...
 
     @abstractmethod
-    def query(self, request: Any) -> Mapping[str, Any] | None:
+    def query(self, request: Any, /) -> Mapping[str, Any] | None:
         """Parameters of the URL; None: there are none."""
 
     @abstractmethod
@@ -52,7 +52,7 @@ class Library(ABC):
         """One field of the body."""
 
     @abstractmethod
-    def with_metadata(self, request: Any, key: str, line: Callable[[], str], most: int) -> Any:
+    def with_metadata(self, request: Any, key: str, line: Callable[[], str], most: int, /) -> Any:
         """A copy of the request whose body has one key of metadata more; None: there is no room, and `line` was not called.
 
         `most`: keys that the API takes.
@@ -63,8 +63,8 @@ class Library(ABC):
         """How the worker may ask this client's server later."""
 
     @abstractmethod
-    def note_secrets(self, client: Any, request: Any, error: BaseException | None = None) -> None:
-        """Tell the redactor what is secret of what the client sends; where the call raised `error`, also of `request`.
+    def note_secrets(self, client: Any, request: Any = None, error: BaseException | None = None) -> None:
+        """Tell the redactor what is secret in what the client holds, and in a `request` that was sent, or raised `error`.
 
         Guarded itself.
         """

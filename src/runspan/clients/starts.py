@@ -121,7 +121,7 @@ class Starts:
                 sent = self._library.sent(request)
                 call.body = self._library.dumped(request, sent)
         if route.starts_run:
-            self._library.note_secrets(client, request)
+            self._library.note_secrets(client)
             call.via = self._background(call, client, request, is_async=is_async)
             self._answer(call, request)
             call.live = self._emitter.begin(run_data(call, sent, self._agent_of))

@@ -22,8 +22,8 @@ def running() -> Any:
 def reference() -> Callable[[], Any]:
     """A weak reference to that loop; where there is none, it gives None from the start."""
     loop = running()
-    return _nothing if loop is None else weakref.ref(loop)
+    return nothing if loop is None else weakref.ref(loop)
 
 
-def _nothing() -> None:
-    return None
+def nothing() -> None:
+    """A weak reference to what is not there."""

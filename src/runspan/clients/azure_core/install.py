@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from ..install import Installer, Targets
+from ..install import Targets
 
+LIBRARY = "azure-core"
 TARGETS: Targets = {
     "azure.core.pipeline": (("Pipeline", "run", "request"), ("AsyncPipeline", "run", "arequest")),
 }
-
-
-class AzureCoreInstaller(Installer):
-    def __init__(self) -> None:
-        super().__init__("azure-core", TARGETS)

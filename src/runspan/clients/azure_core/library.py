@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -52,14 +51,11 @@ class AzureCoreLibrary(Library):
     def server(self, client: Any, request: Any) -> Server:
         return self._placed(request.method, request.url)[0]
 
-    def header(self, request: Any, name: str) -> str | None:
-        return requests.header(request, name)
+    header = staticmethod(requests.header)
 
-    def query(self, request: Any) -> Mapping[str, Any] | None:
-        return requests.query(request)
+    query = staticmethod(requests.query)
 
-    def sent(self, request: Any) -> Any:
-        return requests.sent(request)
+    sent = staticmethod(requests.sent)
 
     def dumped(self, request: Any, sent: Any) -> bytes | None:
         return None if sent is None else requests.content(request)
@@ -68,14 +64,15 @@ class AzureCoreLibrary(Library):
         body = requests.sent(request)
         return body.get(name) if isinstance(body, dict) else None
 
-    def with_metadata(self, request: Any, key: str, line: Callable[[], str], most: int) -> Any:
-        return requests.with_metadata(request, key, line, most)
+    with_metadata = staticmethod(requests.with_metadata)
 
     def via(self, call: Call, client: Any, request: Any, *, is_async: bool) -> BackgroundClient:
         return background.via(client, call.server.base_url, request, is_async=is_async)
 
-    def note_secrets(self, client: Any, request: Any, error: BaseException | None = None) -> None:
+    def note_secrets(self, client: Any, request: Any = None, error: BaseException | None = None) -> None:
         """Credentials are in no client: policies put them into the headers of a request while it is sent."""
+        if request is None:
+            return
         with guarded("note the keys of a request"):
             self._secrets.add(named_so(request.headers.items()))
             self._secrets.add(in_url(request.url))

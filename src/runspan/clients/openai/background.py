@@ -36,7 +36,7 @@ class Transport:
     __slots__ = ("__weakref__", "of", "rest")
 
     def __init__(self, http: Any) -> None:
-        self.of: Callable[[], Any] = _nothing if http is None else weakref.ref(http)
+        self.of: Callable[[], Any] = loops.nothing if http is None else weakref.ref(http)
         self.rest = _compat.transport_at_rest(http)
 
 
@@ -127,10 +127,6 @@ def via(client: Any, server: str, headers: Mapping[str, str], *, is_async: bool)
     if not is_async:
         return BackgroundClient(server, owner, partial(background.get, headers))
     return BackgroundClient(server, owner, partial(background.get_async, loops.reference(), headers))
-
-
-def _nothing() -> None:
-    return None
 
 
 # ---------------------------------------------------------------- requests

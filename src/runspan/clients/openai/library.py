@@ -59,5 +59,5 @@ class OpenAILibrary(Library):
     def signs(self, client: Any) -> tuple[Any, ...]:
         return getattr(client, "__dict__", {}).get("request"), type(client).request
 
-    def note_secrets(self, client: Any, request: Any, error: BaseException | None = None) -> None:
+    def note_secrets(self, client: Any, request: Any = None, error: BaseException | None = None) -> None:
         self._secrets.note(client, error)

@@ -7,7 +7,7 @@ response becomes part of a cycle. Streams that the app reads as raw bytes are se
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -18,16 +18,25 @@ from ..reads import AsyncReads, Reads, aclose, timed
 from ..taps import BodyTap, ChunkTap, Tap
 
 
-class _Events:
-    """The sync iterator in place of `Stream._iterator`."""
+class _Tapped:
+    """What both kinds of iterators hold. `read` gives the next event of `inner`."""
 
     __slots__ = ("_inner", "_next", "_tap", "see")
 
-    def __init__(self, inner: Iterator[Any], tap: Tap) -> None:
+    def __init__(self, inner: Any, read: Callable[[], Any], tap: Tap) -> None:
         self._inner = inner
-        self._next = inner.__next__
+        self._next = read
         self._tap = tap
         self.see = tap.see
+
+    def __getattr__(self, name: str) -> Any:  # the generator's close, gi_frame ...
+        return getattr(self._inner, name)
+
+
+class _Events(_Tapped):
+    """The sync iterator in place of `Stream._iterator`."""
+
+    __slots__ = ()
 
     def __iter__(self) -> _Events:
         return self
@@ -47,20 +56,11 @@ class _Events:
         self.see(event)
         return event
 
-    def __getattr__(self, name: str) -> Any:  # the generator's close, gi_frame ...
-        return getattr(self._inner, name)
 
-
-class _AsyncEvents:
+class _AsyncEvents(_Tapped):
     """The async iterator in place of `AsyncStream._iterator`."""
 
-    __slots__ = ("_inner", "_next", "_tap", "see")
-
-    def __init__(self, inner: AsyncIterator[Any], tap: Tap) -> None:
-        self._inner = inner
-        self._next = inner.__anext__
-        self._tap = tap
-        self.see = tap.see
+    __slots__ = ()
 
     def __aiter__(self) -> _AsyncEvents:
         return self
@@ -80,9 +80,6 @@ class _AsyncEvents:
         self.see(event)
         return event
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
 
 def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> bool:
     """Look into a `Stream` or `AsyncStream` of typed events from now on. False: this client's streams are of another make."""
@@ -91,7 +88,8 @@ def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> bool:
         return False
     with guarded("keep the generator of a stream"):
         stream.runspan_events = events  # the collector meets it here, before those in it: see `AsyncReads`
-    _compat.replace_events(stream, (_AsyncEvents if is_async else _Events)(events, tap))
+    seen = _AsyncEvents(events, events.__anext__, tap) if is_async else _Events(events, events.__next__, tap)
+    _compat.replace_events(stream, seen)
     response = getattr(stream, "response", None)
     if response is not None:
         with guarded("look at the close of a stream"):
@@ -102,7 +100,7 @@ def tap_events(stream: Any, tap: Tap, *, is_async: bool) -> bool:
 def tap_of(stream: Any) -> Tap | None:
     """The tap of a stream that we look into."""
     events = _compat.events_of(stream)
-    return events._tap if isinstance(events, _Events | _AsyncEvents) else None
+    return events._tap if isinstance(events, _Tapped) else None
 
 
 # ---------------------------------------------------------------- bytes
