@@ -28,9 +28,6 @@ class Told:
     def traces(self) -> set[str]:
         return {s["trace"] for s in self.spans}
 
-    def total(self, key: str) -> int:
-        return sum(int(s["attributes"].get(key, 0)) for s in self.spans)
-
 
 def play(
     where: str | None = None, mode: str = "scenes", options: Mapping[str, Any] | None = None, **env: str

@@ -14,15 +14,11 @@ from .genai import Value
 MAX_KEYS = 64  # of metadata; the API has 16. The SDK keeps 128 attributes of a span, and drops the first for the last
 
 
-def _no_attributes(_: SpanData, __: int) -> dict[str, Value]:
-    return {}
-
-
 @dataclass(frozen=True, slots=True)
 class BackendAttributes:
     """`attributes(span, max_chars)` is for spans of runs and calls; the rest for the app's own spans and `runspan.context`."""
 
-    attributes: Callable[[SpanData, int], dict[str, Value]] = _no_attributes
+    attributes: Callable[[SpanData, int], dict[str, Value]] = lambda _span, _max_chars: {}
     # Kind of an observed span -> attributes.
     kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     twins: Mapping[str, str] = field(default_factory=dict)  # our attribute -> the backend's name for it

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from ..core.jsontext import dumps, fit
-from ..core.model import OF_MODELS, OF_RUNS, USD, Cost, Outcome, RunFacts, SpanData, SpanKind, Usage
+from ..core.model import OF_MODELS, OF_RUNS, USD, Cost, Outcome, RunFacts, SpanData, Usage
 from . import genai, observed, openinference
 from .backend_attributes import BackendAttributes, each
 from .genai import Value
@@ -25,19 +25,16 @@ COST = "langfuse.observation.cost_details"
 FIRST_CHUNK = "langfuse.observation.completion_start_time"
 METADATA = "langfuse.observation.metadata"
 
-_TYPES: Mapping[SpanKind, str] = {
-    SpanKind.RUN: "agent",
-    SpanKind.GENERATION: "generation",
-    SpanKind.MODEL_CALL: "generation",
-    SpanKind.TOOL: "tool",
-    SpanKind.CALL: "span",
-}
+_TYPES: Mapping[str, str] = {
+    "LLM": "generation",
+    "CHAIN": "span",
+}  # the others are called as in OpenInference
 
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     facts = span.facts
-    kind = "retriever" if openinference.is_retrieval(span) else _TYPES[span.kind]
-    found: dict[str, Value | None] = {TYPE: kind}
+    kind = openinference.kind(span)
+    found: dict[str, Value | None] = {TYPE: _TYPES.get(kind, kind.lower())}
     if isinstance(facts, RunFacts):
         if span.kind in OF_RUNS:
             found |= _run(facts)

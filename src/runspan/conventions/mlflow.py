@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import transcript
 from ..core.jsontext import dumps, fit
-from ..core.model import OF_MODELS, USD, Message, Part, RunFacts, SpanData, SpanKind, ToolCall, Usage
+from ..core.model import OF_MODELS, USD, Message, Part, RunFacts, SpanData, ToolCall, Usage
 from . import observed, openinference
 from .backend_attributes import BackendAttributes
 from .genai import Value
@@ -23,19 +23,16 @@ TOOLS = "mlflow.chat.tools"
 TOKENS = "mlflow.chat.tokenUsage"
 COST = "mlflow.llm.cost"
 
-_TYPES: Mapping[SpanKind, str] = {
-    SpanKind.RUN: "AGENT",
-    SpanKind.GENERATION: "CHAT_MODEL",
-    SpanKind.MODEL_CALL: "CHAT_MODEL",
-    SpanKind.TOOL: "TOOL",
-    SpanKind.CALL: "TASK",
-}
+_TYPES: Mapping[str, str] = {
+    "LLM": "CHAT_MODEL",
+    "CHAIN": "TASK",
+}  # the others are called as in OpenInference
 
 
 def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
     facts = span.facts
-    kind = "RETRIEVER" if openinference.is_retrieval(span) else _TYPES[span.kind]
-    found: dict[str, Value | None] = {TYPE: kind}
+    kind = openinference.kind(span)
+    found: dict[str, Value | None] = {TYPE: _TYPES.get(kind, kind)}
     if span.kind in OF_MODELS and isinstance(facts, RunFacts) and facts.run is not None:
         found |= _numbers(facts)
         if facts.captured:

@@ -35,9 +35,7 @@ def found(span: SpanData, max_chars: int) -> Found:
     A `session.id` that the app set itself wins over the thread's id later.
     """
     facts = span.facts
-    about: Found = {KIND: _KINDS[span.kind], SESSION: _conversation_id(facts)}
-    if is_retrieval(span):
-        about[KIND] = "RETRIEVER"
+    about: Found = {KIND: kind(span), SESSION: _conversation_id(facts)}
     if isinstance(facts, ToolFacts):
         call = facts.call
         return (
@@ -57,11 +55,11 @@ def found(span: SpanData, max_chars: int) -> Found:
     return about
 
 
-def is_retrieval(span: SpanData) -> bool:
-    """A search of stored documents: as a tool of the run, or as a call of the app."""
+def kind(span: SpanData) -> str:
+    """A search of stored documents is one kind: as a tool of the run, or as a call of the app."""
     facts = span.facts
     is_tool = isinstance(facts, ToolFacts) and facts.call.type in SEARCHES
-    return is_tool or span.operation == "retrieval"
+    return "RETRIEVER" if is_tool or span.operation == "retrieval" else _KINDS[span.kind]
 
 
 def _documents(documents: Iterable[Document], max_chars: int) -> Found:

@@ -20,7 +20,7 @@ def believed(live: Live, seen: Observation) -> Observation:
     is_early = seen.open_status is not None or seen.source is not Source.STREAM
     if not live.open_streams or not is_early:
         return seen
-    claim = next((run for run in seen.runs if run.id == live.key.run_id and _is_over(run)), None)
+    claim = next((run for run in seen.runs if run.id == live.key.run_id and run.phase is Phase.OVER), None)
     if claim is None:
         return seen
     if live.claim is None:
@@ -48,10 +48,6 @@ def settle(live: Live, at_ns: int, since_ns: int | None = None) -> bool:
         claim = replace(claim, request_ns=since_ns, response_ns=at_ns, source=Source.STREAM)
     live.state = advance(live.state, replace(claim, open_status=None))
     return not was_over and live.state.is_over
-
-
-def _is_over(run: Run) -> bool:
-    return run.phase is Phase.OVER
 
 
 def _alive(live: Live, run: Run, status: str) -> Run:

@@ -40,10 +40,6 @@ def _text(wire: Wire) -> Part:
     return Part("text", text(wire, "text"), more)
 
 
-def _refusal(wire: Wire) -> Part:
-    return Part("refusal", text(wire, "refusal"))
-
-
 def _image(wire: Wire) -> Part:
     """By its URL, by the file that it is, or the image itself, of which its hash, type and size are told."""
     fields = _fields(wire)
@@ -84,7 +80,7 @@ _PARTS: Mapping[str, Callable[[Wire], Part]] = {
     "text": _text,
     "summary_text": _text,
     "reasoning_text": _text,
-    "refusal": _refusal,
+    "refusal": lambda wire: Part("refusal", text(wire, "refusal")),
     "input_image": _image,
     "input_file": _file,
 }
