@@ -85,6 +85,11 @@ class Config:
     set_global: bool = False
     console: bool = False  # print each trace as a tree; of RUNSPAN_CONSOLE alone
 
+    @property
+    def keeps_texts(self) -> bool:
+        """Whether content goes anywhere."""
+        return self.capture_content or self.content_events
+
 
 LIMITS = frozenset(limit.name for limit in fields(Limits))
 KINDS: Mapping[str, Any] = MappingProxyType(

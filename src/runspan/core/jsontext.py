@@ -91,8 +91,8 @@ def parsed(text: str | None) -> Json:
 
 
 def value_of(data: Any) -> Any:
-    """What a JSON text holds, None where it is none; anything but a text is its own value."""
-    if not isinstance(data, str):
+    """What a JSON text, or its bytes, holds, None where it is none; anything else is its own value."""
+    if not isinstance(data, str | bytes):
         return data
     try:
         return loads(data)

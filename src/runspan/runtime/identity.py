@@ -145,12 +145,12 @@ def with_scope(context: Context, said: Mapping[str, Any], extra: BackendAttribut
     )
 
 
-def own_of(carried: RunContext, state: TraceState | None = None) -> SpanContext:
+def own_of(carried: RunContext) -> SpanContext:
     """The run span's identity."""
-    return _span_context(carried, carried.span_id, state)
+    return _span_context(carried, carried.span_id)
 
 
-def _span_context(carried: RunContext, span_id: str, state: TraceState | None) -> SpanContext:
+def _span_context(carried: RunContext, span_id: str, state: TraceState | None = None) -> SpanContext:
     flags = TraceFlags(carried.flags)
     return SpanContext(int(carried.trace_id, 16), int(span_id, 16), True, flags, state)
 

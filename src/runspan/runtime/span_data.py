@@ -26,7 +26,7 @@ class RunSpans:
             max_message_chars=config.limits.max_message_chars,
         )
         self._event_texts = replace(texts, captures=True) if config.content_events else None
-        self._keeps_texts = config.capture_content or config.content_events
+        self._keeps_texts = config.keeps_texts
 
     def of(self, live: Live, log: Conversation, unfinished: str | None) -> tuple[SpanData, tuple[str, ...]]:
         """The span tree, and what it lacks."""

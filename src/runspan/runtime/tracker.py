@@ -52,7 +52,7 @@ class Tracker:
         self._outbox = outbox
         self._agents = agents
         self._spans = RunSpans(config, texts, agents, price)
-        self._keeps_texts = config.capture_content or config.content_events
+        self._keeps_texts = config.keeps_texts
         self.open_calls = OpenCalls(texts, outbox)
         self._live: dict[RunKey, Live] = {}
         self._logs = Logs(config.limits.max_live_bytes, keeps_texts=self._keeps_texts)

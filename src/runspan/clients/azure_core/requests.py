@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ...core.jsontext import loads
+from ...core.jsontext import value_of
 from ..library import with_key
 
 
@@ -32,11 +32,7 @@ def content(request: Any) -> bytes | None:
 
 def sent(request: Any) -> Any:
     """The body as a value; None: there is none, or it is no JSON."""
-    body = content(request)
-    try:
-        return None if body is None else loads(body)
-    except (ValueError, RecursionError):
-        return None
+    return value_of(content(request))
 
 
 def with_metadata(request: Any, key: str, line: Callable[[], str], most: int) -> Any:
