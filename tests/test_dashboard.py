@@ -45,7 +45,7 @@ def series() -> dict[str, set[str]]:
         "runspan.cost.currency",
     }
     ours = {label.replace(".", "_") for label in labels} | {"job"}
-    for one in measures.ALL:
+    for one in (one for one in vars(measures).values() if isinstance(one, measures.Instrument)):
         name = one.name.replace(".", "_") + UNITS.get(one.unit, "")
         if one.buckets is None:
             found[f"{name}_total"] = ours

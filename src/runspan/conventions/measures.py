@@ -48,19 +48,6 @@ COST = Instrument("runspan.run.cost", "{currency}", "What the tokens of runs cos
 # Counted elsewhere, observed at each collection.
 DROPPED = Instrument("runspan.dropped", "{item}", "What runspan could not keep, read or deliver, by cause.")
 
-ALL = (
-    DURATION,
-    TOKEN_USAGE,
-    TOOL_DURATION,
-    QUEUE_TIME,
-    TOOL_WAIT,
-    DETECTION_LAG,
-    RUNS,
-    MISSING,
-    COST,
-    DROPPED,
-)
-
 STATUS = "runspan.run.status"
 CAUSE = "runspan.cause"
 LACKS = "runspan.missing"

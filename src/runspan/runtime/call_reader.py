@@ -92,7 +92,7 @@ class Reader:
         exchange = _exchange(call, _response(call.result))
         request = self._tracker.request_of(call, exchange.body, streams=call.streams)
         if call.unsampled is not None:
-            self._emitter.measure_unrecorded(self._calls.unrecorded(call, request))
+            self._emitter.metrics.unrecorded(self._calls.unrecorded(call, request))
         if call.error is not None:
             self._calls.failed_start(call, request, call.error)
             return

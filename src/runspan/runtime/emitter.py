@@ -27,7 +27,7 @@ from ..guard import guarded, logger
 from . import clock, context_attributes, identity, tracers
 from . import otel_context as place
 from .content_event import ContentEvents
-from .metrics import Metrics
+from .metrics import UNMEASURED, Metrics
 from .records import LiveSpan
 
 FEW_ATTRIBUTES = (
@@ -117,9 +117,9 @@ class Emitter:
         max_attribute_chars: int,
         extra: BackendAttributes = NONE,
         max_span_chars: int | None = None,
-        metrics: Metrics | None = None,
+        metrics: Metrics = UNMEASURED,
     ) -> None:
-        self._metrics = metrics
+        self.metrics = metrics
         self._provider = provider
         self._max_chars = max_attribute_chars
         self._max_span_chars = max_span_chars
@@ -186,18 +186,7 @@ class Emitter:
 
     def measure(self, live: LiveSpan, data: SpanData) -> None:
         """Record the metrics of a run, under its span."""
-        if self._metrics is not None:
-            self._metrics.run(data, trace.set_span_in_context(live.span, live.context))
-
-    def measure_tool(self, data: SpanData, context: Context) -> None:
-        """Record the metrics of a call of a tool, which ran once its run was over."""
-        if self._metrics is not None:
-            self._metrics.tool(data, context)
-
-    def measure_unrecorded(self, data: SpanData) -> None:
-        """Count a run that was sampled out."""
-        if self._metrics is not None:
-            self._metrics.unrecorded(data)
+        self.metrics.run(data, trace.set_span_in_context(live.span, live.context))
 
     # ------------------------------------------------------------ pieces
 

@@ -120,7 +120,7 @@ class Outbox:
     def measure_tool(self, data: SpanData, context: Any) -> None:
         """A call of a tool outside of its run."""
         with guarded("measure a tool"):
-            self._emitter.measure_tool(data, context)
+            self._emitter.metrics.tool(data, context)
 
     def pump(self) -> None:
         if self._is_flushing:
