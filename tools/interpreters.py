@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from processes import ROOT
+
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 SID = ROOT / ".venvs" / "sid"
 PACKAGES = "python3,python3-venv,make,ca-certificates"

@@ -14,11 +14,9 @@ import sys
 import time
 import venv
 from dataclasses import dataclass
-from pathlib import Path
 
+from processes import ROOT
 from table import columns, counted
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 from ..guard import guarded, swallow
@@ -69,14 +69,11 @@ class AsyncReads:
             swallow(TIME_A_READ, error)
         return data
 
-    def asend(self, value: Any) -> Any:
-        return self._inner.asend(value)
-
-    def athrow(self, *error: Any) -> Any:
-        return self._inner.athrow(*error)
-
     async def aclose(self) -> None:
         await aclose(self._inner)
+
+
+AsyncGenerator.register(AsyncReads)
 
 
 async def aclose(reads: Any) -> None:

@@ -119,6 +119,15 @@ def _listed(run: Any, api: Api) -> Payload:
     return copy(run) if shown is None else polled(api, shown)
 
 
+def inside(run: Any, path: tuple[str, ...]) -> list[Any]:
+    """What the fields of `path` lead to in a run, a model of the client or a dict; lists are gone through."""
+    found = [run]
+    for name in path:
+        values = [fields_of(thing).get(name) for thing in found]
+        found = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [thing for thing in found if thing is not None]
+
+
 def references(things: list[Any]) -> list[weakref.ref[Any]]:
     """Weak ones, to those that can have one: dicts can't."""
     found = []

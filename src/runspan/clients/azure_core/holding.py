@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ...core.fields import member
+from ..result_copy import inside
 
 _count = getattr(sys, "getrefcount", None)  # of CPython
 
@@ -35,9 +35,5 @@ _OURS = TextReference("".join(("nobody", "else"))).owners()  # counted so, as ve
 
 def held(run: Any, path: tuple[str, ...]) -> list[Any]:
     """References to texts of the calls that `path` leads to in a decoded run."""
-    found = [run]
-    for name in path:
-        values = [member(one, name) for one in found if isinstance(one, dict)]
-        found = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    texts = [text for one in found if isinstance(one, dict) for text in one.values()]
+    texts = [text for one in inside(run, path) if isinstance(one, dict) for text in one.values()]
     return [TextReference(text) for text in texts if isinstance(text, str) and len(text) > 1]

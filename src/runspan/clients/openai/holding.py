@@ -11,7 +11,7 @@ from typing import Any
 
 from ...guard import guarded
 from ...runtime.tool_claims import Held
-from ..result_copy import fields_of, references
+from ..result_copy import inside, references
 
 _PARSED = "_parsed_by_type"  # of a raw response of the client: what `parse()` made of it. Without it, only the response is known
 
@@ -21,13 +21,13 @@ def held(given: Any, path: tuple[str, ...]) -> Held:
 
     `path`: the fields that lead from a run to what the app holds of its calls.
     """
-    functions = _inside(given, path)
+    functions = inside(given, path)
     if functions:
         return references(functions)
     found = references([given])
     parsed = getattr(given, "__dict__", {}).get(_PARSED)
     if type(parsed) is dict:
-        setattr(given, _PARSED, _Parsed(parsed, lambda run: found.extend(references(_inside(run, path)))))
+        setattr(given, _PARSED, _Parsed(parsed, lambda run: found.extend(references(inside(run, path)))))
     return found
 
 
@@ -44,11 +44,3 @@ class _Parsed(dict[Any, Any]):
         super().__setitem__(key, value)
         with guarded("note what a raw response was parsed to"):
             self._tell(value)
-
-
-def _inside(run: Any, path: tuple[str, ...]) -> list[Any]:
-    found = [run]
-    for name in path:
-        values = [fields_of(thing).get(name) for thing in found]
-        found = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return [thing for thing in found if thing is not None]
