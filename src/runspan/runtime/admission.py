@@ -21,8 +21,12 @@ from .records import (
 DELTA_BYTES = 1_000  # about what an unread model of the client takes
 
 
+def _weight_of_call(call: Call) -> int:
+    return weight(call.result) + len(call.body or b"")
+
+
 _WEIGHTS: Mapping[type, Callable[[Any], int]] = {
-    Call: lambda call: weight(call.result) + len(call.body or b""),
+    Call: _weight_of_call,
     StreamEvent: lambda record: weight(record.payload),
     StreamDeltas: lambda record: DELTA_BYTES * len(record.data),
     StreamChunk: lambda record: len(record.data),
