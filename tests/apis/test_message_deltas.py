@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runspan.apis.assistants.message_deltas import MessageDeltas
+from runspan.apis.assistants.message_deltas import texts_of
+from runspan.apis.text_pieces import TextPieces
 from runspan.core.ids import shown
 
 
@@ -14,10 +15,8 @@ def delta(id_: Any, text: str) -> dict[str, Any]:
     return {"id": id_, "delta": {"content": [{"index": 0, "type": "text", "text": {"value": text}}]}}
 
 
-def taken(
-    *pieces: tuple[Any, str], announced: dict[str, str] | None = None, room: int = 100
-) -> MessageDeltas:
-    deltas = MessageDeltas(room)
+def taken(*pieces: tuple[Any, str], announced: dict[str, str] | None = None, room: int = 100) -> TextPieces:
+    deltas = TextPieces(texts_of, room)
     for id_, text in pieces:
         deltas.take(delta(id_, text), lambda id_: (announced or {}).get(id_, (announced or {}).get("*")))
     return deltas

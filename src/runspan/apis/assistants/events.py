@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -10,10 +11,11 @@ from ...core.fields import Wire
 from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, Run, RunStep, Source
 from ..api import EventKind, Events, Exchange
 from ..objects import error_of_event
+from ..text_pieces import TextPieces
 from . import objects as wire
 from . import pages, readers, statuses
 from .envelopes import PREFIX, is_wrapped, opened
-from .message_deltas import MessageDeltas, piece
+from .message_deltas import piece, texts_of
 from .step_deltas import StepDeltas
 
 _STEP_ENDS = tuple(f"thread.run.step.{status}" for status in statuses.STEP)
@@ -114,7 +116,7 @@ EVENTS = Events(
     read=read_event,
     piece=piece,
     complete=complete,
-    new_texts=MessageDeltas,
+    new_texts=partial(TextPieces, texts_of),
     new_steps=StepDeltas,
     error=error_of_event,
 )

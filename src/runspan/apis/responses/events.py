@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -23,9 +24,10 @@ from ...core.jsontext import dumps
 from ...core.model import Observation, Phase, RunStep, Source
 from ..api import EventKind, Events
 from ..objects import NOTHING, error_of_event, field_of, unwrapped
+from ..text_pieces import TextPieces
 from . import items, readers, statuses
 from . import objects as wire
-from .text_pieces import NoSteps, TextPieces, piece
+from .text_pieces import NoSteps, piece, texts_of, whole_of
 
 PREFIX = "response."
 _ITEM = "response.output_item."
@@ -136,7 +138,7 @@ EVENTS = Events(
     read=read_event,
     piece=piece,
     complete=readers.sent_with,
-    new_texts=TextPieces,
+    new_texts=partial(TextPieces, texts_of, whole_of=whole_of),
     new_steps=NoSteps,
     error=error_of_event,
     asking=asking,

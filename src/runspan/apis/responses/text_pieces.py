@@ -1,4 +1,4 @@
-"""Texts that a stream told in pieces: needed where their message never comes whole.
+"""The pieces of texts in a stream of a response.
 
 | sent | holds |
 |---|---|
@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...core.fields import ident_of, member
@@ -23,46 +23,23 @@ def piece(delta: Any) -> tuple[str, str] | None:
     return (id_, text) if type(id_) is str and type(text) is str else None
 
 
-def _whole(event: Any) -> Any:
+def texts_of(delta: Any) -> Iterator[tuple[str, str]]:
+    """(message id, text) of a delta; none where it has no text."""
+    if isinstance(delta, tuple):
+        yield delta
+        return
+    text = member(delta, "delta")
+    if isinstance(text, str):
+        yield ident_of(member(delta, "item_id")), text
+
+
+def whole_of(event: Any) -> tuple[str, str] | None:
+    """(message id, text) of an event that holds the text of all pieces."""
+    if isinstance(event, tuple) or member(event, "delta") is not None:
+        return None
     part = member(event, "part")
-    return member(event if part is None or member(part, "type") != _TEXT else part, "text")
-
-
-class TextPieces:
-    """Keeps no more than `max_chars` of one stream."""
-
-    def __init__(self, max_chars: int) -> None:
-        self._left = max_chars
-        self._texts: dict[str, list[str]] = {}  # by key of the message
-
-    def take(self, delta: Any, key_of: Callable[[str], str | None]) -> None:
-        if isinstance(delta, tuple):
-            id_, text = delta
-        else:
-            id_, text = ident_of(member(delta, "item_id")), member(delta, "delta")
-        key = key_of(id_) or id_
-        if text is None:
-            text = self._untold(key, _whole(delta))
-        if isinstance(text, str):
-            self._left -= len(text)
-            if self._left >= 0:
-                self._texts.setdefault(key, []).append(text)
-
-    def _untold(self, key: str, whole: Any) -> str | None:
-        """What the pieces did not tell of the text that they make up."""
-        told = "".join(self._texts.get(key, ()))
-        if not isinstance(whole, str) or told.endswith(whole):
-            return None
-        if whole.endswith(told):  # a stream that was resumed
-            self._texts.pop(key, None)
-        return whole
-
-    def ended(self, key: str) -> None:
-        """The message itself came, whole."""
-        self._texts.pop(key, None)
-
-    def texts(self) -> dict[str, str]:
-        return {key: "".join(pieces) for key, pieces in self._texts.items()}
+    text = member(event if part is None or member(part, "type") != _TEXT else part, "text")
+    return (ident_of(member(event, "item_id")), text) if isinstance(text, str) else None
 
 
 class NoSteps:
