@@ -5,7 +5,6 @@ What came in a run's own stream or page belongs to that run; two things stay two
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable
 
 _MARK = "\0"
@@ -31,10 +30,10 @@ class Numbering:
 
     def __init__(self, scope: str = "") -> None:
         self._scope = scope
-        self._used: Counter[str] = Counter()
+        self._used: dict[str, int] = {}
 
     def key(self, id_: str) -> str:
-        n = self._used[id_]
+        n = self._used.get(id_, 0)
         self._used[id_] = n + 1
         return numbered(id_, n, self._scope)
 

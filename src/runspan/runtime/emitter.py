@@ -131,7 +131,9 @@ class Emitter:
 
     def begin(self, data: SpanData) -> LiveSpan:
         """Start the span of a run or write under the current Context; the attributes are those that samplers use."""
-        context, tracer, asked = slim_context(), self._tracer(), _asked(data)
+        context, tracer, facts = slim_context(), self._tracer(), data.facts
+        # Without its texts: they would live as long as the span.
+        asked = facts.request.without_texts() if isinstance(facts, RunFacts) else RunRequest()
         offset_ns = clock.wall_offset_ns()
         span = self._started(tracer, data, context, None, offset_ns)
         return LiveSpan(span, context, tracer, data.start_ns, asked=asked, wall_offset_ns=offset_ns)
@@ -249,13 +251,6 @@ class Emitter:
             known = self._tracers[id(provider)] = (provider, tracer, limit)
         self._count_limit = known[2]
         return known[1]
-
-
-def _asked(data: SpanData) -> RunRequest:
-    """What the app asked for, without its texts; they would live as long as the span."""
-    if not isinstance(data.facts, RunFacts):
-        return RunRequest()
-    return data.facts.request.without_texts()
 
 
 def _name(data: SpanData, context: Context) -> str:
