@@ -10,6 +10,7 @@ import pytest
 
 import runspan
 from runspan.fake import FunctionCall, Message, Scenario, Tools, Usage
+from runspan.fake.scenarios import Ending
 from tests.azure.agents_app import KEY, KINDS, AgentsApp, agents_client, playing_agents
 from tests.support.playing import ANSWER, QUESTION, here, spans_of_app_go_to
 from tests.support.tracing import Traced, attribute, messages, traced
@@ -286,6 +287,19 @@ def test_keys_of_its_policies_are_masked(kind: str) -> None:
         app.play(case)
         assert KEY not in str(trace.run().status.description)
         assert "<masked>" in str(trace.run().status.description)
+
+
+def test_keys_of_its_policies_are_masked_in_what_is_said_of_a_run_later(kind: str) -> None:
+    """No request of such a run was refused."""
+    ending = Ending("failed", code="server_error", message=f"Bad token {KEY}")
+
+    async def case(app: AgentsApp) -> None:
+        await app.ask()
+        assert (await processed(app)).status == "failed"
+
+    with playing_agents(kind, Scenario(phases=(Message("No."),), ending=ending)) as app, traced() as trace:
+        app.play(case)
+        assert trace.run().status.description == "Bad token <masked>"
 
 
 def test_the_identity_of_a_run_travels_in_its_metadata(kind: str) -> None:
