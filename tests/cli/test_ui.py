@@ -100,6 +100,10 @@ def test_what_is_no_file_of_traces_is_refused(command: Command) -> None:
         (("ui", "--port", "0", "--db", "/proc/nowhere/t.db"), 2, "the store /proc/nowhere/t.db can't be written"),
         (("ui", "--port", "0", "--db", "app.py"), 2, "app.py is not a runspan store"),
         (("ui", "--port", "0", "app.py"), 2, "app.py is no file of traces"),
+        (("ui", "--host", "", "--port", "0"), 2, "an address to listen on is needed, such as 127.0.0.1"),
+        (("ui", "--port", "0", "--token", "a b"), 2, "a token has only letters, digits and -._~+/="),
+        (("ui", "--port", "0", "--token", "schlüssel"), 2, "a token has only letters, digits and -._~+/="),
+        (("ui", "--port", "46471", "--grpc-port", "46471"), 1, "port 46471 can't take both HTTP and gRPC"),
         (("ui", "--host", "no.such.host.invalid", "--token", "x"), 1, "can't listen on no.such.host.invalid:4318: "),
     ],
 )  # fmt: skip

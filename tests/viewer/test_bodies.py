@@ -84,7 +84,11 @@ def test_json_of_the_specification_is_read_whole(receiver: Receiver) -> None:
                                     {"key": "none", "value": {}},
                                 ],
                                 "events": [{"name": "first_token", "timeUnixNano": "1544712660500000000"}],
-                                "links": [{"traceId": TRACE_ID, "spanId": PARENT_ID}],
+                                "links": [
+                                    {"traceId": "0" * 32, "spanId": PARENT_ID},
+                                    {"traceId": TRACE_ID, "spanId": PARENT_ID},
+                                    {"traceId": TRACE_ID},
+                                ],
                                 "status": {"code": 2, "message": "late"},
                                 "somethingNew": {"unknown": True},
                             }

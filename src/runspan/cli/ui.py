@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -137,6 +138,7 @@ def _tell(viewer: Viewer, token: str | None, as_json: bool) -> None:
     click.echo(f"Exporters, HTTP:    OTEL_EXPORTER_OTLP_ENDPOINT={viewer.endpoint}")
     if viewer.grpc_endpoint is not None:
         click.echo(f"Exporters, gRPC:    OTEL_EXPORTER_OTLP_ENDPOINT={viewer.grpc_endpoint}")
-    if token is not None:
-        click.echo(f'Their token:        OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20{token}"')
+    if token:
+        given = quote(f"Bearer {token}", safe="")
+        click.echo(f'Their token:        OTEL_EXPORTER_OTLP_HEADERS="Authorization={given}"')
     click.echo(f"Kept in:            {viewer.store.path}    (Ctrl-C ends it)")

@@ -94,7 +94,7 @@ def spans_of(request: ExportTraceServiceRequest) -> Iterator[Span]:
 
 
 def read_span(span: trace_pb2.Span, resource: Attributes, scope: InstrumentationScope) -> Span:
-    """One span of the wire; `ValueError` where its ids are none."""
+    """One span of the wire; `ValueError` where its ids are none. Links that lead nowhere are left out: SDKs may send some."""
     return Span(
         trace_id=_hex(span.trace_id, TRACE_ID_BYTES, "trace_id"),
         span_id=_hex(span.span_id, SPAN_ID_BYTES, "span_id"),
@@ -108,12 +108,9 @@ def read_span(span: trace_pb2.Span, resource: Attributes, scope: Instrumentation
             Event(event.name, event.time_unix_nano, attributes(event.attributes)) for event in span.events
         ),
         links=tuple(
-            Link(
-                _hex(link.trace_id, TRACE_ID_BYTES, "link trace_id"),
-                _hex(link.span_id, SPAN_ID_BYTES, "link span_id"),
-                attributes(link.attributes),
-            )
+            Link(link.trace_id.hex(), link.span_id.hex(), attributes(link.attributes))
             for link in span.links
+            if _is_id(link.trace_id, TRACE_ID_BYTES) and _is_id(link.span_id, SPAN_ID_BYTES)
         ),
         status_code=_enum(trace_pb2.Status.StatusCode, span.status.code, "STATUS_CODE_"),
         status_message=span.status.message,
@@ -156,8 +153,12 @@ def value(any_value: AnyValue) -> Value:
     return plain
 
 
+def _is_id(raw: bytes, length: int) -> bool:
+    return len(raw) == length and any(raw)
+
+
 def _hex(raw: bytes, length: int, what: str) -> str:
-    if len(raw) != length or not any(raw):
+    if not _is_id(raw, length):
         raise ValueError(f"{what} is not {length} bytes, or all zero: {raw[:32].hex() or 'empty'}")
     return raw.hex()
 

@@ -178,6 +178,23 @@ def test_a_body_that_does_not_come_is_given_up(viewer: Viewer) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+def test_a_sender_that_is_slower_than_the_end_of_the_viewer_is_answered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    head = (
+        f"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\n{{"
+    )
+    with serve(port=0, db=tmp_path / "traces.db") as viewer:
+        sender = socket.create_connection(("127.0.0.1", viewer.port))
+        sender.sendall(head.encode())
+        assert call(viewer.port, "GET", "/about").status == 200
+    with sender:
+        answer = sender.recv(65_536).partition(b"\r\n")[0].decode()
+    assert answer in ("HTTP/1.1 408 Request Timeout", "HTTP/1.1 415 Unsupported Media Type")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_a_sender_that_leaves_in_the_middle_leaves_nothing(viewer: Viewer) -> None:
     body = export(*a_run(1))
     with socket.create_connection(("127.0.0.1", viewer.port), timeout=10) as connection:

@@ -122,6 +122,18 @@ def test_other_machines_are_let_in_only_with_a_token() -> None:
     assert gate("0.0.0.0", 4318, "secret").hosts == frozenset()
 
 
+def test_a_token_of_base64_works_in_the_link_the_header_and_the_cookie(tmp_path: Path) -> None:
+    token = "a+b/c=="
+    with serve("127.0.0.1", 0, tmp_path / "traces.db", token=token) as viewer:
+        assert viewer.url.endswith("/?token=a%2Bb%2Fc%3D%3D")
+        welcome = call(viewer.port, "GET", viewer.url.partition(str(viewer.port))[2])
+        assert welcome.status == 303
+        cookie = (welcome.headers["set-cookie"] or "").partition(";")[0]
+        assert call(viewer.port, "GET", "/about", headers={"Cookie": cookie}).status == 200
+        given = {"Authorization": f"Bearer {token}"}
+        assert call(viewer.port, "GET", "/about", headers=given).status == 200
+
+
 def test_with_a_token_nobody_gets_in_without_it(tmp_path: Path) -> None:
     with serve("0.0.0.0", 0, tmp_path / "traces.db", token="s3cret") as viewer:
         assert viewer.url == f"http://localhost:{viewer.port}/?token=s3cret"

@@ -68,6 +68,8 @@ class Ingest:
                 await asyncio.wait_for(read(), self._intake.limits.patience_s)
             except asyncio.TimeoutError:
                 raise RefusedError(408, "the body did not arrive in time") from None
+            except asyncio.CancelledError:  # else uvicorn logs a traceback for each
+                raise RefusedError(408, "the viewer ended before the body arrived") from None
             encoding = request.headers.get("content-encoding", "")
             await self._intake.take(READERS[request.url.path], bytes(body), encoding, content_type)
 
@@ -83,5 +85,6 @@ class Ingest:
                 if left < 0:
                     return
 
-        with suppress(ClientDisconnect, asyncio.TimeoutError, RuntimeError):  # RuntimeError: it was read
+        # CancelledError: the viewer ends. RuntimeError: it was read.
+        with suppress(ClientDisconnect, asyncio.TimeoutError, asyncio.CancelledError, RuntimeError):
             await asyncio.wait_for(read(), DRAIN_S)

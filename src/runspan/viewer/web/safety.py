@@ -8,6 +8,7 @@ one is refused. Beyond loopback there is a token, which neither trick can know.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -54,8 +55,17 @@ class Gate:
     cookie: str = "runspan"  # cookies know no ports, so two viewers on one host need two names
 
 
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+
+
 def gate(host: str, port: int, token: str | None, more_hosts: tuple[str, ...] = ()) -> Gate:
-    """The checks for a server on this address. Raises ValueError for an address beyond loopback without a token."""
+    """The checks for a server on this address. Raises ValueError for one beyond loopback without a token, and for a wrong token."""
+    if not host:
+        raise ValueError("an address to listen on is needed, such as 127.0.0.1")
+    if token and not _TOKEN.fullmatch(token):
+        raise ValueError(
+            "a token has only letters, digits and -._~+/= (RFC 6750): headers and links carry nothing else"
+        )
     if not is_loopback(host) and not token:
         raise ValueError(f"{host} can be reached from other machines: give a token, or listen on 127.0.0.1")
     hosts = frozenset() if token else LOOPBACK_NAMES | {name.lower() for name in (host, *more_hosts)}

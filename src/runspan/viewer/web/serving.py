@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 
@@ -62,6 +63,8 @@ def serve(
     try:
         port = listener.getsockname()[1]
         checks = gate(host, port, token, tuple(hosts))
+        if grpc_port == port:
+            raise PortBusyError(f"port {port} can't take both HTTP and gRPC: name another one for gRPC")
         if grpc_port is not None:
             check_free(host, grpc_port)
         with TemporaryDirectory(prefix="runspan-") as folder:
@@ -80,7 +83,7 @@ def serve(
                 server = _Server(config, _door(host, grpc_port, intake, token, address))
                 with _running(server, listener):
                     grpc = f"http://{named(host)}:{server.grpc_port}" if server.grpc_port else None
-                    url = f"{address}/" + (f"?token={token}" if token else "")
+                    url = f"{address}/" + (f"?token={quote(token, safe='')}" if token else "")
                     yield Viewer(address, url, port, store, grpc)
     finally:
         listener.close()
