@@ -275,6 +275,13 @@ def opened_transport(rest: Any) -> Any:
     return fresh
 
 
+def sharing_transport(rest: Any, other: Any) -> Any:
+    """A copy at rest of another client's transport, in the place of its own. Cookies and hooks stay; None: their proxies differ."""
+    if rest._mounts.keys() != other._mounts.keys():
+        return None
+    return _shallow(rest, _transport=other._transport, _mounts=other._mounts)
+
+
 def _shallow(of: Any, **changes: Any) -> Any:
     """Another object of the same class with the same attributes but for `changes`. No constructor runs."""
     copied = object.__new__(type(of))

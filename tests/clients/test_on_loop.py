@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -26,3 +27,19 @@ def test_a_loop_that_is_closed_before_it_tells_the_outcome_was_left() -> None:
         on_loop.run_there(loop, work, 10)
     thread.join()
     assert not on_loop._stranded
+
+
+def test_what_others_leave_on_our_loop_is_not_in_the_apps_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A client of the app that is collected in our thread makes a task there that closes it."""
+
+    async def fails() -> None:
+        raise RuntimeError("Event loop is closed")
+
+    async def work() -> int:
+        others = [asyncio.get_running_loop().create_task(one) for one in (fails(), asyncio.sleep(60))]
+        await asyncio.sleep(0)
+        return len(others)
+
+    assert on_loop.run_here(work, 10) == 2
+    gc.collect()
+    assert caplog.records == []

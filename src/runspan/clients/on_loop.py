@@ -107,6 +107,12 @@ class _Loop(asyncio.SelectorEventLoop):
             future.set_exception(error)
         return future
 
+    def call_exception_handler(self, context: Any) -> None:
+        """An async client of the app that is collected here closes itself on this loop, and fails, as its own loop is another.
+
+        Collected in another thread, it does not try. So nothing of that goes to the app's log.
+        """
+
 
 def run_here(make: Make[T], timeout_s: float) -> T:
     """The result of `make()` on a loop of our own, in this thread. Raises TimeoutError (or asyncio's) after `timeout_s`."""

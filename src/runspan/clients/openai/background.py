@@ -33,11 +33,19 @@ Query = Mapping[str, Any]
 class Transport:
     """A copy of a client's transport, for as long as somebody may need it. `rest` None: there is none, or no room for it."""
 
-    __slots__ = ("__weakref__", "of", "rest")
+    __slots__ = ("__weakref__", "_is_usual", "of", "rest")
 
     def __init__(self, http: Any) -> None:
         self.of: Callable[[], Any] = loops.nothing if http is None else weakref.ref(http)
         self.rest = _compat.transport_at_rest(http)
+        # What `openai` makes where it is given no `http_client`: a class of its own below another one of its own.
+        self._is_usual = all(map(_is_of_openai, (type(http), type(http).__base__)))
+
+    def shrink(self) -> None:
+        """Beyond the bound, as in an app that makes a client for each call, those with nothing of the app's share certificates."""
+        rest, self.rest = self.rest, None
+        if rest is not None and self._is_usual:
+            self.rest = _compat.sharing_transport(rest, _usual.setdefault(type(rest), rest))
 
 
 class Background(Kept):
@@ -197,6 +205,7 @@ def _changes(client: Any) -> tuple[Any, ...]:
     return tuple(map(vars(client).get, _compat.CLIENT_CHANGES))
 
 
+_usual: dict[type, Any] = {}  # by class, the copy whose certificates are shared
 _transports: dict[int, weakref.ref[Transport]] = {}  # by id of the httpx client, the oldest first
 
 
@@ -227,7 +236,7 @@ def _keep(key: int, transport: Transport) -> None:
         with suppress(StopIteration, RuntimeError, KeyError):  # another thread may be at it
             oldest = _transports.pop(next(iter(_transports)))()
             if oldest is not None:
-                oldest.rest = None
+                oldest.shrink()
 
 
 def _forget_transport(key: int, gone: weakref.ref[Any]) -> None:
