@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import runspan
 from tests.apis.responses.apps import ASKED, the_one
 from tests.apis.responses.server import Scripted, event, message, response, stream
 from tests.support.tracing import attribute, texts, traced
@@ -32,14 +33,15 @@ def empty() -> dict[str, Any]:
     return event("response.completed", response={**response(), "output": []})
 
 
-def play(server: Scripted, client: Any, way: str, events: list[dict[str, Any]]) -> Any:
+def play(server: Scripted, client: Any, way: str, events: list[dict[str, Any]], **options: Any) -> Any:
     server.creates([{**one, "sequence_number": n} for n, one in enumerate(events)])
-    with traced() as trace:
+    with traced(**options) as trace:
         if way == "typed":
             list(client.responses.create(**ASKED, stream=True))
         else:
             with client.responses.with_streaming_response.create(**ASKED, stream=True) as raw:
                 list(raw.iter_bytes())
+        assert runspan.flush(60)
         return the_one(trace)
 
 
@@ -82,3 +84,22 @@ def test_a_message_under_another_id_in_each_event_is_one(server: Scripted, clien
     for n, item in enumerate(events[-1]["response"]["output"]):
         events[-1]["response"]["output"][n] = {**item, "id": f"msg_last_{n}"}
     assert texts(play(server, client, way, events), "output") == ["One.", "One."]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "later", [response(), {**response(), "output": []}, (404, {})], ids=["all", "none", "gone"]
+)
+def test_what_a_stream_told_nothing_of_is_read_once(
+    server: Scripted, client: Any, way: str, later: Any
+) -> None:
+    server.polls(later)
+    span = play(server, client, way, [*BEGIN, empty()], background_fetch=True)
+    assert texts(span, "output") == (["It is 42."] if later == response() else [])
+    assert [path for method, path, _ in server.seen if method == "GET"] == ["/responses/resp_1"]
+
+
+def test_a_stream_that_told_something_is_not_read(server: Scripted, client: Any) -> None:
+    for events in (stream(), [*BEGIN, done("One."), empty()]):
+        play(server, client, "typed", events, background_fetch=True)
+    assert [path for method, path, _ in server.seen if method == "GET"] == []
