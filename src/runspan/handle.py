@@ -92,7 +92,7 @@ class Handle:
         self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
         self._endings = Endings(self._deliver, self._arrive, self._set_out)
         self._page: str | None = None  # where a trace is shown
-        self._providers = Providers(config, self._at_exit)
+        self._providers = Providers(config, self._in_use)
         self._meters = Meters(config, self._at_exit)
         self._installer = OpenAIInstaller()
         self._azure_installer = Installer(azure_core.LIBRARY, azure_core.TARGETS)
@@ -342,6 +342,11 @@ class Handle:
             self._providers.close()
         finally:
             self._meters.close()
+
+    def _in_use(self) -> None:
+        """A provider has its first span."""
+        self._at_exit()
+        self._worker.wake()
 
     def _at_exit(self) -> None:
         """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.

@@ -8,6 +8,11 @@ from collections.abc import Callable
 BEGIN_S = 1.0  # the longest that a start waits for its thread to begin, which takes a moment
 
 
+def is_late() -> bool:
+    """Whether the main thread has ended. Python 3.12 starts no thread from then on, so exit hooks must work on their own."""
+    return not threading.main_thread().is_alive()
+
+
 class LoneThread:
     """`start` after each thing put into the queue of `work`; `has_more`: something waits in it. `start` never waits for `work`.
 
@@ -63,6 +68,13 @@ class LoneThread:
             finally:
                 self._is_preparing = False
 
+    def stand_in(self, work: Callable[[], None]) -> bool:
+        """Do `work` on the caller's thread, where no thread can be had any more. False: a thread is at work."""
+        if not self._working.acquire(blocking=False):
+            return False
+        self._work_as(threading.current_thread(), work)
+        return True
+
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of its work. False: it is still at work, and on another thread."""
         thread = self._thread
@@ -75,13 +87,19 @@ class LoneThread:
         if not self._working.acquire(blocking=False):
             begun.set()
             return
-        self._thread = threading.current_thread()
-        self.is_running = True
-        begun.set()
+        self._work_as(threading.current_thread(), self._work, begun.set)
+        if self._has_more():  # came while it was leaving
+            self.start()
+
+    def _work_as(
+        self, thread: threading.Thread, work: Callable[[], None], begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """With `_working` held, which it releases."""
         try:
-            self._work()
+            self._thread = thread
+            self.is_running = True
+            begun()
+            work()
         finally:
             self.is_running = False
             self._working.release()
-        if self._has_more():  # came while it was leaving
-            self.start()

@@ -17,7 +17,7 @@ from ..core.model import SpanData
 from ..guard import guarded, swallow
 from . import clock
 from .emitter import Emitter
-from .lone_thread import LoneThread
+from .lone_thread import LoneThread, is_late
 from .primitives import queue_of_now
 from .records import LiveSpan
 
@@ -64,7 +64,8 @@ class Flusher:
     def ask(self, done: Callable[[bool], None], *, burst: bool = False) -> None:
         """Flush, then `done(ok)` on the helper's thread. Between the bursts of spans, metrics can wait."""
         self._asked.put((done, burst))
-        self.start()
+        if not self._thread.start() and is_late():
+            self._thread.stand_in(self._work_off)
 
     def stop(self, last: Callable[[], None]) -> None:
         """End after what was asked for, and after `last`, which may block."""
@@ -77,18 +78,30 @@ class Flusher:
             self._asked.put(_Last(lambda: None))
 
     def _work(self) -> None:
-        while not isinstance(asked := self._asked.get(), _Last):
-            done, is_burst = asked
-            ok = False
-            with guarded("flush the provider"):
-                ok = self._flush()
-            if not is_burst:
-                with guarded("flush the metrics"):
-                    ok = self._flush_metrics() and ok
-            with guarded("answer a flush"):  # whoever asks next would wait for this thread in vain
-                done(ok)
-        with guarded("close the provider"):
-            asked.act()
+        while self._do(self._asked.get()):
+            pass
+
+    def _work_off(self) -> None:
+        """All that was asked for, and no more."""
+        while self._has_more() and self._do(self._asked.get()):
+            pass
+
+    def _do(self, asked: tuple[Callable[[bool], None], bool] | _Last) -> bool:
+        """False: that was the last."""
+        if isinstance(asked, _Last):
+            with guarded("close the provider"):
+                asked.act()
+            return False
+        done, is_burst = asked
+        ok = False
+        with guarded("flush the provider"):
+            ok = self._flush()
+        if not is_burst:
+            with guarded("flush the metrics"):
+                ok = self._flush_metrics() and ok
+        with guarded("answer a flush"):  # whoever asks next would wait for this thread in vain
+            done(ok)
+        return True
 
 
 class Outbox:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..guard import guarded, swallow
-from . import admission, clock, waiting
+from . import admission, clock, loops, waiting
 from .flushes import Flush, Flushes
-from .lone_thread import LoneThread
+from .lone_thread import LoneThread, is_late
 from .outbox import Flusher, Outbox
 from .primitives import queue_of_now
 from .records import WorkerTask
@@ -114,6 +114,11 @@ class Worker:
     def _has_more(self) -> bool:
         return not self._queue.empty()
 
+    def wake(self) -> None:
+        """Have the thread ready before there is a record: an exit hook may not be able to start it."""
+        if not self._thread.is_running:
+            self._start()
+
     def flush(self, timeout_s: float, *, closing: bool = False) -> bool:
         """Emit all that is over and have it exported. True when that was done in time, and nothing was left out.
 
@@ -124,9 +129,20 @@ class Worker:
     def begin(self, flush: Flush) -> bool:
         """Begin a flush, whose caller is answered later. False: it is too late, nobody will be."""
         self.put(WorkerTask(lambda: self._flushes.add(flush)))
+        if sys.is_finalizing():
+            return False
         # Another thread may have failed to start it, and then we not.
-        is_read = self._thread.is_running or not self._is_too_late
-        return is_read and not sys.is_finalizing()
+        return self._thread.is_running or not self._is_too_late or self._works_here(flush.deadline_s)
+
+    def _works_here(self, until_s: float) -> bool:
+        """Where no thread can be started any more, the caller's does the work. False: it must not."""
+        return (
+            is_late() and loops.running() is None and self._thread.stand_in(lambda: self._work_until(until_s))
+        )
+
+    def _work_until(self, until_s: float) -> None:
+        while (self._flushes or self._has_more()) and clock.monotonic_s() < until_s:
+            self._step()
 
     def stop(self, last: Callable[[], None]) -> None:
         """Let both threads end once they have nothing to do, after `last`.
