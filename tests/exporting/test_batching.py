@@ -48,7 +48,7 @@ def end_spans(provider: TracerProvider, count: int) -> None:
         tracer.start_span("s").end()
 
 
-def test_spans_that_found_no_room_are_counted() -> None:
+def test_spans_that_found_no_room_are_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     inner = Stuck()
     exporter = CarefulExporter("there", inner, SMALL)
     provider = provider_of(exporter)
@@ -58,9 +58,13 @@ def test_spans_that_found_no_room_are_counted() -> None:
     inner.opened.set()
     assert exporter.overflown == 2 * ROOM  # at once
     assert provider.force_flush()
+    end_spans(provider, BATCH)
+    assert provider.force_flush()
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "to there, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE" in line
     assert (exporter.taken, inner.delivered, exporter.overflown, exporter.failed) == (
-        BATCH + 3 * ROOM,
-        BATCH + ROOM,
+        2 * BATCH + 3 * ROOM,
+        2 * BATCH + ROOM,
         2 * ROOM,
         0,
     )

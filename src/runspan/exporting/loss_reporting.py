@@ -22,6 +22,10 @@ CURE = (
     "Start a receiver there, for example `runspan ui` or Jaeger; or set OTEL_EXPORTER_OTLP_ENDPOINT to another address, "
     "RUNSPAN_FILE to write a file, or OTEL_TRACES_EXPORTER=none to send nothing."
 )
+FULL = (
+    "runspan: spans end faster than they can be sent to %s, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless it is set), "
+    "or observe fewer functions that are called very often. This is logged once; stats().dropped counts them."
+)
 
 
 def refuses(door: tuple[str, int] | None) -> bool:
@@ -121,11 +125,13 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
         self._batching = batching or {}
         self._settled = 0  # delivered or failed
         self._is_given_up = False
+        self._has_told_of_full = False
         self._processor: Batching | None = None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._tried(SpanExportResult.FAILURE, spans)
         self._settled += len(spans)
+        self._tell_of_full()
         if self._is_given_up:  # they were counted then
             return result
         if result is SpanExportResult.SUCCESS:
@@ -133,6 +139,12 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
         else:
             self._lose(len(spans) - getattr(self.inner, "delivered", 0))
         return result
+
+    def _tell_of_full(self) -> None:
+        """Here, because the app's thread that ends a span must not log."""
+        if self.overflown and not self._has_told_of_full:
+            self._has_told_of_full = True
+            logger.warning(FULL, self.where)
 
     def batched(self) -> Batching:
         """The processor in front of it."""
