@@ -23,8 +23,8 @@ CURE = (
     "RUNSPAN_FILE to write a file, or OTEL_TRACES_EXPORTER=none to send nothing."
 )
 FULL = (
-    "runspan: spans end faster than they can be sent to %s, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless it is set), "
-    "or observe fewer functions that are called very often. This is logged once; stats().dropped counts them."
+    "runspan: spans end faster than they can be sent to %s, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless it is "
+    "set), or observe fewer functions that are called very often. This is logged once; stats().dropped counts them."
 )
 
 

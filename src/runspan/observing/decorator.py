@@ -16,7 +16,7 @@ from ..conventions.observed import KINDS, Kind
 from ..guard import guarded, swallow
 from ..runtime import active
 from ..runtime.active import Active
-from .functions import GeneratorFunction
+from .functions import PLAIN, AsyncCallableObject, CallableObject, GeneratorFunction
 from .spans import Observed, current_context, is_idle, target_of
 from .spec import Spec, Transform
 from .streams import Stream, driven, is_new
@@ -122,16 +122,15 @@ def observe(
 
 def _wrap(function: Callable[..., Any], spec: Spec) -> Any:
     """By what calling it gives; a callable object is what its `__call__` is."""
-    of = (
-        function
-        if inspect.isroutine(function) or isinstance(function, functools.partial)
-        else type(function).__call__
-    )
+    is_routine = inspect.isroutine(function) or isinstance(function, functools.partial)
+    of, is_plain = function if is_routine else type(function).__call__, isinstance(function, PLAIN)
     if inspect.iscoroutinefunction(of):
-        return _coroutine(function, spec)
+        observed = _coroutine(function, spec)
+        return observed if is_plain else AsyncCallableObject(function, observed)
     if inspect.isasyncgenfunction(of) or (inspect.isgeneratorfunction(of) and not _is_awaitable(of)):
         return GeneratorFunction(function, functools.partial(_follow, spec))
-    return _plain(function, spec)
+    observed = _plain(function, spec)
+    return observed if is_plain else CallableObject(function, observed)
 
 
 def _is_awaitable(function: Any) -> bool:

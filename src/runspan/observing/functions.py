@@ -1,16 +1,78 @@
-"""A decorated generator function, which must answer as one and yet act at the call."""
+"""What `@observe` makes of anything but a plain function: it must answer as what it stands for."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from types import FunctionType, MethodType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
 from typing import Any
+
+# What `functools.wraps` makes a whole likeness of. An `lru_cache` is a routine for `inspect`, but has methods of its own.
+PLAIN = (
+    FunctionType,
+    MethodType,
+    BuiltinFunctionType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
 
 Follow = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Any]
 
 
-class GeneratorFunction:
+class Stand:
+    """Stands for `_function`: has its attributes, and binds to instances if it does."""
+
+    _function: Callable[..., Any]
+    __call__: Callable[..., Any]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_function":  # of a copy that has nothing yet
+            raise AttributeError(name)
+        return getattr(self._function, name)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        bind = getattr(type(self._function), "__get__", None)
+        if instance is None or bind is None or bind(self._function, instance, owner) is self._function:
+            return self
+        return MethodType(self, instance)
+
+    def __reduce__(self) -> str:
+        return str(getattr(self, "__qualname__", ""))
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+
+class CallableObject(Stand):
+    """A decorated object with a `__call__`: an `lru_cache`, what a framework made of a function, a partial. `call` observes it."""
+
+    __class__ = property(lambda self: type(self._function))
+
+    def __init__(self, function: Callable[..., Any], call: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self._function = function
+        self._call = call
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+
+class AsyncCallableObject(CallableObject):
+    """The same; its `__call__` is a coroutine function, by which frameworks see that they must await it."""
+
+    async def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(*args, **kwargs)
+
+
+class GeneratorFunction(Stand):
     """A decorated generator function, sync or async.
 
     Not a function, because the context and the arguments of the *call* count, while a generator function's own body only begins at
@@ -30,12 +92,3 @@ class GeneratorFunction:
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         made = self._function(*args, **kwargs)
         return self._follow(made, args, kwargs)
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
-
-    def __reduce__(self) -> str:
-        return str(getattr(self, "__qualname__", ""))
-
-    def __repr__(self) -> str:
-        return repr(self._function)
