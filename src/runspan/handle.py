@@ -92,7 +92,7 @@ class Handle:
         self._waiting_since_s = -math.inf  # where a server's end could not deliver: when it began
         self._endings = Endings(self._deliver, self._arrive, self._set_out)
         self._page: str | None = None  # where a trace is shown
-        self._providers = Providers(config, self._in_use)
+        self._providers = Providers(config, lambda: self._worker.wake())
         self._meters = Meters(config, self._at_exit)
         self._installer = OpenAIInstaller()
         self._azure_installer = Installer(azure_core.LIBRARY, azure_core.TARGETS)
@@ -138,7 +138,7 @@ class Handle:
             StreamClosed: streams.closed,
             HandlerError: streams.handler_error,
         }
-        self._worker = Worker(tracker, handlers, outbox, flusher, self._at_exit)
+        self._worker = Worker(tracker, handlers, outbox, flusher, self._start)
 
         def patch(library: Library, results: type[Results]) -> Patch:
             starts = Starts(
@@ -343,10 +343,11 @@ class Handle:
         finally:
             self._meters.close()
 
-    def _in_use(self) -> None:
-        """A provider has its first span."""
+    def _start(self) -> None:
+        """A provider has its first span, or the worker its first record: the process may end before that is read."""
         self._at_exit()
-        self._worker.wake()
+        if self.config.background_fetch:
+            self._fetcher.prepare()
 
     def _at_exit(self) -> None:
         """Exit hooks run last-registered first: one that is older than the provider's runs after it, and spans are lost.

@@ -57,6 +57,23 @@ def test_the_first_run_in_an_exit_hook_arrives(server: Server, receiver: Receive
 
 
 @pytest.mark.parametrize(
+    "hook", ["{}", "atexit.register(lambda: {})"], ids=["in the script", "in an exit hook"]
+)
+def test_a_last_look_at_a_run_is_not_waited_for_without_end(
+    hook: str, server: Server, receiver: Receiver
+) -> None:
+    """The script ends before the worker reads of its run."""
+    script = f"""
+    runspan.instrument(exit_timeout_s=600)
+    from tests.support import app
+    client = app.client()
+    {hook.format("print(app.begin_run(client).id, flush=True)")}
+    """
+    ended = late(script, environment(server, receiver))
+    assert unfinished(receiver) == {ended.check().strip(): "shutdown"}
+
+
+@pytest.mark.parametrize(
     ("flush", "answer"),
     [("runspan.flush(20)", True), ("asyncio.run(runspan.aflush(20))", False)],
     ids=["flush", "aflush"],

@@ -1,7 +1,7 @@
 """Background GETs for what an ended run still lacks: as many as the budget of its server allows, on daemon threads of our own.
 
-What a GET brought goes back to the worker as bytes. The worker alone talks to this module. A GET of an async client runs on the
-app's event loop while that loop runs; the fetch thread waits for it.
+What a GET brought goes back to the worker as bytes. The worker alone talks to this module, but for `prepare`. A GET of an async
+client runs on the app's event loop while that loop runs; the fetch thread waits for it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from msgspec import Struct
 from ..guard import swallow
 from . import clock
 from .budget import Budget
+from .lone_thread import is_late
 from .primitives import lock_of_now
 from .records import BackgroundClient, Fetched
 
@@ -67,7 +68,7 @@ class Fetcher:
     def prepare(self) -> None:
         """Have one thread ready: at the interpreter's exit none can be started."""
         with self._locked():
-            if not self._conversations:
+            if not self._conversations and not self._is_closed:
                 self._start()
 
     def ask(self, via: BackgroundClient, key: Any, what: str, path: str, query: Mapping[str, Any]) -> None:
@@ -129,7 +130,11 @@ class Fetcher:
         except RuntimeError:  # can't start new thread: those that run do its work, or it is tried again
             self._conversations.discard(thread)
             if self._waiting and not self._conversations:
-                self._retry_ns = clock.now_ns() + RETRY_NS
+                if is_late():
+                    self._refuse([task for tasks in self._waiting.values() for task in tasks])
+                    self._waiting.clear()
+                else:
+                    self._retry_ns = clock.now_ns() + RETRY_NS
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
@@ -204,6 +209,9 @@ class Fetcher:
             self._paused = {one: until for one, until in self._paused.items() if until > now_ns}
             self._paused[owner] = now_ns + PAUSE_NS
             late = list(self._waiting.pop(owner, ()))
-            self.counts["failed"] += len(late)
-        for task in late:
+        self._refuse(late)
+
+    def _refuse(self, tasks: list[_Task]) -> None:
+        self.counts["failed"] += len(tasks)
+        for task in tasks:
             self._answer(Fetched(task.key, task.what, clock.now_ns(), clock.now_ns(), None))

@@ -116,7 +116,9 @@ class Worker:
 
     def wake(self) -> None:
         """Have the thread ready before there is a record: an exit hook may not be able to start it."""
-        if not self._thread.is_running:
+        if self._thread.is_running:
+            self._on_start()
+        else:
             self._start()
 
     def flush(self, timeout_s: float, *, closing: bool = False) -> bool:
