@@ -25,6 +25,12 @@ def file(tmp_path: Path) -> Path:
     return three_runs(tmp_path / "traces.jsonl")
 
 
+def test_a_terminal_of_ascii_has_a_hyphen_for_what_is_not_known(tmp_path: Path) -> None:
+    file = save(tmp_path / "traces.jsonl", a_run(1))
+    told = CliRunner(charset="ascii").invoke(cli, ["stats", str(file), "--by", "user"])
+    assert told.stdout.splitlines()[1].startswith("-  ")
+
+
 def test_json_holds_the_sums_of_each_group(file: Path) -> None:
     told = json.loads(stats(file, "--json").stdout)
     first, second = told["groups"]

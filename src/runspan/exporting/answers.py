@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 TOO_LARGE = 413
 BAD_REQUEST, TOO_LARGE_IN_GO = 400, b"request body too large"  # the Collector's way to say 413
@@ -36,6 +37,8 @@ class Verdict(Enum):
 
 
 NOBODY = "nothing listens there"
+NO_TLS = "it speaks no TLS, or its certificate is not trusted"
+NO_HOST = "there is no host of that name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,11 @@ def of_http(response: Reply, kind: Any) -> Answer:
     if 200 <= status < 300:
         return _of_success(response, kind)
     if status in AGAIN:
-        return Answer(Verdict.AGAIN, status, said=_words(response), pause_s=_seconds(response))
+        return Answer(Verdict.AGAIN, status, said=words(response), pause_s=_seconds(response))
     # A login page answers any GET with success; another host would get the spans with their keys.
     if 300 <= status < 400:
         return Answer(Verdict.REFUSED, status, said="It names another address, which is not followed.")
-    return Answer(Verdict.REFUSED if status < 500 else Verdict.AWAY, status, said=_words(response))
+    return Answer(Verdict.REFUSED if status < 500 else Verdict.AWAY, status, said=words(response))
 
 
 def of_grpc(response: Any) -> Answer:
@@ -144,11 +147,14 @@ def _counted(answer: Any, status: int | str) -> Answer:
     return Answer(Verdict.TAKEN, status, max(0, rejected), _cut(partial.error_message))
 
 
-def _words(response: Reply) -> str:
-    """Text alone; a protobuf Status holds its message as text too."""
+def words(response: Reply) -> str:
+    """What a failure says: the message of a protobuf Status, or a text that is no page."""
     content_type = response.headers.get("Content-Type", "").lower()
-    is_text = "html" not in content_type and "protobuf" not in content_type
-    return _cut(response.text) if is_text else ""
+    if "protobuf" in content_type:
+        with contextlib.suppress(Exception):  # protobuf's DecodeError
+            return _cut(str(Status.FromString(response.content).message))
+        return ""
+    return "" if "html" in content_type else _cut(response.text)
 
 
 def _seconds(response: Reply) -> float | None:

@@ -14,13 +14,14 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
 from .batching import Batching
+from .cures import START
 from .sending import Haste, Tries
 
 Result = TypeVar("Result")
 
-CURE = (
-    "Start a receiver there, for example `runspan ui` or Jaeger; or set OTEL_EXPORTER_OTLP_ENDPOINT to another address, "
-    "RUNSPAN_FILE to write a file, or OTEL_TRACES_EXPORTER=none to send nothing."
+FULL = (
+    "runspan: spans end faster than they can be sent to %s, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless it is "
+    "set), or observe fewer functions that are called very often. This is logged once; stats().dropped counts them."
 )
 FULL = (
     "runspan: spans end faster than they can be sent to %s, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless it is "
@@ -193,7 +194,7 @@ class CarefulExporter(ComplainsOnce, SpanExporter):
 
     def _lose(self, count: int) -> None:
         self.failed += count
-        self._complain(f"{count} {'span' if count == 1 else 'spans'}", getattr(self.inner, "cure", CURE))
+        self._complain(f"{count} {'span' if count == 1 else 'spans'}", getattr(self.inner, "cure", START))
 
     def shutdown(self) -> None:
         self.inner.shutdown()

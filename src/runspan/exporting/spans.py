@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from ..guard import logger
 from .answers import Answer, Verdict
 from .batches import batches, count, shrink
+from .cures import cure_of
 from .encoding import encode
 from .sending import Tries
 
@@ -25,6 +26,7 @@ class OtlpSpanExporter(SpanExporter):
     """Sends at most `max_bytes` at once, less when the receiver says that it is too much, and remembers that."""
 
     def __init__(self, tries: Tries, max_bytes: int, cure: str) -> None:
+        """`cure`: what to look at after a failure, whatever the receiver answered."""
         self.delivered = 0  # spans of the last batch
         self.tries = tries
         self._max_bytes = max_bytes
@@ -36,7 +38,8 @@ class OtlpSpanExporter(SpanExporter):
     @property
     def cure(self) -> str:
         """What to look at after a failure."""
-        return self._cure if self._problem is None else self._problem.with_cure(self._cure)
+        cure = self._cure or cure_of(self._problem)
+        return cure if self._problem is None else self._problem.with_cure(cure)
 
     @property
     def is_worth_another_try(self) -> bool:

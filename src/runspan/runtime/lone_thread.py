@@ -49,7 +49,7 @@ class LoneThread:
                 if not self.is_running:
                     self._prepare_once()
                     begun = threading.Event()
-                    threading.Thread(target=self._run, args=(begun,), name=self._name, daemon=True).start()
+                    threading.Thread(target=self._run, args=(begun.set,), name=self._name, daemon=True).start()
                     begun.wait(BEGIN_S)
             except RuntimeError:
                 return False
@@ -70,10 +70,7 @@ class LoneThread:
 
     def stand_in(self, work: Callable[[], None]) -> bool:
         """Do `work` on the caller's thread, where no thread can be had any more. False: a thread is at work."""
-        if not self._working.acquire(blocking=False):
-            return False
-        self._work_as(threading.current_thread(), work)
-        return True
+        return self._do(work)
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of its work. False: it is still at work, and on another thread."""
@@ -83,23 +80,21 @@ class LoneThread:
         thread.join(timeout_s)
         return not thread.is_alive()
 
-    def _run(self, begun: threading.Event) -> None:
-        if not self._working.acquire(blocking=False):
-            begun.set()
-            return
-        self._work_as(threading.current_thread(), self._work, begun.set)
-        if self._has_more():  # came while it was leaving
+    def _run(self, begun: Callable[[], None]) -> None:
+        if self._do(self._work, begun) and self._has_more():  # came while it was leaving
             self.start()
 
-    def _work_as(
-        self, thread: threading.Thread, work: Callable[[], None], begun: Callable[[], None] = lambda: None
-    ) -> None:
-        """With `_working` held, which it releases."""
+    def _do(self, work: Callable[[], None], begun: Callable[[], None] = lambda: None) -> bool:
+        """False: another thread is at it."""
+        if not self._working.acquire(blocking=False):
+            begun()
+            return False
         try:
-            self._thread = thread
+            self._thread = threading.current_thread()
             self.is_running = True
             begun()
             work()
         finally:
             self.is_running = False
             self._working.release()
+        return True

@@ -25,7 +25,7 @@ MARKS = frozenset({"Mn", "Me"})
 WIDE = frozenset({"W", "F"})
 
 # For output that can not take Unicode: what we draw with, each one cell for one cell.
-ASCII = str.maketrans("├─└│┤…·→✗━┅⋯µ±≥", "|-`||.|>x=:.u~>")
+ASCII = str.maketrans("├─└│┤…·→✗━┅⋯µ±≥–", "|-`||.|>x=:.u~>-")
 
 
 def cell_len(text: str) -> int:

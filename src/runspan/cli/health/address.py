@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from ...config import Config, ConfigError
 from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters
+from ...exporting.cures import CURES
 from ...exporting.variables import of_otlp
 from ...presets import PRESETS
 from ..finding import Finding, bad, note, ok, warn
@@ -65,20 +66,3 @@ def _judged(answer: Answer, where: str, to: Address) -> Finding:
     text = f"{where}, which answers {answer.status} {answer.said}".rstrip()
     cure = CURES.get(answer.status)
     return warn("address", text) if cure is None else bad("address", text, cure)
-
-
-NO_KEYS = "The keys are missing or wrong: see OTEL_EXPORTER_OTLP_HEADERS, or the variables of the backend."
-NOT_ALLOWED = "The keys are not allowed to write there, or the receiver knows itself by another host name."
-NO_RECEIVER = (
-    "No OTLP/HTTP receiver is there, or its path is different: runspan adds /v1/traces to the address."
-)
-CURES: dict[int | str, str] = {
-    401: NO_KEYS,
-    403: NOT_ALLOWED,
-    404: NO_RECEIVER,
-    405: NO_RECEIVER,
-    415: "It does not take protobuf, which is what exporters of Python send.",
-    "UNAUTHENTICATED": NO_KEYS,
-    "PERMISSION_DENIED": NOT_ALLOWED,
-    "UNIMPLEMENTED": "That is a gRPC server, but no OTLP receiver of traces.",
-}

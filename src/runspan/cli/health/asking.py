@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...exporting.address import GRPC, Address
+from ...exporting.answers import words
 from ...exporting.sending import new_session, reply
 from ...exporting.variables import of_otlp
 
@@ -62,7 +63,7 @@ def _over_http(to: Address, timeout_s: float) -> Answer:
         answer = session.post(
             to.url, data=b"", headers=headers, timeout=timeout_s, allow_redirects=False, stream=True
         )
-        text = reply(answer, time.monotonic() + timeout_s).text
+        text = words(reply(answer, time.monotonic() + timeout_s))
     except requests.RequestException as error:
         reason = f"it takes connections, but does not answer HTTP ({type(error).__name__})"
         raise NoAnswerError(reason) from None
