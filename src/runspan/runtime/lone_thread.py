@@ -49,7 +49,9 @@ class LoneThread:
                 if not self.is_running:
                     self._prepare_once()
                     begun = threading.Event()
-                    threading.Thread(target=self._run, args=(begun.set,), name=self._name, daemon=True).start()
+                    threading.Thread(
+                        target=self._run, args=(begun.set,), name=self._name, daemon=True
+                    ).start()
                     begun.wait(BEGIN_S)
             except RuntimeError:
                 return False
@@ -68,24 +70,8 @@ class LoneThread:
             finally:
                 self._is_preparing = False
 
-    def stand_in(self, work: Callable[[], None]) -> bool:
-        """Do `work` on the caller's thread, where no thread can be had any more. False: a thread is at work."""
-        return self._do(work)
-
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the end of its work. False: it is still at work, and on another thread."""
-        thread = self._thread
-        if thread is None or thread is threading.current_thread():
-            return True
-        thread.join(timeout_s)
-        return not thread.is_alive()
-
-    def _run(self, begun: Callable[[], None]) -> None:
-        if self._do(self._work, begun) and self._has_more():  # came while it was leaving
-            self.start()
-
-    def _do(self, work: Callable[[], None], begun: Callable[[], None] = lambda: None) -> bool:
-        """False: another thread is at it."""
+    def do_here(self, work: Callable[[], None], begun: Callable[[], None] = lambda: None) -> bool:
+        """Do `work` on the caller's thread. False: another thread is at it."""
         if not self._working.acquire(blocking=False):
             begun()
             return False
@@ -98,3 +84,15 @@ class LoneThread:
             self.is_running = False
             self._working.release()
         return True
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end of its work. False: it is still at work, and on another thread."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout_s)
+        return not thread.is_alive()
+
+    def _run(self, begun: Callable[[], None]) -> None:
+        if self.do_here(self._work, begun) and self._has_more():  # came while it was leaving
+            self.start()

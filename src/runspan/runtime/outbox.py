@@ -65,7 +65,7 @@ class Flusher:
         """Flush, then `done(ok)` on the helper's thread. Between the bursts of spans, metrics can wait."""
         self._asked.put((done, burst))
         if not self._thread.start() and is_late():
-            self._thread.stand_in(self._work_off)
+            self._thread.do_here(self._work_off)
 
     def stop(self, last: Callable[[], None]) -> None:
         """End after what was asked for, and after `last`, which may block."""

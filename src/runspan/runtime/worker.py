@@ -139,7 +139,7 @@ class Worker:
     def _works_here(self, until_s: float) -> bool:
         """Where no thread can be started any more, the caller's does the work. False: it must not."""
         return (
-            is_late() and loops.running() is None and self._thread.stand_in(lambda: self._work_until(until_s))
+            is_late() and loops.running() is None and self._thread.do_here(lambda: self._work_until(until_s))
         )
 
     def _work_until(self, until_s: float) -> None:
