@@ -60,8 +60,9 @@ def test_a_handler_that_exits_does_not_end_the_delivery(end: str, server: Server
 
 
 def test_a_second_ctrl_c_does(server: Server, receiver: Receiver) -> None:
-    receiver.answer_with(503, retry_after_s=500)
-    child = start(textwrap.dedent(BEGIN) + "begin()", environment(server, receiver))
+    receiver.answer_with(503, delay_s=86_400)
+    variables = {"OTEL_EXPORTER_OTLP_TIMEOUT": "600"}
+    child = start(textwrap.dedent(BEGIN) + "begin()", environment(server, receiver, **variables))
     receiver.wait_for_requests(1, timeout_s=60)
     child.send_signal(signal.SIGINT)
     ended = finish(child)  # it would be killed much earlier than at its deadline
