@@ -42,6 +42,7 @@ class TextPieces:
         if told.endswith(whole):
             return False
         if whole.endswith(told):
+            self._left += len(told)
             (self._loose if key is None else self._texts.get(key, [])).clear()
         return True
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runspan.apis.responses.events import EVENTS
 from tests.apis.responses import server
 from tests.apis.responses.apps import ASKED, created, the_one
 from tests.support.odd_server import Odd, odd_server
@@ -76,3 +77,10 @@ def test_the_pieces_of_a_stream_that_was_cut(envelope: str, way: str, odd: Odd) 
         span = the_one(trace)
     assert attribute(span, "runspan.run.unfinished") == "stream_closed"
     assert texts(span, "output") == ["It is 42."]
+
+
+def test_a_whole_text_takes_the_room_of_its_pieces() -> None:
+    texts = EVENTS.new_texts(100)
+    texts.take({"item_id": "msg_1", "delta": "b" * 60}, str)
+    texts.take({"item_id": "msg_1", "text": "a" * 20 + "b" * 60}, str)
+    assert texts.texts() == {"msg_1": "a" * 20 + "b" * 60}
