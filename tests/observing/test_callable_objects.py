@@ -56,6 +56,7 @@ def test_a_cached_function_keeps_its_cache(traces: Traced) -> None:
     assert [squared(3), squared(3)] == [9, 9]
     assert squared.cache_info().hits == 1
     assert pickle.loads(pickle.dumps(squared)) is squared
+    assert copy.deepcopy(squared) is squared
     assert list(inspect.signature(squared).parameters) == ["x"]
     assert [(s.name, output(s)) for s in spans(traces)] == [("squared", 9)] * 2
 

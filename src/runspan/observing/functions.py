@@ -47,6 +47,10 @@ class Stand:
     def __reduce__(self) -> str:
         return str(getattr(self, "__qualname__", ""))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stand:
+        """Itself, as of any function. That of `_function`, which an `lru_cache` has, would copy what is not observed."""
+        return self
+
     def __repr__(self) -> str:
         return repr(self._function)
 
