@@ -261,7 +261,8 @@ def _cure(name: str, *, is_variable: bool) -> str:
     return "use a string"
 
 
-def _has_port(url: str) -> bool:
+def has_host(url: str) -> bool:
+    """Whether a host that can exist stands in it, with a port that can be, if any."""
     try:
         host = (urlsplit(url).hostname or "").encode("idna")  # raises for an empty or too long part
         return bool(host) and urlsplit(url).port != 0  # raises for one that is none
@@ -279,7 +280,7 @@ def host_of(url: str) -> str | None:
 
 _AS_THEY_ARE = frozenset({"tracer_provider", "meter_provider", "redact", "prices", "limits"})
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "endpoint": lambda url: url.startswith(("http://", "https://")) and _has_port(url),
+    "endpoint": lambda url: url.startswith(("http://", "https://")) and has_host(url),
     "tracer_provider": lambda one: not isinstance(one, type) and callable(getattr(one, "get_tracer", None)),
     "meter_provider": lambda one: not isinstance(one, type) and callable(getattr(one, "get_meter", None)),
     "redact": callable,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .. import presets
-from ..config import Config, ConfigError, host_of
+from ..config import Config, ConfigError, has_host, host_of
 from ..presets import Destination
 from . import variables
 from .variables import of_otlp
@@ -181,15 +181,7 @@ def _check_header(written: str, name: str, value: str, over: str) -> None:
 
 
 def _is_host(text: str) -> bool:
-    try:
-        parts = urlsplit(f"//{text}")
-        (parts.hostname or "").encode(
-            "idna"
-        )  # raises for an empty part, and for one of more than 63 characters
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:  # no such port or host
-        return False
-    return has_port and bool(parts.hostname) and not re.search(r"[\s\x00-\x1f]", text)
+    return has_host(f"//{text}") and not re.search(r"[\s\x00-\x1f]", text)
 
 
 def _is_insecure(scheme: str) -> bool:

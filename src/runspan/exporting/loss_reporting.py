@@ -23,10 +23,6 @@ FULL = (
     "runspan: spans end faster than they can be sent to %s, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless it is "
     "set), or observe fewer functions that are called very often. This is logged once; stats().dropped counts them."
 )
-FULL = (
-    "runspan: spans end faster than they can be sent to %s, so some are dropped. Raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless it is "
-    "set), or observe fewer functions that are called very often. This is logged once; stats().dropped counts them."
-)
 
 
 def refuses(door: tuple[str, int] | None) -> bool:

@@ -31,6 +31,11 @@ async def created(app: App, **options: Any) -> Any:
     return await app.got(app.client.responses.create(**{**ASKED, **options}))
 
 
+async def typed(app: App) -> None:
+    """Read as a stream of typed events."""
+    await app.each(await created(app, stream=True))
+
+
 async def polled(app: App, response: Any) -> Any:
     while response.status in LIVE:
         response = await app.got(app.client.responses.retrieve(response.id))

@@ -10,7 +10,7 @@ import pytest
 
 from runspan.apis.responses.events import EVENTS
 from tests.apis.responses import server
-from tests.apis.responses.apps import ASKED, created, the_one
+from tests.apis.responses.apps import ASKED, the_one, typed
 from tests.support.odd_server import Odd, odd_server
 from tests.support.playing import BOTH, App, client_of
 from tests.support.slices import every
@@ -29,10 +29,6 @@ ENVELOPES: dict[str, Callable[[dict[str, Any]], str]] = {
     "twice": lambda event: line({"event": "message", "data": {"event": event["type"], "data": event}}),
     "named": lambda event: f"event: message\n{line({'event': event['type'], 'data': event})}",
 }
-
-
-async def typed(app: App) -> None:
-    await app.each(await created(app, stream=True))
 
 
 async def as_bytes(app: App) -> None:

@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from runspan.fake.library import LONG
 from runspan.fake.responses import SCENARIOS
-from tests.apis.responses.apps import ASKED, created, of_responses, polled, responding, the_one
+from tests.apis.responses.apps import ASKED, created, of_responses, polled, responding, the_one, typed
 from tests.support.playing import BOTH, App, here, spans_of_app_go_to
 from tests.support.tracing import Traced, attribute, texts, traced
 
@@ -23,10 +23,6 @@ def times(trace: Traced) -> None:
     span = the_one(trace)
     for child in trace.children(span):
         assert span.start_time <= child.start_time <= child.end_time <= span.end_time  # type: ignore[operator]
-
-
-async def typed(app: App) -> None:
-    await app.each(await created(app, stream=True))
 
 
 async def as_bytes(app: App) -> None:
