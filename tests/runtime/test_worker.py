@@ -41,10 +41,7 @@ def small_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def has_ended(worker: Worker) -> bool:
-    deadline = time.monotonic() + 30
-    while worker._thread.is_running and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return not worker._thread.is_running
+    return worker._thread.join(30)
 
 
 def test_records_are_read_in_the_order_in_which_they_came() -> None:
@@ -55,6 +52,15 @@ def test_records_are_read_in_the_order_in_which_they_came() -> None:
     assert worker.flush(30)
     assert notes.read == records
     assert worker.restarts == 0
+
+
+def test_a_flush_waits_for_no_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker, notes = working()
+    monkeypatch.setattr(module, "TICK_S", 60)
+    record = poll()
+    worker.put(record)
+    assert worker.flush(30)
+    assert notes.read == [record]
 
 
 def test_it_has_no_thread_before_the_first_record() -> None:
