@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runspan.apis.assistants.message_deltas import texts_of
-from runspan.apis.text_pieces import TextPieces
+from runspan.apis.text_pieces import TextPieces, _end_of
 from runspan.core.ids import shown
 
 
@@ -60,3 +60,17 @@ def test_no_more_is_kept_than_there_is_room() -> None:
     assert taken(("m", "12345"), ("m", "678"), ("m", "9"), room=8, announced={"m": "m"}).texts() == {
         "m": "12345678"
     }
+
+
+@pytest.mark.parametrize(("chars", "end", "left"), [(2, "llo", ["He"]), (3, "Hello", []), (9, "Hello", [])])
+def test_of_what_was_told_only_the_end_is_looked_at(chars: int, end: str, left: list[str]) -> None:
+    from_the_last = iter(["llo", "He"])
+    assert _end_of(from_the_last, chars) == end
+    assert list(from_the_last) == left
+
+
+def test_a_whole_text_adds_what_its_pieces_lack() -> None:
+    pieces = TextPieces(lambda text: (), 100, whole_of=lambda text: ("m1", text))
+    for whole in ("llo", "llo", "Hello", "lo", "Bye"):
+        pieces.take(whole, lambda id_: id_)
+    assert pieces.texts() == {"m1": "HelloBye"}

@@ -38,12 +38,15 @@ class TextPieces:
 
     def _is_news(self, key: str | None, whole: str) -> bool:
         """Whether the pieces told less than the text that they make up. Those of a stream that was resumed are its end: they go."""
-        told = "".join(text for _, text in self._loose) if key is None else "".join(self._texts.get(key, ()))
+        held: list[Any] = self._loose if key is None else self._texts.get(key, [])
+        told = _end_of(
+            reversed(held) if key is not None else (text for _, text in reversed(held)), len(whole)
+        )
         if told.endswith(whole):
             return False
         if whole.endswith(told):
             self._left += len(told)
-            (self._loose if key is None else self._texts.get(key, [])).clear()
+            held.clear()
         return True
 
     def ended(self, key: str) -> None:
@@ -60,3 +63,14 @@ class TextPieces:
             key = ids.numbered("", 0) if is_one else id_
             found[key] = found.get(key, "") + text
         return found
+
+
+def _end_of(from_the_last: Iterable[str], chars: int) -> str:
+    """The text of pieces as far as more than `chars` of it are there, so that each whole text is looked at once."""
+    taken: list[str] = []
+    for piece in from_the_last:
+        taken.append(piece)
+        chars -= len(piece)
+        if chars < 0:
+            break
+    return "".join(reversed(taken))
