@@ -22,8 +22,8 @@ from .primitives import queue_of_now
 from .records import WorkerTask
 from .tracker import Tracker
 
-# What comes within it is one batch; a flush waits for none. Each batch takes the processor's caches from the app: where it is 20 ms, a run
-# costs a fifth more than at 50. While a long one is read, the app waits for the interpreter: at 100 ms, 1 % of its calls take 2 ms more.
+# What comes within it is one batch; a flush waits for none. Each batch takes the processor's caches from the app: at 20 ms, runspan
+# costs a fifth more than at 50. While a long one is read the app waits for it: at 100 ms, 1 % of its calls take 2 ms more.
 TICK_S = 0.05
 # Past MAX_QUEUED, or MAX_QUEUED_BYTES, answers are dropped; past twice as much, starts and ends of runs, too. Each drop is counted.
 MAX_QUEUED = 50_000
