@@ -73,6 +73,8 @@ class HttpSender:
                 data=self._compress(body),
                 headers=self._headers,
                 timeout=timeout_s,
+                # Said with each request: what a session says, requests gives up for REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.
+                verify=self._trusted,
                 allow_redirects=False,
                 stream=True,
             )
@@ -82,7 +84,6 @@ class HttpSender:
 
     def _open(self) -> requests.Session:
         session = self._session = self._make_session()
-        session.verify = self._trusted or session.verify
         if self._identity is not None:
             certificate, key = self._identity
             session.cert = certificate if key is None else (certificate, key)
