@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import ssl
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,44 +10,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from runspan.exporting.answers import NO_TLS, Verdict
 from runspan.exporting.sending import HttpSender
+from tests.support.tls import certificate, serve_tls
 
-OPENSSL = (
-    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-)
 OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-
-
-def certificate(folder: Path) -> Path:
-    folder.mkdir()
-    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    more = ["-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run([*OPENSSL.split(), *more, *files], check=True, capture_output=True)
-    return folder / "cert.pem"
-
-
-class Empty(http.server.BaseHTTPRequestHandler):
-    """A receiver that takes everything."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """(URL, the certificate that it shows)."""
-    own = certificate(tmp_path / "own")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(own, own.with_name("key.pem"))
-    with http.server.ThreadingHTTPServer(("localhost", 0), Empty) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"https://localhost:{server.server_port}/v1/traces", own
-        server.shutdown()
+    with serve_tls(tmp_path) as running:
+        yield running
 
 
 @pytest.mark.parametrize("variable", [None, *OF_REQUESTS])
