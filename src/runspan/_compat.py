@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -230,15 +231,13 @@ def has_provider(client: Any) -> bool:
 
 
 def settings_of(client: Any) -> dict[str, Any]:
-    """Its attributes but for its transport, what leads back to it, and what stands in place of its methods (other tracers)."""
-    kind = type(client)
+    """Its attributes but for its transport and what leads back to it."""
     return {
         name: value
-        for name, value in list(vars(client).items())  # other threads add to it
+        for name, value in _attributes(client).items()
         if name != "_client"
         and value is not client
         and not type(value).__module__.startswith(("openai.resources", "openai._client"))
-        and not callable(getattr(kind, name, None))
     }
 
 
@@ -250,14 +249,21 @@ def client_with(template: Any, transport: Any) -> Any:
 # ---------------------------------------------------------------- httpx and httpcore (or httpx2, whose names are the same)
 
 
-def transport_at_rest(http: Any) -> Any:
+Certificates = Callable[[Any], Any]  # an SSLContext, and the one to take in its place
+
+
+def own(certificates: Any) -> Any:
+    return certificates
+
+
+def transport_at_rest(http: Any, certificates: Certificates = own) -> Any:
     """A copy of an httpx client to make `opened_transport` ones from, also after `http` is gone; None: not possible.
 
-    With its settings (proxies, certificates, limits, cookies, hooks) and none of its connections. Of a transport that the app wrote
-    itself there is no copy.
+    With its settings (proxies, certificates, limits, cookies, hooks) and none of its connections. Of a transport that the app
+    wrote itself there is no copy.
     """
     try:
-        fresh = _without_connections(http)
+        fresh = _without_connections(http, certificates)
         # It is collected like any other, and must have nothing to close.
         fresh._state = type(http._state).CLOSED
     except (AttributeError, TypeError):
@@ -270,39 +276,41 @@ def transport_at_rest(http: Any) -> Any:
 
 def opened_transport(rest: Any) -> Any:
     """A client to send requests with, and to close afterwards."""
-    fresh = _without_connections(rest)
+    fresh = _without_connections(rest, own)
     fresh._state = type(rest._state).UNOPENED
     return fresh
 
 
-def sharing_transport(rest: Any, other: Any) -> Any:
-    """A copy at rest of another client's transport, in the place of its own. Cookies and hooks stay; None: their proxies differ."""
-    if rest._mounts.keys() != other._mounts.keys():
-        return None
-    return _shallow(rest, _transport=other._transport, _mounts=other._mounts)
+def _attributes(of: Any) -> dict[str, Any]:
+    """Without what stands in place of methods: other tracers put it there, and it leads back to `of` from any copy."""
+    held = list(vars(of).items())  # other threads add to it
+    return {name: value for name, value in held if not callable(getattr(type(of), name, None))}
 
 
 def _shallow(of: Any, **changes: Any) -> Any:
     """Another object of the same class with the same attributes but for `changes`. No constructor runs."""
     copied = object.__new__(type(of))
-    copied.__dict__.update({**vars(of), **changes})
+    copied.__dict__.update({**_attributes(of), **changes})
     return copied
 
 
-def _without_connections(http: Any) -> Any:
-    mounts = {pattern: t and _pool_without_connections(t) for pattern, t in http._mounts.items()}
-    return _shallow(http, _transport=_pool_without_connections(http._transport), _mounts=mounts)
+def _without_connections(http: Any, certificates: Certificates) -> Any:
+    mounts = {key: t and _pool_without_connections(t, certificates) for key, t in http._mounts.items()}
+    return _shallow(http, _transport=_pool_without_connections(http._transport, certificates), _mounts=mounts)
 
 
-def _pool_without_connections(transport: Any) -> Any:
+def _pool_without_connections(transport: Any, certificates: Certificates) -> Any:
     """Raises AttributeError where it is no transport of httpx itself."""
     pool = transport._pool
-    # A lock, whatever a version of httpcore calls it; and a backend that has chosen between asyncio and trio when it was used.
-    changes = {
-        name: type(value)()
-        for name, value in vars(pool).items()
-        if "lock" in name or type(value).__name__ == "AutoBackend"
-    }
+    changes: dict[str, Any] = {}
+    for name, value in vars(pool).items():
+        kind = type(value)
+        if (
+            "lock" in name or kind.__name__ == "AutoBackend"
+        ):  # of any version; it has chosen asyncio or trio when it was used
+            changes[name] = kind()
+        elif kind.__name__ == "SSLContext":
+            changes[name] = certificates(value)
     if not isinstance(pool._connections, list) or not isinstance(pool._requests, list):
         raise TypeError("another kind of pool")
     return _shallow(transport, _pool=_shallow(pool, _connections=[], _requests=[], **changes))

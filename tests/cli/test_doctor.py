@@ -18,6 +18,7 @@ from tests.support.children import ROOT, black_hole, nobody
 from tests.support.collector import serve_grpc
 from tests.support.otlp import runs
 from tests.support.receiver import Receiver
+from tests.support.tls import serve_tls
 
 from .conftest import Command
 
@@ -53,6 +54,20 @@ def test_our_viewer_is_asked_for_the_trace_and_does_not_keep_it(command: Command
     )
     assert viewer.store.traces() == []
     assert "is patched by instrument()" in text(told, "client")
+
+
+def test_a_receiver_is_trusted_by_the_certificate_that_the_exporter_trusts(
+    command: Command, tmp_path: Path
+) -> None:
+    with serve_tls(tmp_path) as (endpoint, certificate):
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "REQUESTS_CA_BUNDLE": ""}
+        code, told = examined(command, **env)
+        assert (code, bad(told)) == (1, ["address"])
+        code, told = examined(command, **env, OTEL_EXPORTER_OTLP_CERTIFICATE=str(certificate))
+        assert (code, bad(told)) == (0, [])
+        code, told = examined(command, **env, OTEL_EXPORTER_OTLP_CERTIFICATE=str(tmp_path / "none.pem"))
+        assert (code, bad(told)) == (1, ["address"])
+        assert "name a file of PEM certificates" in text(told, "address")
 
 
 def test_of_other_receivers_the_answer_counts(command: Command, receiver: Receiver) -> None:

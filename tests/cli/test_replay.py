@@ -16,6 +16,7 @@ from runspan.cli.resend import Sender, with_resource
 from runspan.exporting.batches import batches, count
 from tests.support.children import nobody
 from tests.support.receiver import Receiver
+from tests.support.tls import serve_tls
 from tests.viewer.runs import a_run
 from tests.viewer.wire import export
 
@@ -42,6 +43,16 @@ def test_a_file_arrives_whole_as_protobuf(file: Path, receiver: Receiver) -> Non
     ]
     assert {s.resource["service.name"] for s in receiver.spans} == {"math-tutor"}
     assert {request.headers["content-type"] for request in receiver.requests} == {"application/x-protobuf"}
+
+
+def test_over_tls_it_trusts_what_the_exporter_trusts(file: Path, tmp_path: Path) -> None:
+    with serve_tls(tmp_path) as (endpoint, certificate):
+        assert replay(file, "--endpoint", endpoint).exit_code == 1
+        done = replay(file, "--endpoint", endpoint, OTEL_EXPORTER_OTLP_CERTIFICATE=str(certificate))
+        assert (done.exit_code, done.stdout.partition(",")[0]) == (0, "12 spans delivered")
+        done = replay(file, "--endpoint", endpoint, OTEL_EXPORTER_OTLP_CERTIFICATE=str(tmp_path / "none.pem"))
+        assert done.exit_code == 2
+        assert "name a file of PEM certificates" in done.stderr
 
 
 def test_what_a_run_wrote_is_sent_on(command: Command, receiver: Receiver) -> None:

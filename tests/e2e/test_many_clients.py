@@ -32,7 +32,6 @@ def test_what_they_share_beyond_the_bound_is_no_setting_of_the_app(
     is_apps: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "MAX_TRANSPORTS", 1)
-    monkeypatch.setattr(background, "_usual", {})
     with serve(ANSWERED, SimulatedClock(poll_step_s=1.0)) as server:
         with openai.OpenAI(base_url=server.base_url, api_key="k") as client:
             ids = [

@@ -9,7 +9,8 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 import runspan
-from runspan.exporting.answers import Reply, words
+from runspan.exporting.answers import Answer, Reply, Verdict, words
+from runspan.exporting.cures import ITS_LOG, START, cure_of
 from tests.support.fixtures import receiver
 from tests.support.receiver import Receiver
 
@@ -39,6 +40,7 @@ def line(endpoint: str, caplog: pytest.LogCaptureFixture) -> str:
         (403, "The keys are not allowed to write there"),
         (404, "runspan adds /v1/traces"),
         (415, "It does not take protobuf"),
+        *((status, "A receiver is there: its own log says more.") for status in (400, 413, 429, 500, 503)),
     ],
 )
 def test_a_receiver_that_refuses(
@@ -48,6 +50,17 @@ def test_a_receiver_that_refuses(
     warning = line(receiver.endpoint, caplog)
     assert f"It answered {status}" in warning
     assert cure in warning
+
+
+@pytest.mark.parametrize("status", ["RESOURCE_EXHAUSTED", "INTERNAL", 200])
+def test_where_anything_answered_nobody_is_told_to_start_a_receiver(status: int | str) -> None:
+    """200: it took some of them."""
+    assert cure_of(Answer(Verdict.REFUSED, status)) == ITS_LOG
+
+
+@pytest.mark.parametrize("status", ["UNAVAILABLE", None])
+def test_where_nobody_answered_one_is_to_be_started(status: str | None) -> None:
+    assert cure_of(Answer(Verdict.AGAIN, status, said="no answer in time")) == START
 
 
 def test_https_where_there_is_no_tls(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:

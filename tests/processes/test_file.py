@@ -42,6 +42,38 @@ def test_processes_and_their_forks_share_one_file(path: Path) -> None:
     assert len([span for span in spans if span.name == "invoke_agent"]) == 2 * (30 + 30 + 30)
 
 
+def test_a_child_that_is_forked_in_the_midst_of_a_write_goes_on_with_the_global_provider(path: Path) -> None:
+    """No lock of the exporter's own is held for ever in the child."""
+    script = """
+        import os, threading
+        import runspan
+        runspan.instrument(exit_timeout_s=60, set_global=True)
+        parent, is_writing, may_go_on, write = os.getpid(), threading.Event(), threading.Event(), os.write
+
+        def slow_disk(fd, data):
+            if os.getpid() == parent:
+                is_writing.set()
+                may_go_on.wait()
+            return write(fd, data)
+
+        os.write = slow_disk
+        with runspan.span("of the parent"):
+            pass
+        is_writing.wait()
+        child = os.fork()
+        if not child:
+            with runspan.span("of the child"):
+                pass
+            os._exit(0 if runspan.flush(20) else 3)
+        status = os.waitpid(child, 0)[1]
+        may_go_on.set()
+        os._exit(status or not runspan.flush(60))
+    """
+    assert finish(start(script, environment(RUNSPAN_FILE=str(path)))).code == 0
+    names = [span.name for line in path.read_bytes().splitlines() for span in decode(TRACES, line, JSON)]
+    assert sorted(names) == ["of the child", "of the parent"]
+
+
 def test_beside_a_global_provider_of_the_app_it_says_that_it_is_for_nothing(path: Path) -> None:
     script = """
         from opentelemetry import trace

@@ -100,10 +100,10 @@ def _sender(
     options = {name: value for name, value in given.items() if value is not None}
     try:
         to = address(resolve(options, os.environ), HTTP)
+        # Headers of the variables are for the address of the variables.
+        return Sender(to.url, to.own_headers if endpoint is not None else to.headers), dict(to.resource)
     except ConfigError as error:
         raise Problem(str(error)) from None
-    # Headers of the variables are for the address of the variables.
-    return Sender(to.url, to.own_headers if endpoint is not None else to.headers), dict(to.resource)
 
 
 def _pair(header: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from ..exporting.answers import Answer, Verdict
 from ..exporting.batches import batches, count
 from ..exporting.sending import HttpSender
+from ..exporting.variables import trust
 
 HOPELESS = frozenset({401, 403, 404, 405})  # the next batch would fare no better
 TRIES = 5
@@ -36,7 +37,7 @@ class Sent:
 
 
 class Sender:
-    """To one address (`url`: with the path). `pause` waits so many seconds."""
+    """To one address (`url`: with the path). `pause` waits so many seconds. Raises ConfigError for wrong certificates."""
 
     def __init__(
         self,
@@ -50,7 +51,9 @@ class Sender:
         self.sent = Sent()
         self._timeout_s = timeout_s
         self._pause = pause
-        self._sender = HttpSender(url, ExportTraceServiceResponse, headers=headers, compression="gzip")
+        self._sender = HttpSender(
+            url, ExportTraceServiceResponse, headers=headers, compression="gzip", **trust()
+        )
 
     def close(self) -> None:
         self._sender.close()

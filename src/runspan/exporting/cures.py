@@ -10,6 +10,7 @@ START = (
     "Start a receiver there, for example `runspan ui` or Jaeger; or set OTEL_EXPORTER_OTLP_ENDPOINT to another address, "
     "RUNSPAN_FILE to write a file, or OTEL_TRACES_EXPORTER=none to send nothing."
 )
+ITS_LOG = "A receiver is there: its own log says more."
 NO_KEYS = "The keys are missing or wrong: see OTEL_EXPORTER_OTLP_HEADERS, or the variables of the backend."
 NOT_ALLOWED = "The keys are not allowed to write there, or the receiver knows itself by another host name."
 NO_RECEIVER = (
@@ -32,4 +33,7 @@ CURES: Mapping[int | str, str] = {
 
 def cure_of(answer: Answer | None) -> str:
     """None: nothing was answered yet."""
-    return START if answer is None else CURES.get(answer.status or answer.said, START)
+    if answer is None:
+        return START
+    is_nobody = answer.status in (None, "UNAVAILABLE")  # the latter is gRPC's
+    return CURES.get(answer.status or answer.said, START if is_nobody else ITS_LOG)

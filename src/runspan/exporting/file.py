@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Sequence
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -51,33 +50,33 @@ def absolute(path: str) -> str:
 
 
 class FileExporter(SpanExporter):
-    """What goes wrong is a failed export; `check` says it before."""
+    """What goes wrong is a failed export; `check` says it before.
+
+    Who uses it exports one batch at a time. A lock of its own could be held at a fork, and then for ever in the child.
+    """
 
     cure = "Is the disk full, or the folder gone?"
 
     def __init__(self, path: str) -> None:
         self.path = absolute(path)
         self.delivered = 0  # spans of the last batch
-        self._lock = threading.Lock()
         self._is_torn = False  # the last line has no end
         self._is_closed = False
         self._file: int | None = None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """FAILURE: all but `delivered` are lost."""
-        with self._lock:
-            self.delivered = 0
-            try:
-                self._follow()
-                self._write(encode(spans))
-            except OSError:
-                return SpanExportResult.FAILURE
-            return SpanExportResult.SUCCESS if self.delivered == len(spans) else SpanExportResult.FAILURE
+        self.delivered = 0
+        try:
+            self._follow()
+            self._write(encode(spans))
+        except OSError:
+            return SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if self.delivered == len(spans) else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            self._close()
+        self._is_closed = True
+        self._close()
 
     def _open(self) -> int:
         return os.open(self.path, _FLAGS, 0o600)  # what users said is in it

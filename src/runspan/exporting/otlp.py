@@ -50,8 +50,7 @@ def way(signal: str, over: str, url: str, headers: Mapping[str, str]) -> Callabl
     common: dict[str, Any] = {
         "headers": headers,
         "compression": variables.read_otlp("COMPRESSION", signal, compressions, "none"),
-        "trusted": variables.read_otlp("CERTIFICATE", signal, variables.authorities, None),
-        "identity": variables.identity(signal),
+        **variables.trust(signal),
     }
     seconds = variables.number("seconds", high=1e6, example="10")
     timeout_s = variables.read_otlp("TIMEOUT", signal, seconds, 10.0)

@@ -65,24 +65,28 @@ class HttpSender:
         self._session: requests.Session | None = None
 
     def post(self, body: bytes, timeout_s: float) -> Answer:
-        session = self._session or self._open()  # another thread may close it meanwhile
         until_s = clock.monotonic_s() + timeout_s
         try:
-            response = session.post(
-                self.url,
-                data=self._compress(body),
-                headers=self._headers,
-                timeout=timeout_s,
-                allow_redirects=False,
-                stream=True,
-            )
-            return answers.of_http(reply(response, until_s), self._kind)
+            return answers.of_http(reply(self.answer(body, timeout_s), until_s), self._kind)
         except requests.RequestException as error:
             return Answer(Verdict.AGAIN, said=reason(error))
 
+    def answer(self, body: bytes, timeout_s: float) -> requests.Response:
+        """Its head; see `reply`."""
+        session = self._session or self._open()  # another thread may close it meanwhile
+        return session.post(
+            self.url,
+            data=self._compress(body),
+            headers=self._headers,
+            timeout=timeout_s,
+            # Said with each request: what a session says, requests gives up for REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.
+            verify=self._trusted,
+            allow_redirects=False,
+            stream=True,
+        )
+
     def _open(self) -> requests.Session:
         session = self._session = self._make_session()
-        session.verify = self._trusted or session.verify
         if self._identity is not None:
             certificate, key = self._identity
             session.cert = certificate if key is None else (certificate, key)

@@ -78,7 +78,7 @@ class OtlpSpanExporter(SpanExporter):
                     "runspan: the receiver took the spans, and says: %s (This is logged once.)", answer.said
                 )
         elif answer.verdict is Verdict.TOO_LARGE:
-            self._send_less(part)
+            self._send_less(part, answer)
         else:
             self._problem = answer
             self._is_away = answer.verdict is not Verdict.REFUSED
@@ -87,9 +87,10 @@ class OtlpSpanExporter(SpanExporter):
         size = part.ByteSize()
         return size <= self._max_bytes or shrink(part, self._max_bytes, ExportTraceServiceRequest.ByteSize)
 
-    def _send_less(self, part: ExportTraceServiceRequest) -> None:
+    def _send_less(self, part: ExportTraceServiceRequest, answer: Answer) -> None:
         refused = part.ByteSize()
         if refused <= FLOOR_BYTES:
+            self._problem = answer
             return
         smaller = max(refused // 2, FLOOR_BYTES)
         if smaller < self._max_bytes:

@@ -173,6 +173,11 @@ def _pairs(text: str, what: str) -> Iterator[tuple[str, str]]:
 # ---------------------------------------------------------------- certificates
 
 
+def trust(signal: str = "TRACES") -> Mapping[str, Any]:
+    """Arguments of whatever sends: the authorities that it trusts, and what it shows itself."""
+    return {"trusted": read_otlp("CERTIFICATE", signal, authorities, None), "identity": identity(signal)}
+
+
 def authorities(text: str) -> str:
     """A file or folder of certificates to trust."""
     try:

@@ -134,6 +134,34 @@ def test_a_token_of_base64_works_in_the_link_the_header_and_the_cookie(tmp_path:
         assert call(viewer.port, "GET", "/about", headers=given).status == 200
 
 
+@pytest.mark.parametrize("other", ['theme={"dark": true}', "a=two words", "list[0]=1", "alone"], ids=str)
+def test_cookies_of_other_apps_on_the_host_lock_nobody_out(tmp_path: Path, other: str) -> None:
+    """Cookies know no ports, and browsers send the oldest first."""
+    with serve("127.0.0.1", 0, tmp_path / "traces.db", token="s3cret") as viewer:
+        welcome = call(viewer.port, "GET", "/?token=s3cret")
+        ours = (welcome.headers["set-cookie"] or "").partition(";")[0]
+        for cookies in (f"{other}; {ours}", f"{ours}; {other}"):
+            assert call(viewer.port, "GET", "/about", headers={"Cookie": cookies}).status == 200
+        assert call(viewer.port, "GET", "/about", headers={"Cookie": other}).status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/?" + "&".join(f"f{n}" for n in range(200)), {}, 401),
+        ("/", {"Origin": "http://["}, 403),
+        ("/", {"Host": "["}, 403),
+        ("/", {"Authorization": "Bearer \xe9", "Cookie": "\xe9=\xe9"}, 401),
+    ],
+    ids=["many fields", "origin", "host", "no ascii"],
+)
+def test_whatever_a_stranger_sends_is_refused_and_breaks_nothing(
+    tmp_path: Path, path: str, headers: dict[str, str], status: int
+) -> None:
+    with serve("127.0.0.1", 0, tmp_path / "traces.db", token="s3cret") as viewer:
+        assert call(viewer.port, "GET", path, headers=headers).status == status
+
+
 def test_with_a_token_nobody_gets_in_without_it(tmp_path: Path) -> None:
     with serve("0.0.0.0", 0, tmp_path / "traces.db", token="s3cret") as viewer:
         assert viewer.url == f"http://localhost:{viewer.port}/?token=s3cret"

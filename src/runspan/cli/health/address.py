@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from ...config import Config, ConfigError
 from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters
 from ...exporting.cures import CURES
+from ...exporting.otlp import exporter
 from ...exporting.variables import of_otlp
 from ...presets import PRESETS
 from ..finding import Finding, bad, note, ok, warn
@@ -25,6 +26,7 @@ def findings(config: Config) -> Iterator[Finding]:
     if "otlp" not in exporters(config):
         return
     try:
+        exporter(config)  # reads all that `instrument()` reads
         to = address(config)
     except ConfigError as error:
         yield bad("address", str(error))

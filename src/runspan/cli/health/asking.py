@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ...exporting.address import GRPC, Address
 from ...exporting.answers import words
-from ...exporting.sending import new_session, reply
-from ...exporting.variables import of_otlp
+from ...exporting.sending import HttpSender, reply
+from ...exporting.variables import of_otlp, trust
 
 TIMEOUT_S = 3.0
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -57,18 +57,15 @@ def _reason(error: Exception, timeout_s: float) -> str:
 def _over_http(to: Address, timeout_s: float) -> Answer:
     import requests
 
-    session = new_session()
+    sender = HttpSender(to.url, None, headers=to.headers, **trust())
     try:
-        headers = {**to.headers, "Content-Type": "application/x-protobuf"}
-        answer = session.post(
-            to.url, data=b"", headers=headers, timeout=timeout_s, allow_redirects=False, stream=True
-        )
+        answer = sender.answer(b"", timeout_s)
         text = words(reply(answer, time.monotonic() + timeout_s))
     except requests.RequestException as error:
         reason = f"it takes connections, but does not answer HTTP ({type(error).__name__})"
         raise NoAnswerError(reason) from None
     finally:
-        session.close()
+        sender.close()
     said = " ".join(f"{answer.reason}: {text[:200]}".split()).rstrip(": ")
     is_ours = answer.headers.get("Server") == "runspan"
     return Answer(answer.status_code, said, to.url.removesuffix("/v1/traces") if is_ours else None)

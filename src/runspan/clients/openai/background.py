@@ -45,7 +45,15 @@ class Transport:
         """Beyond the bound, as in an app that makes a client for each call, those with nothing of the app's share certificates."""
         rest, self.rest = self.rest, None
         if rest is not None and self._is_usual:
-            self.rest = _compat.sharing_transport(rest, _usual.setdefault(type(rest), rest))
+            self.rest = _compat.transport_at_rest(rest, _shared)
+
+
+def _shared(certificates: Any) -> Any:
+    """The first ones that are the same: which they are, and which proxies, `openai` reads from the environment for each client."""
+    with suppress(NotImplementedError):  # truststore, which asks the system and weighs nothing
+        held = frozenset(certificates.get_ca_certs(binary_form=True))
+        return _certificates.setdefault(hash(held), certificates) if held else certificates
+    return certificates
 
 
 class Background(Kept):
@@ -205,7 +213,8 @@ def _changes(client: Any) -> tuple[Any, ...]:
     return tuple(map(vars(client).get, _compat.CLIENT_CHANGES))
 
 
-_usual: dict[type, Any] = {}  # by class, the copy whose certificates are shared
+# That are shared, by the hash of what they hold.
+_certificates: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _transports: dict[int, weakref.ref[Transport]] = {}  # by id of the httpx client, the oldest first
 
 

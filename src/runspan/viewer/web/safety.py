@@ -11,10 +11,10 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -112,7 +112,7 @@ class Guarded:
 
     def _without_token(self, scope: Scope, headers: Headers, is_export: bool) -> Response | None:
         token = self._gate.token or ""
-        asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+        asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         by_link = next((value for name, value in asked if name == "token"), None)
         if by_link is not None and scope["method"] == "GET" and _same(by_link, token):
             rest = urlencode([pair for pair in asked if pair[0] != "token"])
@@ -123,7 +123,8 @@ class Guarded:
             return response
         if has_token(headers.get("authorization", ""), token):
             return None
-        if _same(_cookie(headers, self._gate.cookie), token):
+        # Not by SimpleCookie, which gives up at the first cookie of another app on this host whose value it does not like.
+        if _same(HTTPConnection(scope).cookies.get(self._gate.cookie, ""), token):
             return None
         return _answer(
             401, "the token is missing or wrong (Authorization: Bearer ...)", headers, is_export, ASK_FOR_IT
@@ -148,18 +149,10 @@ def _is_own(headers: Headers) -> bool:
     """Whether no page of another origin is behind the request. Programs send neither header."""
     origin = headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() and origin != "null"
+        return origin.partition("://")[2].lower() == headers.get("host", "").lower()
     # A link from elsewhere opens a page, which is fine; anything else that browsers call cross-site is not.
     is_foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
     return not is_foreign or headers.get("sec-fetch-mode") == "navigate"
-
-
-def _cookie(headers: Headers, name: str) -> str:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return ""
-    return morsel.value if morsel else ""
 
 
 def _same(given: str, token: str) -> bool:
