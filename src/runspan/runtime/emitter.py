@@ -76,8 +76,9 @@ def suppressed() -> Iterator[None]:
         place.undo(token)
 
 
-def is_under_recording_span() -> bool:
-    return trace.get_current_span(place.current()).is_recording()
+def is_under_sampled_span() -> bool:
+    """Whether one is current, even if it is over: a task or a job may go on after the view that began it."""
+    return trace.get_current_span(place.current()).get_span_context().trace_flags.sampled
 
 
 def slim_context() -> Context:
