@@ -262,6 +262,8 @@ def test_all_options_with_the_word_are_named() -> None:
         ("environment", "OTEL_RESOURCE_ATTRIBUTES"),
         ("exporter", "tracer_provider="),
         ("api_key", "headers="),
+        ("metrics", "meter_provider="),
+        ("project", "service_name="),
     ],
 )
 def test_an_option_of_another_tracer_is_answered_with_what_does_the_same(given: str, cure: str) -> None:
@@ -288,8 +290,9 @@ def test_every_variable_of_ours_is_known() -> None:
     assert unknown_variables(dict.fromkeys(OURS, "x")) == {}
 
 
-def test_an_option_like_no_other_is_answered_with_all_of_them() -> None:
-    message = complaint({"zzz": 1})
+@pytest.mark.parametrize("given", ["zzz", "direct"])
+def test_an_option_like_no_other_is_answered_with_all_of_them(given: str) -> None:
+    message = complaint({given: 1})
     assert all(name in message for name in OPTIONS)
 
 

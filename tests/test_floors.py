@@ -16,6 +16,7 @@ FLOORS: tuple[tuple[str, int | None], ...] = (
     ("fake", None),
     ("viewer", None),
     ("cli", 6),
+    ("__main__", 7),
     ("importing", 5),
     ("zero_code", 5),
     ("handle", 5),

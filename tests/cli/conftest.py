@@ -39,7 +39,7 @@ class Command:
         self, *arguments: str | Path, stdin: str = "", cwd: Path | None = None, **env: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "runspan.cli", *map(str, arguments)],
+            [sys.executable, "-m", "runspan", *map(str, arguments)],
             env=self.env(**env),
             cwd=cwd or self.home,
             input=stdin,
@@ -51,7 +51,7 @@ class Command:
     @contextmanager
     def started(self, *arguments: str | Path, **env: str) -> Iterator[subprocess.Popen[str]]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "runspan.cli", *map(str, arguments)],
+            [sys.executable, "-m", "runspan", *map(str, arguments)],
             env={**self.env(**env), "PYTHONUNBUFFERED": "1"},
             cwd=self.home,
             stdin=subprocess.DEVNULL,

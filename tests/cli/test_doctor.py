@@ -101,7 +101,14 @@ def test_somebody_who_does_not_answer(command: Command) -> None:
     with black_hole() as address:
         code, told = examined(command, OTEL_EXPORTER_OTLP_ENDPOINT=address)
     assert (code, bad(told)) == (1, ["address"])
-    assert "does not answer HTTP" in text(told, "address")
+    assert "does not answer HTTP (no answer in time)" in text(told, "address")
+    assert "that http:// or https:// is correct" in text(told, "address")
+
+
+def test_https_where_there_is_no_tls(command: Command, receiver: Receiver) -> None:
+    _, told = examined(command, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint.replace("http:", "https:"))
+    assert "it speaks no TLS" in text(told, "address")
+    assert "Begin the address with http://" in text(told, "address")
 
 
 @pytest.mark.parametrize(("status", "cure"), [(401, "keys"), (404, "/v1/traces"), (415, "protobuf")])

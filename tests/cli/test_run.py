@@ -204,6 +204,7 @@ def test_a_missing_script_is_named(command: Command) -> None:
     ended = command("run", "nowhere.py")
     assert (ended.returncode, ended.stderr) == (2, "Error: can't find nowhere.py\n")
     assert "a module? -m uvicorn" in command("run", "uvicorn").stderr
+    assert "leave out python3, and give what follows it" in command("run", "python3", "app.py").stderr
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from tests.support.playing import BOTH, App, here, playing, spans_of_app_go_to
 from tests.support.told import WHOLE, all_told, told
 from tests.support.tracing import Traced, traced
 
+import runspan
+
 both_clients = pytest.mark.parametrize("kind", BOTH)
 
 REMOTE = SpanContext(0x1234_0000_0000_0000_0000_0000_0000_0001, 0x5678_0000_0000_0001, True, TraceFlags(1))
@@ -122,6 +124,20 @@ def test_an_async_stream_made_in_a_and_entered_in_b_hangs_under_b_where_its_requ
     with playing("AsyncOpenAI") as app, traced() as found, spans_of_app_go_to(found.provider):
         app.play(case)
         assert told(found)["parent"] == "B"
+
+
+@pytest.mark.parametrize(("is_sampled", "is_remote"), [(True, False), (False, False), (True, True)])
+def test_a_call_in_a_job_that_outlives_its_view_has_a_span_if_the_view_was_sampled(
+    is_sampled: bool, is_remote: bool
+) -> None:
+    with playing("OpenAI") as app, traced() as found, spans_of_app_go_to(found.provider), app.client:
+        seen = SpanContext(REMOTE.trace_id, REMOTE.span_id, is_remote, TraceFlags(int(is_sampled)))
+        view = NonRecordingSpan(seen)  # answers as one that has ended
+        with ThreadPoolExecutor(1) as pool, trace.use_span(view):
+            pool.submit(app.client.beta.threads.create).result()
+        runspan.flush()
+        has_span = is_sampled and not is_remote
+        assert [(s.name, s.parent) for s in found.spans()] == [("create_thread", seen)] * has_span
 
 
 # ---------------------------------------------------------------- unusual parents

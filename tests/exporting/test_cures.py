@@ -11,6 +11,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 import runspan
 from runspan.exporting.answers import Answer, Reply, Verdict, words
 from runspan.exporting.cures import ITS_LOG, START, cure_of
+from tests.support.children import black_hole
 from tests.support.fixtures import receiver
 from tests.support.receiver import Receiver
 
@@ -66,6 +67,22 @@ def test_where_nobody_answered_one_is_to_be_started(status: str | None) -> None:
 def test_https_where_there_is_no_tls(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     warning = line(receiver.endpoint.replace("http://", "https://"), caplog)
     assert "It speaks no TLS, or its certificate is not trusted. Begin the address with http://" in warning
+
+
+def test_a_receiver_that_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:
+    with black_hole() as address:
+        warning = line(address, caplog)
+    assert "No answer in time. Check that a receiver runs there, that http:// or https:// is" in warning
+
+
+def test_a_process_that_ends_before_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    with black_hole() as address:
+        runspan.instrument(endpoint=address)
+        with runspan.span("x"):
+            pass
+        assert runspan.shutdown(0.2) is False
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "No answer in time. Check that" in warning
 
 
 def test_a_host_that_is_not_there(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

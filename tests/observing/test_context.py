@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 import runspan
 from runspan.fake import SimulatedClock, serve
+from runspan.testing import swallowed
 from tests.support.playing import client_of
 from tests.support.tracing import Traced, attribute
 
@@ -22,6 +23,11 @@ KEYS = ("session.id", "user.id", "tag.tags", "metadata", "runspan.trace.name")
 
 def said(of: ReadableSpan) -> dict[str, Any]:
     return {key: value for key in KEYS if (value := attribute(of, key)) is not None}
+
+
+class Wrong:
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError
 
 
 def leaf(name: str) -> None:
@@ -190,6 +196,29 @@ def test_overlapping_calls_of_one_decorated_function_are_apart(traces: Traced) -
         "two": "s",
         "after": None,
     }
+
+
+def test_a_text_is_one_tag(traces: Traced) -> None:
+    with runspan.context(tags="beta"):
+        leaf("one")
+    assert said(span(traces, "one")) == {"tag.tags": ("beta",)}
+
+
+def test_an_empty_text_is_nothing(traces: Traced) -> None:
+    with runspan.context(session_id="", user_id="", tags=["", "a"], trace_name=""):
+        leaf("one")
+    assert said(span(traces, "one")) == {"tag.tags": ("a",)}
+
+
+@pytest.mark.expects_swallowed
+@pytest.mark.parametrize(
+    ("option", "wrong"), [("tags", 5), ("tags", Wrong()), ("metadata", "x"), ("metadata", Wrong())]
+)
+def test_what_is_no_list_of_tags_or_no_metadata_is_left_out(traces: Traced, option: str, wrong: Any) -> None:
+    with swallowed() as seen, runspan.context(user_id="u", **{option: wrong}):
+        leaf("one")
+    assert said(span(traces, "one")) == {"user.id": "u"}
+    assert [f"{option}= of runspan.context, which takes" in one.site for one in seen] == [True]
 
 
 def test_without_instrument_it_does_nothing() -> None:

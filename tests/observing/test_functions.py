@@ -169,10 +169,61 @@ def test_callable_objects_and_builtins_can_be_observed(traces: Traced) -> None:
     assert [(s.name, output(s)) for s in spans(traces)] == [("Adder", 2), ("AsyncAdder", 3), ("len", 3)]
 
 
-@pytest.mark.parametrize("wrong", [Tutor, 3, property(lambda self: 1)])
-def test_what_is_no_function_is_refused_at_once(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="observe"):
+@pytest.mark.parametrize(
+    ("wrong", "cure"),
+    [
+        (Tutor, "Decorate the methods of the class one by one"),
+        (property(lambda self: 1), "Put @observe below @property"),
+        (functools.cached_property(lambda self: 1), "below @cached_property"),
+        (functools.singledispatchmethod(lambda self: 1), "below @singledispatchmethod and below each"),
+        (functools.partialmethod(lambda self: 1), "on the method that partialmethod"),
+        (classmethod(property(lambda cls: 1)), "below @property"),
+        ("answer", r"write @observe\(name=...\)"),
+        (3, "Pass the function itself"),
+    ],
+)
+def test_what_is_no_function_is_refused_at_once_with_the_cure(wrong: Any, cure: str) -> None:
+    with pytest.raises(TypeError, match=cure):
         runspan.observe(wrong)
+
+
+def test_the_cures_for_what_is_no_function_work(traces: Traced) -> None:
+    class Cured:
+        @property
+        @runspan.observe(name="property")
+        def one(self) -> int:
+            return 1
+
+        @functools.cached_property
+        @runspan.observe(name="cached_property")
+        def two(self) -> int:
+            return 2
+
+        @functools.singledispatchmethod
+        @runspan.observe(name="dispatch")
+        def three(self, x: Any) -> int:
+            return 3
+
+        @three.register
+        @runspan.observe(name="register")
+        def _(self, x: str) -> int:
+            return 4
+
+        @runspan.observe(name="whole")
+        def five(self, x: int) -> int:
+            return x
+
+        part = functools.partialmethod(five, 5)
+
+    cured = Cured()
+    assert (cured.one, cured.two, cured.three(0), cured.three("x"), cured.part()) == (1, 2, 3, 4, 5)
+    assert {s.name: output(s) for s in spans(traces)} == {
+        "property": 1,
+        "cached_property": 2,
+        "dispatch": 3,
+        "register": 4,
+        "whole": 5,
+    }
 
 
 def test_an_unknown_kind_is_refused_at_once_with_those_that_there_are() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
+import time
 from typing import Any
 
 import pytest
@@ -105,10 +107,37 @@ async def _asked() -> None:
 
 
 def test_async_clients_are_traced_too(assistants_server: Server, run_traces: RunTraces) -> None:
-    import asyncio
-
     asyncio.run(_asked())
     assert run_traces.only.status == "completed"
+
+
+def _slow(kind: str, text: str) -> str:
+    """Longer in all than a flush may hold up an event loop."""
+    time.sleep(0.1)
+    return text
+
+
+@pytest.mark.runspan(redact=_slow)
+def test_a_look_inside_a_coroutine_waits_for_the_run(
+    assistants_server: Server, run_traces: RunTraces
+) -> None:
+    async def main() -> None:
+        await _asked()
+        assert run_traces.only.status == "completed"
+
+    asyncio.run(main())
+
+
+def test_the_end_waits_inside_a_coroutine(assistants_server: Server) -> None:
+    async def main() -> None:
+        with capture_runs(redact=_slow) as ended:
+            await _asked()
+            assert ended.end()[0].status == "completed"
+        with capture_runs(redact=_slow) as left:
+            await _asked()
+        assert left.only.status == "completed"
+
+    asyncio.run(main())
 
 
 def test_nothing_is_asked_of_the_server_that_the_app_did_not_ask(

@@ -48,3 +48,37 @@ def test_a_suite_with_warnings_as_errors_and_xdist_uses_it(tmp_path: Path) -> No
     done = pytest_in(tmp_path, "-n", "2", "-q")
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout
+
+
+def test_the_first_test_of_a_suite_may_be_a_coroutine(tmp_path: Path) -> None:
+    (tmp_path / "test_async.py").write_text(
+        """
+import time
+
+import pytest
+from openai import AsyncOpenAI
+
+
+def slow(kind, text):
+    time.sleep(0.1)  # in all more than a flush may hold up an event loop
+    return text
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.mark.anyio
+@pytest.mark.runspan(redact=slow)
+async def test_a_run(assistants_server, run_traces):
+    async with AsyncOpenAI() as client:
+        tutor = await client.beta.assistants.create(model="gpt-4o", name="Tutor", instructions="Be brief.")
+        run = await client.beta.threads.create_and_run_poll(assistant_id=tutor.id)
+        await client.beta.threads.messages.list(run.thread_id)
+    assert run_traces.only.status == "completed"
+"""
+    )
+    (tmp_path / "pytest.ini").write_text(INI)
+    done = pytest_in(tmp_path)
+    assert "1 passed" in done.stdout, done.stdout

@@ -27,8 +27,10 @@ class App:
     def __post_init__(self) -> None:
         """Raises Problem for what is not there, and for options that are wrong whatever the variables say."""
         if not self.is_module and not os.path.exists(self.target):
-            module = "" if self.target.endswith(".py") else f" (a module? -m {self.target})"
-            raise Problem(f"can't find {self.target}{module}")
+            hint = "" if self.target.endswith(".py") else f" (a module? -m {self.target})"
+            if os.path.basename(self.target).startswith("python"):
+                hint = f": leave out {self.target}, and give what follows it"
+            raise Problem(f"can't find {self.target}{hint}")
         try:
             config = resolve(self.options, {})
             if config.file is not None:

@@ -134,7 +134,7 @@ class Starts:
             self._look_for_tracers(client)
         elif self._calls != "none":
             call.context = emit.slim_context()
-            if self._calls == "all" or emit.is_under_recording_span():
+            if self._calls == "all" or emit.is_under_sampled_span():
                 call.live = self._emitter.begin(call_data(call))
 
     def _put_key(self, call: Call, live: LiveSpan, request: Any) -> None:
@@ -167,7 +167,7 @@ class Starts:
         if self._calls == "none" or route.is_poll or not (route.is_write or self._calls == "all"):
             return False
         call.context = emit.slim_context()
-        if self._calls == "all" or emit.is_under_recording_span():
+        if self._calls == "all" or emit.is_under_sampled_span():
             if route.reads_body:
                 # Never a file: those travel apart.
                 call.body = self._library.dumped(request, self._library.sent(request))

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 MAX_NAMED = 3
+ALIKE = 0.7  # at difflib's own 0.6, `project` means `redact` and `metrics` means `prices`
 
 
 def nearest(wrong: str, names: Iterable[str]) -> list[str]:
@@ -14,4 +15,4 @@ def nearest(wrong: str, names: Iterable[str]) -> list[str]:
     same = [name for name in known if words <= set(name.lower().split("_"))]
     if 0 < len(same) <= MAX_NAMED:
         return same
-    return difflib.get_close_matches(wrong.lower(), known, n=1)
+    return difflib.get_close_matches(wrong.lower(), known, n=1, cutoff=ALIKE)

@@ -38,6 +38,10 @@ ELSEWHERE: Mapping[str, str] = {
     ),
     **dict.fromkeys(("exporter", "exporters", "processor", "span_processor", "span_exporter"), _EXPORTER),
     "protocol": "Set OTEL_EXPORTER_OTLP_PROTOCOL to 'http/protobuf' or 'grpc'.",
+    **dict.fromkeys(("metrics", "meter"), "Pass meter_provider= or set OTEL_METRICS_EXPORTER."),
+    **dict.fromkeys(
+        ("project", "project_name"), "Pass service_name=. For Phoenix, set PHOENIX_PROJECT_NAME."
+    ),
     "api_key": "Pass headers=, or pass backend= and set the variables of that backend.",
     "debug": "Set the level of the logger 'runspan' to DEBUG.",
 }

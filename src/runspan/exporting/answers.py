@@ -39,6 +39,7 @@ class Verdict(Enum):
 NOBODY = "nothing listens there"
 NO_TLS = "it speaks no TLS, or its certificate is not trusted"
 NO_HOST = "there is no host of that name"
+NO_ANSWER = "no answer in time"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .answers import NO_HOST, NO_TLS, Answer
+from .answers import NO_ANSWER, NO_HOST, NO_TLS, Answer
 
 START = (
     "Start a receiver there, for example `runspan ui` or Jaeger; or set OTEL_EXPORTER_OTLP_ENDPOINT to another address, "
@@ -28,12 +28,10 @@ CURES: Mapping[int | str, str] = {
     "UNIMPLEMENTED": "That is a gRPC server, but no OTLP receiver of traces.",
     NO_TLS: "Begin the address with http://, or name the receiver's certificate in OTEL_EXPORTER_OTLP_CERTIFICATE.",
     NO_HOST: "Look for a typing error in the address, which is OTEL_EXPORTER_OTLP_ENDPOINT or endpoint=.",
+    NO_ANSWER: "Check that a receiver runs there, that http:// or https:// is correct, and that no firewall is in between.",
 }
 
 
-def cure_of(answer: Answer | None) -> str:
-    """None: nothing was answered yet."""
-    if answer is None:
-        return START
+def cure_of(answer: Answer) -> str:
     is_nobody = answer.status in (None, "UNAVAILABLE")  # the latter is gRPC's
     return CURES.get(answer.status or answer.said, START if is_nobody else ITS_LOG)

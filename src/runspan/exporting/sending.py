@@ -20,7 +20,7 @@ from ..config import ConfigError
 from ..runtime import clock
 from ..runtime.primitives import queue_of_now
 from . import answers, variables
-from .answers import NO_HOST, NO_TLS, NOBODY, Answer, Reply, Verdict
+from .answers import NO_ANSWER, NO_HOST, NO_TLS, NOBODY, Answer, Reply, Verdict
 
 TRIES = 6
 MAX_REPLY_BYTES = 65_536  # what an OTLP receiver says is far shorter
@@ -136,7 +136,7 @@ def door_of_url(url: str) -> tuple[str, int] | None:
 
 def reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.Timeout):
-        return "no answer in time"
+        return NO_ANSWER
     if isinstance(error, requests.exceptions.SSLError):
         return NO_TLS
     text = str(error)

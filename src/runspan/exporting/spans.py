@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
-from .answers import Answer, Verdict
+from .answers import NO_ANSWER, Answer, Verdict
 from .batches import batches, count, shrink
 from .cures import cure_of
 from .encoding import encode
@@ -38,8 +38,8 @@ class OtlpSpanExporter(SpanExporter):
     @property
     def cure(self) -> str:
         """What to look at after a failure."""
-        cure = self._cure or cure_of(self._problem)
-        return cure if self._problem is None else self._problem.with_cure(cure)
+        problem = self._problem or Answer(Verdict.AWAY, said=NO_ANSWER)  # the process ends before it comes
+        return problem.with_cure(self._cure or cure_of(problem))
 
     @property
     def is_worth_another_try(self) -> bool:

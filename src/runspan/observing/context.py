@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from ..conventions import observed as words
 from ..conventions.openinference import SESSION
 from ..core.redact import CUT
-from ..guard import swallow
+from ..guard import guarded, swallow
 from ..runtime import active, otel_context
 from ..runtime import context_attributes as scope
 from ..runtime.active import Active
@@ -23,6 +23,7 @@ from .functions import GeneratorFunction
 from .spans import attach, current_context, target_of
 from .streams import Within, driven, is_drivable, is_new
 
+NOTHING = (None, "")
 Function = TypeVar(
     "Function", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]"
 )
@@ -52,7 +53,7 @@ class context:  # noqa: N801 - reads as a statement
     Args:
         session_id: The visit or conversation, in `session.id`. It replaces the thread's id, which runs have by default.
         user_id: The user, in `user.id`.
-        tags: Labels to filter by.
+        tags: Labels to filter by; one text is one label.
         metadata: Names and values. It is content: `capture_content=False` leaves it out.
         trace_name: Name of a span that begins a trace. On other spans it is an attribute.
     """
@@ -68,7 +69,13 @@ class context:  # noqa: N801 - reads as a statement
         metadata: Mapping[str, Any] | None = None,
         trace_name: str | None = None,
     ) -> None:
-        self._given = (session_id, user_id, tuple(tags or ()), dict(metadata or {}), trace_name)
+        labels: tuple[Any, ...] = ()
+        values: dict[str, Any] = {}
+        with guarded("read tags= of runspan.context, which takes a list of texts"):
+            labels = (tags,) if isinstance(tags, str) else tuple(tags or ())
+        with guarded("read metadata= of runspan.context, which takes a dict"):
+            values = dict(metadata or {})
+        self._given = (session_id, user_id, labels, values, trace_name)
 
     def __enter__(self) -> context:
         inner = self._inner()
@@ -146,14 +153,16 @@ class context:  # noqa: N801 - reads as a statement
         around = scope.of(current) or ContextAttributes()
         capture = target_of(state, current).capture
         word = capture.texts.word
-        tags = tuple(dict.fromkeys((*around.tags, *(word("tag", str(tag)) or CUT for tag in tags))))
+        tags = tuple(
+            dict.fromkeys((*around.tags, *(word("tag", str(tag)) or CUT for tag in tags if tag != "")))
+        )
         metadata = {**around.metadata, **metadata}
         attributes = dict(around.attributes)
-        if session_id is not None:
+        if session_id not in NOTHING:
             attributes[SESSION] = word("session", str(session_id)) or CUT
-        if user_id is not None:
+        if user_id not in NOTHING:
             attributes[words.USER] = word("user", str(user_id)) or CUT
-        if trace_name is not None:
+        if trace_name not in NOTHING:
             attributes[words.TRACE_NAME] = trace_name = word("name", str(trace_name)) or CUT
         if tags:
             attributes[words.TAGS] = list(tags)

@@ -16,7 +16,7 @@ from ..conventions.observed import KINDS, Kind
 from ..guard import guarded, swallow
 from ..runtime import active
 from ..runtime.active import Active
-from .functions import PLAIN, AsyncCallableObject, CallableObject, GeneratorFunction
+from .functions import CURES, PLAIN, AsyncCallableObject, CallableObject, GeneratorFunction
 from .spans import Observed, current_context, is_idle, target_of
 from .spec import Spec, Transform
 from .streams import Stream, driven, is_new
@@ -100,9 +100,8 @@ def observe(
         if isinstance(target, classmethod | staticmethod):
             return type(target)(decorate(target.__func__))
         if isinstance(target, type) or not callable(target):
-            raise TypeError(
-                f"observe() takes a function, not {target!r}: decorate the methods of a class one by one."
-            )
+            cure = next(cure for kind, cure in CURES if isinstance(target, kind))
+            raise TypeError(f"observe() takes a function, not {target!r}. {cure}")
         return _wrap(
             target,
             Spec(

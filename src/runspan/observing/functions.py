@@ -24,6 +24,17 @@ PLAIN = (
     WrapperDescriptorType,
 )
 
+# What to write instead of observing something that is no function: the first type that fits.
+CURES = (
+    (type, "Decorate the methods of the class one by one."),
+    (property, "Put @observe below @property."),
+    (functools.cached_property, "Put @observe below @cached_property."),
+    (functools.singledispatchmethod, "Put @observe below @singledispatchmethod and below each @register."),
+    (functools.partialmethod, "Put @observe on the method that partialmethod() takes."),
+    (str, "To name the span, write @observe(name=...)."),
+    (object, "Pass the function itself, not what a call of it returns."),
+)
+
 Follow = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Any]
 
 

@@ -76,8 +76,10 @@ def suppressed() -> Iterator[None]:
         place.undo(token)
 
 
-def is_under_recording_span() -> bool:
-    return trace.get_current_span(place.current()).is_recording()
+def is_under_sampled_span() -> bool:
+    """Whether one of this process is current, even if it is over: a task or a job may go on after the view that began it."""
+    current = trace.get_current_span(place.current()).get_span_context()
+    return current.trace_flags.sampled and not current.is_remote
 
 
 def slim_context() -> Context:

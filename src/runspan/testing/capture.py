@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 import pytest
@@ -42,7 +44,7 @@ def capture_runs(**options: Any) -> Iterator[RunTraces]:
     try:
         yield RunTraces(handle, spans)
     finally:
-        handle.uninstrument()
+        _off_loop(handle.uninstrument)
         provider.shutdown()
         if earlier is not None:
             setup.start_with(earlier.config)
@@ -70,13 +72,13 @@ class RunTraces(Sequence[RunTrace]):
 
     def end(self) -> RunTraces:
         """Stop tracing now: runs that are still alive go out as unfinished, as at the end of a process."""
-        self._handle.uninstrument()
+        _off_loop(self._handle.uninstrument)
         self._is_ended = True
         return self
 
     def _runs(self) -> list[RunTrace]:
         if not self._is_ended:
-            self._handle.flush(timeout=10)
+            _off_loop(partial(self._handle.flush, timeout=10))
         return read(*self._spans())
 
     @overload
@@ -94,6 +96,13 @@ class RunTraces(Sequence[RunTrace]):
 
     def __repr__(self) -> str:
         return "RunTraces([" + "".join(f"\n  {run!r}," for run in self._runs()) + "\n])"
+
+
+def _off_loop(deliver: Callable[[], bool]) -> None:
+    """On a thread of its own, and wait for it: where an event loop runs, as in an async test, `deliver` would not wait."""
+    thread = threading.Thread(target=deliver, name="runspan-testing", daemon=True)
+    thread.start()
+    thread.join()
 
 
 @contextmanager

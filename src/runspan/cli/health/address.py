@@ -35,7 +35,7 @@ def findings(config: Config) -> Iterator[Finding]:
     try:
         answer = asked(to)
     except NoAnswerError as error:
-        yield bad("address", f"{where}, and {error}", _start(config, to))
+        yield bad("address", f"{where}, and {error}", _start(config, to, error.cure))
     else:
         yield _judged(answer, where, to)
     yield from _swapped(to)
@@ -43,10 +43,10 @@ def findings(config: Config) -> Iterator[Finding]:
         yield note("address", LAUNCHER, f"To check that: OTEL_EXPORTER_OTLP_PROTOCOL={GRPC} runspan doctor")
 
 
-def _start(config: Config, to: Address) -> str:
+def _start(config: Config, to: Address, cure: str | None) -> str:
     """A backend's own variables beat those of OpenTelemetry."""
     if config.backend is None or not to.is_of_preset:
-        return START
+        return cure or START
     preset = PRESETS[config.backend]
     return f"Start {preset.title}, or set {' or '.join(preset.hosts)} to another address."
 

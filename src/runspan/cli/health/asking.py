@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...exporting.address import GRPC, Address
-from ...exporting.answers import words
-from ...exporting.sending import HttpSender, reply
+from ...exporting.answers import NO_ANSWER, NO_HOST, NOBODY, words
+from ...exporting.cures import CURES
+from ...exporting.sending import HttpSender, reason, reply
 from ...exporting.variables import of_otlp, trust
 
 TIMEOUT_S = 3.0
@@ -32,7 +33,11 @@ class Answer:
 
 
 class NoAnswerError(Exception):
-    """The message says why, as the end of a sentence."""
+    """The message says why, as the end of a sentence; `cure`: what to change, if more is known than that nobody is there."""
+
+    def __init__(self, message: str, said: str | None = None) -> None:
+        super().__init__(message)
+        self.cure = CURES.get(said or message)
 
 
 def asked(to: Address, timeout_s: float = TIMEOUT_S) -> Answer:
@@ -40,18 +45,17 @@ def asked(to: Address, timeout_s: float = TIMEOUT_S) -> Answer:
     try:
         socket.create_connection(to.host_port, timeout=timeout_s).close()
     except (OSError, ValueError) as error:
-        raise NoAnswerError(_reason(error, timeout_s)) from None
+        raise NoAnswerError(_reason(error)) from None
     return (_over_grpc if to.protocol == GRPC else _over_http)(to, timeout_s)
 
 
-def _reason(error: Exception, timeout_s: float) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
-    if isinstance(error, TimeoutError):
-        return f"it did not answer within {timeout_s:g} s"
-    if isinstance(error, socket.gaierror):
-        return "there is no host of that name"
-    return str(error) or type(error).__name__
+def _reason(error: Exception) -> str:
+    kinds: dict[type[Exception], str] = {
+        ConnectionRefusedError: NOBODY,
+        TimeoutError: NO_ANSWER,
+        socket.gaierror: NO_HOST,
+    }
+    return kinds.get(type(error), str(error) or type(error).__name__)
 
 
 def _over_http(to: Address, timeout_s: float) -> Answer:
@@ -62,8 +66,8 @@ def _over_http(to: Address, timeout_s: float) -> Answer:
         answer = sender.answer(b"", timeout_s)
         text = words(reply(answer, time.monotonic() + timeout_s))
     except requests.RequestException as error:
-        reason = f"it takes connections, but does not answer HTTP ({type(error).__name__})"
-        raise NoAnswerError(reason) from None
+        said = reason(error)
+        raise NoAnswerError(f"it takes connections, but does not answer HTTP ({said})", said) from None
     finally:
         sender.close()
     said = " ".join(f"{answer.reason}: {text[:200]}".split()).rstrip(": ")

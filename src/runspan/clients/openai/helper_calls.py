@@ -81,7 +81,7 @@ class Helpers:
                 return None
             api, route = _found(self._apis, resource, wrapped.__name__)
             is_wanted = self._calls == "all" or (
-                route is not None and route.is_write and emit.is_under_recording_span()
+                route is not None and route.is_write and emit.is_under_sampled_span()
             )
             client = _compat.client_of(resource)
             if client is None or api is None or route is None or not is_wanted:
