@@ -13,6 +13,7 @@ from runspan.exporting.sending import door_of_target, door_of_url
 from tests.setup.conftest import settle
 from tests.support.answering import answering
 from tests.support.collector import serve_grpc
+from tests.support.listening import Handler, listening
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -75,6 +76,23 @@ def test_spans_over_http(
         lines = warnings(caplog)
     assert [said in line for line in lines] == [True] * bool(lost)
     assert "<" not in "".join(lines)
+
+
+def test_spans_are_sent_once_to_a_receiver_whose_answer_breaks_off() -> None:
+    asked: list[bytes] = []
+
+    class BreaksOff(Handler):
+        def do_POST(self) -> None:
+            asked.append(self.body())
+            self.answer(200, b"", transfer_encoding="chunked", **PROTOBUF)  # no chunk comes
+            self.close_connection = True
+
+    with listening(BreaksOff) as endpoint:
+        handle = runspan.instrument(endpoint=endpoint, exit_timeout_s=20)
+        spans(2)
+        assert handle.flush(20) is False  # they may be there, but nobody has said so
+        assert dict(handle.stats().dropped) == {"export_failed_spans": 2}
+    assert len(asked) == 1
 
 
 def test_what_was_lost_before_a_flush_is_told_by_it(monkeypatch: pytest.MonkeyPatch) -> None:

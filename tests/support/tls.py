@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.listening import Handler
+
 OPENSSL = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
 )
@@ -23,16 +25,10 @@ def certificate(folder: Path) -> Path:
     return folder / "cert.pem"
 
 
-class Empty(http.server.BaseHTTPRequestHandler):
-    """A receiver that takes everything."""
-
+class TakesAll(Handler):
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
+        self.body()
+        self.answer(200)
 
 
 @contextmanager
@@ -41,7 +37,7 @@ def serve_tls(folder: Path) -> Iterator[tuple[str, Path]]:
     own = certificate(folder / "own")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(own, own.with_name("key.pem"))
-    with http.server.ThreadingHTTPServer(("localhost", 0), Empty) as server:
+    with http.server.ThreadingHTTPServer(("localhost", 0), TakesAll) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"https://localhost:{server.server_port}", own

@@ -107,7 +107,10 @@ class HttpSender:
 
 
 def reply(response: requests.Response, until_s: float) -> Reply:
-    """What is read of it until that time: an answer may be huge, decompress to something huge, or never end."""
+    """What is read of it until that time: an answer may be huge, decompress to something huge, break off, or never end.
+
+    Its status counts: who has answered 200 has the spans, and would have them twice.
+    """
     pieces: list[bytes] = []
     size, is_whole = 0, True
     with contextlib.closing(response):
@@ -118,7 +121,7 @@ def reply(response: requests.Response, until_s: float) -> Reply:
                 if size > MAX_REPLY_BYTES or clock.monotonic_s() > until_s:
                     is_whole = False
                     break
-        except requests.exceptions.ContentDecodingError:
+        except requests.RequestException:
             is_whole = False
     return Reply(response.status_code, response.headers, b"".join(pieces), is_whole)
 
