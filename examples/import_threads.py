@@ -51,4 +51,6 @@ def main(ids: list[str], file: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]).read_text().split(), sys.argv[2])

@@ -52,5 +52,5 @@ def run_traces(request: pytest.FixtureRequest) -> Iterator[RunTraces]:
     from .capture import capture_runs
 
     marker = request.node.get_closest_marker("runspan")
-    with capture_runs(**(marker.kwargs if marker else {})) as traces:
+    with capture_runs(*(marker.args if marker else ()), **(marker.kwargs if marker else {})) as traces:
         yield traces
