@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from runspan.apis.assistants import events, objects
+from runspan.apis.assistants import API, objects
 from runspan.apis.assistants.tool_calls import tool_call
 from runspan.core.model import ApiError, Document, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from runspan.core.run_context import KEY
+from tests.support.stream_events import read
 
 
 def test_parts_of_every_kind_survive() -> None:
@@ -288,6 +289,6 @@ GHOST = {
 )
 def test_a_message_of_no_thread_may_bring_tokens(message: Any, expected: Usage | None) -> None:
     assert objects.usage_in_ghost(message) == expected
-    seen = events.read_event("thread.message.in_progress", message, 5, "t", "r")
+    seen = read(API, "thread.message.in_progress", message, 5, conversation_id="t", run_id="r")
     assert [step.usage for step in seen.steps] == ([expected] if expected else [])
     assert bool(seen.messages) is (expected is None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..core.fields import Wire, count, first, ident, member, text
 from ..core.jsontext import value_of
-from ..core.model import ApiError, Outcome, Phase
+from ..core.model import ApiError, Observation, Outcome, Phase, RunStep
 
 NOTHING: Mapping[str, Any] = {}
 MAX_LEVELS = 4  # envelopes of events, one in another
@@ -49,6 +51,14 @@ def tokens(wire: Wire, into: tuple[str, ...], out: tuple[str, ...]) -> tuple[int
 def error_of_event(data: Any) -> ApiError:
     """Of an event that says that a stream broke: in an envelope, or as it is."""
     return error(member(data, "error")) or error(data) or ApiError("error")
+
+
+def timed(step: RunStep, seen: Observation, *, begins: bool, ends: bool) -> RunStep:
+    """A step of an event, with the times of the event."""
+    since_ns = seen.request_ns if seen.request_ns < seen.response_ns else None
+    if begins:
+        return replace(step, seen_since_ns=since_ns, seen_ns=seen.response_ns)
+    return replace(step, done_since_ns=since_ns, done_ns=seen.response_ns) if ends else step
 
 
 def field_of(data: Any, name: str) -> Any:

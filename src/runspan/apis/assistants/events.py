@@ -8,9 +8,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from ...core.fields import Wire
-from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, Run, RunStep, Source
+from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, RunStep
 from ..api import EventKind, Events, Exchange
-from ..objects import error_of_event
+from ..objects import timed
 from ..text_pieces import TextPieces
 from . import objects as wire
 from . import pages, readers, statuses
@@ -45,24 +45,14 @@ def unlisted(name: str) -> EventKind | None:
     return EventKind.OTHER if name.startswith(PREFIX) else None
 
 
-def read_event(
-    name: str,
-    data: Wire,
-    at_ns: int,
-    conversation_id: str | None = None,
-    run_id: str | None = None,
-    since_ns: int | None = None,
-) -> Observation:
-    seen = Observation(
-        request_ns=at_ns if since_ns is None else since_ns,
-        response_ns=at_ns,
-        source=Source.STREAM,
-        event=name,
-    )
+def read_event(data: Wire, seen: Observation) -> Observation:
+    name, conversation_id, run_id = seen.event or "", seen.conversation_id, seen.run_id
     if name == "thread.created":
         stores = wire.vector_stores(data)
         id_ = wire.ident(data) or None
-        return replace(seen, conversation_id=id_, created_conversation=True, data_source_ids=stores)
+        return replace(
+            seen, conversation_id=id_, run_id=None, created_conversation=True, data_source_ids=stores
+        )
     seen = replace(
         seen,
         conversation_id=conversation_id or wire.ident(data, "thread_id") or None,
@@ -70,9 +60,10 @@ def read_event(
     )
     if name.startswith("thread.run.step."):
         step = wire.step(data)
-        return replace(seen, steps=(_timed(step, name, since_ns, at_ns),) if step else ())
+        begins, ends = name in _STEP_STARTS, name in _STEP_ENDS
+        return replace(seen, steps=(timed(step, seen, begins=begins, ends=ends),) if step else ())
     if name.startswith("thread.run."):
-        run: Run | None = wire.run(data, conversation_id, run_id)
+        run = wire.run(data, conversation_id, run_id)
         if run is None:
             return replace(seen, run_id=run_id)
         open_status = _OPEN.get(name) if run.phase is Phase.OVER else None
@@ -95,12 +86,6 @@ def _told(message: Message, name: str, run_id: str | None) -> Message:
     return replace(message, is_growing=False, outcome=Outcome(name.rpartition(".")[2])) if ends else message
 
 
-def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunStep:
-    if name in _STEP_STARTS:
-        return replace(step, seen_since_ns=since_ns, seen_ns=at_ns)
-    return replace(step, done_since_ns=since_ns, done_ns=at_ns) if name in _STEP_ENDS else step
-
-
 def complete(exchange: Exchange, seen: Observation) -> Observation:
     """`thread.created` of a streamed `POST /threads/runs`: the thread's messages stand in the request."""
     thread = wire.mapping(exchange.body, "thread")
@@ -118,5 +103,4 @@ EVENTS = Events(
     complete=complete,
     new_texts=partial(TextPieces, texts_of),
     new_steps=StepDeltas,
-    error=error_of_event,
 )

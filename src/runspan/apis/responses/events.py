@@ -21,13 +21,13 @@ from msgspec.structs import replace
 
 from ...core.fields import Wire
 from ...core.jsontext import dumps
-from ...core.model import Observation, Phase, RunStep, Source
+from ...core.model import Observation, Phase
 from ..api import EventKind, Events
-from ..objects import NOTHING, error_of_event, field_of, unwrapped
+from ..objects import NOTHING, field_of, timed, unwrapped
 from ..text_pieces import TextPieces
 from . import items, readers, statuses
 from . import objects as wire
-from .text_pieces import NoSteps, piece, texts_of, whole_of
+from .text_pieces import piece, texts_of, whole_of
 
 PREFIX = "response."
 _ITEM = "response.output_item."
@@ -90,38 +90,20 @@ def is_wrapped(data: Any) -> bool:
     return any(field_of(data, name) is not None for name in ("response", "item", "data"))
 
 
-def read_event(
-    name: str,
-    data: Wire,
-    at_ns: int,
-    conversation_id: str | None = None,
-    run_id: str | None = None,
-    since_ns: int | None = None,
-) -> Observation:
-    seen = Observation(
-        request_ns=at_ns if since_ns is None else since_ns,
-        response_ns=at_ns,
-        source=Source.STREAM,
-        event=name,
-        conversation_id=run_id,
-        run_id=run_id,
-    )
+def read_event(data: Wire, seen: Observation) -> Observation:
+    """Each response has a log of its own, named like itself."""
+    name, run_id = seen.event or "", seen.run_id
     if not name.startswith(PREFIX):
         found = items.output((data,), run_id or "")
-        steps = tuple(_timed(step, name, since_ns, at_ns) for step in found.steps)
-        return replace(seen, messages=found.messages, steps=steps)
+        begins = name.endswith(".added")
+        steps = tuple(timed(step, seen, begins=begins, ends=not begins) for step in found.steps)
+        return replace(seen, conversation_id=run_id, messages=found.messages, steps=steps)
     run = wire.run(data, None, run_id)
     if run is None:
-        return seen
+        return replace(seen, conversation_id=run_id)
     open_status = _OPEN.get(name) if run.phase is Phase.OVER else None
     told = {"runs": (run,), "open_status": open_status} if open_status else readers.said(run, data)
     return replace(seen, run_id=run.id, conversation_id=run.id, **told)
-
-
-def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunStep:
-    if name.endswith(".added"):
-        return replace(step, seen_since_ns=since_ns, seen_ns=at_ns)
-    return replace(step, done_since_ns=since_ns, done_ns=at_ns)
 
 
 def asking(step: bytes, run_id: str) -> bytes:
@@ -139,8 +121,6 @@ EVENTS = Events(
     piece=piece,
     complete=readers.sent_with,
     new_texts=partial(TextPieces, texts_of, whole_of=whole_of),
-    new_steps=NoSteps,
-    error=error_of_event,
     asking=asking,
     name_field="type",
     data_field=None,

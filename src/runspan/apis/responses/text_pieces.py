@@ -8,11 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ...core.fields import ident_of, member
-from ...core.model import RunStep
 
 _TEXT = "output_text"
 
@@ -40,16 +39,3 @@ def whole_of(event: Any) -> tuple[str, str] | None:
     part = member(event, "part")
     text = member(event if part is None or member(part, "type") != _TEXT else part, "text")
     return (ident_of(member(event, "item_id")), text) if isinstance(text, str) else None
-
-
-class NoSteps:
-    """A step comes whole when it ends; what it was asked stands in the event that begins it."""
-
-    def __init__(self, max_chars: int) -> None: ...
-
-    def take(self, delta: Any, key_of: Callable[[str], str | None]) -> None: ...
-
-    def ended(self, key: str) -> None: ...
-
-    def steps(self, *, is_cut: bool) -> tuple[RunStep, ...]:
-        return ()
