@@ -20,6 +20,7 @@ from ..archives import (
     Turn,
     Unreadable,
     When,
+    conversation,
     path_of,
     rows,
 )
@@ -30,6 +31,7 @@ STAMPS = (
     *("created_at", "started_at", "completed_at", "failed_at", "cancelled_at", "expired_at"),
     "incomplete_at",
 )
+_thread = partial(conversation, name="thread")
 _NO_ID = "a {} without an id"
 _NO_PLACE = "a {} without a thread_id"
 
@@ -53,13 +55,6 @@ def read(wire: Wire) -> Iterator[Read] | None:
 def _agent(wire: Wire) -> Read:
     id_ = ident(wire)
     return Archived(Kind.AGENT, wire, id_) if id_ else Unreadable(_NO_ID.format("assistant"))
-
-
-def _thread(wire: Wire) -> Read:
-    id_ = ident(wire)
-    if not id_:
-        return Unreadable(_NO_ID.format("thread"))
-    return Archived(Kind.CONVERSATION, wire, id_, id_, at=stamp(wire, "created_at"))
 
 
 def _message(wire: Wire, place: str = "", *, is_line: bool = False) -> Read:

@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire
+from ...core.fields import Wire, ident, mapping
 from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, RunStep
 from ..api import EventKind, Events, Exchange
 from ..objects import timed
@@ -49,14 +49,14 @@ def read_event(data: Wire, seen: Observation) -> Observation:
     name, conversation_id, run_id = seen.event or "", seen.conversation_id, seen.run_id
     if name == "thread.created":
         stores = wire.vector_stores(data)
-        id_ = wire.ident(data) or None
+        id_ = ident(data) or None
         return replace(
             seen, conversation_id=id_, run_id=None, created_conversation=True, data_source_ids=stores
         )
     seen = replace(
         seen,
-        conversation_id=conversation_id or wire.ident(data, "thread_id") or None,
-        run_id=run_id or wire.ident(data, "run_id") or None,
+        conversation_id=conversation_id or ident(data, "thread_id") or None,
+        run_id=run_id or ident(data, "run_id") or None,
     )
     if name.startswith("thread.run.step."):
         step = wire.step(data)
@@ -73,7 +73,7 @@ def read_event(data: Wire, seen: Observation) -> Observation:
     if name.startswith("thread.message."):
         used = wire.usage_in_ghost(data)
         if used is not None:
-            return replace(seen, steps=(RunStep(f"usage/{wire.ident(data)}", MODEL_CALL, usage=used),))
+            return replace(seen, steps=(RunStep(f"usage/{ident(data)}", MODEL_CALL, usage=used),))
         return replace(seen, messages=tuple(_told(m, name, run_id) for m in pages.messages_of(data)))
     return seen
 
@@ -88,7 +88,7 @@ def _told(message: Message, name: str, run_id: str | None) -> Message:
 
 def complete(exchange: Exchange, seen: Observation) -> Observation:
     """`thread.created` of a streamed `POST /threads/runs`: the thread's messages stand in the request."""
-    thread = wire.mapping(exchange.body, "thread")
+    thread = mapping(exchange.body, "thread")
     return replace(seen, messages=readers.sent_messages(exchange, thread, seen.conversation_id))
 
 
