@@ -53,10 +53,8 @@ def loads(text: str | bytes) -> Json:
         value = _decode(text)
     except (ValueError, msgspec.DecodeError):  # up to msgspec 0.20 the latter is no ValueError
         value = _loads_slowly(text)
-    opened = (
-        text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
-    )
-    if opened > MAX_LEVELS and _is_deeper(value, MAX_LEVELS):
+    opened = map(text.count, "{[" if isinstance(text, str) else (b"{", b"["))  # type: ignore[arg-type]
+    if sum(opened) > MAX_LEVELS and _is_deeper(value, MAX_LEVELS):
         raise ValueError("nested too deep")
     return value
 

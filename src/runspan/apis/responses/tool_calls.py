@@ -19,19 +19,8 @@ _OF_APPS = ("function_call", "custom_tool_call")
 CALL, OUTPUT = "_call", "_output"
 _OBJECT = (dict, Mapping)  # the latter is of an app; to ask for it alone costs a call of Python
 _NO_ARGUMENTS = (
-    "id",
-    "type",
-    "call_id",
-    "status",
-    "error",
-    "output",
-    "caller",
-    "created_by",
-    "agent_reference",
-    "response_id",
-    "partition_key",
-    "encrypted_content",
-    "fingerprint",
+    *("id", "type", "call_id", "status", "error", "output", "caller", "created_by"),
+    *("agent_reference", "response_id", "partition_key", "encrypted_content", "fingerprint"),
 )
 
 
