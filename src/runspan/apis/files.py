@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
-from ..core import fields as wire
-from ..core.fields import Wire, real, texts
+from ..core.fields import Wire, items, mapping, number, real, text, texts
 from ..core.model import Document, Observation, Search, Stored
 from .api import Api, Exchange, Route
 from .objects import error
@@ -21,9 +21,12 @@ COUNTS = ("in_progress", "completed", "failed", "cancelled", "total")
 # ---------------------------------------------------------------- readers
 
 
-def _seen(exchange: Exchange, stored: Stored, search: Search | None = None) -> Observation:
+def _seen(exchange: Exchange, search: Search | None = None, **told: Any) -> Observation:
     return Observation(
-        request_ns=exchange.request_ns, response_ns=exchange.response_ns, stored=stored, search=search
+        request_ns=exchange.request_ns,
+        response_ns=exchange.response_ns,
+        stored=Stored(**told),
+        search=search,
     )
 
 
@@ -31,12 +34,10 @@ def _file(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            file_id=exchange.match.object_id or wire.text(told, "id"),
-            file_name=wire.text(told, "filename"),
-            file_bytes=wire.number(told, "bytes"),
-            purpose=wire.text(told, "purpose") or wire.text(exchange.body, "purpose"),
-        ),
+        file_id=_object_id(exchange),
+        file_name=text(told, "filename"),
+        file_bytes=number(told, "bytes"),
+        purpose=text(told, "purpose") or text(exchange.body, "purpose"),
     )
 
 
@@ -44,12 +45,10 @@ def _store(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            store_id=exchange.match.store_id or wire.text(told, "id"),
-            store_name=wire.text(told, "name"),
-            status=wire.text(told, "status"),
-            counts=_counts(told),
-        ),
+        store_id=exchange.match.store_id or text(told, "id"),
+        store_name=text(told, "name"),
+        status=text(told, "status"),
+        counts=_counts(told),
     )
 
 
@@ -57,12 +56,10 @@ def _store_file(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            file_id=exchange.match.object_id or wire.text(told, "id") or wire.text(exchange.body, "file_id"),
-            store_id=exchange.match.store_id,
-            status=wire.text(told, "status"),
-            error=error(wire.mapping(told, "last_error")),
-        ),
+        file_id=_object_id(exchange) or text(exchange.body, "file_id"),
+        store_id=exchange.match.store_id,
+        status=text(told, "status"),
+        error=error(mapping(told, "last_error")),
     )
 
 
@@ -70,35 +67,37 @@ def _batch(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            store_id=exchange.match.store_id,
-            batch_id=exchange.match.object_id or wire.text(told, "id"),
-            status=wire.text(told, "status"),
-            counts=_counts(told),
-        ),
+        store_id=exchange.match.store_id,
+        batch_id=_object_id(exchange),
+        status=text(told, "status"),
+        counts=_counts(told),
     )
 
 
+def _object_id(exchange: Exchange) -> str | None:
+    return exchange.match.object_id or text(exchange.response, "id")
+
+
 def _search(exchange: Exchange) -> Observation:
-    query, top_k = wire.text(exchange.body, "query"), wire.number(exchange.body, "max_num_results")
+    query, top_k = text(exchange.body, "query"), number(exchange.body, "max_num_results")
     queries = texts(exchange.body, "query") if query is None else (query,)
-    search = Search(queries, top_k, tuple(map(_document, wire.items(exchange.response, "data"))))
-    return _seen(exchange, Stored(store_id=exchange.match.store_id), search)
+    search = Search(queries, top_k, tuple(map(_document, items(exchange.response, "data"))))
+    return _seen(exchange, search, store_id=exchange.match.store_id)
 
 
-def _document(wire_: Wire) -> Document:
-    chunks = [text for part in wire.items(wire_, "content") if (text := wire.text(part, "text")) is not None]
+def _document(wire: Wire) -> Document:
+    chunks = [chunk for part in items(wire, "content") if (chunk := text(part, "text")) is not None]
     return Document(
-        file_id=wire.text(wire_, "file_id"),
-        file_name=wire.text(wire_, "filename"),
-        score=real(wire_, "score"),
+        file_id=text(wire, "file_id"),
+        file_name=text(wire, "filename"),
+        score=real(wire, "score"),
         text="\n".join(chunks) if chunks else None,
     )
 
 
 def _counts(told: Wire) -> Mapping[str, int]:
-    counts = wire.mapping(told, "file_counts")
-    return {name: number for name in COUNTS if (number := wire.number(counts, name)) is not None}
+    counts = mapping(told, "file_counts")
+    return {name: found for name in COUNTS if (found := number(counts, name)) is not None}
 
 
 # ---------------------------------------------------------------- the table
