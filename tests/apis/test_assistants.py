@@ -8,8 +8,7 @@ import pytest
 
 from runspan.apis.api import Exchange
 from runspan.apis.assistants import API
-from runspan.apis.assistants.events import complete
-from runspan.apis.assistants.message_deltas import texts_of
+from runspan.apis.assistants.events import complete, texts_of
 from runspan.apis.assistants.routes import match
 from runspan.core.model import (
     Agent,

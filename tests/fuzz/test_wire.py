@@ -13,7 +13,7 @@ if reason := why_absent():
 
 from runspan.apis.api import Exchange
 from runspan.apis.assistants import API, objects
-from runspan.apis.assistants.message_deltas import texts_of
+from runspan.apis.assistants.events import texts_of
 from runspan.apis.assistants.routes import match
 from runspan.core import sse
 from runspan.core.model import Observation

@@ -154,11 +154,8 @@ class FollowUp(Struct, frozen=True, gc=False):
 
 RUN = "run"  # the follow-up that every API has: the run itself
 USAGE = "usage"  # what no follow-up brings
-
-
-Lacks = Callable[
-    [RunState, Conversation, bool], "list[str]"
-]  # (state, conversation, whether content is kept)
+# (state, conversation, whether content is kept) -> names of follow-ups
+Lacks = Callable[[RunState, Conversation, bool], "list[str]"]
 
 
 class Api(Struct, frozen=True, gc=False, eq=False):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -69,12 +69,12 @@ def _loads_slowly(text: str | bytes) -> Json:
 def _is_deeper(value: Json, levels: int) -> bool:
     level = [value]
     for _ in range(levels):
-        level = [v for each in level for v in _inner(each)]
-    return any(isinstance(v, dict | list) for v in level)
-
-
-def _inner(value: Json) -> Iterable[Json]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 _decode = msgspec.json.Decoder().decode

@@ -56,7 +56,9 @@ class RunContext(Struct, frozen=True, gc=False):
 
 def encode(carried: RunContext, max_chars: int) -> str:
     """`v=1&t=TRACE&s=SPAN&p=PARENT&f=01&at=MICROSECONDS&...`; what does not fit is left out, the least needed first."""
-    line = urlencode(dict(_needed(carried)))
+    parent = {} if carried.parent_id is None else {"p": carried.parent_id}
+    needed = {"v": VERSION, "t": carried.trace_id, "s": carried.span_id, **parent}
+    line = urlencode({**needed, "f": f"{carried.flags:02x}", "at": carried.request_ns // _US})
     for key, value in _optional(carried):
         more = f"&{key}={quote(value, safe=_SAFE)}"
         if len(line) + len(more) <= max_chars:
@@ -65,16 +67,6 @@ def encode(carried: RunContext, max_chars: int) -> str:
 
 
 _SAFE = "/:,.{}[]\"@'()*!"
-
-
-def _needed(carried: RunContext) -> Iterator[tuple[str, str]]:
-    yield "v", VERSION
-    yield "t", carried.trace_id
-    yield "s", carried.span_id
-    if carried.parent_id is not None:
-        yield "p", carried.parent_id
-    yield "f", f"{carried.flags:02x}"
-    yield "at", str(carried.request_ns // _US)
 
 
 def _optional(carried: RunContext) -> Iterator[tuple[str, str]]:

@@ -144,15 +144,11 @@ def _thread_export(wire: Wire) -> Iterator[Read]:
         yield found
         if isinstance(found, Archived) and "steps" in run:
             yield from (_step(step, place, found.id) for step in rows(run["steps"]))
-            if not any(_is_about(error, found.id) for error in items(wire, "errors")):
+            if not any(ident(error) == found.id for error in items(wire, "errors")):
                 yield Archived(Kind.ALL_STEPS, {}, found.id, place, found.id)
     for error in items(wire, "errors"):
         if text(error, "object") != "file":  # files are never read
             yield Remark(_told(error))
-
-
-def _is_about(error: Wire, id_: str) -> bool:
-    return ident(error) == id_
 
 
 def _told(error: Wire) -> str:

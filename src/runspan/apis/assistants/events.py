@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire, ident, mapping
+from ...core.fields import Wire, ident, ident_of, mapping, member
 from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, RunStep
 from ..api import EventKind, Events, Exchange
 from ..objects import timed
@@ -15,7 +16,6 @@ from ..text_pieces import TextPieces
 from . import objects as wire
 from . import pages, readers, statuses
 from .envelopes import PREFIX, is_wrapped, opened
-from .message_deltas import piece, texts_of
 from .step_deltas import StepDeltas
 
 _STEP_ENDS = tuple(f"thread.run.step.{status}" for status in statuses.STEP)
@@ -84,6 +84,28 @@ def _told(message: Message, name: str, run_id: str | None) -> Message:
         message = replace(message, role="assistant", run_id=run_id)
     ends = KINDS.get(name) is EventKind.MESSAGE_ENDED and message.outcome is None
     return replace(message, is_growing=False, outcome=Outcome(name.rpartition(".")[2])) if ends else message
+
+
+def piece(delta: Any) -> tuple[str, str] | None:
+    """(message id, text) of a delta with one block of text, as nearly all have: models are larger, and the app lets go of them."""
+    try:
+        (block,) = delta.delta.content
+        id_, text = delta.id, block.text.value
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return (id_, text) if type(id_) is str and type(text) is str and text else None
+
+
+def texts_of(delta: Any) -> Iterator[tuple[str, str]]:
+    """(message id, text) for each piece of a text or a refusal."""
+    if isinstance(delta, tuple):
+        yield delta
+        return
+    id_, content = ident_of(member(delta, "id")), member(member(delta, "delta"), "content")
+    for block in content if isinstance(content, list) else ():
+        for value in (member(member(block, "text"), "value"), member(block, "refusal")):
+            if isinstance(value, str) and value:
+                yield id_, value
 
 
 def complete(exchange: Exchange, seen: Observation) -> Observation:

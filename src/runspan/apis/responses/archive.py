@@ -49,12 +49,9 @@ def read(wire: Wire) -> Iterator[Read] | None:
         return iter([Unreadable("a compaction, which is no run")])
     if kind == "conversation":
         return iter([conversation(wire, "conversation")])
-    is_item = kind is None and (tool_calls.is_call(wire) or tool_calls.is_output(wire) or _is_message(wire))
+    is_other = text(wire, "type") in ("message", "reasoning")
+    is_item = kind is None and (is_other or tool_calls.is_call(wire) or tool_calls.is_output(wire))
     return iter([Unreadable(f"an item without its conversation or response: {WRAP}")]) if is_item else None
-
-
-def _is_message(wire: Wire) -> bool:
-    return text(wire, "type") in ("message", "reasoning")
 
 
 def _response(wire: Wire) -> Read:

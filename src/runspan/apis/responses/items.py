@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ...core import ids, transcript
@@ -22,23 +21,19 @@ _OUR_OWN_WORDS = (
 )
 
 
-class Output(Struct, frozen=True):
-    """What some output items say: each is one step, in their order; texts are messages, too."""
-
-    messages: tuple[Message, ...] = ()
-    steps: tuple[RunStep, ...] = ()
+Output = tuple[tuple[Message, ...], tuple[RunStep, ...]]
 
 
 def output(found: Sequence[Wire], run_id: str) -> Output:
-    """Items of the run's output. A call whose output is among them was run by the server."""
+    """Items of the run's output: each is one step, in their order; texts are messages, too.
+
+    A call whose output is among them was run by the server.
+    """
     read = [
         _output_item(item, ident(item) or key_at(n), run_id, key, result)
         for n, item, key, result in _with_results(found)
     ]
-    return Output(
-        tuple(message for message, _ in read if message is not None),
-        tuple(step for _, step in read),
-    )
+    return tuple(message for message, _ in read if message is not None), tuple(step for _, step in read)
 
 
 def asked(found: Sequence[Wire]) -> tuple[ToolCall, ...]:

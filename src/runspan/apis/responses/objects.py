@@ -27,7 +27,6 @@ from ...core.run_context import KEY
 from ..objects import COMMON_SETTINGS, Settings, error, settings, usage
 from . import items as items_of
 from . import parts, statuses
-from .items import Output
 
 RESPONSE = "response"
 POLLED = ("id", "status")  # what is read of a poll of a live one
@@ -79,10 +78,10 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     )
 
 
-def output(wire: Wire, of: Run) -> Output:
+def output(wire: Wire, of: Run) -> items_of.Output:
     """What it put out, once it is over: until then the list grows. Some servers say no more than its text."""
     if of.phase is not Phase.OVER:
-        return Output()
+        return (), ()
     found = items(wire, "output")
     said = None if found else text(wire, "output_text") or text(wire, "output")
     return items_of.output([{"type": items_of.MESSAGE, "content": said}] if said else found, of.id)
@@ -98,7 +97,9 @@ def request(body: Wire, stream: bool) -> RunRequest:
         agent_name=agent.name if agent else None,
         stream=stream,
         settings=settings(body, _SETTINGS_OF_REQUEST),
-        data_source_ids=_vector_stores(body),
+        data_source_ids=tuple(
+            id_ for tool in items(body, "tools") for id_ in texts(tool, "vector_store_ids")
+        ),
         is_model_call=agent is None,
         is_immediate=not is_background,
         conversation_id=conversation(body),
@@ -141,10 +142,6 @@ def _tool(wire: Wire) -> Mapping[str, object]:
     kind = text(wire, "type") or "unknown"
     said = {k: v for k, v in without_nulls(dict(wire)).items() if k != "type" and k not in _SECRETS}
     return {"type": kind, kind: said}
-
-
-def _vector_stores(body: Wire) -> tuple[str, ...]:
-    return tuple(id_ for tool in items(body, "tools") for id_ in texts(tool, "vector_store_ids"))
 
 
 def _format(wire: Wire, key: str) -> str | None:

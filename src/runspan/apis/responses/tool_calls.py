@@ -49,15 +49,12 @@ def of_app(item: Wire) -> ToolCall:
     """A call that the app answers."""
     kind = text(item, "type") or FUNCTION + CALL
     given = _given(item, "arguments" if kind == "function_call" else "input")
-    if given is None:
-        said = _said(item)
-        given = dumps(said) if said else None
     is_growing = text(item, "status") == "in_progress"
     return ToolCall(
         ident(item, "call_id"),
         FUNCTION,
         text(item, "name") or kind.removesuffix(CALL),
-        given,
+        _json(_said(item)) if given is None else given,
         is_incomplete=is_growing or text(item, "status") == "incomplete",
     )
 
@@ -145,15 +142,11 @@ def _list_tools(item: Wire, name: str) -> ToolCall:
 
 def _draw(item: Wire, name: str) -> ToolCall:
     """Of the image what it is, never the image."""
-    said, image = _said(item), text(item, "result")
+    said, image, kind = _said(item), text(item, "result"), text(item, "output_format")
     said.pop("result", None)
-    shown = None if image is None else dumps(asdict(blobs.of_base64(image, _image_type(item))))
+    mime_type = f"image/{kind}" if kind else None
+    shown = None if image is None else dumps(asdict(blobs.of_base64(image, mime_type)))
     return ToolCall(ident(item), name, name, _json(said), shown)
-
-
-def _image_type(item: Wire) -> str | None:
-    kind = text(item, "output_format")
-    return f"image/{kind}" if kind else None
 
 
 def _other(item: Wire, name: str) -> ToolCall:
