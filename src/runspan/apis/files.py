@@ -1,4 +1,4 @@
-"""Files and vector stores: what apps do around runs. one table.
+"""Files and vector stores: what apps do around runs, in one table.
 
 The bytes of files are never looked at; their names are content. openai 1.30 has vector stores under `client.beta`, later ones under
 `client`: the paths are the same.
@@ -18,15 +18,10 @@ from .urls import Table, matcher
 
 COUNTS = ("in_progress", "completed", "failed", "cancelled", "total")
 
-# ---------------------------------------------------------------- readers
-
 
 def _seen(exchange: Exchange, search: Search | None = None, **told: Any) -> Observation:
     return Observation(
-        request_ns=exchange.request_ns,
-        response_ns=exchange.response_ns,
-        stored=Stored(**told),
-        search=search,
+        request_ns=exchange.request_ns, response_ns=exchange.response_ns, stored=Stored(**told), search=search
     )
 
 
@@ -100,9 +95,6 @@ def _counts(told: Wire) -> Mapping[str, int]:
     return {name: found for name in COUNTS if (found := number(counts, name)) is not None}
 
 
-# ---------------------------------------------------------------- the table
-
-
 _write = partial(Route, is_write=True, is_apart=True)
 _read = partial(Route, is_apart=True)
 _list = partial(Route, is_apart=True, is_list=True)
@@ -135,8 +127,6 @@ ROUTES: Table = {
 
 match = matcher(ROUTES)
 
-
-# ---------------------------------------------------------------- helpers of the client
 
 # What a helper that uploads, creates and polls is, as one call: (resource, method) -> Route.
 HELPERS: Mapping[tuple[str, str], Route] = {

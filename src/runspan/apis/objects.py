@@ -17,6 +17,7 @@ Settings = Mapping[
 ]  # field on the wire -> name of the setting, reader
 
 MAX_LEVELS = 4  # envelopes of events, one in another
+UNKNOWN: tuple[None, None] = (None, None)
 
 # Statuses of servers that don't keep to an API's own words. Of all others it is not known whether they are an end.
 ENDS_IN_OTHER_WORDS: Mapping[str, tuple[Phase, Outcome]] = {
@@ -24,6 +25,13 @@ ENDS_IN_OTHER_WORDS: Mapping[str, tuple[Phase, Outcome]] = {
     **dict.fromkeys(("error", "errored"), (Phase.OVER, Outcome.FAILED)),
     **dict.fromkeys(("canceled", "aborted"), (Phase.OVER, Outcome.CANCELLED)),
     **dict.fromkeys(("timed_out", "timeout"), (Phase.OVER, Outcome.EXPIRED)),
+}
+STATUSES: Mapping[str, tuple[Phase, Outcome | None]] = {
+    **ENDS_IN_OTHER_WORDS,
+    "queued": (Phase.QUEUED, None),
+    "in_progress": (Phase.ACTIVE, None),
+    "cancelling": (Phase.CANCELLING, None),
+    **{word: (Phase.OVER, Outcome(word)) for word in ("completed", "incomplete", "failed", "cancelled")},
 }
 
 

@@ -6,7 +6,7 @@ key alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core import transcript
@@ -106,12 +106,11 @@ def _call(call: ToolCall) -> dict[str, Any]:
 def _plain(message: Message) -> dict[str, Any]:
     """A text alone is the content; several parts are a list of them."""
     if all(part.type in ("text", "refusal") for part in message.parts):
-        return {"role": message.role, "content": "\n".join(_texts(message.parts))}
+        return {
+            "role": message.role,
+            "content": "\n".join(part.text for part in message.parts if part.text is not None),
+        }
     return {"role": message.role, "content": [_part(part) for part in message.parts]}
-
-
-def _texts(parts: Iterable[Part]) -> Iterator[str]:
-    return (part.text for part in parts if part.text is not None)
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -71,9 +71,9 @@ def assemble(
 
 def of_run(facts: RunFacts, start_ns: int, end_ns: int, error: ApiError | None = None) -> SpanData:
     """The one span of a run that carries its facts, in the shape that its request has."""
-    if facts.request.is_model_call:
-        return SpanData(SpanKind.MODEL_CALL, "chat", start_ns, end_ns, facts, error)
-    return SpanData(SpanKind.RUN, "invoke_agent", start_ns, end_ns, facts, error)
+    is_call = facts.request.is_model_call
+    kind, operation = (SpanKind.MODEL_CALL, "chat") if is_call else (SpanKind.RUN, "invoke_agent")
+    return SpanData(kind, operation, start_ns, end_ns, facts, error)
 
 
 def without_calls(

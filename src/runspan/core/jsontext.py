@@ -113,10 +113,7 @@ def fit_text(text: str, max_chars: int) -> str:
 
 
 def fit(value: list[Json] | dict[str, Json], max_chars: int) -> str | None:
-    """JSON of `value` in at most `max_chars` characters: long texts are cut first, then the first items left out.
-
-    None: nothing of it fits.
-    """
+    """JSON in at most `max_chars` characters: long texts are cut first, then the first items left out. None: nothing fits."""
     return fit_json(value, dumps(value), max_chars)
 
 

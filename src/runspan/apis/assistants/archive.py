@@ -24,6 +24,7 @@ from ..archives import (
     path_of,
     rows,
 )
+from ..objects import UNKNOWN
 from . import API, statuses
 
 THREAD_EXPORT, MANIFEST = "assistants-thread-export/", "assistants-export-manifest/"
@@ -80,7 +81,7 @@ def _run(wire: Wire, place: str = "") -> Read:
     id_, place = ident(wire), place or ident(wire, "thread_id")
     if not id_ or not place:
         return Unreadable(_NO_PLACE.format("run") if id_ else _NO_ID.format("run"))
-    phase, _ = statuses.RUN.get(text(wire, "status") or "", statuses.UNKNOWN)
+    phase, _ = statuses.RUN.get(text(wire, "status") or "", UNKNOWN)
     return Archived(Kind.RUN, wire, id_, place, id_, stamp(wire, "created_at"), is_final=phase is Phase.OVER)
 
 
@@ -88,9 +89,7 @@ def _step(wire: Wire, place: str = "", run_id: str = "") -> Read:
     place, run_id = place or ident(wire, "thread_id"), run_id or ident(wire, "run_id")
     id_ = ident(wire)
     if not place or not run_id or not id_:
-        return Unreadable(
-            "a run step without an id" if not id_ else "a run step without a thread_id and a run_id"
-        )
+        return Unreadable("a run step without a thread_id and a run_id" if id_ else _NO_ID.format("run step"))
     ended = first(wire, STAMPS[2:], stamp)
     return Archived(
         Kind.STEP, wire, id_, place, run_id, stamp(wire, "created_at"), is_final=ended is not None
@@ -172,25 +171,21 @@ def calls(past: Past) -> Iterator[PastCall]:
         yield PastCall(When.BEFORE, "get", path_of("assistants", ident(past.agent)), past.agent)
     if past.conversation is not None:
         yield PastCall(When.BEFORE, "get", path_of(*thread), past.conversation)
-    created = {"id": past.run_id, "thread_id": past.place, "object": "thread.run", "status": "queued"}
     asked = {key: run[key] for key in ("assistant_id", "model") if run.get(key) is not None}
-    yield PastCall(
-        When.CREATED,
-        "post",
-        path_of(*thread, "runs"),
-        {**created, "created_at": run.get("created_at"), **asked},
-        asked,
-    )
+    created = {
+        "id": past.run_id,
+        "thread_id": past.place,
+        "object": "thread.run",
+        "status": "queued",
+        **asked,
+    }
+    created |= {"created_at": run.get("created_at")}
+    yield PastCall(When.CREATED, "post", path_of(*thread, "runs"), created, asked)
     yield PastCall(When.LAST, "get", path_of(*thread, "runs", past.run_id), run)
     if past.steps or past.has_all_steps:
         page = {"data": list(past.steps), "has_more": not past.has_all_steps}
-        yield PastCall(
-            When.AFTER,
-            "get",
-            path_of(*thread, "runs", past.run_id, "steps"),
-            page,
-            query={"order": "asc", "limit": 100},
-        )
+        path = path_of(*thread, "runs", past.run_id, "steps")
+        yield PastCall(When.AFTER, "get", path, page, query={"order": "asc", "limit": 100})
     query = {"order": "asc", **({"after": past.after} if past.after else {})}
     page = {"data": list(past.messages), "has_more": False}
     yield PastCall(When.AFTER, "get", path_of(*thread, "messages"), page, query=query)

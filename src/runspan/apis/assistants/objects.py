@@ -42,7 +42,7 @@ from ...core.model import (
     Usage,
 )
 from ...core.run_context import KEY
-from ..objects import COMMON_SETTINGS, Settings, error, settings, usage
+from ..objects import COMMON_SETTINGS, UNKNOWN, Settings, error, settings, usage
 from . import statuses
 from .tool_calls import tool_call
 
@@ -73,7 +73,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     if not id_ or not thread:
         return None
     status = text(wire, "status")
-    phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
+    phase, outcome = statuses.RUN.get(status or "", UNKNOWN)
     started_at, expires_at = stamp(wire, "started_at"), stamp(wire, "expires_at")
     if phase is not Phase.OVER and wire.keys() <= _POLLED:
         return Run(id_, thread, status, phase, started_at=started_at, expires_at=expires_at)

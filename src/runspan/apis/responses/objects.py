@@ -24,7 +24,7 @@ from ...core.fields import (
 )
 from ...core.model import Agent, Outcome, Phase, Run, RunRequest
 from ...core.run_context import KEY
-from ..objects import COMMON_SETTINGS, Settings, error, settings, usage
+from ..objects import COMMON_SETTINGS, UNKNOWN, Settings, error, settings, usage
 from . import items as items_of
 from . import parts, statuses
 
@@ -47,7 +47,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     status = text(wire, "status")
     if status is None and (wire.get("output") or wire.get("usage")):
         status = "completed"  # some servers have no word for it
-    phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
+    phase, outcome = statuses.RUN.get(status or "", UNKNOWN)
     if wire.keys() <= _POLLED:
         return Run(id_, id_, status, phase, outcome)
     reason = text_in(wire, "incomplete_details", "reason")

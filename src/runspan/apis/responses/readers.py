@@ -68,11 +68,7 @@ def sent_with(exchange: Exchange, seen: Observation) -> Observation:
     first = Message(f"{run_id}#prompt", "user", filled_in, sent_ns=exchange.request_ns)
     given = items_of.inputs(body.get("input"), run_id, exchange.request_ns)
     is_whole = not body.get("previous_response_id") and wire.conversation(body) is None
-    return replace(
-        seen,
-        messages=(first, *given) if filled_in else given,
-        created_conversation=is_whole,
-    )
+    return replace(seen, messages=(first, *given) if filled_in else given, created_conversation=is_whole)
 
 
 def input_items(exchange: Exchange) -> Observation:

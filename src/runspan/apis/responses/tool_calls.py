@@ -35,10 +35,7 @@ def is_output(item: Any) -> bool:
 
 
 def asks_app(item: Wire) -> bool:
-    """Whether the app is to run it: a function is its own, and others have an id to answer to then.
-
-    A program of the server calls others itself.
-    """
+    """Whether the app is to run it: a function, or what has an id to answer to; not what a program of the server calls."""
     is_of_program = text_in(item, "caller", "type") == "program"
     is_of_server = text(item, "execution") == "server"
     is_asked = text(item, "type") in _OF_APPS or (is_call(item) and bool(ident(item, "call_id")))
