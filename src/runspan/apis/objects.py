@@ -12,9 +12,8 @@ from ..core.jsontext import value_of
 from ..core.model import ApiError, Observation, Outcome, Phase, RunStep, Usage
 
 NOTHING: Mapping[str, Any] = {}
-Settings = Mapping[
-    str, tuple[str, Callable[[Wire, str], object]]
-]  # field on the wire -> name of the setting, reader
+# Field on the wire -> name of the setting, reader.
+Settings = Mapping[str, tuple[str, Callable[[Wire, str], object]]]
 
 MAX_LEVELS = 4  # envelopes of events, one in another
 UNKNOWN: tuple[None, None] = (None, None)

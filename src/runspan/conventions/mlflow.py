@@ -105,12 +105,12 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 def _plain(message: Message) -> dict[str, Any]:
     """A text alone is the content; several parts are a list of them."""
-    if all(part.type in ("text", "refusal") for part in message.parts):
-        return {
-            "role": message.role,
-            "content": "\n".join(part.text for part in message.parts if part.text is not None),
-        }
-    return {"role": message.role, "content": [_part(part) for part in message.parts]}
+    texts = [part.text for part in message.parts if part.text is not None]
+    is_text = all(part.type in ("text", "refusal") for part in message.parts)
+    return {
+        "role": message.role,
+        "content": "\n".join(texts) if is_text else [_part(p) for p in message.parts],
+    }
 
 
 def _part(part: Part) -> dict[str, Any]:
