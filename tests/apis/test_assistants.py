@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from runspan.apis.api import Exchange
-from runspan.apis.assistants.events import complete, read_event
-from runspan.apis.assistants.message_deltas import texts_of
+from runspan.apis.assistants import API
+from runspan.apis.assistants.events import complete, texts_of
 from runspan.apis.assistants.routes import match
 from runspan.core.model import (
     Agent,
@@ -22,6 +22,7 @@ from runspan.core.model import (
     Source,
     ToolCall,
 )
+from tests.support.stream_events import read as read_event
 
 RUN = {"id": "run_1", "thread_id": "t", "status": "queued", "created_at": 100}
 BAD_ANSWERS: tuple[Any, ...] = (
@@ -179,7 +180,7 @@ def test_messages_sent_with_a_thread_are_known_before_they_have_ids() -> None:
     assert (seen.conversation_id, seen.created_conversation, seen.messages) == ("t", True, sent)
     seen = read("post", "/threads/runs", RUN, {"thread": body})
     assert (seen.conversation_id, seen.created_conversation, seen.messages) == ("t", True, sent)
-    created = read_event("thread.created", {"id": "t"}, 7)
+    created = read_event(API, "thread.created", {"id": "t"}, 7)
     exchange = Exchange(match("post", "/threads/runs"), 5, 7, {"thread": body}, response={"created_at": 100})  # type: ignore[arg-type]
     assert complete(exchange, created).messages == sent
 
@@ -193,7 +194,7 @@ def test_deleted_messages_and_assistants() -> None:
 
 
 def test_events_carry_their_arrival_and_their_data() -> None:
-    run = read_event("thread.run.completed", {**RUN, "status": "incomplete"}, 7)
+    run = read_event(API, "thread.run.completed", {**RUN, "status": "incomplete"}, 7)
     assert (run.request_ns, run.response_ns, run.source, run.event) == (
         7,
         7,
@@ -202,7 +203,7 @@ def test_events_carry_their_arrival_and_their_data() -> None:
     )
     assert (run.runs[0].status, run.run_id, run.conversation_id) == ("incomplete", "run_1", "t")
     written = read_event(
-        "thread.message.completed", {**message("m", 1), "thread_id": "t", "run_id": "run_1"}, 7
+        API, "thread.message.completed", {**message("m", 1), "thread_id": "t", "run_id": "run_1"}, 7
     )
     assert ([m.id for m in written.messages], written.run_id, written.listing) == (["m"], "run_1", None)
 
@@ -220,7 +221,7 @@ def test_events_of_steps_tell_when_they_began_and_ended(
     name: str, seen_ns: int | None, done_ns: int | None
 ) -> None:
     seen = read_event(
-        f"thread.run.step.{name}", {"id": "s", "type": "tool_calls", "run_id": "r", "thread_id": "t"}, 7
+        API, f"thread.run.step.{name}", {"id": "s", "type": "tool_calls", "run_id": "r", "thread_id": "t"}, 7
     )
     assert seen.steps == (RunStep("s", "tool_calls", seen_ns=seen_ns, done_ns=done_ns),)
     assert (seen.run_id, seen.conversation_id) == ("r", "t")
@@ -231,7 +232,7 @@ def test_events_of_steps_tell_when_they_began_and_ended(
 )
 @pytest.mark.parametrize("data", [{}, {"id": 5}, {"id": "x", "thread_id": None}], ids=str)
 def test_unknown_events_never_raise(name: str, data: dict[str, Any]) -> None:
-    assert read_event(name, data, 7).response_ns == 7
+    assert read_event(API, name, data, 7).response_ns == 7
 
 
 def test_a_delta_tells_the_text_that_it_adds_to_a_message() -> None:

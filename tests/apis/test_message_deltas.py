@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runspan.apis.assistants.message_deltas import texts_of
+from runspan.apis.assistants.events import texts_of
 from runspan.apis.text_pieces import TextPieces, _end_of
 from runspan.core.ids import shown
 

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from runspan.apis.api import Exchange
-from runspan.apis.assistants import statuses
-from runspan.apis.assistants.events import complete, read_event
+from runspan.apis.assistants import API, statuses
+from runspan.apis.assistants.events import complete
 from runspan.apis.assistants.routes import match
 from runspan.core.model import (
     Agent,
@@ -24,6 +24,7 @@ from runspan.core.model import (
     Source,
     ToolCall,
 )
+from tests.support.stream_events import read as read_event
 
 STORES = {"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}}
 OF_THREAD = {"conversation_id": "t"}
@@ -197,13 +198,13 @@ def event(name: str, **told: Any) -> Observation:
     ],
 )
 def test_what_each_event_tells(name: str, data: dict[str, Any], told: dict[str, Any]) -> None:
-    assert read_event(name, data, 7) == event(name, **told)
+    assert read_event(API, name, data, 7) == event(name, **told)
 
 
 def test_a_streamed_thread_begins_with_what_its_request_held() -> None:
     matched = match("post", "/threads/runs")
     assert matched is not None
     exchange = Exchange(matched, 5, 7, body={"thread": NEW}, response={"id": "t", "created_at": 100})
-    created = read_event("thread.created", {"id": "t"}, 7)
+    created = read_event(API, "thread.created", {"id": "t"}, 7)
     told = {**OF_THREAD, "created_conversation": True, "messages": (NEW_HI,)}
     assert complete(exchange, created) == event("thread.created", **told)

@@ -11,6 +11,10 @@ from runspan.apis.assistants.step_deltas import CALL_CHARS, StepDeltas
 from runspan.core.model import Part, RunStep, ToolCall
 
 
+def take(deltas: StepDeltas, piece: Any) -> None:
+    deltas.take(piece, lambda id_: id_)
+
+
 def delta(*calls: dict[str, Any], id_: str = "step_1") -> dict[str, Any]:
     details = {"type": "tool_calls", "tool_calls": list(calls)}
     return {"id": id_, "object": "thread.run.step.delta", "delta": {"step_details": details}}
@@ -69,7 +73,7 @@ STEP = RunStep(
 def test_the_pieces_are_put_together(given: list[Any]) -> None:
     deltas = StepDeltas(1_000)
     for one in given:
-        deltas.take(one)
+        take(deltas, one)
     deltas.ended("step_2")
     assert deltas.steps(is_cut=True) == (STEP,)
     assert not any(call.is_incomplete for step in deltas.steps(is_cut=False) for call in step.tool_calls)
@@ -77,7 +81,7 @@ def test_the_pieces_are_put_together(given: list[Any]) -> None:
 
 def test_a_call_of_the_server_is_named_by_its_type() -> None:
     deltas = StepDeltas(1_000)
-    deltas.take(DELTAS[-1])
+    take(deltas, DELTAS[-1])
     (step,) = deltas.steps(is_cut=True)
     assert step.tool_calls == (ToolCall("c3", *("file_search",) * 2, is_incomplete=True),)
 
@@ -85,14 +89,14 @@ def test_a_call_of_the_server_is_named_by_its_type() -> None:
 def test_no_more_is_kept_than_allowed() -> None:
     deltas = StepDeltas(CALL_CHARS + 7)
     for text in ("12345", "678", "90", "x"):
-        deltas.take(delta({"index": 0, "type": "function", "function": {"arguments": text}}))
+        take(deltas, delta({"index": 0, "type": "function", "function": {"arguments": text}}))
     assert deltas.steps(is_cut=True)[0].tool_calls[0].arguments == "1234590"
 
 
 def test_calls_and_outputs_need_room_as_well() -> None:
     deltas = StepDeltas(2 * CALL_CHARS + 5)
     for index in range(3):
-        deltas.take(delta({"index": index, "id": f"c{index}", "type": "code_interpreter"}))
+        take(deltas, delta({"index": index, "id": f"c{index}", "type": "code_interpreter"}))
     outputs: list[dict[str, Any]] = [
         {"index": 0, "logs": "123"},
         {"index": 1, "logs": "456"},
@@ -100,8 +104,8 @@ def test_calls_and_outputs_need_room_as_well() -> None:
         {"index": 3, "image": {"file_id": "f2"}},
         {"index": 4, "logs": ""},
     ]
-    deltas.take(delta({"index": 0, "code_interpreter": {"outputs": outputs}}))
-    deltas.take(delta({"index": 9}, id_="step_2"))
+    take(deltas, delta({"index": 0, "code_interpreter": {"outputs": outputs}}))
+    take(deltas, delta({"index": 9}, id_="step_2"))
     (step,) = deltas.steps(is_cut=True)
     assert [call.id for call in step.tool_calls] == ["c0", "c1"]
     assert step.tool_calls[0].outputs == (Part("logs", "123"), Part("image", None, {"file_id": "f2"}))
@@ -120,8 +124,8 @@ ODD: list[Any] = [
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 def test_odd_deltas_cost_nothing(odd: Any) -> None:
     deltas = StepDeltas(1_000)
-    deltas.take(odd)
-    deltas.take(delta(5, {"index": 0, "function": {"outputs": [3, {"index": None}]}}))  # type: ignore[arg-type]
+    take(deltas, odd)
+    take(deltas, delta(5, {"index": 0, "function": {"outputs": [3, {"index": None}]}}))  # type: ignore[arg-type]
     deltas.steps(is_cut=True)
 
 
@@ -129,7 +133,7 @@ def test_odd_deltas_cost_nothing(odd: Any) -> None:
 def test_words_of_another_type_and_tools_of_later_days(given: Any) -> None:
     deltas = StepDeltas(1_000)
     deltas.ended("step_0")
-    deltas.take(given(delta({"index": 0, "id": [5], "type": 6, "function": {"name": 7, "arguments": 8}})))
-    deltas.take(given(delta({"index": 1, "id": "c", "type": "browse", "browse": {"input": "x"}})))
+    take(deltas, given(delta({"index": 0, "id": [5], "type": 6, "function": {"name": 7, "arguments": 8}})))
+    take(deltas, given(delta({"index": 1, "id": "c", "type": "browse", "browse": {"input": "x"}})))
     (step,) = deltas.steps(is_cut=False)
     assert step.tool_calls == (ToolCall("", "function", None, ""), ToolCall("c", *("browse",) * 2))

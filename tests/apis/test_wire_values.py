@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from runspan.apis.assistants import events, objects
+from runspan.apis.assistants import API, objects
 from runspan.apis.assistants.tool_calls import tool_call
+from runspan.core import fields
 from runspan.core.model import ApiError, Document, Message, Part, Run, RunRequest, RunStep, ToolCall, Usage
 from runspan.core.run_context import KEY
+from tests.support.stream_events import read
 
 
 def test_parts_of_every_kind_survive() -> None:
@@ -44,7 +46,7 @@ def test_a_message_of_a_run_that_leaves_its_role_out_is_the_runs() -> None:
     ids=lambda value: str(value)[:20],
 )
 def test_numbers_are_whole_and_safe_or_absent(value: Any, number: int | None) -> None:
-    assert objects.number({"n": value}, "n") == number
+    assert fields.number({"n": value}, "n") == number
 
 
 def test_settings_of_another_type_are_absent() -> None:
@@ -114,7 +116,7 @@ def test_settings_have_the_type_of_their_attribute(name: str, value: Any, kept: 
 )
 def test_tokens_are_counts(usage: Any, read: Usage | None) -> None:
     """A negative one would be refused by the counters, with a warning in the app's log."""
-    assert objects.usage(usage) == read
+    assert objects.usage(usage, *objects.SIDES) == read
 
 
 def test_what_a_newer_client_fills_in_is_left_out() -> None:
@@ -288,6 +290,6 @@ GHOST = {
 )
 def test_a_message_of_no_thread_may_bring_tokens(message: Any, expected: Usage | None) -> None:
     assert objects.usage_in_ghost(message) == expected
-    seen = events.read_event("thread.message.in_progress", message, 5, "t", "r")
+    seen = read(API, "thread.message.in_progress", message, 5, conversation_id="t", run_id="r")
     assert [step.usage for step in seen.steps] == ([expected] if expected else [])
     assert bool(seen.messages) is (expected is None)

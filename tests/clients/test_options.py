@@ -20,11 +20,11 @@ from tests.support import app
 from tests.support.tracing import attribute, traced
 
 ROUTES = {
-    f"{method} {operation.operation}": operation
+    call: route
     for table in (assistants.ROUTES, files.ROUTES)
-    for (method, *_), operation in table.items()
-    if method == "post"
-} | {"post /threads/runs": assistants.NEW_THREAD_AND_RUN.route}
+    for call, route in table.items()
+    if call.startswith("post ")
+}
 
 
 @pytest.mark.parametrize("name", ROUTES)

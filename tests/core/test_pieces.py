@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from runspan.core.conversation import Conversation
 from runspan.core.ids import numbered
 from runspan.core.model import Message, Outcome, Part
-from runspan.core.pieces import written
+from runspan.core.run_messages import written
 from tests.core.words import A, after, event
 
 LOOSE = numbered("", 0)

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runspan.apis.assistants.statuses import FINISH_REASONS, RUN, UNKNOWN, VOCABULARY
+from runspan.apis.assistants.statuses import FINISH_REASONS, RUN, VOCABULARY
+from runspan.apis.objects import UNKNOWN
 from runspan.core.lifecycle import Change, RunState, advance
 from runspan.core.model import Message, Observation, Part, Run, RunKey, RunRequest, Server, Source, ToolCall
 from runspan.core.timing import Entry, Moment

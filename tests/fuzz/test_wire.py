@@ -12,14 +12,14 @@ if reason := why_absent():
     pytest.skip(reason, allow_module_level=True)
 
 from runspan.apis.api import Exchange
-from runspan.apis.assistants import objects
-from runspan.apis.assistants.events import read_event
-from runspan.apis.assistants.message_deltas import texts_of
+from runspan.apis.assistants import API, objects
+from runspan.apis.assistants.events import texts_of
 from runspan.apis.assistants.routes import match
 from runspan.core import sse
 from runspan.core.model import Observation
 from tests.fuzz.seeds import Told, tales
 from tests.fuzz.spoil import spoilt
+from tests.support.stream_events import read as read_event
 
 told = st.sampled_from([told for tale in tales() for told in tale if told.event != ""])
 
@@ -29,7 +29,7 @@ def read(of: Told, answer: object, body: object, query: object) -> Observation:
     assert found is not None
     parts = [part if isinstance(part, dict) else {} for part in (body, query, answer)]
     if of.event:
-        return read_event(of.event, parts[2], 7)
+        return read_event(API, of.event, parts[2], 7)
     return found.route.read(Exchange(found, 3, 7, *parts))
 
 

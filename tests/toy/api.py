@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runspan.apis.api import RUN, Api, EventKind, Events, Exchange, FollowUp, Match, Route
+from runspan.apis.api import RUN, Api, EventKind, Events, Exchange, FollowUp, Match, Route, StepPieces
 from runspan.core import conversation, run_messages
 from runspan.core.fields import Wire, items, mapping, text
 from runspan.core.jsontext import loads
@@ -29,7 +29,6 @@ from runspan.core.model import (
     Run,
     RunRequest,
     RunStep,
-    Source,
     ToolCall,
     Usage,
     Vocabulary,
@@ -134,7 +133,7 @@ def match(method: str, url: str) -> Match | None:
 
 
 class Pieces:
-    """Of notes. A toy engine tells no steps in pieces."""
+    """Of notes."""
 
     def __init__(self, max_chars: int) -> None:
         self._texts: dict[str, str] = {}
@@ -149,22 +148,10 @@ class Pieces:
     def texts(self) -> dict[str, str]:
         return self._texts
 
-    def steps(self, *, is_cut: bool) -> tuple[RunStep, ...]:
-        return ()
 
-
-def _event(
-    name: str,
-    data: Wire,
-    at_ns: int,
-    conversation_id: str | None = None,
-    run_id: str | None = None,
-    since_ns: int | None = None,
-) -> Observation:
-    seen = Observation(request_ns=since_ns or at_ns, response_ns=at_ns, source=Source.STREAM, event=name)
-    seen = replace(seen, conversation_id=conversation_id, run_id=run_id)
-    if name == "note-whole":
-        return replace(seen, messages=(replace(note(data), run_id=run_id, role="assistant"),))
+def _event(data: Wire, seen: Observation) -> Observation:
+    if seen.event == "note-whole":
+        return replace(seen, messages=(replace(note(data), run_id=seen.run_id, role="assistant"),))
     run = job(data)
     return replace(seen, runs=(run,), run_id=run.id, conversation_id=run.conversation_id) if run else seen
 
@@ -211,7 +198,7 @@ API = Api(
             lambda data: None,
             lambda exchange, seen: seen,
             Pieces,
-            Pieces,
+            StepPieces,
             lambda data: ApiError("trouble"),
         ),
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -18,6 +18,9 @@ from ..core.conversation import Conversation
 from ..core.fields import Wire
 from ..core.lifecycle import RunState
 from ..core.model import ApiError, Observation, Phase, Run, RunKey, RunRequest, RunStep, Source, Vocabulary
+from .objects import error_of_event
+from .text_pieces import KeyOf
+from .text_pieces import TextPieces as TextPieces
 
 # ---------------------------------------------------------------- calls
 
@@ -95,48 +98,21 @@ BEGINNINGS = frozenset({EventKind.MESSAGE_BEGAN, EventKind.STEP_BEGAN})
 ENDS = frozenset({EventKind.MESSAGE_ENDED, EventKind.STEP_ENDED})
 RUNS = frozenset({EventKind.RUN, EventKind.CALLS_WAIT})
 
-KeyOf = Callable[[str], "str | None"]  # id of a piece -> the message or step that it belongs to
 
+class StepPieces:
+    """Puts the tool calls of one stream's steps together from their deltas. This one knows none: its steps come whole."""
 
-class TextPieces(Protocol):
-    """Puts the texts of one stream's messages together from their deltas, for messages that never come whole."""
+    def __init__(self, max_chars: int) -> None: ...
 
     def take(self, delta: Any, key_of: KeyOf) -> None:
-        """One delta: a dict, a model of the client, or what `Events.piece` gave for it."""
+        """One delta: a dict, or a model of the client."""
 
     def ended(self, key: str) -> None:
-        """The message itself came, whole."""
-
-    def texts(self) -> dict[str, str]:
-        """What is left, by key of the message."""
-
-
-class StepPieces(Protocol):
-    """The same for the tool calls of steps."""
-
-    def take(self, delta: Any, key_of: KeyOf) -> None: ...
-
-    def ended(self, key: str) -> None: ...
+        """The step itself came, whole."""
 
     def steps(self, *, is_cut: bool) -> tuple[RunStep, ...]:
         """Steps that did not end. Not `is_cut`: the stream ended where it should, so the pieces are all there are."""
-
-
-class EventReader(Protocol):
-    """One event, never a delta, that the server sent between `since_ns` and its arrival `at_ns`.
-
-    `conversation_id`, `run_id`: of the stream, as far as they are known; what it says is theirs.
-    """
-
-    def __call__(
-        self,
-        name: str,
-        data: Wire,
-        at_ns: int,
-        conversation_id: str | None = None,
-        run_id: str | None = None,
-        since_ns: int | None = None,
-    ) -> Observation: ...
+        return ()
 
 
 class Events(Struct, frozen=True, gc=False):
@@ -147,14 +123,14 @@ class Events(Struct, frozen=True, gc=False):
     waits_mark: str  # stands in each event of the kind CALLS_WAIT
     opened: Callable[[Any, Any], tuple[str, Any]]  # (name, data) as they came -> (name, object), unwrapped
     is_wrapped: Callable[[Any], bool]  # whether data under a known name still has something around them
-    read: EventReader
-    piece: Callable[
-        [Any], tuple[str, str] | None
-    ]  # (message id, text) of a usual TEXT_DELTA; None: keep it whole
+    # (object, the event's name, times and ids as far as they are known) -> with what the event says; never of a delta.
+    read: Callable[[Wire, Observation], Observation]
+    # (message id, text) of a usual TEXT_DELTA; None: keep it whole.
+    piece: Callable[[Any], tuple[str, str] | None]
     complete: Callable[[Exchange, Observation], Observation]  # adds what the request of the stream said
     new_texts: Callable[[int], TextPieces]  # given the most characters to keep
-    new_steps: Callable[[int], StepPieces]
-    error: Callable[[Any], ApiError]  # of an ERROR event
+    new_steps: Callable[[int], StepPieces] = StepPieces
+    error: Callable[[Any], ApiError] = error_of_event  # of an ERROR event
     # Where the app may answer calls before their run is told to wait: (ended step as JSON, run id) -> such a run, as JSON.
     asking: Callable[[bytes, str], bytes | None] = lambda _step, _run_id: None
     # Where a typed event of the client has its name, and its data (None: it is the data itself).
@@ -178,11 +154,8 @@ class FollowUp(Struct, frozen=True, gc=False):
 
 RUN = "run"  # the follow-up that every API has: the run itself
 USAGE = "usage"  # what no follow-up brings
-
-
-Lacks = Callable[
-    [RunState, Conversation, bool], "list[str]"
-]  # (state, conversation, whether content is kept)
+# (state, conversation, whether content is kept) -> names of follow-ups
+Lacks = Callable[[RunState, Conversation, bool], "list[str]"]
 
 
 class Api(Struct, frozen=True, gc=False, eq=False):

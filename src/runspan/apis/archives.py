@@ -127,6 +127,14 @@ def id_or_object(wire: Wire, key: str) -> tuple[str, Mapping[str, object]]:
     return (ident(found) or ident(wire, key)), found
 
 
+def conversation(wire: Wire, name: str) -> Read:
+    """A conversation, which its API calls by that name."""
+    id_ = ident(wire)
+    if not id_:
+        return Unreadable(f"a {name} without an id")
+    return Archived(Kind.CONVERSATION, wire, id_, id_, at=stamp(wire, "created_at"))
+
+
 def path_of(*words: str) -> str:
     """A path with ids in it, which may hold anything."""
     return "/" + "/".join(quote(word, safe="", errors="replace") for word in words)

@@ -1,4 +1,4 @@
-"""Files and vector stores: what apps do around runs. (method, path) -> Route -> Observation, one table.
+"""Files and vector stores: what apps do around runs, in one table.
 
 The bytes of files are never looked at; their names are content. openai 1.30 has vector stores under `client.beta`, later ones under
 `client`: the paths are the same.
@@ -6,25 +6,22 @@ The bytes of files are never looked at; their names are content. openai 1.30 has
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
-from ..core import fields as wire
-from ..core.fields import Wire, real, texts
+from ..core.fields import Wire, items, mapping, number, real, text, texts
 from ..core.model import Document, Observation, Search, Stored
-from .api import Api, Exchange, Match, Route
+from .api import Api, Exchange, Route
 from .objects import error
-from .urls import matcher, segments_of
+from .urls import Table, matcher
 
 COUNTS = ("in_progress", "completed", "failed", "cancelled", "total")
 
-# ---------------------------------------------------------------- readers
 
-
-def _seen(exchange: Exchange, stored: Stored, search: Search | None = None) -> Observation:
+def _seen(exchange: Exchange, search: Search | None = None, **told: Any) -> Observation:
     return Observation(
-        request_ns=exchange.request_ns, response_ns=exchange.response_ns, stored=stored, search=search
+        request_ns=exchange.request_ns, response_ns=exchange.response_ns, stored=Stored(**told), search=search
     )
 
 
@@ -32,12 +29,10 @@ def _file(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            file_id=exchange.match.object_id or wire.text(told, "id"),
-            file_name=wire.text(told, "filename"),
-            file_bytes=wire.number(told, "bytes"),
-            purpose=wire.text(told, "purpose") or wire.text(exchange.body, "purpose"),
-        ),
+        file_id=_object_id(exchange),
+        file_name=text(told, "filename"),
+        file_bytes=number(told, "bytes"),
+        purpose=text(told, "purpose") or text(exchange.body, "purpose"),
     )
 
 
@@ -45,12 +40,10 @@ def _store(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            store_id=exchange.match.store_id or wire.text(told, "id"),
-            store_name=wire.text(told, "name"),
-            status=wire.text(told, "status"),
-            counts=_counts(told),
-        ),
+        store_id=exchange.match.store_id or text(told, "id"),
+        store_name=text(told, "name"),
+        status=text(told, "status"),
+        counts=_counts(told),
     )
 
 
@@ -58,12 +51,10 @@ def _store_file(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            file_id=exchange.match.object_id or wire.text(told, "id") or wire.text(exchange.body, "file_id"),
-            store_id=exchange.match.store_id,
-            status=wire.text(told, "status"),
-            error=error(wire.mapping(told, "last_error")),
-        ),
+        file_id=_object_id(exchange) or text(exchange.body, "file_id"),
+        store_id=exchange.match.store_id,
+        status=text(told, "status"),
+        error=error(mapping(told, "last_error")),
     )
 
 
@@ -71,89 +62,71 @@ def _batch(exchange: Exchange) -> Observation:
     told = exchange.response
     return _seen(
         exchange,
-        Stored(
-            store_id=exchange.match.store_id,
-            batch_id=exchange.match.object_id or wire.text(told, "id"),
-            status=wire.text(told, "status"),
-            counts=_counts(told),
-        ),
+        store_id=exchange.match.store_id,
+        batch_id=_object_id(exchange),
+        status=text(told, "status"),
+        counts=_counts(told),
     )
 
 
+def _object_id(exchange: Exchange) -> str | None:
+    return exchange.match.object_id or text(exchange.response, "id")
+
+
 def _search(exchange: Exchange) -> Observation:
-    query, top_k = wire.text(exchange.body, "query"), wire.number(exchange.body, "max_num_results")
+    query, top_k = text(exchange.body, "query"), number(exchange.body, "max_num_results")
     queries = texts(exchange.body, "query") if query is None else (query,)
-    search = Search(queries, top_k, tuple(map(_document, wire.items(exchange.response, "data"))))
-    return _seen(exchange, Stored(store_id=exchange.match.store_id), search)
+    search = Search(queries, top_k, tuple(map(_document, items(exchange.response, "data"))))
+    return _seen(exchange, search, store_id=exchange.match.store_id)
 
 
-def _document(wire_: Wire) -> Document:
-    chunks = [text for part in wire.items(wire_, "content") if (text := wire.text(part, "text")) is not None]
+def _document(wire: Wire) -> Document:
+    chunks = [chunk for part in items(wire, "content") if (chunk := text(part, "text")) is not None]
     return Document(
-        file_id=wire.text(wire_, "file_id"),
-        file_name=wire.text(wire_, "filename"),
-        score=real(wire_, "score"),
+        file_id=text(wire, "file_id"),
+        file_name=text(wire, "filename"),
+        score=real(wire, "score"),
         text="\n".join(chunks) if chunks else None,
     )
 
 
 def _counts(told: Wire) -> Mapping[str, int]:
-    counts = wire.mapping(told, "file_counts")
-    return {name: number for name in COUNTS if (number := wire.number(counts, name)) is not None}
-
-
-# ---------------------------------------------------------------- the table
+    counts = mapping(told, "file_counts")
+    return {name: found for name in COUNTS if (found := number(counts, name)) is not None}
 
 
 _write = partial(Route, is_write=True, is_apart=True)
 _read = partial(Route, is_apart=True)
 _list = partial(Route, is_apart=True, is_list=True)
 
-# (method, number of path segments, first, third, fifth) -> Route. Ids stand at segments 2 and 4.
-ROUTES: Mapping[tuple[str, int, str, str, str], Route] = {
-    ("post", 1, "files", "", ""): _write("upload_file", _file, reads_body=True, uploads=True),
-    ("get", 1, "files", "", ""): _list("list_files", _file),
-    ("get", 2, "files", "", ""): _read("get_file", _file),
-    ("delete", 2, "files", "", ""): _write("delete_file", _file),
-    ("get", 3, "files", "content", ""): _read("get_file_content", _file, gives_file=True),
-    ("post", 1, "vector_stores", "", ""): _write("create_vector_store", _store),
-    ("get", 1, "vector_stores", "", ""): _list("list_vector_stores", _store),
-    ("get", 2, "vector_stores", "", ""): _read("get_vector_store", _store),
-    ("post", 2, "vector_stores", "", ""): _write("update_vector_store", _store),
-    ("delete", 2, "vector_stores", "", ""): _write("delete_vector_store", _store),
-    ("post", 3, "vector_stores", "search", ""): _write("retrieval", _search, reads_body=True),
-    ("post", 3, "vector_stores", "files", ""): _write(
-        "create_vector_store_file", _store_file, reads_body=True
-    ),
-    ("get", 3, "vector_stores", "files", ""): _list("list_vector_store_files", _store),
-    ("get", 4, "vector_stores", "files", ""): _read("get_vector_store_file", _store_file, is_poll=True),
-    ("post", 4, "vector_stores", "files", ""): _write("update_vector_store_file", _store_file),
-    ("delete", 4, "vector_stores", "files", ""): _write("delete_vector_store_file", _store_file),
-    ("get", 5, "vector_stores", "files", "content"): _read(
+ROUTES: Table = {
+    "post /files": _write("upload_file", _file, reads_body=True, uploads=True),
+    "get /files": _list("list_files", _file),
+    "get /files/{object}": _read("get_file", _file),
+    "delete /files/{object}": _write("delete_file", _file),
+    "get /files/{object}/content": _read("get_file_content", _file, gives_file=True),
+    "post /vector_stores": _write("create_vector_store", _store),
+    "get /vector_stores": _list("list_vector_stores", _store),
+    "get /vector_stores/{store}": _read("get_vector_store", _store),
+    "post /vector_stores/{store}": _write("update_vector_store", _store),
+    "delete /vector_stores/{store}": _write("delete_vector_store", _store),
+    "post /vector_stores/{store}/search": _write("retrieval", _search, reads_body=True),
+    "post /vector_stores/{store}/files": _write("create_vector_store_file", _store_file, reads_body=True),
+    "get /vector_stores/{store}/files": _list("list_vector_store_files", _store),
+    "get /vector_stores/{store}/files/{object}": _read("get_vector_store_file", _store_file, is_poll=True),
+    "post /vector_stores/{store}/files/{object}": _write("update_vector_store_file", _store_file),
+    "delete /vector_stores/{store}/files/{object}": _write("delete_vector_store_file", _store_file),
+    "get /vector_stores/{store}/files/{object}/content": _read(
         "get_vector_store_file_content", _store_file, gives_file=True
     ),
-    ("post", 3, "vector_stores", "file_batches", ""): _write("create_file_batch", _batch),
-    ("get", 4, "vector_stores", "file_batches", ""): _read("get_file_batch", _batch, is_poll=True),
-    ("post", 5, "vector_stores", "file_batches", "cancel"): _write("cancel_file_batch", _batch),
-    ("get", 5, "vector_stores", "file_batches", "files"): _list("list_file_batch_files", _batch),
+    "post /vector_stores/{store}/file_batches": _write("create_file_batch", _batch),
+    "get /vector_stores/{store}/file_batches/{object}": _read("get_file_batch", _batch, is_poll=True),
+    "post /vector_stores/{store}/file_batches/{object}/cancel": _write("cancel_file_batch", _batch),
+    "get /vector_stores/{store}/file_batches/{object}/files": _list("list_file_batch_files", _batch),
 }
 
+match = matcher(ROUTES)
 
-def _match(method: str, path: str) -> Match | None:
-    segments = segments_of(path)
-    count, is_store = len(segments), segments[0] == "vector_stores"
-    third, fifth = segments[2] if count > 2 else "", segments[4] if count > 4 else ""
-    route = ROUTES.get((method.lower(), count, segments[0], third, fifth))
-    if route is None:
-        return None
-    second, fourth = segments[1] if count > 1 else None, segments[3] if count > 3 else None
-    return Match(route, store_id=second, object_id=fourth) if is_store else Match(route, object_id=second)
-
-
-match = matcher(("/files", "/vector_stores"), re.compile(r"/(files|vector_stores)(?=/|$)"), _match)
-
-
-# ---------------------------------------------------------------- helpers of the client
 
 # What a helper that uploads, creates and polls is, as one call: (resource, method) -> Route.
 HELPERS: Mapping[tuple[str, str], Route] = {

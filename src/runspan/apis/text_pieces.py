@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core import ids
 
+KeyOf = Callable[[str], "str | None"]  # id of a piece -> the message or step that it belongs to
 TextsOf = Callable[[Any], Iterable[tuple[str, str]]]  # of one delta: (message id, text) for each piece
 WholeOf = Callable[[Any], "tuple[str, str] | None"]  # (message id, text) of what has the text of all pieces
 
@@ -22,8 +23,7 @@ class TextPieces:
         self._texts: dict[str, list[str]] = {}  # by key of the message
         self._loose: list[tuple[str, str]] = []  # id and text of pieces of which no message is known
 
-    def take(self, delta: Any, key_of: Callable[[str], str | None]) -> None:
-        """`key_of(id)`: the message that a piece under this id belongs to."""
+    def take(self, delta: Any, key_of: KeyOf) -> None:
         whole = self._whole_of(delta)
         for id_, text in self._texts_of(delta) if whole is None else (whole,):
             key = key_of(id_)

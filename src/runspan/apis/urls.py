@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote
 
-from .api import Match
+from .api import Match, Route
 
 Find = Callable[[str, str], Match | None]
+Table = Mapping[str, Route]  # by `method /path`, where an id of `Match` stands as `{run}`
 
 MAX_SEGMENTS = 6  # of the longest path in a table of routes
 
 
-def matcher(prefixes: tuple[str, ...], word: re.Pattern[str], find: Find) -> Find:
-    """(method, URL) -> the endpoint; None: it is not a call of the API. `find` does so for paths that begin with a prefix.
+def matcher(table: Table) -> Find:
+    """(method, URL) -> the endpoint; None: it is not a call of the API.
 
-    In an absolute URL a path may begin at each `word`, as a gateway or a project may be called like one.
+    In an absolute URL a path may begin at each word that begins one, as a gateway or a project may be called like it.
     """
+    routes: dict[tuple[str, tuple[str | None, ...]], tuple[Route, list[str]]] = {}
+    for line, route in table.items():
+        method, path = line.split()
+        words = segments_of(path)
+        names = [f"{word[1:-1]}_id" for word in words if word[0] == "{"]
+        routes[method, tuple(None if word[0] == "{" else word for word in words)] = route, names
+    literal = {words for _, words in routes if None not in words}
+    first = {str(words[0]) for _, words in routes}
+    prefixes = tuple(f"/{word}" for word in first)
+    beginning = re.compile(f"/({'|'.join(first)})(?=/|$)")
+
+    def find(method: str, path: str) -> Match | None:
+        words = tuple(segments_of(path))
+        shape = words if words in literal else tuple(None if n % 2 else word for n, word in enumerate(words))
+        if (method.lower(), shape) not in routes:
+            return None
+        route, names = routes[method.lower(), shape]
+        return Match(route, **dict(zip(names, words[1::2], strict=False)))
 
     def match(method: str, url: str) -> Match | None:
         if url.startswith(prefixes):
             return find(method, url)
-        return next(filter(None, (find(method, path) for path in _paths_from(url, word))), None)
+        return next(filter(None, (find(method, path) for path in _paths_from(url, beginning))), None)
 
     return match
 
 
-def _paths_from(url: str, word: re.Pattern[str]) -> Iterator[str]:
+def _paths_from(url: str, beginning: re.Pattern[str]) -> Iterator[str]:
     """A relative URL without its first slash is one path."""
     _, is_absolute, rest = url.partition("://")
     if not is_absolute:
@@ -35,7 +54,7 @@ def _paths_from(url: str, word: re.Pattern[str]) -> Iterator[str]:
         return
     path = rest.partition("/")[2].partition("?")[0].rstrip("/")
     path = "/" + "/".join(path.split("/")[-MAX_SEGMENTS:])
-    for found in word.finditer(path):
+    for found in beginning.finditer(path):
         yield path[found.start() :]
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from ..core.jsontext import dumps
 from ..core.model import SpanData
 from ..core.redact import clean
-from .genai import Value
+from .genai import Found, Value
 
 MAX_KEYS = 64  # of metadata; the API has 16. The SDK keeps 128 attributes of a span, and drops the first for the last
 
@@ -18,7 +18,7 @@ MAX_KEYS = 64  # of metadata; the API has 16. The SDK keeps 128 attributes of a 
 class BackendAttributes:
     """`attributes(span, max_chars)` is for spans of runs and calls; the rest for the app's own spans and `runspan.context`."""
 
-    attributes: Callable[[SpanData, int], dict[str, Value]] = lambda _span, _max_chars: {}
+    attributes: Callable[[SpanData, int], Found] = lambda _span, _max_chars: {}
     # Kind of an observed span -> attributes.
     kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     twins: Mapping[str, str] = field(default_factory=dict)  # our attribute -> the backend's name for it

@@ -13,7 +13,6 @@ from ..core.model import (
     OF_MODELS,
     OF_RUNS,
     USD,
-    Agent,
     CallFacts,
     Cost,
     RunFacts,
@@ -108,12 +107,6 @@ def server(of: Server) -> Found:
 # ---------------------------------------------------------------- one function per kind of span
 
 
-def _agent(of: Agent | None) -> Found:
-    if of is None:
-        return {}
-    return {AGENT_ID: of.id, AGENT_NAME: of.name, "gen_ai.agent.description": of.description}
-
-
 def _common(facts: RunFacts) -> Found:
     run = facts.run
     return {
@@ -126,7 +119,9 @@ def _common(facts: RunFacts) -> Found:
 
 
 def _run(facts: RunFacts, max_chars: int) -> Found:
-    said = _common(facts) | _agent(facts.agent)
+    said, agent = _common(facts), facts.agent
+    if agent is not None:
+        said |= {AGENT_ID: agent.id, AGENT_NAME: agent.name, "gen_ai.agent.description": agent.description}
     said[DATA_SOURCE] = facts.data_source_id
     said |= server(facts.server)
     said[API] = facts.api
@@ -136,7 +131,7 @@ def _run(facts: RunFacts, max_chars: int) -> Found:
     run = facts.run
     if run is None or not run.id:
         return said
-    of_assistant = facts.agent.file_ids if facts.agent else ()  # of the API's first version
+    of_assistant = agent.file_ids if agent else ()  # of the API's first version
     return said | {
         "runspan.run.id": run.id,
         "runspan.run.status": run.status,

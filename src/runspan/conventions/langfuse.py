@@ -13,7 +13,7 @@ from ..core.jsontext import dumps, fit
 from ..core.model import OF_MODELS, OF_RUNS, USD, Cost, Outcome, RunFacts, SpanData, Usage
 from . import genai, observed, openinference
 from .backend_attributes import BackendAttributes, each
-from .genai import Value
+from .genai import Found
 
 TYPE = "langfuse.observation.type"
 LEVEL = "langfuse.observation.level"
@@ -25,36 +25,34 @@ COST = "langfuse.observation.cost_details"
 FIRST_CHUNK = "langfuse.observation.completion_start_time"
 METADATA = "langfuse.observation.metadata"
 
-_TYPES: Mapping[str, str] = {
-    "LLM": "generation",
-    "CHAIN": "span",
-}  # the others are called as in OpenInference
+# The others are called as in OpenInference.
+_TYPES: Mapping[str, str] = {"LLM": "generation", "CHAIN": "span"}
 
 
-def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
+def attributes(span: SpanData, max_chars: int) -> Found:
     facts = span.facts
     kind = openinference.kind(span)
-    found: dict[str, Value | None] = {TYPE: _TYPES.get(kind, kind.lower())}
+    found: Found = {TYPE: _TYPES.get(kind, kind.lower())}
     if isinstance(facts, RunFacts):
         if span.kind in OF_RUNS:
             found |= _run(facts)
         if span.kind in OF_MODELS:
             found |= _generation(facts, max_chars)
-    return {key: value for key, value in found.items() if value is not None}
+    return found
 
 
-def _run(facts: RunFacts) -> dict[str, Value | None]:
+def _run(facts: RunFacts) -> Found:
     """An end that is no error but not what was asked for is a warning; errors show by the span's status."""
     run = facts.run
     reason = facts.unfinished and f"unfinished: {facts.unfinished}"
     if run is not None and run.outcome is Outcome.INCOMPLETE:
         reason = f"incomplete: {run.incomplete_reason or 'reason not told'}"
-    said: dict[str, Value | None] = {LEVEL: "WARNING", STATUS_MESSAGE: reason} if reason else {}
+    said: Found = {LEVEL: "WARNING", STATUS_MESSAGE: reason} if reason else {}
     metadata = run.metadata if run is not None else {}
     return {**said, **each(METADATA, metadata)}
 
 
-def _generation(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:
+def _generation(facts: RunFacts, max_chars: int) -> Found:
     run = facts.run
     if run is None:
         return {}

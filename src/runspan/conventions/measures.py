@@ -65,7 +65,7 @@ def of_run(span: SpanData) -> Iterator[Measure]:
     facts = span.facts
     if span.kind not in OF_RUNS or not isinstance(facts, RunFacts):
         return
-    of = dict(_attributes(facts))
+    of = _attributes(facts)
     ended = {**of, **_error(span)}
     answered = {**of, "gen_ai.response.model": facts.run.model} if facts.run and facts.run.model else of
     yield RUNS, 1, {**ended, STATUS: status(facts)}
@@ -103,7 +103,7 @@ def of_tool(span: SpanData) -> Iterator[Measure]:
 def of_unrecorded(span: SpanData) -> Iterator[Measure]:
     """A run that was sampled out: nobody followed it, so there is its start and nothing more."""
     if isinstance(span.facts, RunFacts):
-        yield RUNS, 1, {**dict(_attributes(span.facts)), STATUS: UNRECORDED}
+        yield RUNS, 1, {**_attributes(span.facts), STATUS: UNRECORDED}
 
 
 def status(facts: RunFacts) -> str:
@@ -113,16 +113,14 @@ def status(facts: RunFacts) -> str:
     return (facts.run.status if facts.run is not None else None) or NOT_STARTED
 
 
-def _attributes(facts: RunFacts) -> Iterator[tuple[str, Value]]:
-    yield genai.PROVIDER, facts.server.provider
-    model = genai.request_model(facts)
-    if model:
-        yield genai.REQUEST_MODEL, model
-    if facts.agent is not None and facts.agent.name:
-        yield genai.AGENT_NAME, facts.agent.name
-    for key, value in genai.server(facts.server).items():
-        if isinstance(value, str | int):
-            yield key, value
+def _attributes(facts: RunFacts) -> dict[str, Value]:
+    found = {
+        genai.PROVIDER: facts.server.provider,
+        genai.REQUEST_MODEL: genai.request_model(facts) or None,
+        genai.AGENT_NAME: (facts.agent.name or None) if facts.agent else None,
+        **genai.server(facts.server),
+    }
+    return {key: value for key, value in found.items() if isinstance(value, str | int)}
 
 
 def _tool(tool: ToolFacts) -> Mapping[str, Value]:

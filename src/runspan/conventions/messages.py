@@ -15,6 +15,8 @@ from ..core.model import Document, Message, Outcome, Part, ToolCall
 
 def part(of: Part) -> Json:
     """One part; a type without a row keeps its own name and fields (the schema's generic part)."""
+    if of.call is not None:
+        return {"type": of.type, "id": of.call.id, **_CALLS[of.type](of.call)}
     if of.text is None and of.type in ("text", "refusal"):
         return {"type": of.type}
     known = _PARTS.get(of.type)
@@ -34,29 +36,21 @@ def _image_url(of: Part) -> Json:
     return _with({"type": "uri", "modality": "image", "uri": of.fields.get("url")}, fields)
 
 
-def _tool_call(of: Part) -> Json:
-    call = _call_of(of)
-    return {
-        "type": of.type,
-        "id": call.id,
-        "name": call.name or call.type,  # the schema wants a word
-        "arguments": arguments(call),
-        **_marks(call, "arguments"),
-    }
+def _asked(call: ToolCall) -> dict[str, Json]:
+    name = call.name or call.type  # the schema wants a word
+    return {"name": name, "arguments": arguments(call), **_marks(call, "arguments")}
 
 
-def _tool_response(of: Part) -> Json:
-    call = _call_of(of)
+def _answered(call: ToolCall) -> dict[str, Json]:
     said = call.output or ""
     value = parsed(said)
     response = value if isinstance(value, dict | list) else said  # a bare number or word is a text
-    return {"type": of.type, "id": call.id, "response": response, **_marks(call, "output")}
+    return {"response": response, **_marks(call, "output")}
 
 
-def _server_call(of: Part) -> Json:
-    call = _call_of(of)
-    said = _with({"type": call.type}, {**_server_arguments(call), **_marks(call, "arguments")})
-    return {"type": of.type, "id": call.id, "name": call.name, "server_tool_call": said}
+def _server_asked(call: ToolCall) -> dict[str, Json]:
+    said = {**_server_arguments(call), **_marks(call, "arguments")}
+    return {"name": call.name, "server_tool_call": _with({"type": call.type}, said)}
 
 
 def _server_arguments(call: ToolCall) -> dict[str, Json]:
@@ -66,9 +60,8 @@ def _server_arguments(call: ToolCall) -> dict[str, Json]:
     return dict(given) if isinstance(given, dict) else {} if given is None else {"arguments": given}
 
 
-def _server_response(of: Part) -> Json:
+def _server_answered(call: ToolCall) -> dict[str, Json]:
     """Of a search only what was found: the contents stand on the span of the tool."""
-    call = _call_of(of)
     found: dict[str, Json] = {"type": call.type}
     if call.outputs:
         found["outputs"] = code_outputs(call)
@@ -76,11 +69,7 @@ def _server_response(of: Part) -> Json:
         found["results"] = search_results(call.documents)
     if call.output is not None:
         found |= {"output": call.output, **_marks(call, "output")}
-    return {"type": of.type, "id": call.id, "server_tool_call_response": found}
-
-
-def _call_of(part: Part) -> ToolCall:
-    return part.call or ToolCall("")
+    return {"server_tool_call_response": found}
 
 
 def _marks(call: ToolCall, what: str) -> dict[str, Json]:
@@ -98,10 +87,12 @@ _PARTS: Mapping[str, Callable[[Part], Json]] = {
     "image_file": lambda of: _with({"type": "file", "modality": "image"}, of.fields),
     "image_url": _image_url,
     "attachment": lambda of: _with({"type": "file", "modality": "document"}, of.fields),
-    transcript.CALL: _tool_call,
-    transcript.RESPONSE: _tool_response,
-    transcript.SERVER_CALL: _server_call,
-    transcript.SERVER_RESPONSE: _server_response,
+}
+_CALLS: Mapping[str, Callable[[ToolCall], dict[str, Json]]] = {
+    transcript.CALL: _asked,
+    transcript.RESPONSE: _answered,
+    transcript.SERVER_CALL: _server_asked,
+    transcript.SERVER_RESPONSE: _server_answered,
 }
 
 

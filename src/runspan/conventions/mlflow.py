@@ -6,7 +6,7 @@ key alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core import transcript
@@ -14,7 +14,7 @@ from ..core.jsontext import dumps, fit
 from ..core.model import OF_MODELS, USD, Message, Part, RunFacts, SpanData, ToolCall, Usage
 from . import observed, openinference
 from .backend_attributes import BackendAttributes
-from .genai import Value
+from .genai import Found
 from .messages import call_results, shown
 
 TYPE = "mlflow.spanType"
@@ -23,24 +23,22 @@ TOOLS = "mlflow.chat.tools"
 TOKENS = "mlflow.chat.tokenUsage"
 COST = "mlflow.llm.cost"
 
-_TYPES: Mapping[str, str] = {
-    "LLM": "CHAT_MODEL",
-    "CHAIN": "TASK",
-}  # the others are called as in OpenInference
+# The others are called as in OpenInference.
+_TYPES: Mapping[str, str] = {"LLM": "CHAT_MODEL", "CHAIN": "TASK"}
 
 
-def attributes(span: SpanData, max_chars: int) -> dict[str, Value]:
+def attributes(span: SpanData, max_chars: int) -> Found:
     facts = span.facts
     kind = openinference.kind(span)
-    found: dict[str, Value | None] = {TYPE: _TYPES.get(kind, kind)}
+    found: Found = {TYPE: _TYPES.get(kind, kind)}
     if span.kind in OF_MODELS and isinstance(facts, RunFacts) and facts.run is not None:
         found |= _numbers(facts)
         if facts.captured:
             found |= _chat(facts, max_chars)
-    return {key: value for key, value in found.items() if value is not None}
+    return found
 
 
-def _numbers(facts: RunFacts) -> dict[str, Value | None]:
+def _numbers(facts: RunFacts) -> Found:
     usage, cost = facts.run.usage if facts.run else None, facts.cost
     return {
         TOKENS: None if usage is None else dumps(_usage(usage)),
@@ -63,7 +61,7 @@ def _usage(usage: Usage) -> dict[str, int]:
 # ---------------------------------------------------------------- in the shape of the chat API
 
 
-def _chat(facts: RunFacts, max_chars: int) -> dict[str, Value | None]:
+def _chat(facts: RunFacts, max_chars: int) -> Found:
     system = [{"role": "system", "content": text} for text in facts.instructions]
     asked = [message for m in facts.inputs for message in _messages(m)]
     answers = [message for m in facts.outputs for message in _messages(m)]
@@ -107,13 +105,12 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 def _plain(message: Message) -> dict[str, Any]:
     """A text alone is the content; several parts are a list of them."""
-    if all(part.type in ("text", "refusal") for part in message.parts):
-        return {"role": message.role, "content": "\n".join(_texts(message.parts))}
-    return {"role": message.role, "content": [_part(part) for part in message.parts]}
-
-
-def _texts(parts: Iterable[Part]) -> Iterator[str]:
-    return (part.text for part in parts if part.text is not None)
+    texts = [part.text for part in message.parts if part.text is not None]
+    is_text = all(part.type in ("text", "refusal") for part in message.parts)
+    return {
+        "role": message.role,
+        "content": "\n".join(texts) if is_text else [_part(p) for p in message.parts],
+    }
 
 
 def _part(part: Part) -> dict[str, Any]:

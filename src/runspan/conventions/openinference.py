@@ -30,10 +30,7 @@ MAX_DOCUMENTS = 20  # of one search, four attributes each: the SDK keeps 128 att
 
 
 def found(span: SpanData, max_chars: int) -> Found:
-    """`{attribute: value}` for one span, None for what is not known.
-
-    A `session.id` that the app set itself wins over the thread's id later.
-    """
+    """None for what is not known. A `session.id` that the app set itself wins over the thread's id later."""
     facts = span.facts
     about: Found = {KIND: kind(span), SESSION: _conversation_id(facts)}
     if isinstance(facts, ToolFacts):

@@ -8,13 +8,13 @@ from ..core import transcript
 from ..core.model import OF_MODELS, Message, Part, RunFacts, SpanData
 from . import messages, openinference
 from .backend_attributes import BackendAttributes
-from .genai import Found, Value
+from .genai import Found
 
 REASONING = "llm.token_count.completion_details.reasoning"
 COST = "operation.cost"
 
 
-def phoenix(span: SpanData, max_chars: int) -> dict[str, Value]:
+def phoenix(span: SpanData, max_chars: int) -> Found:
     """It converts `gen_ai.usage.*` and messages, all but these: reasoning tokens, and what its lists and sessions show of a span.
 
     Not for all: to Langfuse each `llm.token_count.*` is one bucket more, and a plain input hides the messages there and in MLflow.
@@ -27,7 +27,7 @@ def phoenix(span: SpanData, max_chars: int) -> dict[str, Value]:
     if facts.captured:
         asked = messages.last_asked(facts.inputs) or facts.inputs
         found |= openinference.values(_plain(asked), _plain(facts.outputs), max_chars)
-    return {key: value for key, value in found.items() if value is not None}
+    return found
 
 
 def _plain(of: Iterable[Message]) -> str | None:
@@ -46,7 +46,7 @@ def _call(part: Part) -> str | None:
     return f"{call.name or call.type}({call.arguments or ''})"
 
 
-def logfire(span: SpanData, _: int) -> dict[str, Value]:
+def logfire(span: SpanData, _: int) -> Found:
     """A number by this name is the cost, whatever else is there."""
     facts = span.facts
     if span.kind not in OF_MODELS or not isinstance(facts, RunFacts) or facts.cost is None:

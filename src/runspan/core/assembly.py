@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from . import pieces, run_messages, timing, tools, transcript
+from . import run_messages, timing, tools, transcript
 from .conversation import Conversation
 from .cost import Pricer, no_price, terms_of
 from .lifecycle import RunState
@@ -51,18 +51,16 @@ def assemble(
     """The spans of one Run. Everything lies inside its one span. `event_texts`: its content is to go on a log record, too."""
     line = timing.timeline(state)
     error = _error(state, texts)
-    uses = tools.used(state, line, texts)
-    facts = _facts(state, log, agent, texts, limits, line, uses, unfinished)
+
+    def facts_with(texts: Texts) -> tuple[RunFacts, tuple[ToolInvocation, ...]]:
+        uses = tools.used(state, line, texts)
+        return _facts(state, log, agent, texts, limits, line, uses, unfinished), uses
+
+    facts, uses = facts_with(texts)
     facts = replace(facts, cost=_cost(facts, price, line.start_ns))
-    of_tools: tuple[SpanData, ...] = ()
-    if uses:
-        descriptions = _descriptions(state.run, facts.run)
-        of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
-    event_facts = None
-    if event_texts is not None:
-        uses = tools.used(state, line, event_texts)
-        event_facts = _facts(state, log, agent, event_texts, limits, line, uses, unfinished)
-        event_facts = replace(event_facts, cost=facts.cost)
+    descriptions = _descriptions(state.run, facts.run) if uses else {}
+    of_tools = tools.spans(state, uses, line, texts, descriptions, facts.data_source_id)
+    event_facts = None if event_texts is None else replace(facts_with(event_texts)[0], cost=facts.cost)
     whole = replace(of_run(facts, line.start_ns, line.end.at_ns, error), events=_events(state, line))
     if whole.kind is SpanKind.MODEL_CALL:
         return replace(whole, children=of_tools, event_facts=event_facts)
@@ -73,9 +71,9 @@ def assemble(
 
 def of_run(facts: RunFacts, start_ns: int, end_ns: int, error: ApiError | None = None) -> SpanData:
     """The one span of a run that carries its facts, in the shape that its request has."""
-    if facts.request.is_model_call:
-        return SpanData(SpanKind.MODEL_CALL, "chat", start_ns, end_ns, facts, error)
-    return SpanData(SpanKind.RUN, "invoke_agent", start_ns, end_ns, facts, error)
+    is_call = facts.request.is_model_call
+    kind, operation = (SpanKind.MODEL_CALL, "chat") if is_call else (SpanKind.RUN, "invoke_agent")
+    return SpanData(kind, operation, start_ns, end_ns, facts, error)
 
 
 def without_calls(
@@ -140,7 +138,7 @@ def _facts(
 ) -> RunFacts:
     run = state.run
     inputs = run_messages.inputs(log, state) if texts.captures else ()
-    written = pieces.written(state, log)  # how they ended is no text
+    written = run_messages.written(state, log)  # how they ended is no text
     told = (_message("output", m, texts) for m in written)
     outputs = transcript.outputs(state, told, uses) if texts.captures else ()
     kept = newest(inputs, limits, texts)
@@ -212,11 +210,8 @@ def _descriptions(run: Run, kept: Run | None) -> dict[str, str]:
 
 def _data_source_id(state: RunState, log: Conversation, agent: Agent | None) -> str | None:
     """The vector store that the Run could search, where there is exactly one."""
-    ids = {
-        *(agent.data_source_ids if agent else ()),
-        *state.request.data_source_ids,
-        *log.data_source_ids,
-    }
+    of_agent = agent.data_source_ids if agent else ()
+    ids = {*of_agent, *state.request.data_source_ids, *log.data_source_ids}
     return ids.pop() if len(ids) == 1 else None
 
 
@@ -232,11 +227,8 @@ def _named_in(request: RunRequest, texts: Texts) -> Agent | None:
 
 def told(agent: Agent, texts: Texts) -> Agent:
     """As it may go out. Its name is what a run is called: it stays with content off."""
-    name, description = (
-        texts.word("name", agent.name),
-        texts.keep("description", agent.description),
-    )
-    return replace(agent, name=name, description=description)
+    description = texts.keep("description", agent.description)
+    return replace(agent, name=texts.word("name", agent.name), description=description)
 
 
 def _instructions(state: RunState, texts: Texts) -> tuple[str, ...]:

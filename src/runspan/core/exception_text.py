@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -95,12 +96,8 @@ def _quoted(value: Any, max_chars: int, depth: int) -> str:
     if depth and kind in _BRACKETS:
         items = list(islice(value.items() if kind is dict else value, _MAX_ITEMS))
         each = max_chars // max(len(items), 1)
-        shown = [
-            f"{_quoted(item[0], each, depth - 1)}: {_quoted(item[1], each, depth - 1)}"
-            if kind is dict
-            else _quoted(item, each, depth - 1)
-            for item in items
-        ]
+        inner = partial(_quoted, max_chars=each, depth=depth - 1)
+        shown = [": ".join(map(inner, item)) if kind is dict else inner(item) for item in items]
         shown += ["…"] * (len(value) > len(items))
         inside = ", ".join(shown) + "," * (kind is tuple and len(value) == 1)
         return _BRACKETS[kind].format(inside)[:max_chars]

@@ -37,11 +37,8 @@ def ident(wire: Wire, key: str = "id") -> str:
 def ident_of(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return (
-        str(value)
-        if isinstance(value, int) and type(value) is not bool and -MAX_INT < value < MAX_INT
-        else ""
-    )
+    is_whole = isinstance(value, int) and type(value) is not bool and -MAX_INT < value < MAX_INT
+    return str(value) if is_whole else ""
 
 
 def number(wire: Wire, key: str) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -53,10 +53,8 @@ def loads(text: str | bytes) -> Json:
         value = _decode(text)
     except (ValueError, msgspec.DecodeError):  # up to msgspec 0.20 the latter is no ValueError
         value = _loads_slowly(text)
-    opened = (
-        text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
-    )
-    if opened > MAX_LEVELS and _is_deeper(value, MAX_LEVELS):
+    opened = map(text.count, "{[" if isinstance(text, str) else (b"{", b"["))  # type: ignore[arg-type]
+    if sum(opened) > MAX_LEVELS and _is_deeper(value, MAX_LEVELS):
         raise ValueError("nested too deep")
     return value
 
@@ -71,12 +69,12 @@ def _loads_slowly(text: str | bytes) -> Json:
 def _is_deeper(value: Json, levels: int) -> bool:
     level = [value]
     for _ in range(levels):
-        level = [v for each in level for v in _inner(each)]
-    return any(isinstance(v, dict | list) for v in level)
-
-
-def _inner(value: Json) -> Iterable[Json]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 _decode = msgspec.json.Decoder().decode
@@ -115,10 +113,7 @@ def fit_text(text: str, max_chars: int) -> str:
 
 
 def fit(value: list[Json] | dict[str, Json], max_chars: int) -> str | None:
-    """JSON of `value` in at most `max_chars` characters: long texts are cut first, then the first items left out.
-
-    None: nothing of it fits.
-    """
+    """JSON in at most `max_chars` characters: long texts are cut first, then the first items left out. None: nothing fits."""
     return fit_json(value, dumps(value), max_chars)
 
 

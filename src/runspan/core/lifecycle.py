@@ -7,7 +7,6 @@ cases: it leads forward, or it was asked for after the present status had been s
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
@@ -28,6 +27,7 @@ from .model import (
     ToolCall,
     Vocabulary,
 )
+from .order import queues
 
 FORWARD: Mapping[Phase, frozenset[Phase]] = {
     Phase.REQUESTED: frozenset({Phase.QUEUED, Phase.ACTIVE, Phase.WAITING, Phase.CANCELLING, Phase.OVER}),
@@ -297,9 +297,7 @@ def _answer(state: RunState, seen: Observation) -> RunState:
 
 def _with_outputs(rounds: tuple[ToolRound, ...], outputs: Iterable[ToolCall]) -> tuple[ToolRound, ...]:
     """Each output with one call of its id, those of the newest round first."""
-    left: dict[str, deque[str | None]] = defaultdict(deque)
-    for answer in outputs:
-        left[answer.id].append(answer.output)
+    left = queues((answer.id, answer.output) for answer in outputs)
 
     def filled(call: ToolCall) -> ToolCall:
         answers = left.get(call.id)

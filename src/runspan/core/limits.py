@@ -42,12 +42,16 @@ def message(whole: Message, limits: Limits) -> Message:
     size = sum(map(_size, whole.parts))
     if size <= limits.max_message_chars:
         return whole
-    left, parts = limits.max_message_chars, []
-    for part in whole.parts:
-        kept = _cut(part, max(left, 1))
-        left -= _size(kept)
-        parts.append(kept)
-    return replace(whole, parts=tuple(parts), original_length=size)
+    parts = _cut_each(whole.parts, limits.max_message_chars)
+    return replace(whole, parts=parts, original_length=size)
+
+
+def _cut_each(parts: tuple[Part, ...], left: int) -> tuple[Part, ...]:
+    kept: list[Part] = []
+    for part in parts:
+        kept.append(_cut(part, max(left, 1)))
+        left -= _size(kept[-1])
+    return tuple(kept)
 
 
 def _size(part: Part) -> int:
@@ -71,15 +75,10 @@ def _cut(part: Part, max_chars: int) -> Part:
 def _cut_call(call: ToolCall, max_chars: int) -> ToolCall:
     texts = (("arguments", call.arguments or ""), ("output", call.output or ""))
     long = {name: len(text) for name, text in texts if len(text) > max_chars}
-    outputs, left = [], max_chars
-    for output in call.outputs:
-        kept = _cut(output, max(left, 1))
-        left -= _size(kept)
-        outputs.append(kept)
     return replace(
         call,
         arguments=call.arguments and fit_text(call.arguments, max_chars),
         output=call.output and fit_text(call.output, max_chars),
-        outputs=tuple(outputs),
+        outputs=_cut_each(call.outputs, max_chars),
         original_length={**long, **call.original_length},
     )

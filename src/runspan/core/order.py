@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -29,3 +31,17 @@ def oldest_first(
     if leaning and all(moment is not None for moment, _ in pairs):
         pairs.sort(key=lambda pair: pair[0] or 0.0)
     return tuple(row for _, row in pairs), is_ascending, bool(leaning)
+
+
+def queues(pairs: Iterable[tuple[K, T]]) -> dict[K, deque[T]]:
+    """(name, thing) -> by name its things, in their order."""
+    found: dict[K, deque[T]] = defaultdict(deque)
+    for name, thing in pairs:
+        found[name].append(thing)
+    return found
+
+
+def next_of(found: Mapping[K, deque[T]], name: K) -> T | None:
+    """Takes the first thing of that name that is left."""
+    left = found.get(name)
+    return left.popleft() if left else None

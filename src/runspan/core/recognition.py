@@ -6,7 +6,7 @@ what names it; and so it does where an answer that would have to list a message 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from . import ids
 from .model import EMPTY, Listing, Message
+from .order import queues
 
 
 def recognised(
@@ -56,12 +57,8 @@ class _Search:
     def __init__(self, known: Sequence[Message], told: Sequence[Message]) -> None:
         self._known = known
         self.keys = {m.id for m in known}
-        self._of_id: dict[str, deque[int]] = defaultdict(deque)
-        for i, m in enumerate(known):
-            self._of_id[ids.shown(m.id)].append(i)
-        self._counts: dict[str, int] = defaultdict(int)
-        for m in told:
-            self._counts[ids.shown(m.id)] += 1
+        self._of_id = queues((ids.shown(m.id), i) for i, m in enumerate(known))
+        self._counts = Counter(ids.shown(m.id) for m in told)
         self._taken: set[int] = set()
         self._saying: dict[Hashable, deque[int]] | None = None  # (id, says) -> indexes, where an id is vague
 
@@ -102,10 +99,11 @@ class _Search:
     def rename(self, found: list[int | None], told: Sequence[Message], listing: Listing) -> None:
         """Answers that the page covers and does not list by their ids, among those of it that nobody knows."""
         first = -1 if listing.from_start else min(self._taken, default=len(self._known))
-        left: dict[Hashable, deque[int]] = defaultdict(deque)
-        for i, m in enumerate(self._known):
-            if i > first and i not in self._taken and m.run_id and m.parts and m.role != "user":
-                left[says(m)].append(i)
+        left = queues(
+            (says(m), i)
+            for i, m in enumerate(self._known)
+            if i > first and i not in self._taken and m.run_id and m.parts and m.role != "user"
+        )
         for n, message in enumerate(told):
             same = left.get(says(message)) if found[n] is None else None
             if same and _is_of_one_moment(self._known[same[0]], message):

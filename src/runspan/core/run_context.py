@@ -24,6 +24,9 @@ MAX_METADATA_CHARS = 512  # the API's own bound
 MAX_CALLS = 32  # waiting ones that travel
 
 _HEX = {16: re.compile("[0-9a-f]{16}"), 32: re.compile("[0-9a-f]{32}")}
+# Key -> field of the request.
+_FLAGS = {"stream": "stream", "one": "is_model_call", "now": "is_immediate"}
+_TEXTS = {"cv": "conversation_id", "as": "agent_id", "an": "agent_name", "model": "model"}
 _US = 1_000
 _LATEST_US = 2**62 // _US  # about the year 2116
 _LONGEST_S = 9_999_999  # that a server may take
@@ -53,7 +56,9 @@ class RunContext(Struct, frozen=True, gc=False):
 
 def encode(carried: RunContext, max_chars: int) -> str:
     """`v=1&t=TRACE&s=SPAN&p=PARENT&f=01&at=MICROSECONDS&...`; what does not fit is left out, the least needed first."""
-    line = urlencode(dict(_needed(carried)))
+    parent = {} if carried.parent_id is None else {"p": carried.parent_id}
+    needed = {"v": VERSION, "t": carried.trace_id, "s": carried.span_id, **parent}
+    line = urlencode({**needed, "f": f"{carried.flags:02x}", "at": carried.request_ns // _US})
     for key, value in _optional(carried):
         more = f"&{key}={quote(value, safe=_SAFE)}"
         if len(line) + len(more) <= max_chars:
@@ -64,27 +69,13 @@ def encode(carried: RunContext, max_chars: int) -> str:
 _SAFE = "/:,.{}[]\"@'()*!"
 
 
-def _needed(carried: RunContext) -> Iterator[tuple[str, str]]:
-    yield "v", VERSION
-    yield "t", carried.trace_id
-    yield "s", carried.span_id
-    if carried.parent_id is not None:
-        yield "p", carried.parent_id
-    yield "f", f"{carried.flags:02x}"
-    yield "at", str(carried.request_ns // _US)
-
-
 def _optional(carried: RunContext) -> Iterator[tuple[str, str]]:
     """The most needed first."""
     if carried.response_ns is not None:
         yield "took", str(max(0, carried.response_ns - carried.request_ns) // _US)
     request = carried.request
-    for key, is_so in (
-        ("stream", request.stream),
-        ("one", request.is_model_call),
-        ("now", request.is_immediate),
-    ):
-        if is_so:
+    for key, name in _FLAGS.items():
+        if getattr(request, name):
             yield key, "1"
     if carried.api is not None:
         yield "api", carried.api
@@ -95,15 +86,10 @@ def _optional(carried: RunContext) -> Iterator[tuple[str, str]]:
         yield "done", dumps(list(carried.claimed[:MAX_CALLS]))
     if request.window_s:
         yield "win", str(request.window_s)
-    texts = {
-        "th": carried.conversation_id,
-        "cv": request.conversation_id,
-        "as": request.agent_id,
-        "an": request.agent_name,
-        "model": request.model,
-    }
-    for key, text in texts.items():
-        if text:
+    if carried.conversation_id:
+        yield "th", carried.conversation_id
+    for key, name in _TEXTS.items():
+        if text := getattr(request, name):
             yield key, text
     if request.settings:
         yield "ask", dumps(dict(request.settings))
@@ -140,13 +126,8 @@ def _decoded(pairs: Mapping[str, str]) -> RunContext | None:
         conversation_id=pairs.get("th"),
         api=pairs.get("api"),
         request=RunRequest(
-            model=pairs.get("model"),
-            agent_id=pairs.get("as"),
-            agent_name=pairs.get("an"),
-            stream="stream" in pairs,
-            is_model_call="one" in pairs,
-            is_immediate="now" in pairs,
-            conversation_id=pairs.get("cv"),
+            **{name: pairs.get(key) for key, name in _TEXTS.items()},  # type: ignore[arg-type]
+            **{name: key in pairs for key, name in _FLAGS.items()},  # type: ignore[arg-type]
             window_s=_number(pairs["win"], _LONGEST_S) if "win" in pairs else None,
             settings={k: v for k, v in settings.items() if isinstance(v, str | int | float)},
         ),

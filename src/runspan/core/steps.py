@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from msgspec.structs import replace
 
 from . import ids
 from .model import Observation, RunStep, ToolCall
-from .order import lean
+from .order import lean, next_of, queues
 
 
 def recognised(known: Mapping[str, RunStep], seen: Observation) -> tuple[RunStep, ...]:
@@ -41,10 +40,7 @@ def _each_once(listed: Iterable[RunStep]) -> list[RunStep]:
 
 def _renamed(known: Mapping[str, RunStep], told: list[RunStep]) -> list[RunStep]:
     listed = {step.id for step in told}
-    left: dict[str, deque[RunStep]] = defaultdict(deque)
-    for key, step in known.items():
-        if key not in listed:
-            left[step.type].append(step)
+    left = queues((step.type, step) for key, step in known.items() if key not in listed)
     found: list[RunStep] = []
     for step in told:
         same = left.get(step.type)
@@ -72,13 +68,8 @@ def merge(known: RunStep, new: RunStep) -> RunStep:
         of = known if getattr(known, arrival) is not None else new
         kept |= {arrival: getattr(of, arrival), since: getattr(of, since)}
     if newer.tool_calls:
-        before: dict[str, deque[ToolCall]] = defaultdict(deque)
-        for call in older.tool_calls:
-            before[call.id].append(call)
-        kept["tool_calls"] = tuple(
-            _merge_call(same.popleft() if (same := before.get(call.id)) else None, call)
-            for call in newer.tool_calls
-        )
+        before = queues((call.id, call) for call in older.tool_calls)
+        kept["tool_calls"] = tuple(_merge_call(next_of(before, call.id), call) for call in newer.tool_calls)
     return replace(newer, **kept)
 
 

@@ -151,14 +151,10 @@ def _placed(state: RunState, ended: Moment) -> Iterator[Entry]:
 
 def place_step(state: RunState, step: RunStep, lower_ns: int, upper_ns: int) -> tuple[int, int]:
     """Start and end of a step: by its events where it was streamed, else by its stamps inside [lower_ns, upper_ns]."""
-    start_ns = _place_event(state, step.created_at, step.seen_since_ns, step.seen_ns, lower_ns, upper_ns)
-    if start_ns is None:
-        is_stamped = step.created_at is not None
-        start_ns = place(state, step.created_at, lower_ns, upper_ns).at_ns if is_stamped else lower_ns
-    end_ns = _place_event(state, step.ended_at, step.done_since_ns, step.done_ns, start_ns, upper_ns)
-    if end_ns is None:
-        is_stamped = step.ended_at is not None
-        end_ns = place(state, step.ended_at, start_ns, upper_ns).at_ns if is_stamped else upper_ns
+    of_start = step.created_at, step.seen_since_ns, step.seen_ns
+    start_ns = _place_event(state, *of_start, lower_ns, upper_ns, otherwise=lower_ns)
+    of_end = step.ended_at, step.done_since_ns, step.done_ns
+    end_ns = _place_event(state, *of_end, start_ns, upper_ns, otherwise=upper_ns)
     return start_ns, max(start_ns, end_ns)
 
 
@@ -169,9 +165,13 @@ def _place_event(
     arrival_ns: int | None,
     lower_ns: int,
     upper_ns: int,
-) -> int | None:
+    *,
+    otherwise: int,
+) -> int:
     """Events of a stream are in order, so where it need not be it is neither before the last one nor beyond the run's end."""
-    if arrival_ns is None or since_ns is None or since_ns >= arrival_ns:
+    if arrival_ns is None:
+        return otherwise if stamp is None else place(state, stamp, lower_ns, upper_ns).at_ns
+    if since_ns is None or since_ns >= arrival_ns:
         return arrival_ns
     latest_ns = max(since_ns, min(arrival_ns, upper_ns))
     return place(state, stamp, min(max(since_ns, lower_ns), latest_ns), latest_ns).at_ns

@@ -5,7 +5,6 @@ A round knows when the app was asked and when it answered; a step knows everythi
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator, Mapping
 
 from msgspec import Struct
@@ -15,6 +14,7 @@ from . import ids, timing
 from .jsontext import fit_text
 from .lifecycle import RunState
 from .model import ApiError, Document, Outcome, RunStep, SpanData, SpanKind, ToolCall, ToolFacts
+from .order import next_of, queues
 from .redact import Texts
 from .timing import Timeline
 
@@ -55,9 +55,32 @@ def spans(
 
     Calls that the app answers once the run is over have theirs elsewhere.
     """
+    low, high = line.start_ns, line.end.at_ns
     told: set[str] = set()  # steps whose usage stands on a span
-    own = [use for use in uses if use.step is None or not use.step.is_asked_of_app]
-    return tuple(_span(state, use, line, texts, descriptions, data_source_id, told) for use in own)
+    found: list[SpanData] = []
+    for use in uses:
+        step, call = use.step, use.call
+        if step is not None and step.is_asked_of_app:
+            continue
+        start_ns = min(max(use.start_ns, low), high)
+        facts = ToolFacts(
+            server=state.server,
+            call=call,
+            step_id=(ids.shown(step.id) or None) if step else None,
+            conversation_id=state.conversation_id,
+            step_status=step.status if step else None,
+            usage=step.usage if step and step.id not in told else None,
+            description=descriptions.get(use.name or "") if call.type == "function" else None,
+            data_source_id=data_source_id if call.type in SEARCHES else None,
+            is_untimed=step is not None and _is_untimed(step),
+        )
+        if step:
+            told.add(step.id)
+        error = _error(step)
+        error = error and replace(error, message=texts.keep("error", error.message))
+        end_ns = min(max(use.end_ns, start_ns), high)
+        found.append(SpanData(SpanKind.TOOL, "execute_tool", start_ns, end_ns, facts, error))
+    return tuple(found)
 
 
 def _found(state: RunState, line: Timeline) -> list[ToolInvocation]:
@@ -78,23 +101,16 @@ def _places(of_rounds: list[ToolInvocation], of_steps: list[ToolInvocation]) -> 
 
     Some servers give a call another id in its step than in its round.
     """
-    by_id: dict[Hashable, deque[int]] = defaultdict(deque)
-    for n, use in enumerate(of_rounds):
-        if use.call.id:
-            by_id[use.call.id, use.call.type].append(n)
-    at = [_next(by_id, (use.call.id, use.call.type)) for use in of_steps]
-    by_words: dict[Hashable, deque[int]] = defaultdict(deque)
-    for n, use in enumerate(of_rounds):
-        if n not in at and use.call.arguments is not None:
-            by_words[_asked(use.call)].append(n)
+    by_id = queues(((use.call.id, use.call.type), n) for n, use in enumerate(of_rounds) if use.call.id)
+    at = [next_of(by_id, (use.call.id, use.call.type)) for use in of_steps]
+    by_words = queues(
+        (_asked(use.call), n)
+        for n, use in enumerate(of_rounds)
+        if n not in at and use.call.arguments is not None
+    )
     return [
-        _next(by_words, _asked(use.call)) if n is None else n for use, n in zip(of_steps, at, strict=True)
+        next_of(by_words, _asked(use.call)) if n is None else n for use, n in zip(of_steps, at, strict=True)
     ]
-
-
-def _next(places: Mapping[Hashable, deque[int]], key: Hashable) -> int | None:
-    found = places.get(key)
-    return found.popleft() if found else None
 
 
 def _asked(call: ToolCall) -> Hashable:
@@ -166,40 +182,6 @@ def _document(document: Document, texts: Texts) -> Document:
         texts.cut(whole),
         original_length=len(whole) if whole and len(whole) > texts.max_chars else None,
     )
-
-
-# ---------------------------------------------------------------- spans
-
-
-def _span(
-    state: RunState,
-    use: ToolInvocation,
-    line: Timeline,
-    texts: Texts,
-    descriptions: Mapping[str, str],
-    data_source_id: str | None,
-    told: set[str],
-) -> SpanData:
-    low, high = line.start_ns, line.end.at_ns
-    start_ns = min(max(use.start_ns, low), high)
-    end_ns = min(max(use.end_ns, start_ns), high)
-    step, call = use.step, use.call
-    facts = ToolFacts(
-        server=state.server,
-        call=call,
-        step_id=(ids.shown(step.id) or None) if step else None,
-        conversation_id=state.conversation_id,
-        step_status=step.status if step else None,
-        usage=step.usage if step and step.id not in told else None,
-        description=descriptions.get(use.name or "") if call.type == "function" else None,
-        data_source_id=data_source_id if call.type in SEARCHES else None,
-        is_untimed=step is not None and _is_untimed(step),
-    )
-    if step:
-        told.add(step.id)
-    error = _error(step)
-    error = error and replace(error, message=texts.keep("error", error.message))
-    return SpanData(SpanKind.TOOL, "execute_tool", start_ns, end_ns, facts, error)
 
 
 def _is_untimed(step: RunStep) -> bool:

@@ -26,11 +26,5 @@ def is_missing(state: RunState) -> bool:
 
 def total(parts: Iterable[Usage]) -> Usage:
     """The sum; of a detail that none of them tells, None."""
-    whole = Usage(0, 0)
-    for one in parts:
-        whole = Usage(*(_sum(a, b) for a, b in zip(astuple(whole), astuple(one), strict=True)))  # type: ignore[arg-type]
-    return whole
-
-
-def _sum(a: int | None, b: int | None) -> int | None:
-    return a if b is None else b + (a or 0)
+    told = zip(*map(astuple, (Usage(0, 0), *parts)), strict=True)
+    return Usage(*(None if set(each) == {None} else sum(filter(None, each)) for each in told))  # type: ignore[arg-type]

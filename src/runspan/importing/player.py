@@ -149,8 +149,11 @@ class Player:
 def run_of_stream(api: Api, match: Match, events: list[tuple[bytes, Times]]) -> tuple[str, str] | None:
     """(conversation, run) that the first event of a run names."""
     for _, kind_name, data in told(api, events):
-        seen = api.events.read(kind_name, data, 0, match.conversation_id) if api.events else None
-        if seen is not None and seen.runs:
+        known = Observation(
+            request_ns=0, response_ns=0, event=kind_name, conversation_id=match.conversation_id
+        )
+        seen = api.events.read(data, known) if api.events else known
+        if seen.runs:
             return seen.runs[0].conversation_id, seen.runs[0].id
     return None
 

@@ -57,7 +57,16 @@ class StreamReader:
         call, kind = stream.call, stream.events.kind_of(name)
         if kind is EventKind.MESSAGE_BEGAN:  # those before it are of another message
             self._read_all(stream)
-        seen = stream.events.read(name, data, at_ns, *self._ids(stream), since_ns)
+        conversation_id, run_id = self._ids(stream)
+        seen = Observation(
+            request_ns=at_ns if since_ns is None else since_ns,
+            response_ns=at_ns,
+            source=Source.STREAM,
+            event=name,
+            conversation_id=conversation_id,
+            run_id=run_id,
+        )
+        seen = stream.events.read(data, seen)
         if kind is EventKind.MESSAGE_ENDED and any(message.parts for message in seen.messages):
             stream.unread = []
         if seen.created_conversation:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ..apis.api import Api
 from ..config import Config
-from ..core import pieces
+from ..core import run_messages
 from ..core.conversation import Conversation
 from ..core.cost import Pricer, no_price
 from ..core.fields import Wire
@@ -254,7 +254,7 @@ class Tracker:
         """A closed stream is not an ended run: later calls may still end it, and after `linger` we look once."""
         state = live.state
         if self._keeps_texts:  # of messages that did not complete; the tap bounds their size
-            state = replace(state, partial=pieces.joined(state.partial, stream.texts.texts()))
+            state = replace(state, partial=run_messages.joined(state.partial, stream.texts.texts()))
         if closed.is_cut and not stream.is_told:
             state = replace(state, is_cut=True)
         if error is not None:

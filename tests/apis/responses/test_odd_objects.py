@@ -15,6 +15,7 @@ from runspan.apis.responses import API, events, objects, readers, routes
 from runspan.core.model import ApiError, Outcome, Phase, Source, Usage
 from tests.apis.responses.server import message, response
 from tests.apis.responses.test_privacy import marked
+from tests.support.stream_events import read
 
 ODD = (None, [], {}, 0, -1, 1.5, True, "", "x", [None], [[]], [{}], {"a": None}, "\ud800", 10**30)
 ASKED, ANSWER = marked()
@@ -47,7 +48,7 @@ def read_all(asked: Any, answer: Any) -> None:
     readers.new_run(exchange)
     readers.input_items(Exchange(MATCH, 1, 2, {}, {}, {"data": body.get("input")}, Source.FETCH))
     for name in ("response.completed", "message.done", "item.added"):
-        events.read_event(name, answer, 2, "resp_1", "resp_1", 1)
+        read(API, name, answer, 2, run_id="resp_1")
     for name, data in (
         ("", {"response": answer, "type": "response.completed"}),
         ("error", answer),
@@ -68,7 +69,7 @@ def test_items_by_themselves_may_be_odd_too() -> None:
     for item in ANSWER["output"]:
         for path in paths(item):
             for odd in ODD:
-                events.read_event("item.done", with_odd(item, path, odd), 2, "resp_1", "resp_1", 1)
+                read(API, "item.done", with_odd(item, path, odd), 2, run_id="resp_1")
 
 
 @pytest.mark.parametrize("status", [None, "completed"])

@@ -20,9 +20,11 @@ from ..archives import (
     Turn,
     Unreadable,
     When,
+    conversation,
     path_of,
     rows,
 )
+from ..objects import UNKNOWN
 from . import API, statuses
 
 THREAD_EXPORT, MANIFEST = "assistants-thread-export/", "assistants-export-manifest/"
@@ -30,6 +32,7 @@ STAMPS = (
     *("created_at", "started_at", "completed_at", "failed_at", "cancelled_at", "expired_at"),
     "incomplete_at",
 )
+_thread = partial(conversation, name="thread")
 _NO_ID = "a {} without an id"
 _NO_PLACE = "a {} without a thread_id"
 
@@ -55,13 +58,6 @@ def _agent(wire: Wire) -> Read:
     return Archived(Kind.AGENT, wire, id_) if id_ else Unreadable(_NO_ID.format("assistant"))
 
 
-def _thread(wire: Wire) -> Read:
-    id_ = ident(wire)
-    if not id_:
-        return Unreadable(_NO_ID.format("thread"))
-    return Archived(Kind.CONVERSATION, wire, id_, id_, at=stamp(wire, "created_at"))
-
-
 def _message(wire: Wire, place: str = "", *, is_line: bool = False) -> Read:
     """What an app writes in the assistant's place has neither run nor assistant; a line of its own need not name them."""
     place = place or ident(wire, "thread_id")
@@ -85,7 +81,7 @@ def _run(wire: Wire, place: str = "") -> Read:
     id_, place = ident(wire), place or ident(wire, "thread_id")
     if not id_ or not place:
         return Unreadable(_NO_PLACE.format("run") if id_ else _NO_ID.format("run"))
-    phase, _ = statuses.RUN.get(text(wire, "status") or "", statuses.UNKNOWN)
+    phase, _ = statuses.RUN.get(text(wire, "status") or "", UNKNOWN)
     return Archived(Kind.RUN, wire, id_, place, id_, stamp(wire, "created_at"), is_final=phase is Phase.OVER)
 
 
@@ -93,9 +89,7 @@ def _step(wire: Wire, place: str = "", run_id: str = "") -> Read:
     place, run_id = place or ident(wire, "thread_id"), run_id or ident(wire, "run_id")
     id_ = ident(wire)
     if not place or not run_id or not id_:
-        return Unreadable(
-            "a run step without an id" if not id_ else "a run step without a thread_id and a run_id"
-        )
+        return Unreadable("a run step without a thread_id and a run_id" if id_ else _NO_ID.format("run step"))
     ended = first(wire, STAMPS[2:], stamp)
     return Archived(
         Kind.STEP, wire, id_, place, run_id, stamp(wire, "created_at"), is_final=ended is not None
@@ -149,15 +143,11 @@ def _thread_export(wire: Wire) -> Iterator[Read]:
         yield found
         if isinstance(found, Archived) and "steps" in run:
             yield from (_step(step, place, found.id) for step in rows(run["steps"]))
-            if not any(_is_about(error, found.id) for error in items(wire, "errors")):
+            if not any(ident(error) == found.id for error in items(wire, "errors")):
                 yield Archived(Kind.ALL_STEPS, {}, found.id, place, found.id)
     for error in items(wire, "errors"):
         if text(error, "object") != "file":  # files are never read
             yield Remark(_told(error))
-
-
-def _is_about(error: Wire, id_: str) -> bool:
-    return ident(error) == id_
 
 
 def _told(error: Wire) -> str:
@@ -181,25 +171,21 @@ def calls(past: Past) -> Iterator[PastCall]:
         yield PastCall(When.BEFORE, "get", path_of("assistants", ident(past.agent)), past.agent)
     if past.conversation is not None:
         yield PastCall(When.BEFORE, "get", path_of(*thread), past.conversation)
-    created = {"id": past.run_id, "thread_id": past.place, "object": "thread.run", "status": "queued"}
     asked = {key: run[key] for key in ("assistant_id", "model") if run.get(key) is not None}
-    yield PastCall(
-        When.CREATED,
-        "post",
-        path_of(*thread, "runs"),
-        {**created, "created_at": run.get("created_at"), **asked},
-        asked,
-    )
+    created = {
+        "id": past.run_id,
+        "thread_id": past.place,
+        "object": "thread.run",
+        "status": "queued",
+        **asked,
+    }
+    created |= {"created_at": run.get("created_at")}
+    yield PastCall(When.CREATED, "post", path_of(*thread, "runs"), created, asked)
     yield PastCall(When.LAST, "get", path_of(*thread, "runs", past.run_id), run)
     if past.steps or past.has_all_steps:
         page = {"data": list(past.steps), "has_more": not past.has_all_steps}
-        yield PastCall(
-            When.AFTER,
-            "get",
-            path_of(*thread, "runs", past.run_id, "steps"),
-            page,
-            query={"order": "asc", "limit": 100},
-        )
+        path = path_of(*thread, "runs", past.run_id, "steps")
+        yield PastCall(When.AFTER, "get", path, page, query={"order": "asc", "limit": 100})
     query = {"order": "asc", **({"after": past.after} if past.after else {})}
     page = {"data": list(past.messages), "has_more": False}
     yield PastCall(When.AFTER, "get", path_of(*thread, "messages"), page, query=query)

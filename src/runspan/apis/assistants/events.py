@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire
-from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, Run, RunStep, Source
+from ...core.fields import Wire, ident, ident_of, mapping, member
+from ...core.model import MODEL_CALL, Message, Observation, Outcome, Phase, RunStep
 from ..api import EventKind, Events, Exchange
-from ..objects import error_of_event
+from ..objects import timed
 from ..text_pieces import TextPieces
 from . import objects as wire
 from . import pages, readers, statuses
 from .envelopes import PREFIX, is_wrapped, opened
-from .message_deltas import piece, texts_of
 from .step_deltas import StepDeltas
 
 _STEP_ENDS = tuple(f"thread.run.step.{status}" for status in statuses.STEP)
@@ -45,34 +45,25 @@ def unlisted(name: str) -> EventKind | None:
     return EventKind.OTHER if name.startswith(PREFIX) else None
 
 
-def read_event(
-    name: str,
-    data: Wire,
-    at_ns: int,
-    conversation_id: str | None = None,
-    run_id: str | None = None,
-    since_ns: int | None = None,
-) -> Observation:
-    seen = Observation(
-        request_ns=at_ns if since_ns is None else since_ns,
-        response_ns=at_ns,
-        source=Source.STREAM,
-        event=name,
-    )
+def read_event(data: Wire, seen: Observation) -> Observation:
+    name, conversation_id, run_id = seen.event or "", seen.conversation_id, seen.run_id
     if name == "thread.created":
         stores = wire.vector_stores(data)
-        id_ = wire.ident(data) or None
-        return replace(seen, conversation_id=id_, created_conversation=True, data_source_ids=stores)
+        id_ = ident(data) or None
+        return replace(
+            seen, conversation_id=id_, run_id=None, created_conversation=True, data_source_ids=stores
+        )
     seen = replace(
         seen,
-        conversation_id=conversation_id or wire.ident(data, "thread_id") or None,
-        run_id=run_id or wire.ident(data, "run_id") or None,
+        conversation_id=conversation_id or ident(data, "thread_id") or None,
+        run_id=run_id or ident(data, "run_id") or None,
     )
     if name.startswith("thread.run.step."):
         step = wire.step(data)
-        return replace(seen, steps=(_timed(step, name, since_ns, at_ns),) if step else ())
+        begins, ends = name in _STEP_STARTS, name in _STEP_ENDS
+        return replace(seen, steps=(timed(step, seen, begins=begins, ends=ends),) if step else ())
     if name.startswith("thread.run."):
-        run: Run | None = wire.run(data, conversation_id, run_id)
+        run = wire.run(data, conversation_id, run_id)
         if run is None:
             return replace(seen, run_id=run_id)
         open_status = _OPEN.get(name) if run.phase is Phase.OVER else None
@@ -82,7 +73,7 @@ def read_event(
     if name.startswith("thread.message."):
         used = wire.usage_in_ghost(data)
         if used is not None:
-            return replace(seen, steps=(RunStep(f"usage/{wire.ident(data)}", MODEL_CALL, usage=used),))
+            return replace(seen, steps=(RunStep(f"usage/{ident(data)}", MODEL_CALL, usage=used),))
         return replace(seen, messages=tuple(_told(m, name, run_id) for m in pages.messages_of(data)))
     return seen
 
@@ -95,15 +86,31 @@ def _told(message: Message, name: str, run_id: str | None) -> Message:
     return replace(message, is_growing=False, outcome=Outcome(name.rpartition(".")[2])) if ends else message
 
 
-def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunStep:
-    if name in _STEP_STARTS:
-        return replace(step, seen_since_ns=since_ns, seen_ns=at_ns)
-    return replace(step, done_since_ns=since_ns, done_ns=at_ns) if name in _STEP_ENDS else step
+def piece(delta: Any) -> tuple[str, str] | None:
+    """(message id, text) of a delta with one block of text, as nearly all have: models are larger, and the app lets go of them."""
+    try:
+        (block,) = delta.delta.content
+        id_, text = delta.id, block.text.value
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return (id_, text) if type(id_) is str and type(text) is str and text else None
+
+
+def texts_of(delta: Any) -> Iterator[tuple[str, str]]:
+    """(message id, text) for each piece of a text or a refusal."""
+    if isinstance(delta, tuple):
+        yield delta
+        return
+    id_, content = ident_of(member(delta, "id")), member(member(delta, "delta"), "content")
+    for block in content if isinstance(content, list) else ():
+        for value in (member(member(block, "text"), "value"), member(block, "refusal")):
+            if isinstance(value, str) and value:
+                yield id_, value
 
 
 def complete(exchange: Exchange, seen: Observation) -> Observation:
     """`thread.created` of a streamed `POST /threads/runs`: the thread's messages stand in the request."""
-    thread = wire.mapping(exchange.body, "thread")
+    thread = mapping(exchange.body, "thread")
     return replace(seen, messages=readers.sent_messages(exchange, thread, seen.conversation_id))
 
 
@@ -118,5 +125,4 @@ EVENTS = Events(
     complete=complete,
     new_texts=partial(TextPieces, texts_of),
     new_steps=StepDeltas,
-    error=error_of_event,
 )

@@ -6,22 +6,27 @@ the documented type counts as absent, and the rest of the object is still read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Any
 
 from msgspec.structs import asdict
 
 from ...core import blobs
-from ...core.fields import Wire as Wire  # what other readers of the wire use, too
-from ...core.fields import count, first, flag, kind_of, real, text_in, texts, without_nulls
-from ...core.fields import ident as ident
-from ...core.fields import items as items
-from ...core.fields import mapping as mapping
-from ...core.fields import moment as moment
-from ...core.fields import number as number
-from ...core.fields import stamp as stamp
-from ...core.fields import text as text
+from ...core.fields import (
+    Wire,
+    count,
+    first,
+    ident,
+    items,
+    kind_of,
+    mapping,
+    number,
+    stamp,
+    text,
+    text_in,
+    texts,
+    without_nulls,
+)
 from ...core.jsontext import value_of
 from ...core.model import (
     EMPTY,
@@ -37,35 +42,24 @@ from ...core.model import (
     Usage,
 )
 from ...core.run_context import KEY
-from ..objects import error as error
-from ..objects import tokens
+from ..objects import COMMON_SETTINGS, UNKNOWN, Settings, error, settings, usage
 from . import statuses
 from .tool_calls import tool_call
-
-# ---------------------------------------------------------------- objects
-
-
-def _tool_choice(wire: Wire, key: str) -> str | None:
-    """The function that must be called, or the word for what may be; None where the model chooses, which is the rule."""
-    word = text_in(mapping(wire, key), "function", "name") or kind_of(wire, key)
-    return word if word != "auto" else None
 
 
 def _last_messages(wire: Wire, key: str) -> int | None:
     return count(mapping(wire, key), "last_messages")
 
 
-_RUN_SETTINGS: Mapping[str, Callable[[Wire, str], object]] = {
-    "temperature": real,
-    "top_p": real,
-    "max_completion_tokens": number,
-    "max_prompt_tokens": number,
-    "parallel_tool_calls": flag,
-    "reasoning_effort": text,
-    "response_format": kind_of,
-    "tool_choice": _tool_choice,
-    "truncation_strategy": _last_messages,
+_SETTINGS: Settings = {
+    **COMMON_SETTINGS,
+    "max_completion_tokens": ("max_completion_tokens", number),
+    "max_prompt_tokens": ("max_prompt_tokens", number),
+    "reasoning_effort": ("reasoning_effort", text),
+    "response_format": ("response_format", kind_of),
+    "truncation_strategy": ("truncation_strategy", _last_messages),
 }
+SIDES = ("prompt", "input"), ("completion", "output")
 _RUN_ENDS = ("completed_at", "failed_at", "cancelled_at")
 POLLED = ("id", "status", "started_at", "expires_at")  # what is read of a poll of a live Run
 _POLLED = frozenset(POLLED)
@@ -79,7 +73,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     if not id_ or not thread:
         return None
     status = text(wire, "status")
-    phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
+    phase, outcome = statuses.RUN.get(status or "", UNKNOWN)
     started_at, expires_at = stamp(wire, "started_at"), stamp(wire, "expires_at")
     if phase is not Phase.OVER and wire.keys() <= _POLLED:
         return Run(id_, thread, status, phase, started_at=started_at, expires_at=expires_at)
@@ -99,7 +93,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         instructions=text(wire, "instructions"),
         tools=tuple(items(wire, "tools")),
         required=() if phase is Phase.OVER else tuple(map(tool_call, items(required, "tool_calls"))),
-        usage=usage(mapping(wire, "usage")),
+        usage=usage(mapping(wire, "usage"), *SIDES),
         error=error(wire.get("last_error")),
         incomplete_reason=reason,
         finish_reason=statuses.FINISH_REASONS.get(reason or ""),
@@ -108,7 +102,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         ended_at=first(wire, ends, stamp),
         expires_at=expires_at,
         metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
-        settings=_settings(wire),
+        settings=settings(wire, _SETTINGS),
         file_ids=texts(wire, "file_ids"),
         carried=text(metadata, KEY),
     )
@@ -122,31 +116,9 @@ def run_request(body: Wire, stream: bool) -> RunRequest:
         additional_instructions=text(body, "additional_instructions"),
         additional_messages=tuple(message(m, id_="") for m in items(body, "additional_messages")),
         stream=stream,
-        settings=_settings(body),
+        settings=settings(body, _SETTINGS),
         data_source_ids=vector_stores(body) or (),
     )
-
-
-def _settings(wire: Wire) -> Mapping[str, object]:
-    return {
-        name: value
-        for name, reader in _RUN_SETTINGS.items()
-        if wire.get(name) is not None and (value := reader(wire, name)) is not None
-    }
-
-
-def usage(wire: Wire) -> Usage | None:
-    if not wire:  # nearly always: the API tells it at a Run's end
-        return None
-    told = tokens(wire, ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
-    if told is None:
-        return None
-    # The wire says prompt_token_details; the typed clients of other APIs say prompt_tokens_details.
-    into, out = (
-        mapping(wire, f"{side}_token_details") or mapping(wire, f"{side}_tokens_details")
-        for side in ("prompt", "completion")
-    )
-    return Usage(*told, count(into, "cached_tokens"), count(out, "reasoning_tokens"))
 
 
 def usage_in_ghost(wire: Wire) -> Usage | None:
@@ -154,7 +126,7 @@ def usage_in_ghost(wire: Wire) -> Usage | None:
     if wire.get("thread_id") != "":
         return None
     told = value_of(mapping(wire, "metadata").get("usage"))
-    return usage(told) if isinstance(told, dict) else None
+    return usage(told, *SIDES) if isinstance(told, dict) else None
 
 
 def is_message(wire: Wire) -> bool:
@@ -271,7 +243,7 @@ def step(wire: Wire) -> RunStep | None:
         message_id=ident(mapping(details, "message_creation"), "message_id") or None,
         tool_calls=tuple(map(tool_call, items(details, "tool_calls"))),
         error=error(wire.get("last_error")),
-        usage=usage(mapping(wire, "usage")),
+        usage=usage(mapping(wire, "usage"), *SIDES),
         created_at=stamp(wire, "created_at"),
         ended_at=first(wire, _STEP_ENDS, stamp),
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire
+from ...core.fields import Wire, ident, items, mapping, stamp
 from ...core.model import Message, Observation
 from ..api import Exchange
 from . import objects as wire
 from . import pages
+
+T = TypeVar("T")
 
 
 def _seen(exchange: Exchange, **what: Any) -> Observation:
@@ -23,14 +25,16 @@ def _seen(exchange: Exchange, **what: Any) -> Observation:
     )
 
 
+def _known(*found: T | None) -> tuple[T, ...]:
+    return tuple(one for one in found if one is not None)
+
+
 def agent(exchange: Exchange) -> Observation:
-    found = wire.agent(exchange.response)
-    return _seen(exchange, agents=(found,) if found else ())
+    return _seen(exchange, agents=_known(wire.agent(exchange.response)))
 
 
 def agents(exchange: Exchange) -> Observation:
-    found = (wire.agent(item) for item in wire.items(exchange.response, "data"))
-    return _seen(exchange, agents=tuple(a for a in found if a))
+    return _seen(exchange, agents=_known(*map(wire.agent, items(exchange.response, "data"))))
 
 
 def thread(exchange: Exchange) -> Observation:
@@ -39,7 +43,7 @@ def thread(exchange: Exchange) -> Observation:
 
 def new_thread(exchange: Exchange) -> Observation:
     """Its messages get their ids on the server; listed later, they are recognised by place and text."""
-    id_ = wire.ident(exchange.response) or None
+    id_ = ident(exchange.response) or None
     return _seen(
         exchange,
         conversation_id=id_,
@@ -50,10 +54,8 @@ def new_thread(exchange: Exchange) -> Observation:
 
 
 def sent_messages(exchange: Exchange, thread: Wire, conversation_id: str | None) -> tuple[Message, ...]:
-    sent = (
-        wire.message(m, id_=f"{conversation_id}/{i}") for i, m in enumerate(wire.items(thread, "messages"))
-    )
-    created_at = wire.stamp(exchange.response, "created_at")
+    sent = (wire.message(m, id_=f"{conversation_id}/{i}") for i, m in enumerate(items(thread, "messages")))
+    created_at = stamp(exchange.response, "created_at")
     return tuple(replace(m, created_at=created_at, sent_ns=exchange.request_ns) for m in sent)
 
 
@@ -62,8 +64,8 @@ def message(exchange: Exchange) -> Observation:
 
 
 def new_message(exchange: Exchange) -> Observation:
-    messages = tuple(replace(m, sent_ns=exchange.request_ns) for m in pages.messages_of(exchange.response))
-    return _seen(exchange, messages=messages)
+    seen = message(exchange)
+    return replace(seen, messages=tuple(replace(m, sent_ns=exchange.request_ns) for m in seen.messages))
 
 
 def deleted_message(exchange: Exchange) -> Observation:
@@ -75,41 +77,41 @@ def messages(exchange: Exchange) -> Observation:
     return _seen(exchange, messages=found, listing=listing)
 
 
-def run(exchange: Exchange) -> Observation:
+def _of_run(exchange: Exchange, **what: Any) -> Observation:
     found = wire.run(exchange.response, exchange.match.conversation_id, exchange.match.run_id)
-    return _seen(exchange, runs=(found,) if found else (), polls=exchange.polls)
+    return _seen(exchange, runs=_known(found), **what)
+
+
+def run(exchange: Exchange) -> Observation:
+    return _of_run(exchange, polls=exchange.polls)
 
 
 def new_run(exchange: Exchange) -> Observation:
     """`POST /threads/runs` also makes the thread, known by the Run alone."""
-    found = wire.run(exchange.response, exchange.match.conversation_id)
+    seen, thread = _of_run(exchange), mapping(exchange.body, "thread")
     if exchange.match.conversation_id is not None:
-        return _seen(exchange, runs=(found,) if found else ())
-    conversation_id = found.conversation_id if found else None
-    messages = sent_messages(exchange, wire.mapping(exchange.body, "thread"), conversation_id)
-    return _seen(
-        exchange,
-        conversation_id=conversation_id,
-        runs=(found,) if found else (),
-        messages=messages,
-        created_conversation=conversation_id is not None,
-        data_source_ids=wire.vector_stores(wire.mapping(exchange.body, "thread")),
+        return seen
+    id_ = seen.runs[0].conversation_id if seen.runs else None
+    return replace(
+        seen,
+        conversation_id=id_,
+        messages=sent_messages(exchange, thread, id_),
+        created_conversation=id_ is not None,
+        data_source_ids=wire.vector_stores(thread),
     )
 
 
 def runs(exchange: Exchange) -> Observation:
-    found = (wire.run(item, exchange.match.conversation_id) for item in wire.items(exchange.response, "data"))
-    return _seen(exchange, runs=tuple(r for r in found if r))
+    found = (wire.run(one, exchange.match.conversation_id) for one in items(exchange.response, "data"))
+    return _seen(exchange, runs=_known(*found))
 
 
 def tool_outputs(exchange: Exchange) -> Observation:
-    found = wire.run(exchange.response, exchange.match.conversation_id, exchange.match.run_id)
-    return _seen(exchange, runs=(found,) if found else (), outputs=wire.submitted(exchange.body))
+    return _of_run(exchange, outputs=wire.submitted(exchange.body))
 
 
 def step(exchange: Exchange) -> Observation:
-    found = wire.step(exchange.response)
-    return _seen(exchange, steps=(found,) if found else ())
+    return _seen(exchange, steps=_known(wire.step(exchange.response)))
 
 
 def steps(exchange: Exchange) -> Observation:

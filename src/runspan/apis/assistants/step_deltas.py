@@ -5,12 +5,13 @@ A delta brings the head of a call first (id, type, name), then its arguments or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.fields import ident_of, member
 from ...core.model import Part, RunStep, ToolCall
+from ..api import StepPieces
+from ..text_pieces import KeyOf
 
 CALL_CHARS = 200  # what a call costs beside its texts
 _TEXT_OF = {"function": "arguments", "code_interpreter": "input"}
@@ -40,15 +41,14 @@ class _Pieces:
         )
 
 
-class StepDeltas:
+class StepDeltas(StepPieces):
     """Takes the deltas of one stream, as dicts or models of the client; keeps no more of them than `max_chars`."""
 
     def __init__(self, max_chars: int) -> None:
         self._left = max_chars
         self._steps: dict[str, dict[int, _Pieces]] = {}
 
-    def take(self, delta: Any, key_of: Callable[[str], str | None] = lambda id_: id_) -> None:
-        """`key_of(id)`: the step that a piece under this id belongs to."""
+    def take(self, delta: Any, key_of: KeyOf) -> None:
         calls = member(member(member(delta, "delta"), "step_details"), "tool_calls")
         if not isinstance(calls, list):
             return
@@ -61,11 +61,9 @@ class StepDeltas:
                 self._add(known, call)
 
     def ended(self, key: str) -> None:
-        """The step itself came, whole."""
         self._steps.pop(key, None)
 
     def steps(self, *, is_cut: bool) -> tuple[RunStep, ...]:
-        """Steps that did not end. Not `is_cut`: the stream ended where it should, so the pieces are all there are."""
         return tuple(
             RunStep(id_, "tool_calls", tool_calls=tuple(calls[n].call(is_cut=is_cut) for n in sorted(calls)))
             for id_, calls in self._steps.items()

@@ -21,6 +21,7 @@ from ..archives import (
     Turn,
     Unreadable,
     When,
+    conversation,
     id_or_object,
     path_of,
     rows,
@@ -47,13 +48,10 @@ def read(wire: Wire) -> Iterator[Read] | None:
     if kind == "response.compaction":
         return iter([Unreadable("a compaction, which is no run")])
     if kind == "conversation":
-        return iter([_conversation(wire)])
-    is_item = kind is None and (tool_calls.is_call(wire) or tool_calls.is_output(wire) or _is_message(wire))
+        return iter([conversation(wire, "conversation")])
+    is_other = text(wire, "type") in ("message", "reasoning")
+    is_item = kind is None and (is_other or tool_calls.is_call(wire) or tool_calls.is_output(wire))
     return iter([Unreadable(f"an item without its conversation or response: {WRAP}")]) if is_item else None
-
-
-def _is_message(wire: Wire) -> bool:
-    return text(wire, "type") in ("message", "reasoning")
 
 
 def _response(wire: Wire) -> Read:
@@ -65,13 +63,6 @@ def _response(wire: Wire) -> Read:
     return Archived(
         Kind.RUN, wire, id_, place, id_, stamp(wire, "created_at"), is_final=run.phase is Phase.OVER
     )
-
-
-def _conversation(wire: Wire) -> Read:
-    id_ = ident(wire)
-    if not id_:
-        return Unreadable("a conversation without an id")
-    return Archived(Kind.CONVERSATION, wire, id_, id_, at=stamp(wire, "created_at"))
 
 
 def _with_inputs(wire: Wire) -> Iterator[Read]:
@@ -93,13 +84,13 @@ def _oldest_first(listed: Any) -> list[Wire]:
 
 
 def _with_items(wire: Wire) -> Iterator[Read]:
-    id_, conversation = id_or_object(wire, "conversation")
+    id_, of = id_or_object(wire, "conversation")
     if not id_:
         yield Unreadable("items without the id of their conversation")
         return
-    at = stamp(conversation, "created_at")
-    if conversation:
-        yield _conversation(conversation)
+    at = stamp(of, "created_at")
+    if of:
+        yield conversation(of, "conversation")
     for n, item in enumerate(_oldest_first(wire["items"])):
         run_id = ident(item, "response_id") or ident(mapping(item, "created_by"), "response_id")
         is_answer = text(item, "role") == "assistant" or (

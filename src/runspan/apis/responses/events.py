@@ -5,7 +5,7 @@
 | `response.created`, `.queued`, `.in_progress`, `.completed` ... | the same | the response |
 | `response.output_item.added`, `.done` | `message.added` ... for messages, else `item.added` ... | the item |
 | `response.output_text.delta` | the same | a piece of a message's text |
-| `response.output_text.done`, `response.content_part.done` | the same | the text that its pieces make up |
+| `response.output_text.done`, `response.content_part.done` | the same | the text of its pieces, which some servers leave out |
 | a response object in place of a stream | `response.` and its status | itself |
 | `{"event": NAME, "data": EVENT}` around any of these, by gateways | that of the event | what the event holds |
 | all others | | nothing that these don't tell, too |
@@ -13,24 +13,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from ...core.fields import Wire
+from ...core.fields import Wire, ident_of, member
 from ...core.jsontext import dumps
-from ...core.model import Observation, Phase, RunStep, Source
+from ...core.model import Observation, Phase
 from ..api import EventKind, Events
-from ..objects import NOTHING, error_of_event, field_of, unwrapped
+from ..objects import NOTHING, field_of, timed, unwrapped
 from ..text_pieces import TextPieces
 from . import items, readers, statuses
 from . import objects as wire
-from .text_pieces import NoSteps, piece, texts_of, whole_of
 
 PREFIX = "response."
-_ITEM = "response.output_item."
+_ITEM, _TEXT = "response.output_item.", "output_text"
 ERROR = "error"
 
 KINDS: Mapping[str, EventKind] = {
@@ -90,38 +89,45 @@ def is_wrapped(data: Any) -> bool:
     return any(field_of(data, name) is not None for name in ("response", "item", "data"))
 
 
-def read_event(
-    name: str,
-    data: Wire,
-    at_ns: int,
-    conversation_id: str | None = None,
-    run_id: str | None = None,
-    since_ns: int | None = None,
-) -> Observation:
-    seen = Observation(
-        request_ns=at_ns if since_ns is None else since_ns,
-        response_ns=at_ns,
-        source=Source.STREAM,
-        event=name,
-        conversation_id=run_id,
-        run_id=run_id,
-    )
+def read_event(data: Wire, seen: Observation) -> Observation:
+    """Each response has a log of its own, named like itself."""
+    name, run_id = seen.event or "", seen.run_id
     if not name.startswith(PREFIX):
-        found = items.output((data,), run_id or "")
-        steps = tuple(_timed(step, name, since_ns, at_ns) for step in found.steps)
-        return replace(seen, messages=found.messages, steps=steps)
+        messages, found = items.output((data,), run_id or "")
+        begins = name.endswith(".added")
+        steps = tuple(timed(step, seen, begins=begins, ends=not begins) for step in found)
+        return replace(seen, conversation_id=run_id, messages=messages, steps=steps)
     run = wire.run(data, None, run_id)
     if run is None:
-        return seen
+        return replace(seen, conversation_id=run_id)
     open_status = _OPEN.get(name) if run.phase is Phase.OVER else None
     told = {"runs": (run,), "open_status": open_status} if open_status else readers.said(run, data)
     return replace(seen, run_id=run.id, conversation_id=run.id, **told)
 
 
-def _timed(step: RunStep, name: str, since_ns: int | None, at_ns: int) -> RunStep:
-    if name.endswith(".added"):
-        return replace(step, seen_since_ns=since_ns, seen_ns=at_ns)
-    return replace(step, done_since_ns=since_ns, done_ns=at_ns)
+def piece(delta: Any) -> tuple[str, str] | None:
+    """(id of the message, text) of a typed event: the event is larger, and the app lets go of it."""
+    id_, text = member(delta, "item_id"), member(delta, "delta")
+    return (id_, text) if type(id_) is str and type(text) is str else None
+
+
+def texts_of(delta: Any) -> Iterator[tuple[str, str]]:
+    """(message id, text) of a delta; none where it has no text."""
+    if isinstance(delta, tuple):
+        yield delta
+        return
+    text = member(delta, "delta")
+    if isinstance(text, str):
+        yield ident_of(member(delta, "item_id")), text
+
+
+def whole_of(event: Any) -> tuple[str, str] | None:
+    """(message id, text) of an event that holds the text of all pieces."""
+    if isinstance(event, tuple) or member(event, "delta") is not None:
+        return None
+    part = member(event, "part")
+    text = member(event if part is None or member(part, "type") != _TEXT else part, "text")
+    return (ident_of(member(event, "item_id")), text) if isinstance(text, str) else None
 
 
 def asking(step: bytes, run_id: str) -> bytes:
@@ -139,8 +145,6 @@ EVENTS = Events(
     piece=piece,
     complete=readers.sent_with,
     new_texts=partial(TextPieces, texts_of, whole_of=whole_of),
-    new_steps=NoSteps,
-    error=error_of_event,
     asking=asking,
     name_field="type",
     data_field=None,

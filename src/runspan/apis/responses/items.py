@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ...core import ids, transcript
 from ...core.answers import Answers
 from ...core.fields import Wire, ident, items, text, without_nulls
 from ...core.model import Message, Part, RunStep, ToolCall
+from ...core.order import next_of, queues
 from . import parts, statuses, tool_calls
 
 MESSAGE = "message"
 _OUR_OWN_WORDS = (
-    "id",
-    "type",
-    "role",
-    "status",
-    "encrypted_content",
-    "agent_reference",
-    "response_id",
-    "partition_key",
+    *("id", "type", "role", "status"),
+    *("encrypted_content", "agent_reference", "response_id", "partition_key"),
 )
 
 
-class Output(Struct, frozen=True):
-    """What some output items say: each is one step, in their order; texts are messages, too."""
-
-    messages: tuple[Message, ...] = ()
-    steps: tuple[RunStep, ...] = ()
+Output = tuple[tuple[Message, ...], tuple[RunStep, ...]]
 
 
 def output(found: Sequence[Wire], run_id: str) -> Output:
-    """Items of the run's output. A call whose output is among them was run by the server."""
+    """Items of the run's output: each is one step, in their order; texts are messages, too.
+
+    A call whose output is among them was run by the server.
+    """
     read = [
         _output_item(item, ident(item) or key_at(n), run_id, key, result)
         for n, item, key, result in _with_results(found)
     ]
-    return Output(
-        tuple(message for message, _ in read if message is not None),
-        tuple(step for _, step in read),
-    )
+    return tuple(message for message, _ in read if message is not None), tuple(step for _, step in read)
 
 
 def asked(found: Sequence[Wire]) -> tuple[ToolCall, ...]:
@@ -66,16 +55,12 @@ def _with_results(found: Sequence[Wire]) -> Iterator[tuple[int, Wire, str, Wire 
 
     In order, where a server gives an id to several calls, or none to any.
     """
-    results: dict[str, deque[Wire]] = defaultdict(deque)
-    for item in found:
-        if tool_calls.is_output(item):
-            results[ident(item, "call_id")].append(item)
+    results = queues((ident(item, "call_id"), item) for item in found if tool_calls.is_output(item))
     numbering = ids.Numbering()
     for n, item in enumerate(found):
         if tool_calls.is_call(item):
             id_ = ident(item, "call_id")
-            own = results.get(id_)
-            yield n, item, numbering.key(id_), own.popleft() if own else None
+            yield n, item, numbering.key(id_), next_of(results, id_)
         elif not tool_calls.is_output(item):
             yield n, item, "", None
 

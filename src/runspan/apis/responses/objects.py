@@ -6,36 +6,32 @@ the documented type counts as absent, and the rest of the object is still read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from ...core.fields import (
     Wire,
-    count,
     flag,
     ident,
     items,
-    kind_of,
     mapping,
     number,
-    real,
     stamp,
     text,
     text_in,
     texts,
     without_nulls,
 )
-from ...core.model import Agent, Outcome, Phase, Run, RunRequest, Usage
+from ...core.model import Agent, Outcome, Phase, Run, RunRequest
 from ...core.run_context import KEY
-from ..objects import error, tokens
+from ..objects import COMMON_SETTINGS, UNKNOWN, Settings, error, settings, usage
 from . import items as items_of
 from . import parts, statuses
-from .items import Output
 
 RESPONSE = "response"
 POLLED = ("id", "status")  # what is read of a poll of a live one
 _POLLED = frozenset(POLLED)
+SIDES = ("input", "prompt"), ("output", "completion")  # some servers have the words of the chat API
 
 
 def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = None) -> Run | None:
@@ -51,7 +47,7 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
     status = text(wire, "status")
     if status is None and (wire.get("output") or wire.get("usage")):
         status = "completed"  # some servers have no word for it
-    phase, outcome = statuses.RUN.get(status or "", statuses.UNKNOWN)
+    phase, outcome = statuses.RUN.get(status or "", UNKNOWN)
     if wire.keys() <= _POLLED:
         return Run(id_, id_, status, phase, outcome)
     reason = text_in(wire, "incomplete_details", "reason")
@@ -69,23 +65,23 @@ def run(wire: Wire, conversation_id: str | None = None, run_id: str | None = Non
         instructions=instructions(wire),
         tools=tuple(map(_tool, items(wire, "tools"))),
         required=asked,
-        usage=usage(mapping(wire, "usage")) if is_over else None,
+        usage=usage(mapping(wire, "usage"), *SIDES) if is_over else None,
         error=error(wire.get("error")),
         incomplete_reason=reason,
         finish_reason=statuses.FINISH_REASONS.get(reason or ""),
         created_at=stamp(wire, "created_at"),
         ended_at=stamp(wire, "completed_at"),
         metadata={k: v for k, v in metadata.items() if isinstance(v, str) and k != KEY},
-        settings=_settings(wire, _SETTINGS_OF_RUN),
+        settings=settings(wire, _SETTINGS_OF_RUN),
         carried=text(metadata, KEY),
         belongs_to=conversation(wire),
     )
 
 
-def output(wire: Wire, of: Run) -> Output:
+def output(wire: Wire, of: Run) -> items_of.Output:
     """What it put out, once it is over: until then the list grows. Some servers say no more than its text."""
     if of.phase is not Phase.OVER:
-        return Output()
+        return (), ()
     found = items(wire, "output")
     said = None if found else text(wire, "output_text") or text(wire, "output")
     return items_of.output([{"type": items_of.MESSAGE, "content": said}] if said else found, of.id)
@@ -100,8 +96,10 @@ def request(body: Wire, stream: bool) -> RunRequest:
         agent_id=agent.id if agent else None,
         agent_name=agent.name if agent else None,
         stream=stream,
-        settings=_settings(body, _SETTINGS_OF_REQUEST),
-        data_source_ids=_vector_stores(body),
+        settings=settings(body, _SETTINGS_OF_REQUEST),
+        data_source_ids=tuple(
+            id_ for tool in items(body, "tools") for id_ in texts(tool, "vector_store_ids")
+        ),
         is_model_call=agent is None,
         is_immediate=not is_background,
         conversation_id=conversation(body),
@@ -134,29 +132,6 @@ def instructions(wire: Wire) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def usage(wire: Wire) -> Usage | None:
-    """Some servers have the words of the chat API for it."""
-    told = tokens(wire, _IN, _OUT)
-    if told is None:
-        return None
-    of_input, of_output = (_details(wire, sides) for sides in (("input", "prompt"), ("output", "completion")))
-    return Usage(
-        *told,
-        count(of_input, "cached_tokens"),
-        count(of_output, "reasoning_tokens"),
-        count(of_input, "cache_write_tokens"),
-    )
-
-
-_IN, _OUT = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
-
-
-def _details(wire: Wire, sides: tuple[str, ...]) -> Wire:
-    """The wire of Foundry says input_token_details, beside a null input_tokens_details."""
-    names = (f"{side}_{tokens}_details" for side in sides for tokens in ("tokens", "token"))
-    return next(filter(None, (mapping(wire, name) for name in names)), {})
-
-
 # ---------------------------------------------------------------- tools and settings
 
 _SECRETS = ("headers", "authorization")  # of servers of tools
@@ -169,44 +144,21 @@ def _tool(wire: Wire) -> Mapping[str, object]:
     return {"type": kind, kind: said}
 
 
-def _vector_stores(body: Wire) -> tuple[str, ...]:
-    return tuple(id_ for tool in items(body, "tools") for id_ in texts(tool, "vector_store_ids"))
-
-
-def _tool_choice(wire: Wire, key: str) -> str | None:
-    """The tool that must be called, or the word for what may be; None where the model chooses, which is the rule."""
-    word = text_in(wire, key, "name") or kind_of(wire, key)
-    return word if word != "auto" else None
-
-
 def _format(wire: Wire, key: str) -> str | None:
     return text_in(mapping(wire, key), "format", "type")
 
 
-_Settings = Mapping[str, tuple[str, Callable[[Wire, str], Any]]]
-
-_COMMON: _Settings = {  # field on the wire -> name of the setting, reader
-    "temperature": ("temperature", real),
-    "top_p": ("top_p", real),
+_COMMON: Settings = {
+    **COMMON_SETTINGS,
     "max_output_tokens": ("max_completion_tokens", number),
     "max_tool_calls": ("max_tool_calls", number),
-    "parallel_tool_calls": ("parallel_tool_calls", flag),
     "reasoning": ("reasoning_effort", partial(text_in, inner="effort")),
     "text": ("response_format", _format),
-    "tool_choice": ("tool_choice", _tool_choice),
 }
-_SETTINGS_OF_REQUEST: _Settings = {
+_SETTINGS_OF_REQUEST: Settings = {
     **_COMMON,
     "background": ("background", flag),
     "background_options": ("completion_window", partial(text_in, inner="completion_window")),
     "service_tier": ("service_tier", text),
 }
-_SETTINGS_OF_RUN: _Settings = {**_COMMON, "service_tier": ("served_tier", text)}
-
-
-def _settings(wire: Wire, table: _Settings) -> Mapping[str, object]:
-    return {
-        name: value
-        for key, (name, reader) in table.items()
-        if wire.get(key) is not None and (value := reader(wire, key)) is not None
-    }
+_SETTINGS_OF_RUN: Settings = {**_COMMON, "service_tier": ("served_tier", text)}

@@ -27,16 +27,13 @@ def of(content: Any) -> tuple[Part, ...]:
 def part(wire: Wire) -> Part:
     """One part; a type without a row keeps its name and its fields."""
     kind = text(wire, "type") or "unknown"
-    return _PARTS.get(kind, _other)(wire)
+    read = _PARTS.get(kind)
+    return Part(kind, None, _fields(wire)) if read is None else read(wire)
 
 
 def _text(wire: Wire) -> Part:
-    annotations = wire.get("annotations")
-    more = (
-        {"annotations": without_nulls(annotations)}
-        if isinstance(annotations, list) and annotations
-        else EMPTY
-    )
+    said = wire.get("annotations")
+    more = {"annotations": without_nulls(said)} if isinstance(said, list) and said else EMPTY
     return Part("text", text(wire, "text"), more)
 
 
@@ -50,14 +47,6 @@ def _image(wire: Wire) -> Part:
         return Part("image_file", None, fields)
     blob = blobs.of_data_url(url)
     return Part("image_url", None, {**fields, **({"url": url} if blob is None else asdict(blob))})
-
-
-def _file(wire: Wire) -> Part:
-    return Part(ATTACHMENT, None, _fields(wire))
-
-
-def _other(wire: Wire) -> Part:
-    return Part(text(wire, "type") or "unknown", None, _fields(wire))
 
 
 def _fields(wire: Wire) -> dict[str, Any]:
@@ -75,14 +64,10 @@ def _fields(wire: Wire) -> dict[str, Any]:
 
 
 _PARTS: Mapping[str, Callable[[Wire], Part]] = {
-    "input_text": _text,
-    "output_text": _text,
-    "text": _text,
-    "summary_text": _text,
-    "reasoning_text": _text,
+    **dict.fromkeys(("input_text", "output_text", "text", "summary_text", "reasoning_text"), _text),
     "refusal": lambda wire: Part("refusal", text(wire, "refusal")),
     "input_image": _image,
-    "input_file": _file,
+    "input_file": lambda wire: Part(ATTACHMENT, None, _fields(wire)),
 }
 
 

@@ -30,13 +30,13 @@ def _seen(exchange: Exchange, run_id: str | None, **what: Any) -> Observation:
 
 def said(run: Run, response: Wire) -> dict[str, Any]:
     """The run, and once it is over all that it put out."""
-    found = wire.output(response, run)
+    messages, steps = wire.output(response, run)
     is_over = run.phase is Phase.OVER
     agent = wire.agent_of(response) if run.agent_id else None
     return {
         "runs": (run,),
-        "messages": found.messages,
-        "steps": found.steps,
+        "messages": messages,
+        "steps": steps,
         "listing": Listing(True, True, run.id, is_ordered=True) if is_over else None,
         "all_steps": is_over,
         "is_ordered": True,
@@ -68,11 +68,7 @@ def sent_with(exchange: Exchange, seen: Observation) -> Observation:
     first = Message(f"{run_id}#prompt", "user", filled_in, sent_ns=exchange.request_ns)
     given = items_of.inputs(body.get("input"), run_id, exchange.request_ns)
     is_whole = not body.get("previous_response_id") and wire.conversation(body) is None
-    return replace(
-        seen,
-        messages=(first, *given) if filled_in else given,
-        created_conversation=is_whole,
-    )
+    return replace(seen, messages=(first, *given) if filled_in else given, created_conversation=is_whole)
 
 
 def input_items(exchange: Exchange) -> Observation:

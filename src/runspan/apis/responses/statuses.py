@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core.model import Outcome, Phase, Vocabulary
-from ..objects import ENDS_IN_OTHER_WORDS
+from ...core.model import Outcome, Vocabulary
+from ..objects import STATUSES
 
 VOCABULARY = Vocabulary(queued="queued", active="in_progress", event_prefix="response.", requeues=False)
 
-RUN: Mapping[str, tuple[Phase, Outcome | None]] = {
-    **ENDS_IN_OTHER_WORDS,
-    "queued": (Phase.QUEUED, None),
-    "in_progress": (Phase.ACTIVE, None),
-    "cancelling": (Phase.CANCELLING, None),
-    "completed": (Phase.OVER, Outcome.COMPLETED),
-    "incomplete": (Phase.OVER, Outcome.INCOMPLETE),
-    "failed": (Phase.OVER, Outcome.FAILED),
-    "cancelled": (Phase.OVER, Outcome.CANCELLED),
-}
-UNKNOWN: tuple[None, None] = (None, None)
-
-ITEM: Mapping[str, Outcome] = {
-    "completed": Outcome.COMPLETED,
-    "incomplete": Outcome.INCOMPLETE,
-    "failed": Outcome.FAILED,
-}
+RUN = STATUSES
+ITEM = {status: Outcome(status) for status in ("completed", "incomplete", "failed")}
 GROWING = frozenset({"in_progress", "searching", "interpreting", "generating", "calling"})
 
 # `incomplete_details.reason` -> the finish reason of the GenAI conventions.

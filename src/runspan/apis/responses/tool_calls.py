@@ -19,19 +19,8 @@ _OF_APPS = ("function_call", "custom_tool_call")
 CALL, OUTPUT = "_call", "_output"
 _OBJECT = (dict, Mapping)  # the latter is of an app; to ask for it alone costs a call of Python
 _NO_ARGUMENTS = (
-    "id",
-    "type",
-    "call_id",
-    "status",
-    "error",
-    "output",
-    "caller",
-    "created_by",
-    "agent_reference",
-    "response_id",
-    "partition_key",
-    "encrypted_content",
-    "fingerprint",
+    *("id", "type", "call_id", "status", "error", "output", "caller", "created_by"),
+    *("agent_reference", "response_id", "partition_key", "encrypted_content", "fingerprint"),
 )
 
 
@@ -46,10 +35,7 @@ def is_output(item: Any) -> bool:
 
 
 def asks_app(item: Wire) -> bool:
-    """Whether the app is to run it: a function is its own, and others have an id to answer to then.
-
-    A program of the server calls others itself.
-    """
+    """Whether the app is to run it: a function, or what has an id to answer to; not what a program of the server calls."""
     is_of_program = text_in(item, "caller", "type") == "program"
     is_of_server = text(item, "execution") == "server"
     is_asked = text(item, "type") in _OF_APPS or (is_call(item) and bool(ident(item, "call_id")))
@@ -60,15 +46,12 @@ def of_app(item: Wire) -> ToolCall:
     """A call that the app answers."""
     kind = text(item, "type") or FUNCTION + CALL
     given = _given(item, "arguments" if kind == "function_call" else "input")
-    if given is None:
-        said = _said(item)
-        given = dumps(said) if said else None
     is_growing = text(item, "status") == "in_progress"
     return ToolCall(
         ident(item, "call_id"),
         FUNCTION,
         text(item, "name") or kind.removesuffix(CALL),
-        given,
+        _json(_said(item)) if given is None else given,
         is_incomplete=is_growing or text(item, "status") == "incomplete",
     )
 
@@ -156,15 +139,11 @@ def _list_tools(item: Wire, name: str) -> ToolCall:
 
 def _draw(item: Wire, name: str) -> ToolCall:
     """Of the image what it is, never the image."""
-    said, image = _said(item), text(item, "result")
+    said, image, kind = _said(item), text(item, "result"), text(item, "output_format")
     said.pop("result", None)
-    shown = None if image is None else dumps(asdict(blobs.of_base64(image, _image_type(item))))
+    mime_type = f"image/{kind}" if kind else None
+    shown = None if image is None else dumps(asdict(blobs.of_base64(image, mime_type)))
     return ToolCall(ident(item), name, name, _json(said), shown)
-
-
-def _image_type(item: Wire) -> str | None:
-    kind = text(item, "output_format")
-    return f"image/{kind}" if kind else None
 
 
 def _other(item: Wire, name: str) -> ToolCall:
