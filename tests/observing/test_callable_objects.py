@@ -7,6 +7,7 @@ import copy
 import functools
 import inspect
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ class AsyncAdder(Adder):
 
 def shifted(by: int, x: int) -> int:
     return by + x
+
+
+def generator(n: int) -> Iterator[int]:
+    yield from range(n)
 
 
 class Sums:
@@ -84,6 +89,15 @@ def test_attributes_are_those_of_the_object_of_now() -> None:
     assert copy.deepcopy(seen) is seen
     with pytest.raises(AttributeError, match="no_such"):
         _ = seen.no_such  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "kind", [Adder(), AsyncAdder(), functools.partial(shifted, 10), functools.lru_cache(shifted), generator]
+)
+def test_annotations_are_its_own(kind: Any) -> None:
+    seen = runspan.observe(kind)
+    assert getattr(seen, "__annotations__", None) == getattr(kind, "__annotations__", None)
+    assert inspect.get_annotations(seen, eval_str=True) == inspect.get_annotations(kind, eval_str=True)
 
 
 @pytest.mark.parametrize("kind", [AsyncAdder(), functools.partial(AsyncAdder().__call__, 1)])

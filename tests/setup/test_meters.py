@@ -187,8 +187,16 @@ def test_set_global_makes_ours_the_one_of_the_app(server: Server, receiver: Rece
 def test_instrumented_again_after_uninstrument_a_new_one_of_ours_is_made(
     server: Server, receiver: Receiver
 ) -> None:
-    again = "    runspan.uninstrument()\n    runspan.instrument(exit_timeout_s=20)\n    app.whole_run(app.client())\n"
-    run(WHOLE + again, environment(server, receiver, **OTLP)).check()
+    script = """
+        import runspan
+        from tests.support import app
+        with app.client() as client:
+            for _ in range(2):
+                runspan.instrument(exit_timeout_s=20)
+                app.whole_run(client)
+                runspan.uninstrument()
+    """
+    run(script, environment(server, receiver, **OTLP)).check()
     assert statuses(receiver) == [("completed", 1), ("completed", 1)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -39,10 +39,21 @@ Follow = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Any]
 
 
 class Stand:
-    """Stands for `_function`: has its attributes, and binds to instances if it does."""
+    """Stands for `_function`: has its attributes, and binds to instances if it does.
 
-    _function: Callable[..., Any]
-    __call__: Callable[..., Any]
+    No annotations here: an instance would answer with its class's own, wherever `update_wrapper` copies none: of a partial, and on
+    Python 3.14 of anything.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], call: Callable[..., Any], updated: Sequence[str] = ()
+    ) -> None:
+        functools.update_wrapper(self, function, updated=updated)
+        self._function = function
+        self._call = call
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_function":  # of a copy that has nothing yet
@@ -71,14 +82,6 @@ class CallableObject(Stand):
 
     __class__ = property(lambda self: type(self._function))
 
-    def __init__(self, function: Callable[..., Any], call: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, function, updated=())
-        self._function = function
-        self._call = call
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self._call(*args, **kwargs)
-
 
 class AsyncCallableObject(CallableObject):
     """The same; its `__call__` is a coroutine function, by which frameworks see that they must await it."""
@@ -97,13 +100,11 @@ class GeneratorFunction(Stand):
     __class__ = property(lambda _: FunctionType)
 
     def __init__(self, function: Callable[..., Any], follow: Follow) -> None:
-        functools.update_wrapper(self, function)
-        self._function = function
-        self._follow = follow
+        super().__init__(function, follow, updated=("__dict__",))
         for name in ("__code__", "__defaults__", "__kwdefaults__", "__globals__", "__closure__"):
             if hasattr(function, name):
                 setattr(self, name, getattr(function, name))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         made = self._function(*args, **kwargs)
-        return self._follow(made, args, kwargs)
+        return self._call(made, args, kwargs)
