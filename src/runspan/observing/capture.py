@@ -13,8 +13,7 @@ import msgspec
 
 from ..core.jsontext import fit
 from ..core.redact import CUT, Texts, cut
-from .values import converter
-from .walk import Walk
+from .values import Walk
 
 Shown = tuple[str, bool]  # a text, and whether it is JSON
 
@@ -52,7 +51,7 @@ class Capture:
         if type(value) is str:
             if self._is_free and len(value) <= self._fast_chars and value.isascii() and value[:5] != "data:":
                 return value, False
-            walk = Walk(converter, self.texts, kind, self._max_chars)
+            walk = Walk(self.texts, kind, self._max_chars)
             return cut(walk.text(value) or "", self._max_chars), False
         return self._json(kind, value), True
 
@@ -67,7 +66,7 @@ class Capture:
 
     def plain(self, kind: str, value: Any) -> Any:
         """`value` as JSON would hold it, bounded."""
-        return Walk(converter, self.texts, kind, self._max_chars).plain(value)
+        return Walk(self.texts, kind, self._max_chars).plain(value)
 
     def dumps(self, plain: Any) -> str:
         """JSON of what `plain` gave, within the limit."""
