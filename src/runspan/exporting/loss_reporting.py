@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -50,34 +48,8 @@ def _needs_no_lookup(host: str) -> bool:
         return False
 
 
-class AtWork(threading.local):
-    """`active` on a thread while an exporter works for us."""
-
-    active = False
-
-
-at_work = AtWork()
-
-
-def _not_ours(_: logging.LogRecord) -> bool:
-    return not at_work.active
-
-
-def quiet(exporter: Any) -> None:
-    """Its module's logger and those of the shared code below it; filters do not reach child loggers."""
-    own = type(exporter).__module__
-    shared = [n for n in list(logging.Logger.manager.loggerDict) if n.startswith("opentelemetry.exporter")]
-    for name in {own, *shared}:
-        target = logging.getLogger(name)
-        if _not_ours not in target.filters:
-            target.addFilter(_not_ours)
-
-
 class ComplainsOnce:
-    """Lets an exporter complain once, not at each export.
-
-    Exporters of other packages log each failure themselves, so their loggers are kept quiet while they work for us.
-    """
+    """Lets an exporter complain once, not at each export."""
 
     def __init__(self, where: str, inner: Any) -> None:
         self.where = where
@@ -86,17 +58,16 @@ class ComplainsOnce:
         self.failed = 0
         self._is_trying = False
         self._is_failing = False
-        quiet(inner)
 
     def _tried(self, failure: Result, *arguments: Any) -> Result:
         """What the export comes to; `failure` where it raises."""
-        at_work.active = self._is_trying = True
+        self._is_trying = True
         try:
             result: Result = self.inner.export(*arguments)
         except Exception:
             result = failure
         finally:
-            at_work.active = self._is_trying = False
+            self._is_trying = False
         return result
 
     def hasten(self, haste: Haste) -> None:
