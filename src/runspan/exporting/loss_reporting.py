@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
+from .answers import START
 from .batching import Batching
-from .cures import START
 from .sending import Haste, Tries
 
 Result = TypeVar("Result")

@@ -13,9 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
-from .answers import Answer, Verdict
+from .answers import Answer, Verdict, cure_of
 from .batches import batches, count, shrink
-from .cures import cure_of
 from .encoding import encode
 from .sending import Tries
 

@@ -37,14 +37,14 @@ def target(state: Active) -> Target:
 
 def _made(state: Active, provider: Any) -> Target:
     tracer = tracers.of(provider)
-    chars = state.config.limits.max_attribute_chars, _compat.max_text_chars(tracer)
+    chars = state.config.limits.max_attribute_chars, _compat.span_limit(tracer, "max_span_attribute_length")
     return Target(
         state,
         provider,
         tracer,
         Capture(state.texts, min(most for most in chars if most is not None)),
         asks_attributes=not _is_of_sdk(getattr(provider, "sampler", None)),
-        max_attributes=_compat.max_attributes(tracer),
+        max_attributes=_compat.span_limit(tracer, "max_span_attributes"),
         drops_unsampled=_drops_unsampled(provider),
     )
 
