@@ -25,27 +25,21 @@ FULL = (
 
 def refuses(door: tuple[str, int] | None) -> bool:
     """Whether nothing listens at this host and port; None: not known."""
-    if door is None:
-        return False
     try:
-        socket.create_connection(door, timeout=0.2).close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:  # slow, unknown, filtered: that is for the exporter to find out
-        return False
+        if door is not None:
+            socket.create_connection(door, timeout=0.2).close()
+    except OSError as error:  # one that is slow, unknown or filtered is for the exporter to find out
+        return isinstance(error, ConnectionRefusedError)
     return False
 
 
 def is_known_to_refuse(door: tuple[str, int] | None) -> bool:
     """The same, for a thread that must not wait: False where a name server would have to be asked, which may take its time."""
-    return door is not None and _needs_no_lookup(door[0]) and refuses(door)
-
-
-def _needs_no_lookup(host: str) -> bool:
     try:
-        return host == "localhost" or bool(ipaddress.ip_address(host))
+        needs_no_lookup = door is not None and (door[0] == "localhost" or ipaddress.ip_address(door[0]))
     except ValueError:
         return False
+    return bool(needs_no_lookup) and refuses(door)
 
 
 class ComplainsOnce:

@@ -82,16 +82,14 @@ def _credential_provider(over: str, signal: str) -> Callable[[], Any] | None:
 
 def page(config: Config, has_app_provider: bool) -> str | None:
     """Where the backend shows a trace, with {trace_id} in it; None: it has no name, or its page is not known."""
-    name = config.backend
+    name, endpoint = config.backend, config.endpoint
     if name is None:
         return None
     if has_app_provider:  # where that sends to is its own business
-        return presets.page(name, os.environ, "")
-    if presets.PRESETS[name].hosts:
-        return presets.page(name, os.environ, config.endpoint)
-    return presets.page(
-        name, os.environ, config.endpoint or variables.of_otlp("ENDPOINT")[1] or DEFAULTS[HTTP]
-    )
+        endpoint = ""
+    elif not presets.PRESETS[name].hosts:
+        endpoint = endpoint or variables.of_otlp("ENDPOINT")[1] or DEFAULTS[HTTP]
+    return presets.page(name, os.environ, endpoint)
 
 
 def loaded(name: str, signal: str = "TRACES") -> Callable[..., Any]:

@@ -176,10 +176,8 @@ def _pairs(text: str, what: str) -> Iterator[tuple[str, str]]:
 def authorities(text: str) -> str:
     """A file or folder of certificates to trust."""
     try:
-        is_folder = os.path.isdir(text)
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(
-            **({"capath": text} if is_folder else {"cafile": text})
-        )
+        where = {"capath" if os.path.isdir(text) else "cafile": text}
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(**where)
     except _FILE_ERRORS as error:
         raise ValueError(f"name a file of PEM certificates that can be read ({_reason(error)})") from None
     return text
