@@ -83,9 +83,6 @@ class FileExporter(SpanExporter):
             self._is_closed = True
             self._close()
 
-    def _open(self) -> int:
-        return os.open(self.path, _FLAGS, 0o600)  # what users said is in it
-
     def _follow(self) -> None:
         """Open it anew where it was moved away or deleted, or could not be opened the last time."""
         if self._is_closed:
@@ -94,7 +91,7 @@ class FileExporter(SpanExporter):
             if self._file is not None and os.path.samestat(os.fstat(self._file), os.stat(self.path)):
                 return
         self._close()
-        self._file = self._open()
+        self._file = os.open(self.path, _FLAGS, 0o600)  # what users said is in it
 
     def _close(self) -> None:
         if self._file is not None:

@@ -44,7 +44,7 @@ class Capture:
                 whole = ""
             if 0 < len(whole) <= self._max_chars:
                 return whole, True
-        return self._json("input", dict(given)), True
+        return self.dumps(self.plain("input", dict(given))), True
 
     def value(self, kind: str, value: Any) -> Shown:
         """The text, and whether it is JSON; a string stays as it is. `kind` is `input` or `output`."""
@@ -53,7 +53,7 @@ class Capture:
                 return value, False
             walk = Walk(self.texts, kind, self._max_chars)
             return cut(walk.text(value) or "", self._max_chars), False
-        return self._json(kind, value), True
+        return self.dumps(self.plain(kind, value)), True
 
     def attributes(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Attributes that the app names and fills itself: as they are, but for the redactor."""
@@ -73,12 +73,7 @@ class Capture:
         whole = _encode(plain).decode()
         if len(whole) <= self._max_chars:
             return whole
-        if isinstance(plain, list | dict):
-            return fit(plain, self._max_chars) or "null"
-        return fit([plain], self._max_chars) or "null"
-
-    def _json(self, kind: str, value: Any) -> str:
-        return self.dumps(self.plain(kind, value))
+        return fit(plain if isinstance(plain, list | dict) else [plain], self._max_chars) or "null"
 
     def _are_flat(self, given: Mapping[str, Any]) -> bool:
         """Scalars and shortish texts: nothing to look into, nothing to cut."""
