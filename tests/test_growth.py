@@ -12,7 +12,7 @@ from runspan.core import blobs, jsontext
 from runspan.core.redact import Texts
 from runspan.core.secrets import Secrets
 from runspan.core.sse import Parser
-from runspan.observing.names import is_secret
+from runspan.observing.values import is_secret
 from tests.support.growth import adversaries, assert_linear, tokens
 from tests.support.slices import wide
 from tests.support.sources import SOURCE, tree_of

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .observing.current import span as span
     from .observing.current import update as update
     from .observing.decorator import observe as observe
-    from .observing.runs import trace_url as trace_url
     from .observing.score import score as score
+    from .observing.score import trace_url as trace_url
     from .processes import Adopted as Adopted
     from .processes import adopt as adopt
     from .processes import handoff as handoff
@@ -42,10 +42,9 @@ _HOMES = {
     **dict.fromkeys(("ConfigError", "Limits"), ".config"),
     "context": ".observing.context",
     "observe": ".observing.decorator",
-    "score": ".observing.score",
+    **dict.fromkeys(("score", "trace_url"), ".observing.score"),
     "Stats": ".stats",
     **dict.fromkeys(("Adopted", "adopt", "handoff"), ".processes"),
-    "trace_url": ".observing.runs",
     **dict.fromkeys(("current_span_id", "current_trace_id", "span", "update"), ".observing.current"),
     **dict.fromkeys(
         ("Handle", "aflush", "current_handle", "flush", "instrument", "shutdown", "uninstrument"),

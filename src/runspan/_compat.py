@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -127,30 +126,14 @@ def import_sdk() -> None:
             os.environ[_READ_WHEN_IMPORTED] = held
 
 
-def max_text_chars(tracer: Any) -> int | None:
-    """Where the tracer's spans cut texts; None: nowhere, or not known."""
-    return _limit(tracer, "max_span_attribute_length")
-
-
-def max_attributes(tracer: Any) -> int | None:
-    """How many attributes the tracer's spans keep; None: all, or not known."""
-    return _limit(tracer, "max_span_attributes")
-
-
-def _limit(tracer: Any, name: str) -> int | None:
-    """Of the SDK's class and those below it."""
-    kind: Any = type(tracer)
-    if "opentelemetry.sdk.trace.Tracer" not in _names(kind):
+def span_limit(tracer: Any, name: str) -> int | None:
+    """One of the SpanLimits of the SDK's tracers; None: no limit, or not known."""
+    # Nothing can be imported in the last finalizers.
+    sdk: Any = sys.modules.get("opentelemetry.sdk.trace")
+    if sdk is None or not isinstance(tracer, sdk.Tracer):
         return None
-    limits = _found("opentelemetry.sdk.trace.Tracer._span_limits", tracer)
-    found: int | None = getattr(limits, name, None)
-    return found
-
-
-@lru_cache
-def _names(kind: type) -> list[str]:
-    """Of a class and those above it. By name: nothing can be imported in the last finalizers."""
-    return [f"{one.__module__}.{one.__name__}" for one in kind.__mro__]
+    limit: int | None = getattr(_found("opentelemetry.sdk.trace.Tracer._span_limits", tracer), name, None)
+    return limit
 
 
 def endpoint_of(exporter: Any) -> Any:

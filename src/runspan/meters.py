@@ -89,9 +89,7 @@ class Meters:
         """
         if self._own is None:
             return True
-        flushed = [
-            _flushed(*pair) for pair in self._readers.items()
-        ]  # one after another: none for want of another
+        flushed = [_flushed(*pair) for pair in self._readers.items()]  # each, also after one that failed
         return all(flushed)
 
     def may_be_heard(self) -> bool:
@@ -146,7 +144,10 @@ class Meters:
             self._resource = own.resource(own.service(self._config))
         readers = [self._reader(source, *times_ms) for source in sources]
         self._readers = {s: r for s, r in zip(sources, readers, strict=True) if s is not r}
-        resource = self._resource.merge(Resource(_instance()))
+        # An id of this process, else the series of two processes would be taken for one. One that was given stays.
+        is_given = _INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+        instance = {} if is_given else {_INSTANCE: str(uuid.uuid4())}
+        resource = self._resource.merge(Resource(instance))
         kind: Any = self._kind(MeterProvider)
         provider: MeterProvider = kind(readers, resource, _EXEMPLARS[exemplars](), shutdown_on_exit=False)
         return provider
@@ -169,11 +170,8 @@ class Meters:
         """An exporter; or a reader, such as that of Prometheus: it is asked, and sends nothing."""
         if name == "otlp":
             return exporters.exporter(self._config)
-        made = (
-            ConsoleMetricExporter()
-            if name == "console"
-            else otlp.made(name, otlp.loaded(name, "METRICS"), "METRICS")
-        )
+        make = ConsoleMetricExporter if name == "console" else otlp.loaded(name, "METRICS")
+        made = otlp.made(name, make, "METRICS")
         return made if isinstance(made, MetricReader) else CarefulMetricExporter(name, made)
 
 
@@ -189,9 +187,3 @@ def _flushed(exporter: CarefulMetricExporter, reader: MetricReader) -> bool:
     """One that is refused is not tried: the SDK would do so for 10 s."""
     failed_before = exporter.failed
     return not exporter.is_refused() and reader.force_flush() and exporter.failed == failed_before
-
-
-def _instance() -> dict[str, str]:
-    """An id of this process, else the series of two processes would be taken for one. One that was given stays."""
-    is_given = _INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    return {} if is_given else {_INSTANCE: str(uuid.uuid4())}

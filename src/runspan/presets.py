@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -75,16 +76,12 @@ def page(name: str, environ: Environ, endpoint: str | None = None) -> str | None
         return _beside(endpoint, preset.page)
     if endpoint is not None and not value_of(environ, *preset.hosts):
         return None
-    wanted = re.findall(r"{([A-Z_]+)}", preset.page)
-    if not all(value_of(environ, variable) for variable in wanted):
-        return None
-    try:
-        base = _address(name, environ)
-    except ConfigError:
-        return None
-    return base + re.sub(
-        r"{([A-Z_]+)}", lambda found: quote(value_of(environ, found[1]), safe=""), preset.page
-    )
+    named = re.compile(r"{([A-Z_]+)}")
+    values = {v: quote(value_of(environ, v), safe="") for v in named.findall(preset.page)}
+    if all(values.values()):
+        with suppress(ConfigError):
+            return _address(name, environ) + named.sub(lambda found: values[found[1]], preset.page)
+    return None
 
 
 def _beside(endpoint: str | None, page: str) -> str | None:

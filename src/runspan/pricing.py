@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timezone
 from decimal import Decimal
-from inspect import signature
 from typing import Any
 
 from .config import Config, ConfigError
@@ -73,7 +72,6 @@ class _Library:
         self._calc: Callable[..., Any] = module.calc_price
         self._source = f"genai-prices {module.__version__}"
         self._date: str | None = None
-        self._takes_terms = "price_context" in signature(module.calc_price).parameters
         self._known: dict[tuple[str, str, int, Terms], Callable[[Usage], Cost | None]] = {}
 
     def cost(self, provider: str, model: str, usage: Usage, at_ns: int, terms: Terms) -> Cost | None:
@@ -125,22 +123,18 @@ class _Library:
     def _asked(self, provider: str, model: str, usage: Usage, at_ns: int, terms: Terms) -> Any:
         """The library's own answer; None: it knows no such model."""
         at = datetime.fromtimestamp(at_ns // _SECOND_NS, timezone.utc)
-        counts: dict[str, int] = {
-            "input_tokens": usage.prompt_tokens,
-            "output_tokens": usage.completion_tokens,
-        }
         cached, written = _parts(usage)
-        if cached:
-            counts["cache_read_tokens"] = cached
-        if written:
-            counts["cache_write_tokens"] = written
-        more = {"price_context": dict(terms)} if terms and self._takes_terms else {}
+        counts = self._usage(
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            cache_read_tokens=cached or None,
+            cache_write_tokens=written or None,
+        )
+        more = {"price_context": dict(terms)} if terms else {}
         # Proxies name models `openai/gpt-4o`; "litellm" means: the provider is in the name.
         for of in (provider, "litellm") if "/" in model else (provider,):
             with suppress(LookupError):
-                return self._calc(
-                    self._usage(**counts), model, provider_id=of, genai_request_timestamp=at, **more
-                )
+                return self._calc(counts, model, provider_id=of, genai_request_timestamp=at, **more)
         return None
 
     def _date_of(self, found: Any) -> str | None:

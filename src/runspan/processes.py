@@ -75,10 +75,8 @@ class Adopted:
 
     def __enter__(self) -> Adopted:
         with guarded("enter the context of an adopted run"):
-            outer = otel_context.current()
-            self._entered.append(
-                None if self._context is None else (otel_context.attach(self._context), outer)
-            )
+            outer, inner = otel_context.current(), self._context
+            self._entered.append(None if inner is None else (otel_context.attach(inner), outer))
         return self
 
     def __exit__(
@@ -86,9 +84,5 @@ class Adopted:
     ) -> None:
         with guarded("leave the context of an adopted run"):
             entered = self._entered.pop()
-            if (
-                entered is not None
-                and not otel_context.undo(entered[0])
-                and otel_context.current() is self._context
-            ):
+            if entered and not otel_context.undo(entered[0]) and otel_context.current() is self._context:
                 otel_context.attach(entered[1])  # left in a copy of the context that it was entered in

@@ -187,14 +187,8 @@ class Providers:
         self._lock = lock_of_now(self._lock)
         with self._lock:
             if self._own is None and self._make is not None:
-                made = self._make()
-                for exporter in self._exporters:
-                    is_console = isinstance(exporter.inner, ConsoleSpanExporter)
-                    made.add_span_processor(
-                        SimpleSpanProcessor(exporter) if is_console else exporter.batched()
-                    )
-                if self._own is None:
-                    self._own = made
+                made = _with_exporters(self._make(), self._exporters)
+                self._own = self._own or made
             return self._own
 
 
@@ -225,7 +219,12 @@ def _exporters(config: Config) -> Sequence[tuple[str, Callable[[], SpanExporter]
 
 def private_provider(config: Config) -> tuple[TracerProvider, Sequence[CarefulExporter]]:
     """A provider for one's own use, with the exporters that `instrument()` makes where the app has set none."""
-    used, provider = _made(config), own.maker(config)()
-    for exporter in used:
-        provider.add_span_processor(exporter.batched())
-    return provider, used
+    used = _made(config)
+    return _with_exporters(own.maker(config)(), used), used
+
+
+def _with_exporters(provider: TracerProvider, exporters: Sequence[CarefulExporter]) -> TracerProvider:
+    for exporter in exporters:
+        is_console = isinstance(exporter.inner, ConsoleSpanExporter)
+        provider.add_span_processor(SimpleSpanProcessor(exporter) if is_console else exporter.batched())
+    return provider

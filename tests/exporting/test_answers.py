@@ -24,6 +24,7 @@ from runspan.exporting.sending import (
     GrpcSender,
     Haste,
     HttpSender,
+    SendOptions,
     Tries,
     new_session,
     reply,
@@ -129,7 +130,7 @@ def test_what_an_answer_over_http_means(
     status: int, headers: Mapping[str, str], body: bytes, verdict: Verdict, rejected: int
 ) -> None:
     with answering(status, headers, body) as receiver:
-        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, SendOptions({}))
         answer = sender.post(b"", 20)
         sender.close()
     assert (answer.verdict, answer.rejected, answer.status) == (verdict, rejected, status)
@@ -143,7 +144,7 @@ def test_what_an_answer_over_http_means(
 def test_data_points_are_counted_like_spans() -> None:
     kind = ExportMetricsServiceResponse
     with answering(200, PROTOBUF, rejecting(3, kind=kind)) as receiver:
-        sender = HttpSender(f"{receiver.endpoint}/v1/metrics", kind, headers={})
+        sender = HttpSender(f"{receiver.endpoint}/v1/metrics", kind, SendOptions({}))
         assert sender.post(b"", 20).rejected == 3
         sender.close()
 
@@ -151,7 +152,7 @@ def test_data_points_are_counted_like_spans() -> None:
 @pytest.mark.parametrize("kind", METHODS)
 def test_over_grpc_too(kind: Any) -> None:
     with serve_grpc() as collector:
-        sender = GrpcSender(collector.endpoint, METHODS[kind], kind, headers={}, is_insecure=True)
+        sender = GrpcSender(collector.endpoint, METHODS[kind], kind, SendOptions({}), is_insecure=True)
         whole = sender.post(b"", 20)
         collector.rejects = 3
         part = sender.post(b"", 20)
@@ -177,7 +178,7 @@ def test_what_a_refusal_over_grpc_means(code: str, verdict: Verdict) -> None:
         collector.abort = grpc.StatusCode[code], "because"
         method = METHODS[ExportTraceServiceResponse]
         sender = GrpcSender(
-            collector.endpoint, method, ExportTraceServiceResponse, headers={}, is_insecure=True
+            collector.endpoint, method, ExportTraceServiceResponse, SendOptions({}), is_insecure=True
         )
         answer = sender.post(b"", 20)
         sender.close()
@@ -205,7 +206,7 @@ def test_a_web_server_on_the_port_of_grpc_takes_nothing() -> None:
     with answering(200, HTML, LOGIN) as receiver:
         method = METHODS[ExportTraceServiceResponse]
         sender = GrpcSender(
-            receiver.endpoint, method, ExportTraceServiceResponse, headers={}, is_insecure=True
+            receiver.endpoint, method, ExportTraceServiceResponse, SendOptions({}), is_insecure=True
         )
         assert sender.post(b"", 20).verdict is not TAKEN
         sender.close()
@@ -213,7 +214,7 @@ def test_a_web_server_on_the_port_of_grpc_takes_nothing() -> None:
 
 def test_tries_end_with_their_time_and_with_a_stop() -> None:
     with nobody() as endpoint:
-        sender = HttpSender(f"{endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        sender = HttpSender(f"{endpoint}/v1/traces", ExportTraceServiceResponse, SendOptions({}))
         asked: list[float] = []
         real = sender.post
         sender.post = lambda body, timeout_s: (asked.append(timeout_s), real(body, timeout_s))[1]  # type: ignore[method-assign]
@@ -236,9 +237,9 @@ def test_in_haste_there_is_no_pause_where_nobody_listens(over: str, haste: Haste
     kind = ExportTraceServiceResponse
     with nobody() as endpoint:
         sender: Any = (
-            HttpSender(f"{endpoint}/v1/traces", kind, headers={})
+            HttpSender(f"{endpoint}/v1/traces", kind, SendOptions({}))
             if over == "http"
-            else GrpcSender(endpoint, METHODS[kind], kind, headers={}, is_insecure=True)
+            else GrpcSender(endpoint, METHODS[kind], kind, SendOptions({}), is_insecure=True)
         )
         tries = Tries(sender, 3_600)
         asked, real, last = [0], sender.post, {"http": 2, "grpc": 1}[over]
@@ -259,7 +260,7 @@ def test_in_haste_there_is_no_pause_where_nobody_listens(over: str, haste: Haste
 @pytest.mark.parametrize(("haste", "tries"), [(Haste.WHERE_REFUSED, 6), (Haste.ALWAYS, 1)])
 def test_one_that_is_busy_is_asked_again_as_long_as_somebody_waits(haste: Haste, tries: int) -> None:
     with answering(503, {"Retry-After": "0.01"}) as receiver:
-        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, SendOptions({}))
         hasty = Tries(sender, 60)
         hasty.hasten(haste)
         assert hasty.send(b"").verdict is AGAIN
@@ -269,7 +270,7 @@ def test_one_that_is_busy_is_asked_again_as_long_as_somebody_waits(haste: Haste,
 
 def test_a_receiver_that_is_busy_is_asked_again_when_it_says() -> None:
     with answering(503, {"Retry-After": "0.01"}) as receiver:
-        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, SendOptions({}))
         assert Tries(sender, 60).send(b"").verdict is AGAIN
         sender.close()
     assert len(receiver.paths) == 6
@@ -278,7 +279,7 @@ def test_a_receiver_that_is_busy_is_asked_again_when_it_says() -> None:
 @pytest.mark.parametrize("said", ["0", "-5", "nan", "soon"])
 def test_a_pause_that_is_none_is_ours_to_choose(said: str) -> None:
     with answering(429, {"Retry-After": said}) as receiver:
-        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+        sender = HttpSender(f"{receiver.endpoint}/v1/traces", ExportTraceServiceResponse, SendOptions({}))
         assert sender.post(b"", 20).pause_s is None
         sender.close()
 
@@ -300,7 +301,7 @@ def test_of_an_answer_no_more_is_read_than_a_receiver_says(
         url = f"{receiver.endpoint}/v1/traces"
         with new_session().post(url, stream=True) as response:
             assert len(reply(response, math.inf).content) <= MAX_REPLY_BYTES + 1
-        sender = HttpSender(url, ExportTraceServiceResponse, headers={})
+        sender = HttpSender(url, ExportTraceServiceResponse, SendOptions({}))
         answer = sender.post(b"", 20)
         sender.close()
     assert (answer.verdict, answer.status) == (REFUSED, status)
@@ -319,7 +320,7 @@ def test_an_answer_that_never_ends_is_waited_for_no_longer_than_for_any() -> Non
         thread = threading.Thread(target=lambda: drip(server.accept()[0]))
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/v1/traces"
-        sender = HttpSender(url, ExportTraceServiceResponse, headers={})
+        sender = HttpSender(url, ExportTraceServiceResponse, SendOptions({}))
         began_s = time.monotonic()
         assert sender.post(b"", 0.3).verdict is REFUSED
         assert time.monotonic() - began_s < 5
@@ -329,5 +330,5 @@ def test_an_answer_that_never_ends_is_waited_for_no_longer_than_for_any() -> Non
 
 
 def test_what_the_libraries_raise_is_a_failure() -> None:
-    sender = HttpSender("http://[::1", ExportTraceServiceResponse, headers={})
+    sender = HttpSender("http://[::1", ExportTraceServiceResponse, SendOptions({}))
     assert Tries(sender, 0.1).send(b"").verdict in (AWAY, AGAIN)

@@ -9,8 +9,7 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 import runspan
-from runspan.exporting.answers import Answer, Reply, Verdict, words
-from runspan.exporting.cures import ITS_LOG, START, cure_of
+from runspan.exporting.answers import ITS_LOG, START, Answer, Reply, Verdict, cure_of, words
 from tests.support.children import black_hole
 from tests.support.fixtures import receiver
 from tests.support.receiver import Receiver

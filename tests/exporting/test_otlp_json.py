@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from runspan.exporting.encoding import encode
-from runspan.exporting.otlp_json import line
+from runspan.exporting.file import line
 from runspan.viewer.decode import JSON, PROTOBUF
 from tests.support.receiver.signals import TRACES, decode
 

@@ -16,7 +16,7 @@ import runspan
 from runspan.exporting.answers import Answer, Verdict
 from runspan.exporting.batches import CUT_TO
 from runspan.exporting.loss_reporting import CarefulExporter
-from runspan.exporting.sending import GrpcSender, HttpSender, Tries
+from runspan.exporting.sending import GrpcSender, HttpSender, SendOptions, Tries
 from runspan.exporting.spans import OtlpSpanExporter
 from tests.support import receiver as receivers
 from tests.support.app import begin_runs, canned_client
@@ -33,12 +33,12 @@ METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
 def over_http(endpoint: str, max_bytes: int, timeout_s: float = 5) -> OtlpSpanExporter:
-    sender = HttpSender(f"{endpoint}/v1/traces", ExportTraceServiceResponse, headers={})
+    sender = HttpSender(f"{endpoint}/v1/traces", ExportTraceServiceResponse, SendOptions({}))
     return OtlpSpanExporter(Tries(sender, timeout_s), max_bytes, "Look there.")
 
 
 def over_grpc(endpoint: str, max_bytes: int, timeout_s: float = 5) -> OtlpSpanExporter:
-    sender = GrpcSender(endpoint, METHOD, ExportTraceServiceResponse, headers={}, is_insecure=True)
+    sender = GrpcSender(endpoint, METHOD, ExportTraceServiceResponse, SendOptions({}), is_insecure=True)
     return OtlpSpanExporter(Tries(sender, timeout_s), max_bytes, "Look there.")
 
 

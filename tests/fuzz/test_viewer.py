@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from runspan.exporting import otlp_json
+from runspan.exporting import file
 from runspan.viewer import Limits, Viewer, serve
 from runspan.viewer.otlp_answers import RPC_CODES
 from tests.viewer.hand_made import MATH_TUTOR
@@ -25,7 +25,7 @@ from tests.viewer.wire import PROTOBUF, Answer, call, export, post
 
 JSON = "application/json"
 WHOLE = export(*MATH_TUTOR)
-GOOD = {PROTOBUF: WHOLE, JSON: otlp_json.line(ExportTraceServiceRequest.FromString(WHOLE))}
+GOOD = {PROTOBUF: WHOLE, JSON: file.line(ExportTraceServiceRequest.FromString(WHOLE))}
 TRACE = MATH_TUTOR[0].trace_id
 LIMITS = Limits(request_bytes=2**18, decoded_bytes=2**20)
 SIGNALS = st.sampled_from(("traces", "logs", "metrics"))

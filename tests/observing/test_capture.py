@@ -30,7 +30,7 @@ from openai.types.beta.threads import Text
 import runspan
 from runspan.core.redact import Texts
 from runspan.observing.capture import Capture
-from runspan.observing.names import is_secret
+from runspan.observing.values import is_secret
 from tests.support.examples import seeds
 from tests.support.tracing import traced
 

@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from ..exporting.answers import Answer, Verdict
 from ..exporting.batches import batches, count
-from ..exporting.sending import HttpSender
+from ..exporting.sending import HttpSender, SendOptions
 from ..exporting.variables import trust
 
 HOPELESS = frozenset({401, 403, 404, 405})  # the next batch would fare no better
@@ -51,9 +51,7 @@ class Sender:
         self.sent = Sent()
         self._timeout_s = timeout_s
         self._pause = pause
-        self._sender = HttpSender(
-            url, ExportTraceServiceResponse, headers=headers, compression="gzip", **trust()
-        )
+        self._sender = HttpSender(url, ExportTraceServiceResponse, SendOptions(headers, "gzip", **trust()))
 
     def close(self) -> None:
         self._sender.close()

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from .errors import ConfigError as ConfigError
-from .nearest import nearest
+from .errors import nearest
 from .old_names import SPELLINGS, translated
 
 Backend = Literal["langfuse", "phoenix", "mlflow", "jaeger", "tempo", "collector", "logfire", "honeycomb"]

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import ConfigError
-from .nearest import nearest
+from .errors import ConfigError, nearest
 
 logger = logging.getLogger("runspan")
 

@@ -63,7 +63,7 @@ class Address:
         scheme = urlsplit(self.url).scheme
         if self.protocol == HTTP or scheme == "https":
             return scheme == "https"
-        return not _is_insecure(scheme)
+        return not variables.read_otlp("INSECURE", "TRACES", variables.flag, scheme == "http")
 
     @property
     def host_port(self) -> tuple[str, int]:
@@ -182,8 +182,3 @@ def _check_header(written: str, name: str, value: str, over: str) -> None:
 
 def _is_host(text: str) -> bool:
     return has_host(f"//{text}") and not re.search(r"[\s\x00-\x1f]", text)
-
-
-def _is_insecure(scheme: str) -> bool:
-    """As the SDK's exporter reads it."""
-    return variables.read_otlp("INSECURE", "TRACES", variables.flag, scheme == "http")

@@ -5,21 +5,25 @@ Whoever rotates the file may move it away: it is made anew at the next batch.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..config import ConfigError
-from . import otlp_json
 from .batches import batches, count, shrink
 from .encoding import encode
 
 # The Collector's otlpjsonfile receiver cuts longer lines apart (`max_log_size`, 1 MiB unless set).
 MAX_LINE_BYTES = 1_000_000
+_IDS = ("traceId", "spanId", "parentSpanId")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -78,9 +82,6 @@ class FileExporter(SpanExporter):
         self._is_closed = True
         self._close()
 
-    def _open(self) -> int:
-        return os.open(self.path, _FLAGS, 0o600)  # what users said is in it
-
     def _follow(self) -> None:
         """Open it anew where it was moved away or deleted, or could not be opened the last time."""
         if self._is_closed:
@@ -89,7 +90,7 @@ class FileExporter(SpanExporter):
             if self._file is not None and os.path.samestat(os.fstat(self._file), os.stat(self.path)):
                 return
         self._close()
-        self._file = self._open()
+        self._file = os.open(self.path, _FLAGS, 0o600)  # what users said is in it
 
     def _close(self) -> None:
         if self._file is not None:
@@ -97,21 +98,47 @@ class FileExporter(SpanExporter):
         self._file, self._is_torn = None, False
 
     def _write(self, batch: ExportTraceServiceRequest) -> None:
-        line, spans = otlp_json.line(batch), count(batch)
-        if len(line) <= MAX_LINE_BYTES:
-            self._append(line)
+        encoded, spans = line(batch), count(batch)
+        if len(encoded) <= MAX_LINE_BYTES:
+            self._append(encoded)
             self.delivered += spans
         elif spans > 1:
             for part in batches(batch.resource_spans, batch.ByteSize() // 2):
                 self._write(part)
-        elif shrink(batch, MAX_LINE_BYTES, lambda one: len(otlp_json.line(one))):
+        elif shrink(batch, MAX_LINE_BYTES, lambda one: len(line(one))):
             self._write(batch)
 
-    def _append(self, line: bytes) -> None:
+    def _append(self, encoded: bytes) -> None:
         """One write, if the system takes it whole. On a full disk it takes a part; the next line begins on a line of its own."""
         assert self._file is not None  # noqa: S101 - see _follow
-        rest = b"\n" + line if self._is_torn else line
+        rest = b"\n" + encoded if self._is_torn else encoded
         while rest:
             written = os.write(self._file, rest)
             rest = rest[written:]
             self._is_torn = bool(rest)
+
+
+# ---------------------------------------------------------------- a line
+
+
+def line(batch: ExportTraceServiceRequest) -> bytes:
+    """Protobuf's JSON mapping in UTF-8, with ids in hex (base64 there), and a newline at its end alone.
+
+    OTLP wants numbers for enums and strings for 64-bit integers, which the mapping gives (opentelemetry.io/docs/specs/otlp, "JSON
+    Protobuf Encoding"). The SDK's exporter for files (`opentelemetry-exporter-otlp-json-file`, 0.66b1) is not used: each release
+    needs one version of the whole SDK, its lines have no bound, and all users can read its files.
+    """
+    whole = MessageToDict(batch, use_integers_for_enums=True)
+    for of_resource in whole.get("resourceSpans", ()):
+        for of_scope in of_resource.get("scopeSpans", ()):
+            for span in of_scope.get("spans", ()):
+                _hex_ids(span)
+                for link in span.get("links", ()):
+                    _hex_ids(link)
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _hex_ids(of: dict[str, Any]) -> None:
+    for name in _IDS:
+        if name in of:
+            of[name] = base64.b64decode(of[name]).hex()

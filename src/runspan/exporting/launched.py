@@ -61,10 +61,5 @@ def _exporters() -> Iterator[tuple[Any, tuple[str, int]]]:
 
 def _silence(exporter: Any) -> None:
     """Its complaints that it was shut down already."""
-    own = type(exporter).__module__
-    for name in (own, f"{PACKAGE}.grpc.exporter"):
-        logging.getLogger(name).addFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith("Exporter already shutdown")
+    for name in (type(exporter).__module__, f"{PACKAGE}.grpc.exporter"):
+        logging.getLogger(name).addFilter(lambda record: "Exporter already shutdown" not in str(record.msg))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,8 +11,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
+from .answers import START
 from .batching import Batching
-from .cures import START
 from .sending import Haste, Tries
 
 Result = TypeVar("Result")
@@ -27,57 +25,25 @@ FULL = (
 
 def refuses(door: tuple[str, int] | None) -> bool:
     """Whether nothing listens at this host and port; None: not known."""
-    if door is None:
-        return False
     try:
-        socket.create_connection(door, timeout=0.2).close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:  # slow, unknown, filtered: that is for the exporter to find out
-        return False
+        if door is not None:
+            socket.create_connection(door, timeout=0.2).close()
+    except OSError as error:  # one that is slow, unknown or filtered is for the exporter to find out
+        return isinstance(error, ConnectionRefusedError)
     return False
 
 
 def is_known_to_refuse(door: tuple[str, int] | None) -> bool:
     """The same, for a thread that must not wait: False where a name server would have to be asked, which may take its time."""
-    return door is not None and _needs_no_lookup(door[0]) and refuses(door)
-
-
-def _needs_no_lookup(host: str) -> bool:
     try:
-        return host == "localhost" or bool(ipaddress.ip_address(host))
+        needs_no_lookup = door is not None and (door[0] == "localhost" or ipaddress.ip_address(door[0]))
     except ValueError:
         return False
-
-
-class AtWork(threading.local):
-    """`active` on a thread while an exporter works for us."""
-
-    active = False
-
-
-at_work = AtWork()
-
-
-def _not_ours(_: logging.LogRecord) -> bool:
-    return not at_work.active
-
-
-def quiet(exporter: Any) -> None:
-    """Its module's logger and those of the shared code below it; filters do not reach child loggers."""
-    own = type(exporter).__module__
-    shared = [n for n in list(logging.Logger.manager.loggerDict) if n.startswith("opentelemetry.exporter")]
-    for name in {own, *shared}:
-        target = logging.getLogger(name)
-        if _not_ours not in target.filters:
-            target.addFilter(_not_ours)
+    return bool(needs_no_lookup) and refuses(door)
 
 
 class ComplainsOnce:
-    """Lets an exporter complain once, not at each export.
-
-    Exporters of other packages log each failure themselves, so their loggers are kept quiet while they work for us.
-    """
+    """Lets an exporter complain once, not at each export."""
 
     def __init__(self, where: str, inner: Any) -> None:
         self.where = where
@@ -86,17 +52,16 @@ class ComplainsOnce:
         self.failed = 0
         self._is_trying = False
         self._is_failing = False
-        quiet(inner)
 
     def _tried(self, failure: Result, *arguments: Any) -> Result:
         """What the export comes to; `failure` where it raises."""
-        at_work.active = self._is_trying = True
+        self._is_trying = True
         try:
             result: Result = self.inner.export(*arguments)
         except Exception:
             result = failure
         finally:
-            at_work.active = self._is_trying = False
+            self._is_trying = False
         return result
 
     def hasten(self, haste: Haste) -> None:

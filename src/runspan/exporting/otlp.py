@@ -15,7 +15,7 @@ from .. import presets
 from ..config import Config, ConfigError
 from . import variables
 from .address import DEFAULTS, HTTP, Address, address
-from .sending import GrpcSender, HttpSender, Sender, Tries, credential_provider
+from .sending import GrpcSender, HttpSender, SendOptions, Tries
 
 Made = tuple[str, Callable[[], SpanExporter]]  # where to, and how it is made
 
@@ -46,40 +46,49 @@ def exporter(config: Config) -> Made:
 def way(signal: str, over: str, url: str, headers: Mapping[str, str]) -> Callable[[], Tries]:
     """What sends to `url`; over HTTP that is with the path. Raises ConfigError."""
     method, kind = _SIGNALS[signal]
-    compressions = variables.one_of("none", "gzip", "deflate")
-    common: dict[str, Any] = {
-        "headers": headers,
-        "compression": variables.read_otlp("COMPRESSION", signal, compressions, "none"),
+    options = SendOptions(
+        headers,
+        variables.read_otlp("COMPRESSION", signal, variables.one_of("none", "gzip", "deflate"), "none"),
         **variables.trust(signal),
-    }
+        plug_in=_credential_provider("HTTP" if over == HTTP else "GRPC", signal),
+    )
     seconds = variables.number("seconds", high=1e6, example="10")
     timeout_s = variables.read_otlp("TIMEOUT", signal, seconds, 10.0)
-    plug_in = credential_provider("HTTP" if over == HTTP else "GRPC", signal)
-    make: Callable[[], Sender]
     if over == HTTP:
-        if plug_in is not None:
-            common["make_session"] = plug_in
-        make = lambda: HttpSender(url, kind, **common)  # noqa: E731
-    else:
-        is_insecure = variables.read_otlp("INSECURE", signal, variables.flag, url.startswith("http://"))
-        common["is_insecure"] = is_insecure and not url.startswith("https://")
-        common["make_credentials"] = plug_in
-        make = lambda: GrpcSender(url, method, kind, **common)  # noqa: E731
-    return lambda: Tries(make(), timeout_s)
+        return lambda: Tries(HttpSender(url, kind, options), timeout_s)
+    is_insecure = variables.read_otlp("INSECURE", signal, variables.flag, url.startswith("http://"))
+    is_insecure = is_insecure and not url.startswith("https://")
+    return lambda: Tries(GrpcSender(url, method, kind, options, is_insecure=is_insecure), timeout_s)
+
+
+def _credential_provider(over: str, signal: str) -> Callable[[], Any] | None:
+    """The factory of a plug-in that brings a session (HTTP) or channel credentials (gRPC)."""
+    for name in (
+        f"OTEL_PYTHON_EXPORTER_OTLP_{over}_CREDENTIAL_PROVIDER",
+        f"OTEL_PYTHON_EXPORTER_OTLP_{over}_{signal}_CREDENTIAL_PROVIDER",
+    ):
+        if plug_in := os.environ.get(name, "").strip():
+            where = f"{name}={plug_in!r}"
+            factory: Callable[[], Any] | None = variables.plug_in(
+                "opentelemetry_otlp_credential_provider", plug_in, where
+            )
+            if factory is None:
+                cure = "install the package that has a credential provider of that name."
+                raise ConfigError(f"{where}: {cure}")
+            return factory
+    return None
 
 
 def page(config: Config, has_app_provider: bool) -> str | None:
     """Where the backend shows a trace, with {trace_id} in it; None: it has no name, or its page is not known."""
-    name = config.backend
+    name, endpoint = config.backend, config.endpoint
     if name is None:
         return None
     if has_app_provider:  # where that sends to is its own business
-        return presets.page(name, os.environ, "")
-    if presets.PRESETS[name].hosts:
-        return presets.page(name, os.environ, config.endpoint)
-    return presets.page(
-        name, os.environ, config.endpoint or variables.of_otlp("ENDPOINT")[1] or DEFAULTS[HTTP]
-    )
+        endpoint = ""
+    elif not presets.PRESETS[name].hosts:
+        endpoint = endpoint or variables.of_otlp("ENDPOINT")[1] or DEFAULTS[HTTP]
+    return presets.page(name, os.environ, endpoint)
 
 
 def loaded(name: str, signal: str = "TRACES") -> Callable[..., Any]:

@@ -10,22 +10,34 @@ import queue
 import random
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from .._version import __version__
-from ..config import ConfigError
 from ..runtime import clock
 from ..runtime.primitives import queue_of_now
-from . import answers, variables
+from . import answers
 from .answers import NO_ANSWER, NO_HOST, NO_TLS, NOBODY, Answer, Reply, Verdict
 
 TRIES = 6
 MAX_REPLY_BYTES = 65_536  # what an OTLP receiver says is far shorter
 USER_AGENT = f"runspan/{__version__}"
 _COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """How it is sent, whatever the protocol."""
+
+    headers: Mapping[str, str]
+    compression: str = "none"
+    trusted: str | None = None  # certificates of authorities, a file or folder
+    identity: tuple[str, str | None] | None = None  # files: our certificate, and its key
+    plug_in: Callable[[], Any] | None = None  # makes a session (HTTP) or the credentials of a channel (gRPC)
 
 
 # ---------------------------------------------------------------- HTTP
@@ -41,27 +53,15 @@ def new_session() -> requests.Session:
 
 
 class HttpSender:
-    """POSTs to `url`, whose answers are of `kind`. `trusted`: certificates of authorities, a file or folder."""
+    """POSTs to `url`, whose answers are of `kind`."""
 
-    def __init__(
-        self,
-        url: str,
-        kind: Any,
-        *,
-        headers: Mapping[str, str],
-        compression: str = "none",
-        trusted: str | None = None,
-        identity: tuple[str, str | None] | None = None,
-        make_session: Callable[[], requests.Session] = new_session,
-    ) -> None:
+    def __init__(self, url: str, kind: Any, options: SendOptions) -> None:
         self.url = url
         self._kind = kind
-        self._compress: Callable[[bytes], bytes] = _COMPRESS.get(compression, bytes)
-        encoding = {"Content-Encoding": compression} if compression in _COMPRESS else {}
-        self._headers = {**headers, "Content-Type": "application/x-protobuf", **encoding}
-        self._trusted = trusted
-        self._identity = identity
-        self._make_session = make_session
+        self._options = options
+        self._compress: Callable[[bytes], bytes] = _COMPRESS.get(options.compression, bytes)
+        encoding = {"Content-Encoding": options.compression} if options.compression in _COMPRESS else {}
+        self._headers = {**options.headers, "Content-Type": "application/x-protobuf", **encoding}
         self._session: requests.Session | None = None
 
     def post(self, body: bytes, timeout_s: float) -> Answer:
@@ -80,15 +80,15 @@ class HttpSender:
             headers=self._headers,
             timeout=timeout_s,
             # Said with each request: what a session says, requests gives up for REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.
-            verify=self._trusted,
+            verify=self._options.trusted,
             allow_redirects=False,
             stream=True,
         )
 
     def _open(self) -> requests.Session:
-        session = self._session = self._make_session()
-        if self._identity is not None:
-            certificate, key = self._identity
+        session = self._session = (self._options.plug_in or new_session)()
+        if self._options.identity is not None:
+            certificate, key = self._options.identity
             session.cert = certificate if key is None else (certificate, key)
         return session
 
@@ -142,11 +142,8 @@ def reason(error: requests.RequestException) -> str:
         return NO_ANSWER
     if isinstance(error, requests.exceptions.SSLError):
         return NO_TLS
-    text = str(error)
-    return next((said for word, said in _SAID.items() if word in text), type(error).__name__)
-
-
-_SAID = {"refused": NOBODY, "Refused": NOBODY, "NameResolutionError": NO_HOST, "Errno -2]": NO_HOST}
+    said = {"refused": NOBODY, "Refused": NOBODY, "NameResolutionError": NO_HOST, "Errno -2]": NO_HOST}
+    return next((said[word] for word in said if word in str(error)), type(error).__name__)
 
 
 # ---------------------------------------------------------------- gRPC
@@ -156,17 +153,7 @@ class GrpcSender:
     """Calls `method` of the service at `target` (`host:port` or a URL), whose answers are of `kind`."""
 
     def __init__(
-        self,
-        target: str,
-        method: str,
-        kind: Any,
-        *,
-        headers: Mapping[str, str],
-        is_insecure: bool,
-        compression: str = "none",
-        trusted: str | None = None,
-        identity: tuple[str, str | None] | None = None,
-        make_credentials: Callable[[], Any] | None = None,
+        self, target: str, method: str, kind: Any, options: SendOptions, *, is_insecure: bool
     ) -> None:
         import grpc  # type: ignore[import-untyped]  # now: at the end of the process it can't be
 
@@ -174,11 +161,9 @@ class GrpcSender:
         self._target = urlsplit(target).netloc if "://" in target else target
         self._method = method
         self._kind = kind
-        self._metadata = tuple(headers.items())
+        self._options = options
+        self._metadata = tuple(options.headers.items())
         self._is_insecure = is_insecure
-        self._compression = compression
-        self._files = (trusted, *(identity or (None, None))[::-1])  # as gRPC orders them: the key comes first
-        self._make_credentials = make_credentials or self._credentials
         self._channel: Any = None
         self._call: Any = None
 
@@ -195,19 +180,21 @@ class GrpcSender:
     def _connect(self) -> Any:
         grpc = self._grpc
         kinds = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}
-        compression = kinds.get(self._compression, grpc.Compression.NoCompression)
+        compression = kinds.get(self._options.compression, grpc.Compression.NoCompression)
         options = (("grpc.primary_user_agent", USER_AGENT),)
         if self._is_insecure:
             channel = grpc.insecure_channel(self._target, options, compression)
         else:
-            channel = grpc.secure_channel(self._target, self._make_credentials(), options, compression)
+            credentials = (self._options.plug_in or self._credentials)()
+            channel = grpc.secure_channel(self._target, credentials, options, compression)
         self._channel = channel
         self._call = channel.unary_unary(self._method, response_deserializer=self._kind.FromString)
         return self._call
 
     def _credentials(self) -> Any:
-        files = (None if name is None else _read(name) for name in self._files)
-        return self._grpc.ssl_channel_credentials(*files)
+        certificate, key = self._options.identity or (None, None)
+        files = (self._options.trusted, key, certificate)  # as gRPC orders them
+        return self._grpc.ssl_channel_credentials(*(name and Path(name).read_bytes() for name in files))
 
     def forget(self) -> None:
         self._channel = self._call = None
@@ -231,15 +218,10 @@ def door_of_target(target: str) -> tuple[str, int] | None:
     return None
 
 
-def _read(name: str) -> bytes:
-    with open(name, "rb") as file:
-        return file.read()
-
-
 Sender = HttpSender | GrpcSender
 
 
-# ---------------------------------------------------------------- tries, and credentials of a plug-in
+# ---------------------------------------------------------------- tries
 
 
 class Haste(enum.Enum):
@@ -300,20 +282,3 @@ class Tries:
         """No more tries; the request that is on its way may end."""
         self._is_stopped = True
         self._wake.put(None)
-
-
-def credential_provider(over: str, signal: str) -> Callable[[], Any] | None:
-    """The factory of a plug-in that brings a session (HTTP) or channel credentials (gRPC)."""
-    for name in (
-        f"OTEL_PYTHON_EXPORTER_OTLP_{over}_CREDENTIAL_PROVIDER",
-        f"OTEL_PYTHON_EXPORTER_OTLP_{over}_{signal}_CREDENTIAL_PROVIDER",
-    ):
-        if plug_in := os.environ.get(name, "").strip():
-            where = f"{name}={plug_in!r}"
-            factory: Any = variables.plug_in("opentelemetry_otlp_credential_provider", plug_in, where)
-            if factory is None:
-                raise ConfigError(
-                    f"{where}: install the package that has a credential provider of that name."
-                )
-            return factory  # type: ignore[no-any-return]
-    return None

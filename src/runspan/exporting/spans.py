@@ -13,9 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..guard import logger
-from .answers import NO_ANSWER, Answer, Verdict
+from .answers import NO_ANSWER, Answer, Verdict, cure_of
 from .batches import batches, count, shrink
-from .cures import cure_of
 from .encoding import encode
 from .sending import Tries
 
@@ -50,22 +49,17 @@ class OtlpSpanExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """FAILURE: all but `delivered` are lost."""
         self.delivered, self._is_away, self._problem = 0, False, None
-        request = encode(spans)
-        if request.ByteSize() <= self._max_bytes:
-            self._send(request)
-        else:
-            self._send_parts(request)
+        self._send_parts(encode(spans))
         return SpanExportResult.SUCCESS if self.delivered == len(spans) else SpanExportResult.FAILURE
 
     def _send_parts(self, request: ExportTraceServiceRequest) -> None:
-        for part in batches(request.resource_spans, self._max_bytes):
+        fits = request.ByteSize() <= self._max_bytes
+        for part in (request,) if fits else batches(request.resource_spans, self._max_bytes):
             self._send(part)
 
     def _send(self, part: ExportTraceServiceRequest) -> None:
         spans = count(part)
-        if self._is_away:
-            return
-        if spans == 1 and not self._fits(part):
+        if self._is_away or (spans == 1 and not self._fits(part)):
             return
         answer = self.tries.send(part.SerializeToString())
         if answer.verdict is Verdict.TAKEN:

@@ -13,8 +13,7 @@ import msgspec
 
 from ..core.jsontext import fit
 from ..core.redact import CUT, Texts, cut
-from .values import converter
-from .walk import Walk
+from .values import Walk
 
 Shown = tuple[str, bool]  # a text, and whether it is JSON
 
@@ -45,16 +44,16 @@ class Capture:
                 whole = ""
             if 0 < len(whole) <= self._max_chars:
                 return whole, True
-        return self._json("input", dict(given)), True
+        return self.dumps(self.plain("input", dict(given))), True
 
     def value(self, kind: str, value: Any) -> Shown:
         """The text, and whether it is JSON; a string stays as it is. `kind` is `input` or `output`."""
         if type(value) is str:
             if self._is_free and len(value) <= self._fast_chars and value.isascii() and value[:5] != "data:":
                 return value, False
-            walk = Walk(converter, self.texts, kind, self._max_chars)
+            walk = Walk(self.texts, kind, self._max_chars)
             return cut(walk.text(value) or "", self._max_chars), False
-        return self._json(kind, value), True
+        return self.dumps(self.plain(kind, value)), True
 
     def attributes(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Attributes that the app names and fills itself: as they are, but for the redactor."""
@@ -67,19 +66,14 @@ class Capture:
 
     def plain(self, kind: str, value: Any) -> Any:
         """`value` as JSON would hold it, bounded."""
-        return Walk(converter, self.texts, kind, self._max_chars).plain(value)
+        return Walk(self.texts, kind, self._max_chars).plain(value)
 
     def dumps(self, plain: Any) -> str:
         """JSON of what `plain` gave, within the limit."""
         whole = _encode(plain).decode()
         if len(whole) <= self._max_chars:
             return whole
-        if isinstance(plain, list | dict):
-            return fit(plain, self._max_chars) or "null"
-        return fit([plain], self._max_chars) or "null"
-
-    def _json(self, kind: str, value: Any) -> str:
-        return self.dumps(self.plain(kind, value))
+        return fit(plain if isinstance(plain, list | dict) else [plain], self._max_chars) or "null"
 
     def _are_flat(self, given: Mapping[str, Any]) -> bool:
         """Scalars and shortish texts: nothing to look into, nothing to cut."""

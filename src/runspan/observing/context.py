@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from ..conventions import observed as words
 from ..conventions.openinference import SESSION
 from ..core.redact import CUT
-from ..guard import guarded, swallow
+from ..guard import guarded
 from ..runtime import active, otel_context
 from ..runtime import context_attributes as scope
 from ..runtime.active import Active
@@ -141,12 +141,10 @@ class context:  # noqa: N801 - reads as a statement
         state = active.now
         if state is None:
             return None
-        try:
+        with guarded("enter runspan.context"):
             current = current_context()
             return Context({**current, scope.KEY: self._scope(state, current)})
-        except Exception as error:
-            swallow("enter runspan.context", error)
-            return None
+        return None
 
     def _scope(self, state: Active, current: Context) -> ContextAttributes:
         session_id, user_id, tags, metadata, trace_name = self._given

@@ -11,10 +11,9 @@ from opentelemetry import trace
 
 from ..conventions import observed as words
 from ..core.redact import CUT
-from ..guard import guarded, swallow
+from ..guard import guarded
 from ..runtime import active
 from ..runtime.work_unit import caller_of
-from .capture import Capture, Shown
 from .spans import UNSET, Observed, begin, current_context, is_idle, nearest, nearest_of, target_of
 
 Entry = tuple[int, Observed | None]  # id of the frame with the `with`; the span, if one was made
@@ -66,39 +65,22 @@ class span:  # noqa: N801 - reads as a statement
     def _enter(self, frame: FrameType | None) -> span:
         observed = self._begun()
         self._entries.append((id(frame), observed))
-        if observed is not None:
-            self._newest = observed
+        self._newest = observed or self._newest
         return self
 
     def _begun(self) -> Observed | None:
         state = active.now
-        if state is None:
-            return None
-        try:
-            current = current_context()
-            if not is_idle(state, current):
-                capture = target_of(state, current).capture
-                name = capture.texts.word("name", self._name) or CUT
-                attributes = {
-                    **words.attributes(self._kind, name),
-                    **capture.attributes(self._attributes),
-                }
-                observed = begin(
-                    state,
-                    current,
-                    self._kind,
-                    words.span_name(self._kind, name),
-                    attributes,
-                    show=None if self._input is UNSET else self._show,
-                )
-                observed.enter()
-                return observed
-        except Exception as error:
-            swallow("begin a span of the app's own", error)
+        with guarded("begin a span of the app's own"):
+            if state is None or is_idle(state, current := current_context()):
+                return None
+            capture, kind = target_of(state, current).capture, self._kind
+            name = capture.texts.word("name", self._name) or CUT
+            attributes = {**words.attributes(kind, name), **capture.attributes(self._attributes)}
+            show = None if self._input is UNSET else lambda capture: capture.value("input", self._input)
+            observed = begin(state, current, kind, words.span_name(kind, name), attributes, show=show)
+            observed.enter()
+            return observed
         return None
-
-    def _show(self, capture: Capture) -> Shown:
-        return capture.value("input", self._input)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, overload
 
 from .. import _compat
 from ..conventions.observed import KINDS, Kind
-from ..guard import guarded, swallow
+from ..guard import guarded
 from ..runtime import active
 from ..runtime.active import Active
 from .functions import CURES, PLAIN, AsyncCallableObject, CallableObject, GeneratorFunction
@@ -196,18 +196,15 @@ def _follow(spec: Spec, made: Any, args: tuple[Any, ...], kwargs: Mapping[str, A
     state = active.now
     if state is None:
         return made
-    try:
+    with guarded("begin a span of the app's own"):
         current = current_context()
-        if is_idle(state, current):
-            return made
-        stream = Stream(spec, state)
-        stream.given = spec.arguments.bind(args, kwargs)
-        if spec.takes[0] and state.config.capture_content:
-            stream.shown = spec.shown(target_of(state, current).capture, stream.given)
-        return driven(stream, made)
-    except Exception as error:
-        swallow("begin a span of the app's own", error)
-        return made
+        if not is_idle(state, current):
+            stream = Stream(spec, state)
+            stream.given = spec.bind(args, kwargs)
+            if spec.takes[0] and state.config.capture_content:
+                stream.shown = spec.shown(target_of(state, current).capture, stream.given)
+            return driven(stream, made)
+    return made
 
 
 def _handed(spec: Spec, state: Active, observed: Observed, result: Any, is_followed: bool) -> Any:
@@ -215,11 +212,10 @@ def _handed(spec: Spec, state: Active, observed: Observed, result: Any, is_follo
 
     The result; a new generator or coroutine, which nobody else holds, is replaced by one of the same kind that follows it.
     """
-    if is_followed:
-        with guarded("follow what an observed function returned"):
+    with guarded("follow what an observed function returned"):
+        if is_followed:
             return driven(Stream(spec, state, observed), result)
-    elif _is_future(result):
-        with guarded("follow what an observed function returned"):
+        if _is_future(result):
             result.add_done_callback(functools.partial(_settled, spec, observed))
             return result
     spec.done(observed, result)
@@ -237,18 +233,12 @@ def _is_future(result: Any) -> bool:
 
 def _settled(spec: Spec, observed: Observed, future: Any) -> None:
     """A task or future that a plain function returned is done. Its exception stays unseen, so asyncio still warns of it."""
-    error = None if future.cancelled() else _compat.exception_of(future)
-    if error is _compat.UNKNOWN:
-        with guarded("end a span of the app's own"):
+    with guarded("end a span of the app's own"):
+        cancelled = future.cancelled() and sys.modules["asyncio"].CancelledError()
+        error = cancelled or _compat.exception_of(future)
+        if error is _compat.UNKNOWN:
             observed.done()
-    elif future.cancelled() or error is not None:
-        with guarded("end a span of the app's own"):
-            observed.fail(error or _cancelled())
-    else:
-        spec.done(observed, future.result())
-
-
-def _cancelled() -> BaseException:
-    import asyncio
-
-    return asyncio.CancelledError()
+        elif error is not None:
+            observed.fail(error)
+        else:
+            spec.done(observed, future.result())

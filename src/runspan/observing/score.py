@@ -1,4 +1,4 @@
-"""`runspan.score`: feedback on a run or a trace, as the conventions' evaluation event."""
+"""`runspan.score`: feedback on a run or a trace, as the conventions' evaluation event; and the page of a trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ..guard import guarded, logger
 from ..runtime import active
 from ..runtime.active import Active
 from ..runtime.content_event import emitted
-from .runs import span_of_run
 from .spans import current_context, target_of
 
 
@@ -63,7 +62,7 @@ def score(
 
 def _about(state: Active, run_id: str | None, trace_id: str | None) -> trace.Span | None:
     """The span it is about, open or not. Its span id is 0 where only the trace is known."""
-    of_run = None if run_id is None else span_of_run(state, run_id)
+    of_run = None if run_id is None else _span_of_run(state, run_id)
     if of_run is not None:
         return of_run
     here = trace.get_current_span(current_context())
@@ -113,3 +112,34 @@ def _span(state: Active, name: str, said: dict[str, Any], about: trace.Span | No
     )
     span.add_event(words.EVALUATION, said)
     span.end()
+
+
+def _span_of_run(state: Active, run_id: str) -> trace.Span | None:
+    """None: not of this process, or forgotten."""
+    run = state.registry.of_run(run_id)
+    if run is not None:
+        live: trace.Span = run.live.span
+        return live
+    ended: SpanContext | None = state.registry.ended.peek(run_id)
+    return None if ended is None else NonRecordingSpan(ended)
+
+
+def trace_url(run_id: str | None = None) -> str | None:
+    """Return the address of the page on which the backend shows a trace.
+
+    Args:
+        run_id: A run of this process. Default: the current trace.
+
+    Returns:
+        The address; the spans arrive there some seconds later. None if the preset (`backend=`) knows no page, or if there is
+            no such trace: it is not sampled, not of this process, or ended long ago.
+    """
+    state = active.now
+    if state is None or state.page is None:
+        return None
+    with guarded("find the page of a trace"):
+        span = trace.get_current_span(current_context()) if run_id is None else _span_of_run(state, run_id)
+        context = span.get_span_context() if span is not None else trace.INVALID_SPAN_CONTEXT
+        if context.is_valid and context.trace_flags.sampled:
+            return state.page.replace("{trace_id}", trace.format_trace_id(context.trace_id))
+    return None

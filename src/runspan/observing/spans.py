@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -20,26 +20,22 @@ from ..core import ids
 from ..core.exception_text import text_of
 from ..core.model import ApiError
 from ..core.redact import CUT
-from ..guard import guarded, swallow
+from ..guard import guarded
 from ..runtime import context_attributes, identity, otel_context, tool_claims
 from ..runtime.active import Active
 from ..runtime.clock import now_ns
 from ..runtime.emitter import SUPPRESS_KEY
 from . import targets
 from .capture import Capture, Shown
-from .outcome import name_of, origin_of, outcome_of
 from .targets import Target
 
 _SPAN, _OBSERVED = otel_context.SPAN, otel_context.OBSERVED
 
 Show = Callable[[Capture], Shown | None]
 
-_SAMPLED = TraceFlags.SAMPLED
-
 UNSET: Any = object()  # stands for "not given" where None is a value
 
-attach = otel_context.attach
-current_context = otel_context.current
+attach, current_context = otel_context.attach, otel_context.current
 
 
 class Observed:
@@ -93,7 +89,7 @@ class Observed:
         """Record the output."""
         self.has_output = True
         if self.takes_output:
-            self.span.set_attributes(_output(self.kind, self.target.capture.value("output", value)))
+            self.span.set_attributes(_told(_OUTPUT, self.kind, self.target.capture.value("output", value)))
 
     def update(
         self,
@@ -110,22 +106,19 @@ class Observed:
             name = self.target.capture.texts.word("name", name) or CUT
             self.span.update_name(words.span_name(self.kind, name))
         if given is not UNSET and self.takes_input:
-            self.span.set_attributes(_input(self.kind, self.target.capture.value("input", given)))
+            self.span.set_attributes(_told(_INPUT, self.kind, self.target.capture.value("input", given)))
         if result is not UNSET:
             self.got(result)
         if metadata:
             self._metadata.update(metadata)
             around = context_attributes.of(self.outer)
-            self._note_metadata({**(around.metadata if around else {}), **self._metadata})
+            if self.target.capture.texts.captures:
+                capture = self.target.capture
+                plain = capture.plain("metadata", {**(around.metadata if around else {}), **self._metadata})
+                self.span.set_attribute(words.METADATA, capture.dumps(plain))
+                self.span.set_attributes(self.target.state.extra.of_metadata(plain))
         if attributes:
             self.span.set_attributes(self.target.capture.attributes(attributes))
-
-    def _note_metadata(self, metadata: Mapping[str, Any]) -> None:
-        capture = self.target.capture
-        if capture.texts.captures:
-            plain = capture.plain("metadata", dict(metadata))
-            self.span.set_attribute(words.METADATA, capture.dumps(plain))
-            self.span.set_attributes(self.target.state.extra.of_metadata(plain))
 
     # ------------------------------------------------------------ how it ends
 
@@ -134,29 +127,22 @@ class Observed:
         span = self.span
         if not span.is_recording() or self.target.state.is_forgotten:
             return
-        try:
+        with guarded("describe a span of the app's own"):
             said = self._first
             if (held := getattr(span, "attributes", None)) is not None and len(held):
                 said = {key: value for key, value in said.items() if key not in held}
             if result is not UNSET and result is not None and self.takes_output and not self.has_output:
-                said = {**said, **_output(self.kind, self.target.capture.value("output", result))}
+                said = {**said, **_told(_OUTPUT, self.kind, self.target.capture.value("output", result))}
             most = self.target.max_attributes
             if most is not None and len(held or ()) + len(said) > most:
                 said = essential.kept({**(held or {}), **said}, most, (held or {}).keys())
             span.set_attributes(said)
-        except Exception as error:
-            swallow("describe a span of the app's own", error)
-        try:
-            span.end(self._end_ns())
-        except Exception as error:
-            swallow("end a span of the app's own", error)
-
-    def _end_ns(self) -> int | None:
-        """By the wall clock, but not less after the start than the time that passed: tests freeze that clock, NTP sets it back."""
-        start_ns = getattr(self.span, "start_time", None)
-        if not isinstance(start_ns, int):  # no span of the SDK
-            return None
-        return max(time.time_ns(), start_ns + now_ns() - self._began_ns)
+        with guarded("end a span of the app's own"):
+            start_ns = getattr(span, "start_time", None)
+            if not isinstance(start_ns, int):  # no span of the SDK
+                span.end()
+            else:  # by the wall clock, yet not before the time that passed: tests freeze that clock, NTP sets it back
+                span.end(max(time.time_ns(), start_ns + now_ns() - self._began_ns))
 
     def fail(self, error: BaseException) -> None:
         """It ended by `error`, which is left as it is. Never raises."""
@@ -171,8 +157,8 @@ class Observed:
             self.span.set_attribute(words.CANCELLED, True)
         if outcome != "error":
             return
-        name = name_of(error)
-        message = self._message(error)
+        name, texts = name_of(error), self.target.capture.texts
+        message = texts.keep("error", text_of(error)) if texts.captures else None
         self.span.set_attribute(genai.ERROR_TYPE, name)
         if self._call is not None:
             self._call.of.errors[self._call.call_id] = ApiError(name)
@@ -184,14 +170,10 @@ class Observed:
         if self._above is not None:
             self._above._raised = mark
 
-    def _message(self, error: BaseException) -> str | None:
-        texts = self.target.capture.texts
-        return texts.keep("error", text_of(error)) if texts.captures else None
-
 
 def leave(token: Any, observed: Observed | None) -> None:
     """Undo an `attach`, also where the code goes on in another context than it began in; never logs, never raises."""
-    if not otel_context.undo(token) and observed is not None and current_context().get(_OBSERVED) is observed:
+    if not otel_context.undo(token) and observed is not None and _observed(current_context()) is observed:
         attach(observed.outer)
 
 
@@ -206,17 +188,19 @@ def is_idle(state: Active, current: Context) -> bool:
     if parent is None or parent.is_recording():
         return False
     context = parent.get_span_context()
-    if context.trace_flags & _SAMPLED or not context.is_valid:
+    if context.trace_flags & TraceFlags.SAMPLED or not context.is_valid:
         return False
     return target_of(state, current).drops_unsampled
 
 
 def target_of(state: Active, current: Context) -> Target:
-    above: Any = current.get(_OBSERVED)
-    if above is not None and above.target.state is state:
-        found: Target = above.target
-        return found
-    return targets.target(state)
+    above = _observed(current)
+    return above.target if above is not None and above.target.state is state else targets.target(state)
+
+
+def _observed(context: Context) -> Observed | None:
+    """The nearest span of ours."""
+    return cast("Observed | None", context.get(_OBSERVED))
 
 
 def begin(
@@ -255,24 +239,23 @@ def begin(
     is_recording = span.is_recording()
     if not is_recording or not state.config.capture_content:
         takes = (False, False)
-    above: Any = current.get(_OBSERVED)
+    above = _observed(current)
     if is_recording and above is None:
         state.note_trace(span.get_span_context())
     if is_recording and takes[0] and show is not None and (shown := show(target.capture)) is not None:
-        attributes = {**attributes, **_input(kind, shown)}
+        attributes = {**attributes, **_told(_INPUT, kind, shown)}
     return Observed(span, target, kind, current, above, takes, attributes, call)
 
 
-def _input(kind: str, shown: Shown) -> dict[str, str]:
-    text, is_json = shown
-    said = {words.INPUT: text, words.INPUT_TYPE: words.JSON if is_json else words.TEXT}
-    return {**said, words.ARGUMENTS: text} if kind == words.TOOL else said
+_INPUT = words.INPUT, words.INPUT_TYPE, words.ARGUMENTS
+_OUTPUT = words.OUTPUT, words.OUTPUT_TYPE, words.RESULT
 
 
-def _output(kind: str, shown: Shown) -> dict[str, str]:
+def _told(names: tuple[str, str, str], kind: str, shown: Shown) -> dict[str, str]:
+    value, mime_type, of_tool = names
     text, is_json = shown
-    said = {words.OUTPUT: text, words.OUTPUT_TYPE: words.JSON if is_json else words.TEXT}
-    return {**said, words.RESULT: text} if kind == words.TOOL else said
+    said = {value: text, mime_type: words.JSON if is_json else words.TEXT}
+    return {**said, of_tool: text} if kind == words.TOOL else said
 
 
 def _of_call(call: tool_claims.Pending) -> dict[str, Any]:
@@ -285,18 +268,42 @@ def _of_call(call: tool_claims.Pending) -> dict[str, Any]:
 
 def nearest_of(spans: Sequence[Observed]) -> Observed | None:
     """The innermost of these that is around the running code."""
-    observed: Any = current_context().get(_OBSERVED)
+    observed = _observed(current_context())
     while observed is not None and not any(observed is one for one in spans):
-        observed = observed.outer.get(_OBSERVED)
-    found: Observed | None = observed
-    return found
+        observed = _observed(observed.outer)
+    return observed
 
 
 def nearest() -> Observed | None:
     """The innermost open span of ours, where what is current is recorded at all."""
     current = current_context()
-    found: Any = current.get(_OBSERVED)
-    if found is None or not trace.get_current_span(current).is_recording():
-        return None
-    observed: Observed = found
-    return observed
+    return _observed(current) if trace.get_current_span(current).is_recording() else None
+
+
+# ---------------------------------------------------------------- what an exception says
+
+
+def outcome_of(error: BaseException) -> str:
+    """`closed` and `cancelled` are how a program goes on, not faults of it."""
+    if isinstance(error, Exception):
+        return "error"
+    if isinstance(error, GeneratorExit):
+        return "closed"
+    if type(error).__name__ in ("CancelledError", "Cancelled"):  # asyncio's and trio's
+        return "cancelled"
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return "closed"
+    return "error"
+
+
+def origin_of(error: BaseException) -> Any:
+    """Where it was raised first: with its id, that tells one error on its way up from a later one at the same address."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    return tb and (tb.tb_frame.f_code, tb.tb_lasti)
+
+
+def name_of(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

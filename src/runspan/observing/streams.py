@@ -20,7 +20,7 @@ from ..conventions import observed as words
 from ..guard import guarded
 from ..runtime.active import Active
 from .capture import Shown
-from .spans import UNSET, Observed, attach, begin, current_context, leave
+from .spans import UNSET, Observed, attach, current_context, leave
 from .spec import Spec, transformed
 
 MAX_ITEMS = 10_000  # kept of what one generator yields
@@ -55,19 +55,8 @@ class Stream:
         if self.observed is not None:
             return
         with guarded("begin a span of the app's own"):
-            spec = self._spec
-            call = spec.claim(self._state, self.given) if spec.kind == words.TOOL else None
-            observed = begin(
-                self._state,
-                self.context,
-                spec.kind,
-                spec.title,
-                spec.attributes,
-                spec.takes,
-                call,
-                lambda _: self.shown,
-            )
-            self.observed, self.context = observed, observed.inner()
+            self.observed = self._spec.open(self._state, self.context, self.given, lambda _: self.shown)
+            self.context = self.observed.inner()
         self.given = {}
 
     # ------------------------------------------------------------ each step
@@ -92,13 +81,10 @@ class Stream:
             items.append(item)
         else:
             self._others -= 1
-            self._keep(item)
+            if self.observed is not None and self.observed.takes_output:
+                with guarded("look at what a generator yields"):
+                    items.append(self.observed.target.capture.plain("output", item))
         self._is_full = self._chars <= 0 or self._others <= 0 or len(items) >= MAX_ITEMS
-
-    def _keep(self, item: Any) -> None:
-        if self.observed is not None and self.observed.takes_output:
-            with guarded("look at what a generator yields"):
-                self._items.append(self.observed.target.capture.plain("output", item))
 
     # ------------------------------------------------------------ the end
 

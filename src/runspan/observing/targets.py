@@ -29,28 +29,22 @@ class Target:
 def target(state: Active) -> Target:
     """Of a root span that begins now; its children inherit it."""
     provider = state.config.tracer_provider or state.provider()
-    found = state.targets.get(id(provider))
-    if found is None:
-        found = state.targets[id(provider)] = _make(state, state.provider())
-    known: Target = found
+    known: Target | None = state.targets.get(id(provider))
+    if known is None:
+        known = state.targets[id(provider)] = _made(state, state.provider())
     return known
 
 
-def _make(state: Active, provider: Any) -> Target:
+def _made(state: Active, provider: Any) -> Target:
     tracer = tracers.of(provider)
-    of_sdk = _compat.max_text_chars(tracer)
-    max_chars = (
-        state.config.limits.max_attribute_chars
-        if of_sdk is None
-        else min(state.config.limits.max_attribute_chars, of_sdk)
-    )
+    chars = state.config.limits.max_attribute_chars, _compat.span_limit(tracer, "max_span_attribute_length")
     return Target(
         state,
         provider,
         tracer,
-        Capture(state.texts, max_chars),
+        Capture(state.texts, min(most for most in chars if most is not None)),
         asks_attributes=not _is_of_sdk(getattr(provider, "sampler", None)),
-        max_attributes=_compat.max_attributes(tracer),
+        max_attributes=_compat.span_limit(tracer, "max_span_attributes"),
         drops_unsampled=_drops_unsampled(provider),
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Any
 
-from ..guard import guarded, swallow
+from ..guard import guarded
 from ..runtime import helper_call, otel_context, tool_claims
 
 
@@ -55,12 +55,9 @@ _OURS: tuple[tuple[Callable[[], Any], ContextVar[Any]], ...] = (
 
 def _carrying(job: Any) -> Any:
     """`job`, with what is ours here. Also where that is nothing: what a job sees must not stay in the pool's thread."""
-    try:
-        carried = [(variable, read()) for read, variable in _OURS]
-    except Exception as error:
-        swallow("carry a context to a pool's job", error)
-        return job
-    return functools.partial(_run, job, carried)
+    with guarded("carry a context to a pool's job"):
+        return functools.partial(_run, job, [(variable, read()) for read, variable in _OURS])
+    return job
 
 
 def _run(
@@ -68,8 +65,7 @@ def _run(
 ) -> Any:
     tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
     with guarded("enter the context of a pool's job"):
-        for variable, value in carried:
-            tokens.append((variable, variable.set(value)))
+        tokens += [(variable, variable.set(value)) for variable, value in carried]
     try:
         return job(*args, **kwargs)
     finally:

@@ -235,7 +235,7 @@ class Emitter:
         self, tracer: Tracer, attributes: dict[str, genai.Value], context: Context
     ) -> dict[str, genai.Value]:
         """The SDK drops the first for the last beyond its limit; so the least important are left out before."""
-        count = _compat.max_attributes(tracer)
+        count = _compat.span_limit(tracer, "max_span_attributes")
         if count is None or len(attributes) <= count:
             return attributes
         if not self._has_told_of_limit:
@@ -249,7 +249,7 @@ class Emitter:
         known = self._tracers.get(id(provider))
         if known is None:
             tracer = tracers.of(provider)
-            limit = _compat.max_attributes(tracer)
+            limit = _compat.span_limit(tracer, "max_span_attributes")
             known = self._tracers[id(provider)] = (provider, tracer, limit)
         self._count_limit = known[2]
         return known[1]
@@ -270,7 +270,7 @@ def _with_scope(attributes: dict[str, genai.Value], context: Context) -> dict[st
 
 def _limit(tracer: Tracer, max_chars: int) -> int:
     """The SDK cuts longer values blindly, which would break our JSON; so its limit is ours too."""
-    of_sdk = _compat.max_text_chars(tracer)
+    of_sdk = _compat.span_limit(tracer, "max_span_attribute_length")
     return max_chars if of_sdk is None else min(max_chars, of_sdk)
 
 

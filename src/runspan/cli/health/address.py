@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from ...config import Config, ConfigError
 from ...exporting.address import DEFAULTS, GRPC, Address, address, exporters
-from ...exporting.cures import CURES
+from ...exporting.answers import CURES
 from ...exporting.otlp import exporter
 from ...exporting.variables import of_otlp
 from ...presets import PRESETS

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...exporting.address import GRPC, Address
-from ...exporting.answers import NO_ANSWER, NO_HOST, NOBODY, words
-from ...exporting.cures import CURES
-from ...exporting.sending import HttpSender, reason, reply
+from ...exporting.answers import CURES, NO_ANSWER, NO_HOST, NOBODY, words
+from ...exporting.sending import HttpSender, SendOptions, reason, reply
 from ...exporting.variables import of_otlp, trust
 
 TIMEOUT_S = 3.0
@@ -61,7 +60,7 @@ def _reason(error: Exception) -> str:
 def _over_http(to: Address, timeout_s: float) -> Answer:
     import requests
 
-    sender = HttpSender(to.url, None, headers=to.headers, **trust())
+    sender = HttpSender(to.url, None, SendOptions(to.headers, **trust()))
     try:
         answer = sender.answer(b"", timeout_s)
         text = words(reply(answer, time.monotonic() + timeout_s))
