@@ -23,7 +23,7 @@ from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..core.run_context import RunContext
-from ..guard import guarded, logger
+from ..guard import logger
 from . import clock, context_attributes, identity, tracers
 from . import otel_context as place
 from .content_event import ContentEvents
@@ -208,8 +208,7 @@ class Emitter:
                 for child in data.children:
                     self._make(tracer, child, below)
                 if data.event_facts is not None:
-                    with guarded("write content on a log record"):
-                        self._content_events.emit(data, data.event_facts, below)
+                    self._content_events.emit(data, data.event_facts, below)
             finally:
                 self._describe(tracer, span, data, context)
         finally:
