@@ -73,10 +73,10 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "azure.ai.agents.models": ("AgentRunStream", "AsyncAgentRunStream"),
 }
 # Where those that leave runs alone can be seen: classes of which they wrap `create`.
-OF_MODELS: Mapping[str, str] = {
-    "openai.resources.chat.completions.completions": "Completions",
-    "openai.resources.chat.completions": "Completions",
-    "openai.resources.responses.responses": "Responses",
+OF_MODELS: Mapping[str, tuple[str, ...]] = {
+    "openai.resources.chat.completions.completions": ("Completions",),
+    "openai.resources.chat.completions": ("Completions",),
+    "openai.resources.responses.responses": ("Responses",),
 }
 MAX_LAYERS = 20
 
@@ -132,10 +132,10 @@ class OtherInstrumentations:
                 self._tell_of(one, ONE_CLIENT)
             for owner, base in _clients():
                 self._look_at_request(owner, base)
-            for owner in _resources():
+            for owner in _imported(RESOURCES):
                 for name, theirs in list(vars(owner).items()):
                     self._look_at_method(owner, name, theirs)
-            for owner in _of_models():
+            for owner in _imported(OF_MODELS):
                 beside = known(vars(owner).get("create"))
                 if beside is not None:
                     self._tell_of(beside)
@@ -288,14 +288,7 @@ def _clients() -> Iterator[tuple[Any, Any]]:
     yield from () if openai is None else _compat.request_owners(openai)
 
 
-def _resources() -> Iterator[Any]:
-    for module, names in RESOURCES.items():
+def _imported(classes: Mapping[str, tuple[str, ...]]) -> Iterator[Any]:
+    for module, names in classes.items():
         found = vars(sys.modules[module]) if module in sys.modules else {}
         yield from (found[name] for name in names if isinstance(found.get(name), type))
-
-
-def _of_models() -> Iterator[Any]:
-    for module, name in OF_MODELS.items():
-        found = vars(sys.modules[module]).get(name) if module in sys.modules else None
-        if isinstance(found, type):
-            yield found

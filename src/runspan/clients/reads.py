@@ -8,6 +8,7 @@ from typing import Any
 from ..guard import guarded, swallow
 from ..runtime.clock import counter_ns
 from .pace import Pace
+from .taps import BodyTap, ChunkTap
 
 TIME_A_READ = "time a read of a stream"
 
@@ -81,6 +82,21 @@ async def aclose(reads: Any) -> None:
     close = getattr(reads, "aclose", None)
     if close is not None:
         await close()
+
+
+async def aseen(body: Any, tap: BodyTap | ChunkTap) -> AsyncIterator[bytes]:
+    """The bytes of a body, which `tap` sees while the app reads them."""
+    reads = timed(AsyncReads, body, tap.pace)
+    try:
+        async for data in reads:
+            tap.see(data)
+            yield data
+    except BaseException as error:
+        tap.close(None if isinstance(error, GeneratorExit) else error)
+        raise
+    finally:
+        await aclose(reads)
+    tap.close(is_whole=True)
 
 
 def timed(kind: type[Any], body: Any, pace: Pace) -> Any:

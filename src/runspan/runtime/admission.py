@@ -14,7 +14,6 @@ from .records import (
     StreamClosed,
     StreamDeltas,
     StreamEvent,
-    WorkerTask,
     weight,
 )
 
@@ -49,11 +48,6 @@ def is_edge(record: Any) -> bool:
     if isinstance(record, StreamEvent):
         return record.stream.events.kind_of(record.name) in RUNS
     return isinstance(record, StreamClosed | HandlerError | Fetched)
-
-
-def always_fits(record: Any) -> bool:
-    """What the owner of the app asked for; there are few of them."""
-    return isinstance(record, WorkerTask) and not record.can_be_spared
 
 
 def strip(record: Any) -> bool:

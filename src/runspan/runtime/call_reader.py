@@ -43,15 +43,12 @@ class Reader:
             if call.is_not_found and call.match.route.is_poll:
                 self._tracker.observe(call.server, _gone(call))
         else:  # tool outputs that a stream answers count at once; its run follows in events
-            seen = self._observe(call, _exchange(call, {} if call.streams else _response(call.result)))
+            response = {} if call.streams else _response(call.result)
+            seen = call.match.route.read(_exchange(call, response))
+            self._custody.meet(call.server, call.via, seen)
+            self._tracker.observe(call.server, seen, weight(call.result) if seen.steps else 0)
+            self.meet(call, seen)
             self._calls.write(call, seen)
-
-    def _observe(self, call: Call, exchange: Exchange) -> Observation:
-        seen = call.match.route.read(exchange)
-        self._custody.meet(call.server, call.via, seen)
-        self._tracker.observe(call.server, seen, weight(call.result) if seen.steps else 0)
-        self.meet(call, seen)
-        return seen
 
     def meet(self, call: Call, seen: Observation) -> Live | None:
         """A live run of another process: followed from now on if it carries its identity, else named once.
@@ -71,7 +68,7 @@ class Reader:
         # Else it would tell of the run alive first.
         is_resumed = call.streams and not is_repeated(call, run, RESUMED_S)
         is_news = is_alive or is_resumed or self._tracker.registry.is_announced(run.id)
-        is_ours = is_news and not self._custody.is_declined(run.id)
+        is_ours = is_news and run.id not in self._custody.declined
         live = self._custody.follow_shared(call, run) if is_ours else None
         if live is None:
             if is_ours:

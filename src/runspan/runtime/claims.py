@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ..core.lifecycle import advance
-from ..core.model import Observation, Phase, Run, Source
+from ..core.model import Observation, Phase, Source
 from . import clock
 from .live_run import Live
 
@@ -28,7 +28,9 @@ def believed(live: Live, seen: Observation) -> Observation:
     live.claim = replace(seen, runs=(claim,), messages=(), steps=(), outputs=(), polls=0)
     others = tuple(run for run in seen.runs if run is not claim)
     if seen.open_status is not None:
-        return replace(seen, runs=(*others, _alive(live, claim, seen.open_status)))
+        phase = live.api.phase_of(seen.open_status)
+        alive = replace(claim, status=seen.open_status, phase=phase, outcome=None)
+        return replace(seen, runs=(*others, alive))
     live.state = replace(live.state, polls=live.state.polls + seen.polls)
     return replace(seen, runs=others)
 
@@ -48,7 +50,3 @@ def settle(live: Live, at_ns: int, since_ns: int | None = None) -> bool:
         claim = replace(claim, request_ns=since_ns, response_ns=at_ns, source=Source.STREAM)
     live.state = advance(live.state, replace(claim, open_status=None))
     return not was_over and live.state.is_over
-
-
-def _alive(live: Live, run: Run, status: str) -> Run:
-    return replace(run, status=status, phase=live.api.phase_of(status), outcome=None)

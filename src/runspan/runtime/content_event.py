@@ -17,7 +17,7 @@ from .. import _compat
 from .._version import __version__
 from ..conventions import genai
 from ..core.model import RunFacts, SpanData
-from ..guard import logger
+from ..guard import guarded, logger
 from .tracers import SCOPE
 
 _LOGS: Any = _compat.logs_api()
@@ -64,14 +64,17 @@ class ContentEvents:
 
     def emit(self, generation: SpanData, facts: RunFacts, context: Context) -> None:
         """`facts`: with the content that goes on the record."""
-        attributes: dict[str, Any] = {**genai.attributes(replace(generation, facts=facts), self._max_chars)}
-        for key in _STRUCTURED:
-            if key in attributes:
-                attributes[key] = json.loads(attributes[key])
-        if not emitted(EVENT, attributes, context, generation.end_ns) and not self._has_advised:
-            self._has_advised = True
-            logger.warning(
-                "runspan: content is to go on log records, but the app has set no LoggerProvider, so they are not written. "
-                "Set one (`set_logger_provider` of OpenTelemetry), or use "
-                "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY."
-            )
+        with guarded("write content on a log record"):
+            attributes: dict[str, Any] = {
+                **genai.attributes(replace(generation, facts=facts), self._max_chars)
+            }
+            for key in _STRUCTURED:
+                if key in attributes:
+                    attributes[key] = json.loads(attributes[key])
+            if not emitted(EVENT, attributes, context, generation.end_ns) and not self._has_advised:
+                self._has_advised = True
+                logger.warning(
+                    "runspan: content is to go on log records, but the app has set no LoggerProvider, so they are not written. "
+                    "Set one (`set_logger_provider` of OpenTelemetry), or use "
+                    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY."
+                )

@@ -23,7 +23,7 @@ from ..core.model import ApiError, RunFacts, RunRequest, SpanData, SpanEvent
 from ..core.model import SpanKind as Kind
 from ..core.redact import clean
 from ..core.run_context import RunContext
-from ..guard import guarded, logger
+from ..guard import logger
 from . import clock, context_attributes, identity, tracers
 from . import otel_context as place
 from .content_event import ContentEvents
@@ -168,16 +168,11 @@ class Emitter:
 
     def end(self, live: LiveSpan, data: SpanData) -> None:
         """Give the live span its final name, attributes, events and status, make its children, and end it."""
-        span: Span = live.span
         try:
             data = timing.moved(data, live.wall_offset_ns)
-            span.update_name(_name(data, live.context))
-            below = trace.set_span_in_context(span, live.context)
-            for child in data.children:
-                self._make(live.tracer, child, below)
-            self._write_content(data, below)
+            live.span.update_name(_name(data, live.context))
         finally:
-            self._finish(live.tracer, span, data, live.context)
+            self._finish(live.tracer, live.span, data, live.context)
 
     def make(self, data: SpanData, context: Context | None) -> None:
         """A span made afterwards, under `context` (None: a root)."""
@@ -203,23 +198,20 @@ class Emitter:
             record_exception=False,
             set_status_on_exception=False,
         )
-        try:
-            below = trace.set_span_in_context(span, context)
-            for child in data.children:
-                self._make(tracer, child, below)
-            self._write_content(data, below)
-        finally:
-            self._finish(tracer, span, data, context)
-
-    def _write_content(self, data: SpanData, below: Context) -> None:
-        if data.event_facts is not None:
-            with guarded("write content on a log record"):
-                self._content_events.emit(data, data.event_facts, below)
+        self._finish(tracer, span, data, context)
 
     def _finish(self, tracer: Tracer, span: Span, data: SpanData, context: Context) -> None:
+        """Make what is below it, describe it and end it: whatever fails, it must not stay open."""
         try:
-            self._describe(tracer, span, data, context)
-        finally:  # whatever it says, it must not stay open
+            try:
+                below = trace.set_span_in_context(span, context)
+                for child in data.children:
+                    self._make(tracer, child, below)
+                if data.event_facts is not None:
+                    self._content_events.emit(data, data.event_facts, below)
+            finally:
+                self._describe(tracer, span, data, context)
+        finally:
             span.end(data.end_ns)
 
     def _describe(self, tracer: Tracer, span: Span, data: SpanData, context: Context) -> None:

@@ -69,7 +69,7 @@ class Handoffs:
         self._strangers = Lru[str, tuple[Server, BackgroundClient | None, Observation]](
             256, _weight, 4_000_000
         )
-        self._declined: Lru[str, bool] = Lru(10_000)
+        self.declined: Lru[str, bool] = Lru(10_000)  # run ids
         self._said: set[str] = set()
 
     # ------------------------------------------------------------ on the app's threads
@@ -98,7 +98,7 @@ class Handoffs:
         carried, context = identity.read(carrier)
         if carried is None or not carried.is_sampled:
             if carried is not None or identity.is_unsampled(context):
-                self._put(WorkerTask(lambda: self._declined.put(run_id, True)))
+                self._put(WorkerTask(lambda: self.declined.put(run_id, True)))
             else:
                 self._say(NOTHING_TO_ADOPT, run_id)
             return context
@@ -114,7 +114,7 @@ class Handoffs:
             self._take(run_id, carried, live)
         else:
             self._tracker.count_unrecorded()
-            self._put(WorkerTask(lambda: self._declined.put(run_id, True)))
+            self._put(WorkerTask(lambda: self.declined.put(run_id, True)))
         return identity.within(live)
 
     def share(self, call: Call, line: str | None) -> None:
@@ -219,9 +219,6 @@ class Handoffs:
         """Taken over, its server still unknown; its thread is, unless the carrier knew."""
         keys = (RunKey(_UNKNOWN.base_url, thread, run_id) for thread in (conversation_id, ""))
         return next(filter(None, map(self._tracker.get_by_key, keys)), None)
-
-    def is_declined(self, run_id: str) -> bool:
-        return run_id in self._declined
 
     def remember(self, call: Call, seen: Observation) -> None:
         """Read by an app that may take it over later."""

@@ -10,7 +10,7 @@ import queue
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..core.model import SpanData
@@ -25,20 +25,14 @@ BURST = 1_000
 MAX_WAITING = 10_000  # finished runs and calls; what comes on top is dropped, and counted
 
 
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """The thread's last act."""
-
-    act: Callable[[], None]
-
-
 class Flusher:
     """Runs flushes of the provider one after the other on a daemon thread of its own."""
 
     def __init__(self, flush: Callable[[], bool], flush_metrics: Callable[[], bool] = lambda: True) -> None:
         self._flush = flush
         self._flush_metrics = flush_metrics
-        self._asked: queue.SimpleQueue[tuple[Callable[[bool], None], bool] | _Last] = queue.SimpleQueue()
+        # Each says whether the thread goes on after it.
+        self._asked: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
         self._thread = LoneThread("runspan-flush", self._work, self._has_more, self._prepare)
 
     def start(self) -> None:
@@ -63,36 +57,35 @@ class Flusher:
 
     def ask(self, done: Callable[[bool], None], *, burst: bool = False) -> None:
         """Flush, then `done(ok)` on the helper's thread. Between the bursts of spans, metrics can wait."""
-        self._asked.put((done, burst))
+        self._asked.put(partial(self._do, done, burst))
         if not self._thread.start() and is_late():
             self._thread.do_here(self._work_off)
 
     def stop(self, last: Callable[[], None]) -> None:
         """End after what was asked for, and after `last`, which may block."""
-        self._asked.put(_Last(last))
+        self._asked.put(partial(self._end, last))
         self.start()
 
     def leave(self) -> None:
         """End after what was asked for, if it runs at all."""
         if self._thread.is_running:
-            self._asked.put(_Last(lambda: None))
+            self._asked.put(lambda: False)
 
     def _work(self) -> None:
-        while self._do(self._asked.get()):
+        while self._asked.get()():
             pass
 
     def _work_off(self) -> None:
         """All that was asked for, and no more."""
-        while self._has_more() and self._do(self._asked.get()):
+        while self._has_more() and self._asked.get()():
             pass
 
-    def _do(self, asked: tuple[Callable[[bool], None], bool] | _Last) -> bool:
-        """False: that was the last."""
-        if isinstance(asked, _Last):
-            with guarded("close the provider"):
-                asked.act()
-            return False
-        done, is_burst = asked
+    def _end(self, last: Callable[[], None]) -> bool:
+        with guarded("close the provider"):
+            last()
+        return False
+
+    def _do(self, done: Callable[[bool], None], is_burst: bool) -> bool:
         ok = False
         with guarded("flush the provider"):
             ok = self._flush()

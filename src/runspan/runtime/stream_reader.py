@@ -101,7 +101,7 @@ class StreamReader:
         stream.run_id, stream.conversation_id = run_id, conversation_id
         live = self._live(stream, seen)
         if live is not None:
-            self._tracker.stream_opened(live)
+            live.open_streams += 1
             call = stream.call
             if seen.runs and call.match.route.is_poll:  # it tells anew what an earlier one told
                 live.is_told_anew()

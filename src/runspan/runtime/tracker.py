@@ -239,9 +239,6 @@ class Tracker:
 
     # ------------------------------------------------------------ streams
 
-    def stream_opened(self, live: Live) -> None:
-        live.open_streams += 1
-
     def stream_told(self, live: Live, stream: StreamRef) -> None:
         """The event came behind which the server closes the stream: nothing is to be waited for, though it may be open."""
         if not stream.is_told:

@@ -74,28 +74,16 @@ class Worker:
 
     def _admits(self, record: Any, queued: int, weighs: int) -> bool:
         """Whether it may wait; it may have lost its answer."""
-        if admission.always_fits(record):
+        if isinstance(record, WorkerTask) and not record.can_be_spared:
+            return True  # the owner of the app asked for it; there are few of them
+        has_room = queued < 2 * MAX_QUEUED
+        if has_room and weighs <= 2 * MAX_QUEUED_BYTES and admission.is_edge(record):
             return True
-        is_edge = admission.is_edge(record)
-        if queued >= 2 * MAX_QUEUED or (not is_edge and not admission.strip(record)):
-            self._drop(record)
-            return False
-        if not is_edge:
-            self.dropped["queue_full"] += 1  # its answer
-        elif weighs > 2 * MAX_QUEUED_BYTES:
-            return self._fits_stripped(record)
-        return True
-
-    def _fits_stripped(self, record: Any) -> bool:
-        if not admission.strip(record):
-            self._drop(record)
-            return False
-        self.dropped["queue_full"] += 1
-        return True
-
-    def _drop(self, record: Any) -> None:
-        self.dropped["queue_full"] += 1
+        self.dropped["queue_full"] += 1  # it, or its answer
+        if has_room and admission.strip(record):
+            return True
         self._lose(record)
+        return False
 
     def _lose(self, record: Any) -> bool:
         """End the span that nobody else will end. False: it has none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from io import BytesIO
@@ -17,7 +17,7 @@ from typing import Any
 from ...guard import guarded
 from ...runtime.work_unit import caller_of
 from ..encodings import decoder_of
-from ..reads import AsyncReads, Reads, timed
+from ..reads import Reads, aseen, timed
 from ..taps import BodyTap, ChunkTap
 
 AnyTap = BodyTap | ChunkTap
@@ -26,7 +26,7 @@ HandlerRaised = Callable[[BaseException], None]
 
 def tap_stream(response: Any, tap: AnyTap, raised: HandlerRaised, *, is_async: bool) -> None:
     """Look at the bytes while the app reads them. `raised` is told what the app's own code raised between two of them."""
-    reads: Mapping[str, Callable[..., Any]] = {"iter_bytes": _aread, "iter_raw": _aread, "read": _aread_whole}
+    reads: Mapping[str, Callable[..., Any]] = {"iter_bytes": aseen, "iter_raw": aseen, "read": _aread_whole}
     if not is_async:  # `read` goes through `iter_bytes`
         reads = dict.fromkeys(("iter_bytes", "iter_raw"), partial(_read, raised=raised))
     for name, read in reads.items():
@@ -67,19 +67,6 @@ def _read(chunks: Any, tap: AnyTap, *, raised: HandlerRaised) -> Iterator[bytes]
         raise
     finally:
         chunks.close()
-    tap.close(is_whole=True)
-
-
-async def _aread(chunks: Any, tap: AnyTap) -> AsyncIterator[bytes]:
-    try:
-        async for data in timed(AsyncReads, chunks, tap.pace):
-            tap.see(data)
-            yield data
-    except BaseException as error:
-        tap.close(None if isinstance(error, GeneratorExit) else error)
-        raise
-    finally:
-        await chunks.aclose()
     tap.close(is_whole=True)
 
 

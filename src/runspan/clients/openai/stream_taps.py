@@ -14,7 +14,7 @@ from typing import Any
 from ... import _compat
 from ...guard import guarded
 from ..encodings import decoder_of
-from ..reads import AsyncReads, Reads, aclose, timed
+from ..reads import AsyncReads, Reads, aseen, timed
 from ..taps import BodyTap, ChunkTap, Tap
 
 
@@ -181,16 +181,5 @@ class ReadBody(Body):
             raise
         tap.close(is_whole=True)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        tap = self._tap
-        reads = timed(AsyncReads, self._inner, tap.pace)
-        try:
-            async for data in reads:
-                tap.see(data)
-                yield data
-        except BaseException as error:
-            tap.close(None if isinstance(error, GeneratorExit) else error)
-            raise
-        finally:
-            await aclose(reads)
-        tap.close(is_whole=True)
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aseen(self._inner, self._tap)
