@@ -9,7 +9,7 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 import runspan
-from runspan.exporting.answers import ITS_LOG, START, Answer, Reply, Verdict, cure_of, words
+from runspan.exporting.answers import ITS_LOG, NOBODY, START, Answer, Reply, Verdict, cure_of, words
 from tests.support.children import black_hole
 from tests.support.fixtures import receiver
 from tests.support.receiver import Receiver
@@ -58,9 +58,9 @@ def test_where_anything_answered_nobody_is_told_to_start_a_receiver(status: int 
     assert cure_of(Answer(Verdict.REFUSED, status)) == ITS_LOG
 
 
-@pytest.mark.parametrize("status", ["UNAVAILABLE", None])
-def test_where_nobody_answered_one_is_to_be_started(status: str | None) -> None:
-    assert cure_of(Answer(Verdict.AGAIN, status, said="no answer in time")) == START
+@pytest.mark.parametrize(("status", "said"), [("UNAVAILABLE", "no answer in time"), (None, NOBODY)])
+def test_where_nobody_answered_one_is_to_be_started(status: str | None, said: str) -> None:
+    assert cure_of(Answer(Verdict.AGAIN, status, said=said)) == START
 
 
 def test_https_where_there_is_no_tls(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:

@@ -195,6 +195,10 @@ NOT_ALLOWED = "The keys are not allowed to write there, or the receiver knows it
 NO_RECEIVER = (
     "No OTLP/HTTP receiver is there, or its path is different: runspan adds /v1/traces to the address."
 )
+CHECK = (
+    "Check that a receiver runs there, for example `runspan ui` or Jaeger; that http:// or https:// is correct; and that no firewall "
+    "is in between."
+)
 # By the status, or by our words where nothing came back.
 CURES: Mapping[int | str, str] = {
     401: NO_KEYS,
@@ -207,7 +211,7 @@ CURES: Mapping[int | str, str] = {
     "UNIMPLEMENTED": "That is a gRPC server, but no OTLP receiver of traces.",
     NO_TLS: "Begin the address with http://, or name the receiver's certificate in OTEL_EXPORTER_OTLP_CERTIFICATE.",
     NO_HOST: "Look for a typing error in the address, which is OTEL_EXPORTER_OTLP_ENDPOINT or endpoint=.",
-    NO_ANSWER: "Check that a receiver runs there, that http:// or https:// is correct, and that no firewall is in between.",
+    NO_ANSWER: CHECK,
 }
 
 
