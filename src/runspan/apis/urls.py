@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote
 
@@ -28,7 +27,6 @@ def matcher(table: Table) -> Find:
     literal = {words for _, words in routes if None not in words}
     first = {str(words[0]) for _, words in routes}
     prefixes = tuple(f"/{word}" for word in first)
-    beginning = re.compile(f"/({'|'.join(first)})(?=/|$)")
 
     def find(method: str, path: str) -> Match | None:
         words = tuple(segments_of(path))
@@ -41,21 +39,22 @@ def matcher(table: Table) -> Find:
     def match(method: str, url: str) -> Match | None:
         if url.startswith(prefixes):
             return find(method, url)
-        return next(filter(None, (find(method, path) for path in _paths_from(url, beginning))), None)
+        return next(filter(None, (find(method, path) for path in _paths_from(url, first))), None)
 
     return match
 
 
-def _paths_from(url: str, beginning: re.Pattern[str]) -> Iterator[str]:
+def _paths_from(url: str, first: set[str]) -> Iterator[str]:
     """A relative URL without its first slash is one path."""
     _, is_absolute, rest = url.partition("://")
     if not is_absolute:
         yield "/" + url
         return
     path = rest.partition("/")[2].partition("?")[0].rstrip("/")
-    path = "/" + "/".join(path.split("/")[-MAX_SEGMENTS:])
-    for found in beginning.finditer(path):
-        yield path[found.start() :]
+    words = path.split("/")[-MAX_SEGMENTS:]
+    for n, word in enumerate(words):
+        if word in first:
+            yield "/" + "/".join(words[n:])
 
 
 def segments_of(url: str) -> list[str]:
