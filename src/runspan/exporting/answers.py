@@ -196,8 +196,8 @@ NO_RECEIVER = (
     "No OTLP/HTTP receiver is there, or its path is different: runspan adds /v1/traces to the address."
 )
 CHECK = (
-    "Check that a receiver runs there, for example `runspan ui` or Jaeger; that http:// or https:// is correct; and that no firewall "
-    "is in between."
+    "Check that a receiver runs there, for example `runspan ui` or Jaeger; that http:// or https:// is correct; "
+    "and that no firewall is in between."
 )
 # By the status, or by our words where nothing came back.
 CURES: Mapping[int | str, str] = {
