@@ -71,7 +71,7 @@ def test_https_where_there_is_no_tls(receiver: Receiver, caplog: pytest.LogCaptu
 def test_a_receiver_that_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:
     with black_hole() as address:
         warning = line(address, caplog)
-    assert "No answer in time. Check that a receiver runs there, that http:// or https:// is" in warning
+    assert "No answer in time. Check that a receiver runs there, for example `runspan ui`" in warning
 
 
 def test_a_process_that_ends_before_the_answer(caplog: pytest.LogCaptureFixture) -> None:
