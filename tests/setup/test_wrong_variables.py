@@ -43,6 +43,7 @@ WRONG: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
     ("OTEL_BSP_MAX_QUEUE_SIZE", (*WHOLES, *ZERO), {}),
     ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", (*WHOLES, *ZERO, "4096"), {}),
     ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", ("257",), {"OTEL_BSP_MAX_QUEUE_SIZE": "256"}),
+    ("OTEL_BSP_EXPORT_TIMEOUT", NUMBERS, {}),
     *(
         (f"OTEL_{name}_LIMIT", LIMITS, {})
         for name in (
@@ -64,6 +65,7 @@ WRONG: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
     ),
     ("OTEL_TRACES_SAMPLER_ARG", ("2",), {"OTEL_TRACES_SAMPLER": "ParentBased_TraceIdRatio"}),
     ("OTEL_RESOURCE_ATTRIBUTES", ("production", "a=1,production", "=x"), {}),
+    ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", ("otel,nosuch",), {}),
     ("OTEL_TRACES_EXPORTER", ("jaeger", "otlp,nosuch"), {}),
     ("OTEL_METRICS_EXPORTER", ("statsd",), {}),
     *(
@@ -94,6 +96,9 @@ WRONG: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
     ("OTEL_METRIC_EXPORT_INTERVAL", (*NUMBERS, *ZERO), METRICS),
     ("OTEL_METRIC_EXPORT_TIMEOUT", (*NUMBERS, *ZERO), METRICS),
     ("OTEL_METRICS_EXEMPLAR_FILTER", ("sometimes",), METRICS),
+    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ("weekly",), METRICS),
+    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", ("buckets",), METRICS),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", ("abc", "-1"), {"OTEL_METRICS_EXPORTER": "prometheus"}),
 )
 
 RIGHT: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
@@ -108,7 +113,7 @@ RIGHT: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
     ("OTEL_TRACES_SAMPLER_ARG", ("0", "1", "1.0", ".5", "1e-3"), {"OTEL_TRACES_SAMPLER": "traceidratio"}),
     ("OTEL_TRACES_SAMPLER_ARG", ("for another sampler",), {"OTEL_TRACES_SAMPLER": "always_on"}),
     ("OTEL_RESOURCE_ATTRIBUTES", ("a=1", "a=1,", "a=", "a=b=c", "a = 1 , b=%2C", "service.name=ü"), {}),
-    ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", ("otel", "*", "process , otel", "nosuch"), {}),
+    ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", ("otel", "*", "process , otel"), {}),
     ("OTEL_TRACES_EXPORTER", ("none", "otlp", " otlp , console ", "otlp_proto_http"), {}),
     ("OTEL_METRICS_EXPORTER", ("none", "none,"), {}),
     (
@@ -129,8 +134,7 @@ RIGHT: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
     ("OTEL_EXPORTER_OTLP_HEADERS", ("a=1", "A.b_c-d=e f ", "a="), GRPC),
     ("OTEL_EXPORTER_OTLP_INSECURE", ("true", "False"), GRPC),
     ("OTEL_METRIC_EXPORT_INTERVAL", ("60000", "1.5"), METRICS),
-    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ("delta", "LowMemory", "weekly"), METRICS),
-    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", ("buckets",), METRICS),
+    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ("delta", "LowMemory"), METRICS),
 )
 
 

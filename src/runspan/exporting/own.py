@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
@@ -53,6 +54,7 @@ def maker(config: Config) -> Callable[[], TracerProvider]:
 def resource(attributes: Mapping[str, str]) -> Resource:
     """`attributes` beat those of the variables. A service that nobody names has the program's name."""
     variables.read("OTEL_RESOURCE_ATTRIBUTES", variables.attributes, variables.NOTHING)
+    variables.read("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", _detectors, "")
     found = Resource.create(dict(attributes))
     if str(found.attributes.get(SERVICE_NAME, NAMELESS)).startswith(NAMELESS):
         return found.merge(Resource({SERVICE_NAME: program_name()}))
@@ -72,6 +74,16 @@ def program_name() -> str:
         path = os.path.dirname(path)
     stem = os.path.splitext(os.path.basename(os.path.abspath(path)))[0] if path and path != "-c" else ""
     return stem or "python"
+
+
+def _detectors(text: str) -> str:
+    registered = {"otel", "service_instance", "*"} | {
+        entry.name for entry in entry_points(group="opentelemetry_resource_detector")
+    }
+    unknown = [name for part in text.split(",") if (name := part.strip()) and name not in registered]
+    if unknown:
+        raise ValueError(f"use names of {sorted(registered)}, or install the package of {unknown[0]!r}")
+    return text
 
 
 def service(config: Config) -> Mapping[str, str]:

@@ -218,6 +218,8 @@ def batching() -> Mapping[str, Any]:
     delay_ms = read("OTEL_BSP_SCHEDULE_DELAY", number("milliseconds", example="1000"), EXPORT_DELAY_MS)
     max_queue = read("OTEL_BSP_MAX_QUEUE_SIZE", whole(), 2_048)
     max_batch = read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", whole(), min(512, max_queue))
+    # Nothing uses it.
+    read("OTEL_BSP_EXPORT_TIMEOUT", number("milliseconds", low=_ZERO_TOO, example="30000"), 0.0)
     if max_batch > max_queue:
         raise ConfigError(
             f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE={max_batch}: a batch comes from a queue of {max_queue} spans. "
@@ -251,7 +253,14 @@ def span_limits() -> Mapping[str, int | None]:
 
 
 def metrics() -> tuple[str, float, float]:
-    """(exemplar filter, interval, timeout), both in milliseconds."""
+    """(exemplar filter, interval, timeout), both in milliseconds. Also checks what the SDK reads itself."""
+    read("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", one_of("cumulative", "delta", "lowmemory"), "")
+    read(
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        one_of("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
+        "",
+    )
+    read("OTEL_EXPORTER_PROMETHEUS_PORT", whole(0), 0)
     exemplars = one_of("always_on", "always_off", "trace_based")
     return (
         read("OTEL_METRICS_EXEMPLAR_FILTER", exemplars, "trace_based"),
