@@ -288,9 +288,8 @@ def _pool_without_connections(transport: Any, certificates: Certificates) -> Any
     changes: dict[str, Any] = {}
     for name, value in vars(pool).items():
         kind = type(value)
-        if (
-            "lock" in name or kind.__name__ == "AutoBackend"
-        ):  # of any version; it has chosen asyncio or trio when it was used
+        # A lock, whatever a version calls it; and a backend that has chosen between asyncio and trio when it was used.
+        if "lock" in name or kind.__name__ == "AutoBackend":
             changes[name] = kind()
         elif kind.__name__ == "SSLContext":
             changes[name] = certificates(value)

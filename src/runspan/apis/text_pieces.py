@@ -24,8 +24,11 @@ class TextPieces:
         self._loose: list[tuple[str, str]] = []  # id and text of pieces of which no message is known
 
     def take(self, delta: Any, key_of: KeyOf) -> None:
-        whole = self._whole_of(delta)
-        for id_, text in self._texts_of(delta) if whole is None else (whole,):
+        """A delta, or the (message id, text) that `Events.piece` gave for one."""
+        is_read = isinstance(delta, tuple)
+        whole = None if is_read else self._whole_of(delta)
+        texts = (delta,) if is_read else self._texts_of(delta) if whole is None else (whole,)
+        for id_, text in texts:
             key = key_of(id_)
             if whole is not None and not self._is_news(key, text):
                 continue

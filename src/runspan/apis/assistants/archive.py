@@ -177,9 +177,9 @@ def calls(past: Past) -> Iterator[PastCall]:
         "thread_id": past.place,
         "object": "thread.run",
         "status": "queued",
+        "created_at": run.get("created_at"),
         **asked,
     }
-    created |= {"created_at": run.get("created_at")}
     yield PastCall(When.CREATED, "post", path_of(*thread, "runs"), created, asked)
     yield PastCall(When.LAST, "get", path_of(*thread, "runs", past.run_id), run)
     if past.steps or past.has_all_steps:

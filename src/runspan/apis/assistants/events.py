@@ -98,9 +98,6 @@ def piece(delta: Any) -> tuple[str, str] | None:
 
 def texts_of(delta: Any) -> Iterator[tuple[str, str]]:
     """(message id, text) for each piece of a text or a refusal."""
-    if isinstance(delta, tuple):
-        yield delta
-        return
     id_, content = ident_of(member(delta, "id")), member(member(delta, "delta"), "content")
     for block in content if isinstance(content, list) else ():
         for value in (member(member(block, "text"), "value"), member(block, "refusal")):

@@ -113,9 +113,6 @@ def piece(delta: Any) -> tuple[str, str] | None:
 
 def texts_of(delta: Any) -> Iterator[tuple[str, str]]:
     """(message id, text) of a delta; none where it has no text."""
-    if isinstance(delta, tuple):
-        yield delta
-        return
     text = member(delta, "delta")
     if isinstance(text, str):
         yield ident_of(member(delta, "item_id")), text
@@ -123,7 +120,7 @@ def texts_of(delta: Any) -> Iterator[tuple[str, str]]:
 
 def whole_of(event: Any) -> tuple[str, str] | None:
     """(message id, text) of an event that holds the text of all pieces."""
-    if isinstance(event, tuple) or member(event, "delta") is not None:
+    if member(event, "delta") is not None:
         return None
     part = member(event, "part")
     text = member(event if part is None or member(part, "type") != _TEXT else part, "text")
