@@ -26,6 +26,7 @@ from tests.support.playing import client_of
 
 import runspan
 from runspan.fake import Server, SimulatedClock, serve
+from runspan.runtime import lone_thread
 
 OURS = str(Path(runspan.__file__).parent)
 APART = tuple(f"{OURS}/{name}" for name in ("fake/", "guard.py", "viewer/", "testing/", "cli/"))
@@ -231,8 +232,10 @@ def wrong(function: FunctionType, play: Callable[[], Any], bare: Any, runs: int 
     "part", ["one of each module", *(pytest.param(n, marks=pytest.mark.wide) for n in range(PARTS))]
 )
 def test_each_function_of_ours_may_fail(
-    part: int | str, server: Server, functions: list[FunctionType]
+    part: int | str, server: Server, functions: list[FunctionType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A thread that fails at once is started 80 times, and each start waits that long for it.
+    monkeypatch.setattr(lone_thread, "BEGIN_S", 0.1)
     bare, play = app(server), partial(app, server)
     assert {name_of(f) for f in functions} | OFTEN_TOO_QUICK >= LEFT_OUT
     tried = [f for f in functions if name_of(f) not in LEFT_OUT]
