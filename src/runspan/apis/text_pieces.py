@@ -25,19 +25,26 @@ class TextPieces:
 
     def take(self, delta: Any, key_of: KeyOf) -> None:
         """A delta, or the (message id, text) that `Events.piece` gave for one."""
-        is_read = isinstance(delta, tuple)
-        whole = None if is_read else self._whole_of(delta)
-        texts = (delta,) if is_read else self._texts_of(delta) if whole is None else (whole,)
-        for id_, text in texts:
+        if isinstance(delta, tuple):
+            id_, text = delta
+            self._keep(key_of(id_), id_, text)
+        elif (whole := self._whole_of(delta)) is None:
+            for id_, text in self._texts_of(delta):
+                self._keep(key_of(id_), id_, text)
+        else:
+            id_, text = whole
             key = key_of(id_)
-            if whole is not None and not self._is_news(key, text):
-                continue
-            self._left -= len(text)
-            if self._left >= 0:
-                if key is None:
-                    self._loose.append((id_, text))
-                else:
-                    self._texts.setdefault(key, []).append(text)
+            if self._is_news(key, text):
+                self._keep(key, id_, text)
+
+    def _keep(self, key: str | None, id_: str, text: str) -> None:
+        self._left -= len(text)
+        if self._left < 0:
+            return
+        if key is None:
+            self._loose.append((id_, text))
+        else:
+            self._texts.setdefault(key, []).append(text)
 
     def _is_news(self, key: str | None, whole: str) -> bool:
         """Whether the pieces told less than the text that they make up. Those of a stream that was resumed are its end: they go."""
